@@ -1,0 +1,130 @@
+//! [`Input`] and [`Output`]: what a setter takes, and what a resource gives to others.
+
+use std::{collections::BTreeMap, marker::PhantomData};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Handle, Id, Reference, Resource, Value};
+
+/// A type that a field of a resource may have.
+///
+/// The implementation says that the type's own values are accepted by the field's setter.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the type of a field",
+    note = "a field holds a checked type such as `Cidr`, `Port` or `Name`, an `Id`, a text, a number or a list of these"
+)]
+pub trait Field: Serialize + DeserializeOwned {}
+
+impl Field for bool {}
+impl Field for u8 {}
+impl Field for u16 {}
+impl Field for u32 {}
+impl Field for String {}
+impl<R: Resource> Field for Id<R> {}
+impl<T: Field> Field for Vec<T> {}
+impl<T: Field> Field for Option<T> {}
+impl<T: Field> Field for BTreeMap<String, T> {}
+
+/// A value of the type `T`, or a reference to one that is known only once another resource exists.
+pub struct Input<T> {
+    value: Value,
+    field: PhantomData<fn() -> T>,
+}
+
+impl<T> Input<T> {
+    pub(crate) fn new(value: Value) -> Self {
+        Self { value, field: PhantomData }
+    }
+
+    /// The value without its type.
+    pub fn into_value(self) -> Value {
+        self.value
+    }
+}
+
+/// What the setter of a field of the type `T` accepts: a `T`, another resource's [`Output<T>`], or, where `T` is the id
+/// of a resource, `&resource` itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be used where `{T}` is wanted",
+    label = "this is not a `{T}`",
+    note = "a setter takes a checked literal of its type, an output of that type, or `&resource` where an id of that \
+            kind of resource is wanted"
+)]
+pub trait IntoInput<T> {
+    /// The value as an input.
+    fn into_input(self) -> Input<T>;
+}
+
+impl<T: Field> IntoInput<T> for T {
+    fn into_input(self) -> Input<T> {
+        let json = serde_json::to_value(self).expect("a field's type has string keys and finite numbers only");
+        Input::new(Value::Json(json))
+    }
+}
+
+impl IntoInput<String> for &str {
+    fn into_input(self) -> Input<String> {
+        self.to_owned().into_input()
+    }
+}
+
+impl<T> IntoInput<T> for Input<T> {
+    fn into_input(self) -> Input<T> {
+        self
+    }
+}
+
+impl<T> IntoInput<T> for Output<T> {
+    fn into_input(self) -> Input<T> {
+        Input::new(Value::Reference(self.reference))
+    }
+}
+
+impl<T> IntoInput<T> for &Output<T> {
+    fn into_input(self) -> Input<T> {
+        self.clone().into_input()
+    }
+}
+
+impl<R: Resource> IntoInput<Id<R>> for &Handle<R> {
+    fn into_input(self) -> Input<Id<R>> {
+        self.id().into_input()
+    }
+}
+
+impl<T, I: IntoInput<T>, const N: usize> IntoInput<Vec<T>> for [I; N] {
+    fn into_input(self) -> Input<Vec<T>> {
+        Input::new(Value::list(self.into_iter().map(|item| item.into_input().into_value()).collect()))
+    }
+}
+
+/// A value of the type `T` that a resource has once it exists, as in `vpc.arn()`.
+pub struct Output<T> {
+    reference: Reference,
+    field: PhantomData<fn() -> T>,
+}
+
+impl<T> Output<T> {
+    /// The attribute that `reference` names. The derives call it with the attribute's own type.
+    #[doc(hidden)]
+    pub fn new(reference: Reference) -> Self {
+        Self { reference, field: PhantomData }
+    }
+
+    /// The attribute that the output stands for.
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+}
+
+impl<T> Clone for Output<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.reference.clone())
+    }
+}
+
+impl<T> From<Output<T>> for Value {
+    fn from(output: Output<T>) -> Self {
+        Self::Reference(output.reference)
+    }
+}

@@ -1,0 +1,105 @@
+//! [`Schema`]: what the tool knows of a kind of resource.
+
+use std::fmt;
+
+use crate::{Declaration, Json, terraform::TerraformResource};
+
+/// What the tool knows of a kind of resource: enough to compare, to show and to export it without its Rust type.
+///
+/// `#[derive(Resource)]` writes it from the struct, so it cannot disagree with what is sent.
+#[derive(Debug)]
+pub struct Schema {
+    /// The name of the Rust type, as in `Subnet`.
+    pub kind: &'static str,
+    /// The first paragraph of the type's documentation.
+    pub doc: &'static str,
+    /// How the cloud's ids of the kind begin, as in `vpc-`; empty where the user chooses the id.
+    pub id_prefix: &'static str,
+    /// The fields that a program sets, in the order of their declaration.
+    pub fields: &'static [FieldSchema],
+    /// The attributes that the object has once it exists, beside `id`.
+    pub attributes: &'static [AttributeSchema],
+    /// The type of the resource in Terraform, as in `aws_subnet`.
+    pub terraform_type: &'static str,
+    /// What the export writes that no single field says; see [`TerraformResource`].
+    pub terraform: Option<fn(&mut TerraformResource)>,
+    /// The rules that need more than one field of the declaration. Each text names a broken rule and its cure.
+    pub check: Option<fn(&Declaration) -> Vec<String>>,
+}
+
+/// One field of a [`Schema`].
+#[derive(Debug)]
+pub struct FieldSchema {
+    /// The field's name.
+    pub name: &'static str,
+    /// The first paragraph of the field's documentation.
+    pub doc: &'static str,
+    /// The value of a declaration that does not set the field; `None` where it must be set.
+    pub default: Option<fn() -> Json>,
+    /// What becomes of the object when the field changes.
+    pub on_change: OnChange,
+    /// Whether two objects with this value (and that of all other such fields) cannot exist at a time. An object that is
+    /// replaced without a change of these is deleted before its successor is created.
+    pub identity: bool,
+    /// Whether the cloud drops a reference in this field by itself when the object that it refers to is deleted.
+    pub released: bool,
+    /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
+    pub terraform_name: Option<&'static str>,
+}
+
+/// What becomes of an object when a field changes.
+#[derive(Clone, Copy)]
+pub enum OnChange {
+    /// The object is replaced by a new one.
+    Replace,
+    /// The object is replaced where the function says so of the old and the new value, and else updated.
+    ReplaceIf(fn(old: &Json, new: &Json) -> bool),
+    /// The object is updated in place.
+    Update,
+}
+
+/// One attribute of a [`Schema`].
+#[derive(Debug)]
+pub struct AttributeSchema {
+    /// The attribute's name.
+    pub name: &'static str,
+    /// The first paragraph of the attribute's documentation.
+    pub doc: &'static str,
+    /// The fields with whose update in place the attribute changes too. It never changes otherwise.
+    pub changes_with: &'static [&'static str],
+    /// The attribute's name in Terraform, relative to the resource.
+    pub terraform_name: &'static str,
+}
+
+impl Schema {
+    /// The field `name`.
+    pub fn field(&self, name: &str) -> Option<&'static FieldSchema> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The attribute `name`, which is not `id`.
+    pub fn attribute(&self, name: &str) -> Option<&'static AttributeSchema> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+}
+
+impl OnChange {
+    /// Whether a change from `old` to `new` replaces the object. A value that is not yet known counts as any other.
+    pub fn replaces(&self, old: &Json, new: Option<&Json>) -> bool {
+        match (self, new) {
+            (Self::Replace, _) => true,
+            (Self::ReplaceIf(decide), Some(new)) => decide(old, new),
+            (Self::ReplaceIf(_), None) | (Self::Update, _) => false,
+        }
+    }
+}
+
+impl fmt::Debug for OnChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Replace => "Replace",
+            Self::ReplaceIf(_) => "ReplaceIf",
+            Self::Update => "Update",
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! [`Stack`]: what a program fills with resources.
+
+use std::{collections::BTreeMap, panic::Location};
+
+use crate::{Address, Declare, Finding, Handle, Output, Resource, Schema, Span, Value};
+
+/// The resources and outputs that a program declares.
+///
+/// Adding never fails: what is wrong is collected, and [`Stack::findings`] tells all of it at once.
+#[derive(Debug)]
+pub struct Stack {
+    name: String,
+    nodes: Vec<Node>,
+    outputs: Vec<OutputNode>,
+}
+
+/// One resource of a [`Stack`].
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where the resource stands in the stack.
+    pub address: Address,
+    /// What its kind is.
+    pub schema: &'static Schema,
+    /// The values of all its fields, by name.
+    pub fields: BTreeMap<&'static str, Value>,
+    /// Where the program added it.
+    pub location: &'static Location<'static>,
+}
+
+/// One output of a [`Stack`].
+#[derive(Clone, Debug)]
+pub struct OutputNode {
+    /// The output's name.
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+    /// Where the program declared it.
+    pub location: &'static Location<'static>,
+}
+
+impl Stack {
+    /// An empty stack. `palisade::run` makes the one that a program fills.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), nodes: Vec::new(), outputs: Vec::new() }
+    }
+
+    /// Adds a resource under `name`, and returns the handle by which others refer to it.
+    ///
+    /// The name is the user's own: it stands in plans and in state, and the cloud never sees it. It begins with a letter,
+    /// goes on with letters, digits, `-` and `_`, and is unique among the resources of its kind; a rename is a deletion and
+    /// a creation.
+    #[track_caller]
+    pub fn add<D: Declare>(&mut self, name: &str, declaration: D) -> Handle<D::Resource> {
+        let schema = D::Resource::SCHEMA;
+        let address = Address::new(schema.kind, name);
+        let fields = declaration.declare().fields().clone();
+        self.nodes.push(Node { address: address.clone(), schema, fields, location: Location::caller() });
+        Handle::new(address)
+    }
+
+    /// Declares that the value is shown after an apply, and kept for `output`, under `name`.
+    ///
+    /// There is no output of a secret: a secret has no [`Output`] of its value.
+    #[track_caller]
+    pub fn output<T>(&mut self, name: &str, value: Output<T>) {
+        self.outputs.push(OutputNode { name: name.to_owned(), value: value.into(), location: Location::caller() });
+    }
+
+    /// The stack's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The resources in the order of their declaration, so that each stands after all that it refers to.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The outputs in the order of their declaration.
+    pub fn outputs(&self) -> &[OutputNode] {
+        &self.outputs
+    }
+
+    /// All that is wrong with the stack; empty if it can be planned.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut seen = BTreeMap::new();
+        for node in &self.nodes {
+            let address = &node.address;
+            if !is_name(address.name()) {
+                findings.push(Finding {
+                    message: format!("`{}` is not a name for a resource", address.name()),
+                    spans: vec![Span::new(node.location, "this resource")],
+                    help: "begin with a letter, and go on with letters, digits, `-` and `_`, as in `private-a`".to_owned(),
+                });
+            }
+            if let Some(first) = seen.insert(address, node.location) {
+                findings.push(duplicate(&format!("{} named `{}`", address.kind(), address.name()), first, node.location));
+            }
+            for problem in node.schema.check.map(|check| check(&node.declaration())).unwrap_or_default() {
+                let (message, help) = problem.split_once('\n').unwrap_or((&problem, ""));
+                findings.push(Finding {
+                    message: format!("{address}: {message}"),
+                    spans: vec![Span::new(node.location, "declared here")],
+                    help: help.to_owned(),
+                });
+            }
+        }
+        findings.extend(self.duplicate_identities());
+        let mut outputs = BTreeMap::new();
+        for output in &self.outputs {
+            if let Some(first) = outputs.insert(&output.name, output.location) {
+                findings.push(duplicate(&format!("output named `{}`", output.name), first, output.location));
+            }
+        }
+        findings
+    }
+
+    /// Objects that would be one and the same in the cloud, as two users with one id.
+    fn duplicate_identities(&self) -> Vec<Finding> {
+        let mut seen = BTreeMap::new();
+        let mut findings = Vec::new();
+        for node in &self.nodes {
+            let identity = node.schema.fields.iter().filter(|field| field.identity);
+            let values: Vec<_> = identity.filter_map(|field| Some((field.name, node.fields.get(field.name)?))).collect();
+            if values.is_empty() {
+                continue;
+            }
+            let key = (node.address.kind(), format!("{values:?}"));
+            match seen.insert(key, node) {
+                Some(first) if first.address != node.address => {
+                    let names: Vec<_> = values.iter().map(|(name, _)| format!("`{name}`")).collect();
+                    findings.push(Finding {
+                        message: format!("{} and {} have the same {}", first.address, node.address, names.join(" and ")),
+                        spans: vec![Span::new(node.location, "the second"), Span::new(first.location, "the first")],
+                        help: "AWS refuses the second of them: give each its own".to_owned(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        findings
+    }
+}
+
+impl Node {
+    /// All references in the fields of the resource, field by field.
+    pub fn references(&self) -> Vec<&crate::Reference> {
+        self.fields.values().flat_map(Value::references).collect()
+    }
+
+    fn declaration(&self) -> crate::Declaration {
+        crate::Declaration::from_fields(self.fields.clone())
+    }
+}
+
+fn duplicate(what: &str, first: &'static Location<'static>, second: &'static Location<'static>) -> Finding {
+    Finding {
+        message: format!("there are two {what}"),
+        spans: vec![Span::new(second, "the second"), Span::new(first, "the first")],
+        help: "give one of them another name".to_owned(),
+    }
+}
+
+/// Whether `name` may name a resource; the rule is Terraform's, so that every stack can be exported.
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}

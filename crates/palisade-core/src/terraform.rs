@@ -1,0 +1,59 @@
+//! What a resource says to Terraform beyond its fields, as data. The crate `palisade-terraform` renders it.
+
+use std::collections::BTreeMap;
+
+use crate::{Address, Value};
+
+/// A resource on its way into a Terraform document. It starts with one argument for each field that has a Terraform name
+/// and is not null; [`Schema::terraform`](crate::Schema::terraform) then changes what Terraform says in another way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TerraformResource {
+    /// The address of the resource in the stack; its name is the name in Terraform.
+    pub address: Address,
+    /// The type in Terraform, as in `aws_subnet`.
+    pub resource_type: String,
+    /// All fields of the declaration, by their Rust name.
+    pub fields: BTreeMap<String, Value>,
+    /// The arguments so far, by their Terraform name.
+    pub arguments: BTreeMap<String, Argument>,
+    /// Arguments that Terraform is to leave alone after the creation (`lifecycle.ignore_changes`).
+    pub ignore_changes: Vec<&'static str>,
+    /// Further blocks of the document that belong to this resource.
+    pub companions: Vec<Companion>,
+    /// What a reader of the document must know or do; it is written as a comment beside the resource.
+    pub comment: Option<String>,
+}
+
+/// An argument of a Terraform block.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// A value; references in it become `${...}`, and text in it is escaped.
+    Value(Value),
+    /// Nested blocks, each by argument.
+    Blocks(Vec<BTreeMap<String, Argument>>),
+    /// An expression of Terraform's language, without the `${` and `}` around it.
+    Expression(String),
+}
+
+/// A block that stands beside a resource, under the same name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Companion {
+    /// The top-level key: `resource` or `ephemeral`.
+    pub block: &'static str,
+    /// The type in Terraform.
+    pub resource_type: &'static str,
+    /// The arguments, by their Terraform name.
+    pub arguments: BTreeMap<String, Argument>,
+}
+
+impl TerraformResource {
+    /// The value of the field `name`; null where the declaration has none.
+    pub fn field(&self, name: &str) -> Value {
+        self.fields.get(name).cloned().unwrap_or(Value::Json(crate::Json::Null))
+    }
+
+    /// Sets the argument `name` to a value without references.
+    pub fn set(&mut self, name: &str, value: impl Into<crate::Json>) {
+        self.arguments.insert(name.to_owned(), Argument::Value(Value::Json(value.into())));
+    }
+}

@@ -1,0 +1,288 @@
+//! Writes the code of the derives.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use crate::{
+    ast::{AttributeSet, Field, Resource, Slot, camel_case},
+    attr::TerraformName,
+};
+
+pub(crate) fn resource(resource: &Resource) -> TokenStream {
+    let slots = resource.slots();
+    let parts = [
+        schema(resource),
+        requirements(resource, &slots),
+        builder(resource, &slots),
+        completion(resource, &slots),
+        observed(resource),
+    ];
+    quote! { #(#parts)* }
+}
+
+pub(crate) fn attributes(set: &AttributeSet) -> TokenStream {
+    let (name, vis) = (&set.name, &set.vis);
+    let kind = name.to_string().trim_end_matches("Attributes").to_owned();
+    let outputs = format_ident!("{kind}Outputs");
+    let outputs_doc = format!("What other resources can refer to of a [`{kind}`], beside its id.");
+    let methods = set.attributes.iter().map(|attribute| {
+        let (attribute_name, ty, doc) = (&attribute.name, &attribute.ty, &attribute.doc);
+        let text = attribute_name.to_string();
+        quote! {
+            #[doc = #doc]
+            pub fn #attribute_name(&self) -> ::palisade_core::Output<#ty> {
+                ::palisade_core::Output::new(::palisade_core::Reference {
+                    address: ::core::clone::Clone::clone(&self.address),
+                    attribute: ::std::borrow::ToOwned::to_owned(#text),
+                })
+            }
+        }
+    });
+    let schemas = set.attributes.iter().map(|attribute| {
+        let (text, doc) = (attribute.name.to_string(), &attribute.doc);
+        let (changes_with, terraform) = (&attribute.attrs.changes_with, attribute.terraform_name());
+        quote! {
+            ::palisade_core::AttributeSchema {
+                name: #text,
+                doc: #doc,
+                changes_with: &[#(#changes_with),*],
+                terraform_name: #terraform,
+            }
+        }
+    });
+    quote! {
+        #[doc = #outputs_doc]
+        #[derive(Clone, Debug)]
+        #vis struct #outputs {
+            address: ::palisade_core::Address,
+        }
+
+        impl #outputs {
+            #(#methods)*
+        }
+
+        impl ::palisade_core::Outputs for #outputs {
+            fn of(address: ::palisade_core::Address) -> Self {
+                Self { address }
+            }
+        }
+
+        impl ::palisade_core::Attributes for #name {
+            type Outputs = #outputs;
+            const SCHEMA: &'static [::palisade_core::AttributeSchema] = &[#(#schemas),*];
+        }
+    }
+}
+
+/// The implementation of `Resource`, with the schema.
+fn schema(resource: &Resource) -> TokenStream {
+    let (name, doc) = (&resource.name, &resource.doc);
+    let kind = name.to_string();
+    let attributes = resource.attrs.attributes.as_ref().map_or_else(|| quote!(()), |ty| quote!(#ty));
+    let id_prefix = resource.attrs.id_prefix.as_ref().map(syn::LitStr::value).unwrap_or_default();
+    let terraform_type = &resource.attrs.terraform;
+    let terraform = option(resource.attrs.terraform_with.as_ref());
+    let check = option(resource.attrs.check.as_ref());
+    let fields = resource.fields.iter().map(field_schema);
+    quote! {
+        impl ::palisade_core::Resource for #name {
+            type Attributes = #attributes;
+
+            const SCHEMA: &'static ::palisade_core::Schema = &::palisade_core::Schema {
+                kind: #kind,
+                doc: #doc,
+                id_prefix: #id_prefix,
+                fields: &[#(#fields),*],
+                attributes: <#attributes as ::palisade_core::Attributes>::SCHEMA,
+                terraform_type: #terraform_type,
+                terraform: #terraform,
+                check: #check,
+            };
+        }
+    }
+}
+
+fn field_schema(field: &Field) -> TokenStream {
+    let (name, doc, ty) = (field.name.to_string(), &field.doc, &field.ty);
+    let (identity, released) = (field.attrs.identity, field.attrs.released);
+    let default = match &field.attrs.default {
+        Some(Some(value)) => quote!(::core::option::Option::Some(|| ::palisade_core::__private::json::<#ty>(#value))),
+        Some(None) => quote!(::core::option::Option::Some(
+            || ::palisade_core::__private::json::<#ty>(::core::default::Default::default())
+        )),
+        None if field.optional.is_some() => {
+            quote!(::core::option::Option::Some(|| ::palisade_core::Json::Null))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    let on_change = match (field.attrs.replace, &field.attrs.replace_if) {
+        (_, Some(decide)) => quote!(::palisade_core::OnChange::ReplaceIf(#decide)),
+        (true, None) => quote!(::palisade_core::OnChange::Replace),
+        (false, None) => quote!(::palisade_core::OnChange::Update),
+    };
+    let terraform_name = match &field.attrs.terraform {
+        TerraformName::Same => quote!(::core::option::Option::Some(#name)),
+        TerraformName::Other(other) => quote!(::core::option::Option::Some(#other)),
+        TerraformName::Absent => quote!(::core::option::Option::None),
+    };
+    quote! {
+        ::palisade_core::FieldSchema {
+            name: #name,
+            doc: #doc,
+            default: #default,
+            on_change: #on_change,
+            identity: #identity,
+            released: #released,
+            terraform_name: #terraform_name,
+        }
+    }
+}
+
+/// One trait for each requirement; only `Set` meets it, and its message is the compile error of a builder that does not.
+fn requirements(resource: &Resource, slots: &[Slot]) -> TokenStream {
+    let vis = &resource.vis;
+    let traits = slots.iter().map(|slot| {
+        let name = requirement_trait(resource, slot);
+        let (message, label, note) = (&slot.message, &slot.label, &slot.note);
+        quote! {
+            #[doc(hidden)]
+            #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
+            #vis trait #name {}
+            impl #name for ::palisade_core::Set {}
+        }
+    });
+    quote! { #(#traits)* }
+}
+
+fn builder(resource: &Resource, slots: &[Slot]) -> TokenStream {
+    let (name, vis) = (&resource.name, &resource.vis);
+    let builder = builder_name(resource);
+    let parameters: Vec<_> = slots.iter().map(parameter).collect();
+    let builder_doc = format!("Builds the declaration of a [`{name}`].");
+    let new_doc = format!("Begins the declaration of a `{name}`.");
+    let setters = resource.fields.iter().map(|field| setter(resource, slots, field));
+    let meets = resource.attrs.requires.iter().map(|requirement| {
+        let method = format_ident!("meet_{}", requirement.name);
+        let met = builder_type(resource, slots, Some(&requirement.name));
+        quote! {
+            fn #method(self) -> #met {
+                #builder { declaration: self.declaration, met: ::core::marker::PhantomData }
+            }
+        }
+    });
+    quote! {
+        #[doc = #builder_doc]
+        #[derive(Debug)]
+        #[must_use = "a builder declares nothing until it is added to a stack"]
+        #vis struct #builder<#(#parameters = ::palisade_core::Unset),*> {
+            declaration: ::palisade_core::Declaration,
+            met: ::core::marker::PhantomData<fn() -> (#(#parameters,)*)>,
+        }
+
+        impl #name {
+            #[doc = #new_doc]
+            pub fn builder() -> #builder {
+                #builder {
+                    declaration: ::palisade_core::Declaration::new(<Self as ::palisade_core::Resource>::SCHEMA),
+                    met: ::core::marker::PhantomData,
+                }
+            }
+        }
+
+        impl<#(#parameters),*> #builder<#(#parameters),*> {
+            #(#setters)*
+            #(#meets)*
+        }
+    }
+}
+
+fn setter(resource: &Resource, slots: &[Slot], field: &Field) -> TokenStream {
+    let (name, doc, ty) = (&field.name, &field.doc, field.setter_type());
+    let text = name.to_string();
+    let vis = if field.attrs.private { quote!() } else { quote!(pub) };
+    let builder = builder_name(resource);
+    let set = field.is_required().then_some(name);
+    let returned = builder_type(resource, slots, set);
+    quote! {
+        #[doc = #doc]
+        #vis fn #name(self, value: impl ::palisade_core::IntoInput<#ty>) -> #returned {
+            let mut declaration = self.declaration;
+            declaration.set(#text, ::palisade_core::IntoInput::<#ty>::into_input(value));
+            #builder { declaration, met: ::core::marker::PhantomData }
+        }
+    }
+}
+
+/// The implementation of `Declare`, or of `Complete` where the last step is written by hand.
+fn completion(resource: &Resource, slots: &[Slot]) -> TokenStream {
+    let name = &resource.name;
+    let builder = builder_name(resource);
+    let parameters: Vec<_> = slots.iter().map(parameter).collect();
+    let traits = slots.iter().map(|slot| requirement_trait(resource, slot));
+    let completed = if resource.attrs.by_hand { quote!(Complete) } else { quote!(Declare) };
+    quote! {
+        impl<#(#parameters),*> ::palisade_core::#completed for #builder<#(#parameters),*>
+        where
+            #(#parameters: #traits),*
+        {
+            type Resource = #name;
+
+            fn declare(self) -> ::palisade_core::Declaration {
+                self.declaration
+            }
+        }
+    }
+}
+
+/// The struct of what was read, in which no field can be forgotten.
+fn observed(resource: &Resource) -> TokenStream {
+    let (name, vis) = (&resource.name, &resource.vis);
+    let observed = format_ident!("{name}Observed");
+    let doc = format!("The fields of a [`{name}`] as they were read; `None` stands for one that cannot be read back.");
+    let fields = resource.fields.iter().map(|field| {
+        let (field_name, ty, field_doc) = (&field.name, &field.ty, &field.doc);
+        quote! {
+            #[doc = #field_doc]
+            #[serde(skip_serializing_if = "::core::option::Option::is_none")]
+            pub #field_name: ::core::option::Option<#ty>
+        }
+    });
+    quote! {
+        #[doc = #doc]
+        #[derive(Debug, ::palisade_core::__private::serde::Serialize)]
+        #[serde(crate = "::palisade_core::__private::serde")]
+        #vis struct #observed {
+            #(#fields,)*
+        }
+    }
+}
+
+fn builder_name(resource: &Resource) -> Ident {
+    format_ident!("{}Builder", resource.name)
+}
+
+/// The builder's type, in which `set` has been set.
+fn builder_type(resource: &Resource, slots: &[Slot], set: Option<&Ident>) -> TokenStream {
+    let builder = builder_name(resource);
+    let arguments = slots.iter().map(|slot| {
+        if Some(&slot.name) == set {
+            quote!(::palisade_core::Set)
+        } else {
+            let parameter = parameter(slot);
+            quote!(#parameter)
+        }
+    });
+    quote!(#builder<#(#arguments),*>)
+}
+
+fn parameter(slot: &Slot) -> Ident {
+    Ident::new(&camel_case(&slot.name), Span::call_site())
+}
+
+fn requirement_trait(resource: &Resource, slot: &Slot) -> Ident {
+    format_ident!("{}Needs{}", resource.name, camel_case(&slot.name))
+}
+
+fn option(path: Option<&syn::Path>) -> TokenStream {
+    path.map_or_else(|| quote!(::core::option::Option::None), |path| quote!(::core::option::Option::Some(#path)))
+}

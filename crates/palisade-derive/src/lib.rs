@@ -1,0 +1,62 @@
+//! The derives that turn a struct into a resource of Palisade: one declaration, from which come the builder, the schema,
+//! the typed outputs and the setters' documentation.
+//!
+//! The work goes through four stages, a module each: `attr` reads the attributes, `ast` models the struct, `valid` judges
+//! it, and `expand` writes the code. The code calls functions of `palisade-core`, and holds no logic of its own.
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+mod ast;
+mod attr;
+mod expand;
+mod valid;
+
+/// Makes a struct of arguments a resource.
+///
+/// Each field without a default must be set before the builder is complete; a field of the type `Option<T>` has the
+/// default `None`, and its setter takes a `T`.
+///
+/// # `#[resource(...)]`, on the struct
+/// - `terraform = "aws_vpc"`: the resource's type in Terraform. Required.
+/// - `attributes = VpcAttributes`: the struct with `#[derive(Attributes)]` that lists what the object has once it exists.
+/// - `id_prefix = "vpc-"`: how the cloud's ids begin; leave it out where the user chooses the id.
+/// - `terraform_with = path`: a `fn(&mut TerraformResource)` that writes what no single field says.
+/// - `check = path`: a `fn(&Declaration) -> Vec<String>` for the rules that need more than one field.
+/// - `requires(topology("message", "note"), ...)`: further requirements, which methods written by hand meet by calling the
+///   private `meet_topology`. The message is the compile error of a builder that lacks it.
+/// - `by_hand`: the builder is only `Complete`; a method written by hand makes the declaration from it.
+///
+/// # `#[field(...)]`, on a field
+/// - `replace`: a change replaces the object. Without it, a change updates the object in place.
+/// - `replace_if = path`: a change replaces where the `fn(&Json, &Json) -> bool` says so of the old and new value.
+/// - `identity`: no two objects with this value can exist at a time.
+/// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
+/// - `default` or `default = expression`: the value of a declaration that does not set the field.
+/// - `private`: the setter is private to the module, for methods written by hand.
+/// - `terraform = "name"` or `terraform = false`: the argument's name in Terraform where it is not the field's, or that
+///   there is none.
+#[proc_macro_derive(Resource, attributes(resource, field))]
+pub fn resource(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    ast::Resource::from_input(&input)
+        .and_then(|resource| valid::resource(&resource).map(|()| expand::resource(&resource)))
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Makes a struct the attributes of a resource: what an object has once it exists, beside its id.
+///
+/// `VpcAttributes` gets a companion `VpcOutputs` with one method for each field, by which other resources refer to it.
+///
+/// # `#[attribute(...)]`, on a field
+/// - `changes_with("engine_version", ...)`: the fields of the resource with whose update in place the attribute changes.
+/// - `terraform = "name"`: the attribute's name in Terraform where it is not the field's.
+#[proc_macro_derive(Attributes, attributes(attribute))]
+pub fn attributes(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    ast::AttributeSet::from_input(&input)
+        .and_then(|set| valid::attributes(&set).map(|()| expand::attributes(&set)))
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}

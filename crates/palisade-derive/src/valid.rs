@@ -1,0 +1,47 @@
+//! Judges the model, so that the code of `expand` is always right.
+
+use syn::Error;
+
+use crate::ast::{AttributeSet, Field, Resource};
+
+pub(crate) fn resource(resource: &Resource) -> syn::Result<()> {
+    if resource.attrs.terraform.is_none() {
+        return Err(Error::new(
+            resource.name.span(),
+            "say what the resource is in Terraform: #[resource(terraform = \"aws_...\")]",
+        ));
+    }
+    if resource.doc.is_empty() {
+        return Err(Error::new(resource.name.span(), "document the resource: the tool shows the first paragraph"));
+    }
+    resource.fields.iter().try_for_each(field)
+}
+
+pub(crate) fn attributes(set: &AttributeSet) -> syn::Result<()> {
+    if !set.name.to_string().ends_with("Attributes") {
+        return Err(Error::new(set.name.span(), "the name must end in `Attributes`, as in `VpcAttributes`"));
+    }
+    for attribute in &set.attributes {
+        if attribute.name == "id" {
+            return Err(Error::new(attribute.name.span(), "every resource has an `id` already"));
+        }
+        if attribute.doc.is_empty() {
+            return Err(Error::new(attribute.name.span(), "document the attribute: its output has the same text"));
+        }
+    }
+    Ok(())
+}
+
+fn field(field: &Field) -> syn::Result<()> {
+    let span = field.name.span();
+    if field.attrs.replace && field.attrs.replace_if.is_some() {
+        return Err(Error::new(span, "`replace` and `replace_if` exclude each other"));
+    }
+    if field.attrs.identity && !field.attrs.replace {
+        return Err(Error::new(span, "an `identity` cannot be changed in place: add `replace`"));
+    }
+    if field.doc.is_empty() {
+        return Err(Error::new(span, "document the field: its setter and its compile error have the same text"));
+    }
+    Ok(())
+}
