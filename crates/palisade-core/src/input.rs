@@ -1,6 +1,9 @@
 //! [`Input`] and [`Output`]: what a setter takes, and what a resource gives to others.
 
-use std::{collections::BTreeMap, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    marker::PhantomData,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -22,6 +25,7 @@ impl Field for u32 {}
 impl Field for String {}
 impl<R: Resource> Field for Id<R> {}
 impl<T: Field> Field for Vec<T> {}
+impl<T: Field + Ord> Field for BTreeSet<T> {}
 impl<T: Field> Field for Option<T> {}
 impl<T: Field> Field for BTreeMap<String, T> {}
 
@@ -95,6 +99,18 @@ impl<R: Resource> IntoInput<Id<R>> for &Handle<R> {
 impl<T, I: IntoInput<T>, const N: usize> IntoInput<Vec<T>> for [I; N] {
     fn into_input(self) -> Input<Vec<T>> {
         Input::new(Value::list(self.into_iter().map(|item| item.into_input().into_value()).collect()))
+    }
+}
+
+impl<T, I: IntoInput<T>, const N: usize> IntoInput<BTreeSet<T>> for [I; N] {
+    fn into_input(self) -> Input<BTreeSet<T>> {
+        Input::new(Value::set(self.into_iter().map(|item| item.into_input().into_value()).collect()))
+    }
+}
+
+impl<T, I: IntoInput<T>> IntoInput<BTreeSet<T>> for Vec<I> {
+    fn into_input(self) -> Input<BTreeSet<T>> {
+        Input::new(Value::set(self.into_iter().map(|item| item.into_input().into_value()).collect()))
     }
 }
 

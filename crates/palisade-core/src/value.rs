@@ -16,6 +16,8 @@ pub enum Value {
     Json(Json),
     /// A list of which at least one item holds a reference.
     List(Vec<Value>),
+    /// A list in which order and repetition mean nothing, and of which at least one item holds a reference.
+    Set(Vec<Value>),
     /// A map of which at least one value holds a reference.
     Map(BTreeMap<String, Value>),
     /// What another resource's attribute will be.
@@ -41,6 +43,20 @@ impl Value {
         }
     }
 
+    /// The value of a set; it is [`Value::Json`], sorted and without repetition, where no item holds a reference. So two
+    /// sets of the same items are equal once they are known.
+    pub fn set(items: Vec<Value>) -> Self {
+        match Self::list(items) {
+            Self::Json(Json::Array(mut known)) => {
+                known.sort_by_cached_key(Json::to_string);
+                known.dedup();
+                Self::Json(Json::Array(known))
+            }
+            Self::List(items) => Self::Set(items),
+            other => other,
+        }
+    }
+
     /// The value of a map; it is [`Value::Json`] where no value holds a reference.
     pub fn map(entries: BTreeMap<String, Value>) -> Self {
         if entries.values().all(|value| matches!(value, Self::Json(_))) {
@@ -54,7 +70,7 @@ impl Value {
     pub fn into_json(self) -> Option<Json> {
         match self {
             Self::Json(json) => Some(json),
-            Self::List(items) => items.into_iter().map(Self::into_json).collect(),
+            Self::List(items) | Self::Set(items) => items.into_iter().map(Self::into_json).collect(),
             Self::Map(entries) => entries.into_iter().map(|(key, value)| Some((key, value.into_json()?))).collect(),
             Self::Reference(_) => None,
         }
@@ -72,7 +88,7 @@ impl Value {
     pub fn references(&self) -> Vec<&Reference> {
         match self {
             Self::Json(_) => Vec::new(),
-            Self::List(items) => items.iter().flat_map(Self::references).collect(),
+            Self::List(items) | Self::Set(items) => items.iter().flat_map(Self::references).collect(),
             Self::Map(entries) => entries.values().flat_map(Self::references).collect(),
             Self::Reference(reference) => vec![reference],
         }
@@ -83,6 +99,7 @@ impl Value {
         match self {
             Self::Json(json) => Self::Json(json.clone()),
             Self::List(items) => Self::list(items.iter().map(|item| item.substitute(lookup)).collect()),
+            Self::Set(items) => Self::set(items.iter().map(|item| item.substitute(lookup)).collect()),
             Self::Map(entries) => {
                 Self::map(entries.iter().map(|(key, value)| (key.clone(), value.substitute(lookup))).collect())
             }
@@ -112,6 +129,14 @@ mod tests {
     #[test]
     fn a_list_without_references_is_json() {
         assert_eq!(Value::list(vec![json!(1).into(), json!(2).into()]), Value::Json(json!([1, 2])));
+    }
+
+    #[test]
+    fn a_set_that_is_known_is_sorted() {
+        let set = Value::set(vec![Value::Reference(reference("a")), json!("vpc-1").into()]);
+        assert_eq!(set.substitute(&|_| Some(json!("vpc-0"))), Value::Json(json!(["vpc-0", "vpc-1"])));
+        assert_eq!(set.substitute(&|_| Some(json!("vpc-1"))), Value::Json(json!(["vpc-1"])));
+        assert_eq!(set.substitute(&|_| None), set);
     }
 
     #[test]

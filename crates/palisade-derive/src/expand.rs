@@ -1,6 +1,6 @@
 //! Writes the code of the derives.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::{
@@ -199,13 +199,15 @@ fn builder(resource: &Resource, slots: &[Slot]) -> TokenStream {
 fn setter(resource: &Resource, slots: &[Slot], field: &Field) -> TokenStream {
     let (name, doc, ty) = (&field.name, &field.doc, field.setter_type());
     let text = name.to_string();
-    let vis = if field.attrs.private { quote!() } else { quote!(pub) };
+    // A private setter leaves the name to the public method that is written by hand.
+    let (vis, method) =
+        if field.attrs.private { (quote!(), format_ident!("set_{name}")) } else { (quote!(pub), name.clone()) };
     let builder = builder_name(resource);
     let set = field.is_required().then_some(name);
     let returned = builder_type(resource, slots, set);
     quote! {
         #[doc = #doc]
-        #vis fn #name(self, value: impl ::palisade_core::IntoInput<#ty>) -> #returned {
+        #vis fn #method(self, value: impl ::palisade_core::IntoInput<#ty>) -> #returned {
             let mut declaration = self.declaration;
             declaration.set(#text, ::palisade_core::IntoInput::<#ty>::into_input(value));
             #builder { declaration, met: ::core::marker::PhantomData }
@@ -275,8 +277,9 @@ fn builder_type(resource: &Resource, slots: &[Slot], set: Option<&Ident>) -> Tok
     quote!(#builder<#(#arguments),*>)
 }
 
+/// The parameter of the builder's type that says whether the slot is filled; the prefix keeps it from shadowing a type.
 fn parameter(slot: &Slot) -> Ident {
-    Ident::new(&camel_case(&slot.name), Span::call_site())
+    format_ident!("Has{}", camel_case(&slot.name))
 }
 
 fn requirement_trait(resource: &Resource, slot: &Slot) -> Ident {

@@ -33,7 +33,7 @@ mod valid;
 /// - `identity`: no two objects with this value can exist at a time.
 /// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
 /// - `default` or `default = expression`: the value of a declaration that does not set the field.
-/// - `private`: the setter is private to the module, for methods written by hand.
+/// - `private`: the setter is `set_` and the field's name, private to the module, for methods written by hand.
 /// - `terraform = "name"` or `terraform = false`: the argument's name in Terraform where it is not the field's, or that
 ///   there is none.
 #[proc_macro_derive(Resource, attributes(resource, field))]

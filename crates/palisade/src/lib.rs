@@ -1,1 +1,64 @@
-//! To be written.
+//! AWS infrastructure as a Rust program, in which insecure or impossible infrastructure does not compile.
+//!
+//! A program declares a stack and hands it to [`run`]; it is then itself the tool that plans, applies and destroys:
+//!
+//! ```no_run
+//! use palisade::prelude::*;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     palisade::run("network", stack)
+//! }
+//!
+//! fn stack(stack: &mut Stack) {
+//!     let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+//!     stack.add("private-a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+//!     stack.output("vpc_id", vpc.id());
+//! }
+//! ```
+//!
+//! ```text
+//! cargo run -- plan
+//! cargo run -- apply
+//! cargo run -- destroy
+//! ```
+//!
+//! What is missing, wrong or unsafe is a compile error in words of this domain:
+//!
+//! ```compile_fail
+//! # use palisade::prelude::*;
+//! // error: a VPC or subnet has a prefix of /16 to /28
+//! let vpc = Vpc::builder().cidr_block(cidr!("10.0.0.0/8"));
+//! ```
+//!
+//! [`resources`] lists what can be declared; [`types`] lists what the fields take.
+
+use std::process::ExitCode;
+
+mod emulated;
+
+pub use emulated::Emulated;
+pub use palisade_aws::{
+    access, arn, az, cidr, description, engine_version, id, kms_key_arn, maintenance_window, name, node_count, node_type,
+    port, private_range, recovery_days, replicas, resources, retention_days, secret_name, security_group_name,
+    snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name,
+};
+pub use palisade_cli::{Cloud, exit_code};
+pub use palisade_core::{Address, Declare, Finding, Graph, Handle, Id, Input, IntoInput, Output, Resource, Stack};
+
+/// What a program needs: `use palisade::prelude::*;`.
+pub mod prelude {
+    pub use palisade_aws::{
+        access, az, cidr, description, id, kms_key_arn, maintenance_window, name, node_type, port, private_range,
+        recovery_days, replicas, resources::*, retention_days, secret_name, security_group_name, snapshot_window, tags,
+        topic_arn, types::*, user_name,
+    };
+    pub use palisade_core::{Handle, Id, Output, Stack};
+}
+
+/// Makes the program the tool for the stack that `declare` fills: reads the command line, carries the command out, and
+/// returns the exit code of [`exit_code`].
+///
+/// `name` is the stack's name: its state is kept under it.
+pub fn run(name: &str, declare: impl FnOnce(&mut Stack)) -> ExitCode {
+    palisade_cli::run(name, declare, &Emulated)
+}

@@ -1,1 +1,5 @@
-fn main() {}
+//! `cargo run -- plan`, `cargo run -- apply`, `cargo run -- destroy`.
+
+fn main() -> std::process::ExitCode {
+    palisade::run("secured-redis", secured_redis::stack)
+}

@@ -1,0 +1,121 @@
+//! What an error code of AWS means for what to do next.
+
+use palisade_core::provider::{ErrorKind, ProviderError};
+
+/// The error of a call to `action` that AWS answered with `code` and `message`.
+///
+/// The codes are those on the wire, which for ElastiCache are not always those of the documentation: some keep the suffix
+/// `Fault`, and some do not.
+pub fn failure(action: &str, code: &str, message: impl Into<String>) -> ProviderError {
+    let message = message.into();
+    ProviderError {
+        kind: kind(code, &message),
+        operation: action.to_owned(),
+        help: help(code).to_owned(),
+        code: code.to_owned(),
+        message,
+    }
+}
+
+fn kind(code: &str, message: &str) -> ErrorKind {
+    match code {
+        // A user that has just been made cannot be tagged for a moment, and AWS says that it does not exist.
+        "UserNotFound" if message.contains("not available for tagging") => ErrorKind::Transitional,
+        "InvalidParameterCombination" if message.contains("No modifications were requested") => ErrorKind::NothingToDo,
+        "NoOperationFault" => ErrorKind::NothingToDo,
+
+        "InvalidReplicationGroupState" | "InvalidCacheClusterState" | "InvalidUserState" | "InvalidUserGroupState"
+        | "InvalidCacheParameterGroupState" | "CacheSubnetGroupInUse" | "DependencyViolation" | "InvalidGroup.InUse"
+        | "InsufficientCacheClusterCapacity" => ErrorKind::Transitional,
+
+        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded" | "EC2ThrottledException"
+        | "APICallRateForCustomerExceeded" | "RequestThrottled" | "TooManyRequestsException" | "SlowDown" => {
+            ErrorKind::Throttled
+        }
+
+        "InternalError" | "InternalFailure" | "InternalServiceError" | "ServiceUnavailable" | "RequestTimeout"
+        | "RequestTimeoutException" | "Unavailable" => ErrorKind::Service,
+
+        "UnauthorizedOperation" | "AuthFailure" | "AccessDenied" | "AccessDeniedException" | "ExpiredToken"
+        | "ExpiredTokenException" | "InvalidClientTokenId" | "UnrecognizedClientException" => ErrorKind::Denied,
+
+        // Secrets Manager's limit on the number of secrets, and no matter of the rate.
+        "LimitExceededException" => ErrorKind::Quota,
+        "ResourceNotFoundException" => ErrorKind::NotFound,
+        "ResourceExistsException" => ErrorKind::AlreadyExists,
+        _ => by_form(code),
+    }
+}
+
+/// The codes that follow a form.
+fn by_form(code: &str) -> ErrorKind {
+    let code = code.strip_suffix("Fault").unwrap_or(code);
+    if code.ends_with("NotFound") {
+        ErrorKind::NotFound
+    } else if code.ends_with("AlreadyExists") || code.ends_with("Duplicate") || code.ends_with("AlreadyAssociated") {
+        ErrorKind::AlreadyExists
+    } else if code.contains("Quota") && code.ends_with("Exceeded") || code.ends_with("LimitExceeded") {
+        ErrorKind::Quota
+    } else {
+        ErrorKind::Invalid
+    }
+}
+
+fn help(code: &str) -> &'static str {
+    match code {
+        "DefaultUserRequired" => "add `RedisUser::disabled_default(name!(\"...\"))` to the group's users",
+        "DuplicateUserName" => "give the users of a group names of their own",
+        "InvalidSubnet.Conflict" => "give the subnet addresses that no other subnet of the VPC has",
+        "InvalidSubnet.Range" => "give the subnet addresses inside the VPC's block",
+        "InsufficientCacheClusterCapacity" => "choose another node type or zone, or try again later",
+        "ServiceLinkedRoleNotFoundFault" => "allow the caller `iam:CreateServiceLinkedRole`, and try again in two minutes",
+        _ if by_form(code) == ErrorKind::Quota => "ask for a higher quota in the Service Quotas console, or use less",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of aws-semantics 1.4.
+    #[test]
+    fn codes_have_their_class() {
+        let class = |code| failure("X", code, "").kind;
+        for code in [
+            "ReplicationGroupNotFoundFault", "CacheSubnetGroupNotFoundFault", "CacheParameterGroupNotFound", "UserNotFound",
+            "UserGroupNotFound", "CacheClusterNotFound", "InvalidVpcID.NotFound", "InvalidSubnetID.NotFound",
+            "InvalidRouteTableID.NotFound", "InvalidAssociationID.NotFound", "InvalidGroup.NotFound",
+            "InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "ResourceNotFoundException",
+        ] {
+            assert_eq!(class(code), ErrorKind::NotFound, "{code}");
+        }
+        for code in [
+            "ReplicationGroupAlreadyExists", "CacheSubnetGroupAlreadyExists", "CacheParameterGroupAlreadyExists",
+            "UserAlreadyExists", "UserGroupAlreadyExists", "InvalidGroup.Duplicate", "InvalidPermission.Duplicate",
+            "Resource.AlreadyAssociated", "ResourceExistsException",
+        ] {
+            assert_eq!(class(code), ErrorKind::AlreadyExists, "{code}");
+        }
+        for code in [
+            "ClusterQuotaForCustomerExceeded", "NodeQuotaForClusterExceeded", "CacheSubnetGroupQuotaExceeded",
+            "CacheSubnetQuotaExceededFault", "UserGroupQuotaExceeded", "VpcLimitExceeded", "SubnetLimitExceeded",
+            "RulesPerSecurityGroupLimitExceeded", "LimitExceededException",
+        ] {
+            assert_eq!(class(code), ErrorKind::Quota, "{code}");
+        }
+        for code in [
+            "InvalidParameterValue", "InvalidParameterCombination", "DefaultUserRequired", "DuplicateUserName",
+            "DefaultUserAssociatedToUserGroup", "InvalidSubnet", "SubnetInUse", "InvalidVPCNetworkStateFault",
+            "InvalidKMSKeyFault", "InvalidSubnet.Conflict", "InvalidVpc.Range",
+        ] {
+            assert_eq!(class(code), ErrorKind::Invalid, "{code}");
+        }
+        for code in ["InvalidUserGroupState", "CacheSubnetGroupInUse", "DependencyViolation", "InvalidReplicationGroupState"] {
+            assert_eq!(class(code), ErrorKind::Transitional, "{code}");
+        }
+        assert_eq!(class("RequestLimitExceeded"), ErrorKind::Throttled, "EC2's throttling looks like a quota");
+        assert_eq!(class("NoOperationFault"), ErrorKind::NothingToDo);
+        assert_eq!(failure("X", "UserNotFound", "User a is not available for tagging").kind, ErrorKind::Transitional);
+    }
+}

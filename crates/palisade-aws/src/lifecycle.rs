@@ -1,0 +1,143 @@
+//! [`Lifecycle`]: how a declared resource becomes real.
+
+use palisade_core::{
+    Id, JsonMap, Resource,
+    provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, Token},
+};
+use serde::Serialize;
+
+use crate::Aws;
+
+/// How a resource becomes real, stays what it should be, and goes.
+///
+/// The doctrine is *observe, ensure, sync*: what is seen outranks what is remembered, every step can be repeated, and
+/// "already exists" and "not found" are races to settle, not failures.
+pub trait Lifecycle: Resource + Send + Sync {
+    /// What was read; the derive makes it, with one field for each of the resource's.
+    type Observed: Serialize + Send;
+
+    /// Creates the object, with the token's tags in the very call where AWS takes tags, and returns its id. Nothing else:
+    /// the id is written down before [`Lifecycle::converge`] goes on.
+    fn create(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Id<Self>, ProviderError>> + Send;
+
+    /// Finds what a creation with the same token left behind.
+    fn find(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Option<Id<Self>>, ProviderError>> + Send;
+
+    /// Reads the objects, as many as there are in as few calls as AWS has. The answer is in the order of `ids`.
+    fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> impl Future<Output = Result<Vec<Option<Snapshot<Self::Observed, Self::Attributes>>>, ProviderError>> + Send;
+
+    /// Brings the object from whatever it is to what it should be, and returns once it has settled: the same code after a
+    /// creation, for an update, and after a crash. `previous` is what was applied last, for what cannot be read back.
+    fn converge(
+        &self,
+        aws: &Aws,
+        id: &Id<Self>,
+        previous: Option<&Self>,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Deletes the object, and returns once it is gone. `self` is what was applied last.
+    fn delete(&self, aws: &Aws, id: &Id<Self>) -> impl Future<Output = Result<(), ProviderError>> + Send;
+}
+
+/// What an object was when it was read.
+#[derive(Debug)]
+pub struct Snapshot<O, A> {
+    /// The fields.
+    pub fields: O,
+    /// The attributes.
+    pub attributes: A,
+}
+
+/// A [`Lifecycle`] without its type, as the registry holds it: JSON in, JSON out.
+pub(crate) trait ErasedLifecycle: Send + Sync {
+    fn read<'a>(&self, aws: &'a Aws, objects: &'a [Object])
+    -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>>;
+    fn create<'a>(&self, aws: &'a Aws, inputs: &'a JsonMap, token: &'a Token) -> BoxFuture<'a, Result<String, ProviderError>>;
+    fn find<'a>(&self, aws: &'a Aws, inputs: &'a JsonMap, token: &'a Token)
+    -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
+    fn converge<'a>(
+        &self,
+        aws: &'a Aws,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        previous: Option<&'a JsonMap>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
+    fn delete<'a>(&self, aws: &'a Aws, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>>;
+}
+
+/// Erases the type of `R`'s lifecycle.
+pub(crate) struct Erased<R>(pub(crate) std::marker::PhantomData<fn() -> R>);
+
+impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
+    fn read<'a>(
+        &self,
+        aws: &'a Aws,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
+        Box::pin(async move {
+            let ids = objects.iter().map(|object| id::<R>(&object.id)).collect::<Result<Vec<_>, _>>()?;
+            let snapshots = R::read(aws, &ids).await?;
+            snapshots.into_iter().map(|snapshot| snapshot.map(observation::<R>).transpose()).collect()
+        })
+    }
+
+    fn create<'a>(&self, aws: &'a Aws, inputs: &'a JsonMap, token: &'a Token) -> BoxFuture<'a, Result<String, ProviderError>> {
+        Box::pin(async move { Ok(typed::<R>(inputs)?.create(aws, token).await?.to_string()) })
+    }
+
+    fn find<'a>(
+        &self,
+        aws: &'a Aws,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+        Box::pin(async move { Ok(typed::<R>(inputs)?.find(aws, token).await?.map(|id| id.to_string())) })
+    }
+
+    fn converge<'a>(
+        &self,
+        aws: &'a Aws,
+        id_text: &'a str,
+        inputs: &'a JsonMap,
+        previous: Option<&'a JsonMap>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            // Inputs of an older version of the program may lack a field; then there is nothing to compare with.
+            let previous = previous.and_then(|inputs| typed::<R>(inputs).ok());
+            typed::<R>(inputs)?.converge(aws, &id(id_text)?, previous.as_ref()).await
+        })
+    }
+
+    fn delete<'a>(&self, aws: &'a Aws, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move { typed::<R>(&object.inputs)?.delete(aws, &id(&object.id)?).await })
+    }
+}
+
+fn typed<R: Resource>(inputs: &JsonMap) -> Result<R, ProviderError> {
+    serde_json::from_value(palisade_core::Json::Object(inputs.clone()))
+        .map_err(|error| invalid(format!("the fields are not those of a {}: {error}", R::SCHEMA.kind)))
+}
+
+fn id<R: Resource>(text: &str) -> Result<Id<R>, ProviderError> {
+    Id::new(text).map_err(|error| invalid(error.to_string()))
+}
+
+fn observation<R: Lifecycle>(snapshot: Snapshot<R::Observed, R::Attributes>) -> Result<Observation, ProviderError> {
+    Ok(Observation { fields: map(&snapshot.fields)?, attributes: map(&snapshot.attributes)? })
+}
+
+/// A struct as a map; the attributes of a resource without any are `()`, and so null.
+fn map(value: &impl Serialize) -> Result<JsonMap, ProviderError> {
+    match serde_json::to_value(value) {
+        Ok(palisade_core::Json::Object(map)) => Ok(map),
+        Ok(_) => Ok(JsonMap::new()),
+        Err(error) => Err(invalid(error.to_string())),
+    }
+}
+
+fn invalid(message: String) -> ProviderError {
+    ProviderError { kind: ErrorKind::Invalid, operation: String::new(), code: String::new(), message, help: String::new() }
+}

@@ -1,0 +1,98 @@
+//! What the lifecycles have in common.
+
+use std::time::Duration;
+
+use palisade_core::{
+    Id, Resource,
+    provider::{ErrorKind, ProviderError},
+};
+use secrecy::SecretString;
+
+use crate::{
+    Aws,
+    operations::{
+        AddTagsToResource, CreateTags, DeleteTags, GetSecretValue, ListTagsForResource, RemoveTagsFromResource,
+    },
+    types::{Arn, SecretRef, Tags},
+};
+
+/// How long a new EC2 object may take to be seen by every part of EC2.
+pub(crate) const VISIBLE: Duration = Duration::from_secs(5 * 60);
+/// How long the interfaces of a deleted cache may keep a subnet or a security group from being deleted.
+pub(crate) const RELEASED: Duration = Duration::from_secs(20 * 60);
+/// How long a user group, or what uses it, may be between two states.
+pub(crate) const GROUP_SETTLED: Duration = Duration::from_secs(20 * 60);
+
+/// Puts what was found into the order of the ids that were asked for.
+pub(crate) fn in_order<R: Resource, D>(ids: &[Id<R>], found: Vec<D>, id: impl Fn(&D) -> &Id<R>) -> Vec<Option<D>> {
+    let mut found: Vec<_> = found.into_iter().map(Some).collect();
+    let mut take = |wanted: &Id<R>| found.iter_mut().find(|d| d.as_ref().is_some_and(|d| id(d) == wanted))?.take();
+    ids.iter().map(&mut take).collect()
+}
+
+/// Takes an object that does not exist for one that was deleted.
+pub(crate) fn gone<T>(answer: Result<T, ProviderError>) -> Result<(), ProviderError> {
+    match answer {
+        Err(error) if error.kind != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Brings the tags of an EC2 object from `observed` to `wanted`.
+pub(crate) async fn sync_ec2_tags(aws: &Aws, id: &str, wanted: &Tags, observed: &Tags) -> Result<(), ProviderError> {
+    let (set, removed) = wanted.changes_from(observed);
+    if !set.is_empty() {
+        aws.call(CreateTags { resource_id: id.to_owned(), tags: set }).await?;
+    }
+    if !removed.is_empty() {
+        aws.call(DeleteTags { resource_id: id.to_owned(), keys: removed }).await?;
+    }
+    Ok(())
+}
+
+/// Brings the tags of an ElastiCache object to `wanted`.
+pub(crate) async fn sync_cache_tags(aws: &Aws, arn: &Arn, wanted: &Tags) -> Result<(), ProviderError> {
+    let (set, removed) = wanted.changes_from(&cache_tags(aws, arn).await?);
+    if !set.is_empty() {
+        aws.call_until_settled(GROUP_SETTLED, AddTagsToResource { arn: arn.clone(), tags: set }).await?;
+    }
+    if !removed.is_empty() {
+        aws.call_until_settled(GROUP_SETTLED, RemoveTagsFromResource { arn: arn.clone(), keys: removed }).await?;
+    }
+    Ok(())
+}
+
+/// The tags of an ElastiCache object, which no description has.
+pub(crate) async fn cache_tags(aws: &Aws, arn: &Arn) -> Result<Tags, ProviderError> {
+    Ok(aws.call_until_settled(GROUP_SETTLED, ListTagsForResource { arn: arn.clone() }).await?.tags)
+}
+
+/// The value of a secret. It goes from here into the call that needs it, and nowhere else.
+pub(crate) async fn secret_value(aws: &Aws, secret: &SecretRef) -> Result<SecretString, ProviderError> {
+    let SecretRef { secret, version } = secret;
+    Ok(aws.call(GetSecretValue { secret_id: secret.clone(), version_id: version.clone() }).await?.value)
+}
+
+/// The ARN of an EC2 object, which EC2 does not tell for all of them.
+pub(crate) fn ec2_arn(aws: &Aws, owner: &str, kind: &str, id: &str) -> Arn {
+    Arn::reported(format!("arn:aws:ec2:{region}:{owner}:{kind}/{id}", region = aws.region()))
+}
+
+/// The error for a name that is taken by something that is not this stack's.
+pub(crate) fn not_ours(mut error: ProviderError) -> ProviderError {
+    if error.kind == ErrorKind::AlreadyExists && error.help.is_empty() {
+        error.help = "it exists, and was not made by this stack: choose another name, or delete what has it".to_owned();
+    }
+    error
+}
+
+/// An id that AWS answered with, or that is the name of what was just created.
+pub(crate) fn named<R: Resource>(name: impl Into<String>) -> Result<Id<R>, ProviderError> {
+    Id::new(name).map_err(|error| ProviderError {
+        kind: ErrorKind::Service,
+        operation: String::new(),
+        code: String::new(),
+        message: error.to_string(),
+        help: String::new(),
+    })
+}

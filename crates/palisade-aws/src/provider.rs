@@ -1,0 +1,147 @@
+//! [`AwsProvider`]: the resources as the engine reaches them.
+
+use std::marker::PhantomData;
+
+use palisade_core::{
+    JsonMap, Schema,
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token},
+};
+
+use crate::{
+    Aws, Lifecycle,
+    lifecycle::{Erased, ErasedLifecycle},
+    resources::{
+        CacheParameterGroup, CacheSubnetGroup, RedisUser, ReplicationGroup, RouteTable, RouteTableAssociation, Secret,
+        SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
+    },
+};
+
+/// The registry: one line for each resource.
+const REGISTRY: &[Kind] = &[
+    kind::<CacheParameterGroup>(),
+    kind::<CacheSubnetGroup>(),
+    kind::<RedisUser>(),
+    kind::<ReplicationGroup>(),
+    kind::<RouteTable>(),
+    kind::<RouteTableAssociation>(),
+    kind::<Secret>(),
+    kind::<SecurityGroup>(),
+    kind::<SecurityGroupRule>(),
+    kind::<Subnet>(),
+    kind::<UserGroup>(),
+    kind::<Vpc>(),
+];
+
+struct Kind {
+    schema: &'static Schema,
+    lifecycle: &'static dyn ErasedLifecycle,
+}
+
+const fn kind<R: Lifecycle>() -> Kind {
+    Kind { schema: R::SCHEMA, lifecycle: &Erased::<R>(PhantomData) }
+}
+
+/// The schemas of all resources, in the order of their names.
+pub fn schemas() -> impl Iterator<Item = &'static Schema> {
+    REGISTRY.iter().map(|kind| kind.schema)
+}
+
+/// The resources of an account as the engine reaches them.
+#[derive(Debug)]
+pub struct AwsProvider {
+    aws: Aws,
+}
+
+impl AwsProvider {
+    /// The resources of the account `aws`.
+    pub fn new(aws: Aws) -> Self {
+        Self { aws }
+    }
+}
+
+impl Provider for AwsProvider {
+    fn schema(&self, kind: &str) -> Option<&'static Schema> {
+        schemas().find(|schema| schema.kind == kind)
+    }
+
+    fn read<'a>(
+        &'a self,
+        kind: &'a str,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
+        match lifecycle(kind) {
+            Ok(lifecycle) => lifecycle.read(&self.aws, objects),
+            Err(error) => failed(error),
+        }
+    }
+
+    fn create<'a>(
+        &'a self,
+        kind: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+        match lifecycle(kind) {
+            Ok(lifecycle) => lifecycle.create(&self.aws, inputs, token),
+            Err(error) => failed(error),
+        }
+    }
+
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+        match lifecycle(kind) {
+            Ok(lifecycle) => lifecycle.find(&self.aws, inputs, token),
+            Err(error) => failed(error),
+        }
+    }
+
+    fn converge<'a>(
+        &'a self,
+        kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        previous: Option<&'a JsonMap>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        match lifecycle(kind) {
+            Ok(lifecycle) => lifecycle.converge(&self.aws, id, inputs, previous),
+            Err(error) => failed(error),
+        }
+    }
+
+    fn delete<'a>(&'a self, kind: &'a str, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
+        match lifecycle(kind) {
+            Ok(lifecycle) => lifecycle.delete(&self.aws, object),
+            Err(error) => failed(error),
+        }
+    }
+}
+
+fn lifecycle(kind: &str) -> Result<&'static dyn ErasedLifecycle, ProviderError> {
+    REGISTRY.iter().find(|entry| entry.schema.kind == kind).map(|entry| entry.lifecycle).ok_or_else(|| ProviderError {
+        kind: ErrorKind::Invalid,
+        operation: String::new(),
+        code: String::new(),
+        message: format!("there is no resource of the kind {kind}"),
+        help: String::new(),
+    })
+}
+
+fn failed<'a, T: Send + 'a>(error: ProviderError) -> BoxFuture<'a, Result<T, ProviderError>> {
+    Box::pin(std::future::ready(Err(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_module_of_a_resource_is_forgotten() {
+        let modules = include_str!("resources/mod.rs").lines().filter(|line| line.starts_with("mod ")).count();
+        assert_eq!(REGISTRY.len(), modules);
+        assert!(REGISTRY.is_sorted_by_key(|kind| kind.schema.kind));
+    }
+}

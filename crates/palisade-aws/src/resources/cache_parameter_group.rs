@@ -1,0 +1,178 @@
+//! [`CacheParameterGroup`].
+
+use std::collections::BTreeMap;
+
+use palisade_core::{
+    Attributes, Id, Resource, Value,
+    provider::{ProviderError, Token},
+    terraform::{Argument, TerraformResource},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, named, not_ours, sync_cache_tags},
+    operations::{
+        CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups, DescribeCacheParameters,
+        ModifyCacheParameterGroup, ResetCacheParameterGroup,
+    },
+    shapes::{CacheParameterGroupDescription, Select},
+    types::{Arn, Name, ParameterGroupFamily, Tags},
+};
+
+/// The engine's parameters, of which each that is not set here has the family's default.
+///
+/// AWS: [CreateCacheParameterGroup](https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateCacheParameterGroup.html)
+///
+/// ```
+/// use palisade_aws::{name, resources::CacheParameterGroup, types::Engine};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// let parameters = stack.add(
+///     "redis",
+///     CacheParameterGroup::builder()
+///         .name(name!("redis7"))
+///         .family(Engine::REDIS_7_1.family())
+///         .parameter("maxmemory-policy", "volatile-lru"),
+/// );
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(
+    terraform = "aws_elasticache_parameter_group",
+    attributes = CacheParameterGroupAttributes,
+    terraform_with = terraform
+)]
+pub struct CacheParameterGroup {
+    /// The name. It begins with a letter, and not with `default`, which is AWS's own.
+    #[field(replace, identity)]
+    pub name: Name,
+    /// The family, which is that of the engine that uses the group.
+    #[field(replace)]
+    pub family: ParameterGroupFamily,
+    /// What the group is for. AWS has no call that changes it.
+    #[field(default = "Managed by Palisade".to_owned(), replace)]
+    pub description: String,
+    /// The parameters that differ from the family's defaults, by name.
+    #[field(default, terraform = false)]
+    pub parameters: BTreeMap<String, String>,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`CacheParameterGroup`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct CacheParameterGroupAttributes {
+    /// The ARN.
+    pub arn: Arn,
+}
+
+impl<HasName, HasFamily> CacheParameterGroupBuilder<HasName, HasFamily> {
+    /// Sets one parameter, beside those that are set already.
+    pub fn parameter(self, name: &str, value: &str) -> Self {
+        let set = self.declaration.fields().get("parameters").and_then(Value::as_json);
+        let mut parameters: BTreeMap<String, String> =
+            set.and_then(|json| Deserialize::deserialize(json).ok()).unwrap_or_default();
+        parameters.insert(name.to_owned(), value.to_owned());
+        self.parameters(parameters)
+    }
+}
+
+/// Terraform has a block for each parameter.
+fn terraform(resource: &mut TerraformResource) {
+    let parameters = resource.field("parameters");
+    let Some(parameters) = parameters.as_json().and_then(palisade_core::Json::as_object) else { return };
+    let block = |(name, value): (&String, &palisade_core::Json)| {
+        let argument = |json: palisade_core::Json| Argument::Value(Value::Json(json));
+        BTreeMap::from([("name".to_owned(), argument(name.as_str().into())), ("value".to_owned(), argument(value.clone()))])
+    };
+    if !parameters.is_empty() {
+        let blocks = parameters.iter().map(block).collect();
+        resource.arguments.insert("parameter".to_owned(), Argument::Blocks(blocks));
+    }
+}
+
+/// How many parameters ElastiCache takes in one call.
+const PARAMETERS_PER_CALL: usize = 20;
+
+impl Lifecycle for CacheParameterGroup {
+    type Observed = CacheParameterGroupObserved;
+
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self { name, family, description, tags, parameters: _ } = self;
+        let request = CreateCacheParameterGroup {
+            name: name.clone(),
+            family: *family,
+            description: description.clone(),
+            tags: tags.owned_by(token),
+        };
+        aws.call(request).await.map_err(not_ours)?;
+        named(name.as_str())
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let id = named(self.name.as_str())?;
+        match describe(aws, std::slice::from_ref(&id)).await?.pop() {
+            Some(group) if cache_tags(aws, &group.arn).await?.are_of(token) => Ok(Some(id)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<CacheParameterGroupObserved, CacheParameterGroupAttributes>>>, ProviderError> {
+        let mut snapshots = Vec::new();
+        for group in in_order(ids, describe(aws, ids).await?, |group| &group.name) {
+            snapshots.push(match group {
+                Some(group) => Some(Snapshot {
+                    fields: CacheParameterGroupObserved {
+                        name: Some(Name::reported(group.name.as_str())),
+                        family: ParameterGroupFamily::reported(&group.family),
+                        description: Some(group.description),
+                        parameters: Some(user_parameters(aws, &group.name).await?),
+                        tags: Some(cache_tags(aws, &group.arn).await?.declared()),
+                    },
+                    attributes: CacheParameterGroupAttributes { arn: group.arn },
+                }),
+                None => None,
+            });
+        }
+        Ok(snapshots)
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+        let group = aws
+            .wait(&format!("the parameter group {id} to appear"), VISIBLE, async || {
+                Ok(describe(aws, std::slice::from_ref(id)).await?.pop())
+            })
+            .await?;
+        let observed = user_parameters(aws, id).await?;
+        let set: Vec<_> = self.parameters.iter().filter(|(name, value)| observed.get(*name) != Some(value)).collect();
+        for chunk in set.chunks(PARAMETERS_PER_CALL) {
+            let parameters = chunk.iter().map(|&(name, value)| (name.clone(), value.clone())).collect();
+            aws.call_until_settled(VISIBLE, ModifyCacheParameterGroup { name: id.clone(), parameters }).await?;
+        }
+        let reset: Vec<_> = observed.into_keys().filter(|name| !self.parameters.contains_key(name)).collect();
+        for chunk in reset.chunks(PARAMETERS_PER_CALL) {
+            let parameter_names = chunk.iter().cloned().collect();
+            aws.call_until_settled(VISIBLE, ResetCacheParameterGroup { name: id.clone(), parameter_names }).await?;
+        }
+        sync_cache_tags(aws, &group.arn, &self.tags).await
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        gone(aws.call_until_settled(RELEASED, DeleteCacheParameterGroup { name: id.clone() }).await)
+    }
+}
+
+async fn describe(
+    aws: &Aws,
+    ids: &[Id<CacheParameterGroup>],
+) -> Result<Vec<CacheParameterGroupDescription>, ProviderError> {
+    Ok(aws.call(DescribeCacheParameterGroups { select: Select::Ids(ids.to_vec()) }).await?.groups)
+}
+
+/// The parameters that somebody set, without the family's defaults.
+async fn user_parameters(aws: &Aws, id: &Id<CacheParameterGroup>) -> Result<BTreeMap<String, String>, ProviderError> {
+    Ok(aws.call(DescribeCacheParameters { name: id.clone() }).await?.user_parameters)
+}

@@ -1,0 +1,132 @@
+//! [`CacheSubnetGroup`].
+
+use std::collections::BTreeSet;
+
+use palisade_core::{
+    Attributes, Id, Resource,
+    provider::{ProviderError, Token},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Subnet, Vpc};
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, named, not_ours, sync_cache_tags},
+    operations::{
+        CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups, ModifyCacheSubnetGroup,
+    },
+    shapes::{CacheSubnetGroupDescription, Select},
+    types::{Arn, Name, Tags},
+};
+
+/// The subnets that the nodes of a cache stand in: up to 20, all of one VPC, and of two zones at least for a Multi-AZ cache.
+///
+/// AWS: [CreateCacheSubnetGroup](https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateCacheSubnetGroup.html)
+///
+/// ```
+/// use palisade_aws::{az, cidr, name, resources::{CacheSubnetGroup, Subnet, Vpc}};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// # let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+/// # let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+/// # let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
+/// let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(terraform = "aws_elasticache_subnet_group", attributes = CacheSubnetGroupAttributes)]
+pub struct CacheSubnetGroup {
+    /// The name.
+    #[field(replace, identity)]
+    pub name: Name,
+    /// What the group is for.
+    #[field(default = "Managed by Palisade".to_owned())]
+    pub description: String,
+    /// The subnets.
+    pub subnet_ids: BTreeSet<Id<Subnet>>,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`CacheSubnetGroup`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct CacheSubnetGroupAttributes {
+    /// The ARN.
+    pub arn: Arn,
+    /// The VPC of the subnets.
+    #[attribute(changes_with("subnet_ids"))]
+    pub vpc_id: Id<Vpc>,
+}
+
+impl Lifecycle for CacheSubnetGroup {
+    type Observed = CacheSubnetGroupObserved;
+
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self { name, description, subnet_ids, tags } = self;
+        let request = CreateCacheSubnetGroup {
+            name: name.clone(),
+            description: description.clone(),
+            subnet_ids: subnet_ids.clone(),
+            tags: tags.owned_by(token),
+        };
+        aws.call(request).await.map_err(not_ours)?;
+        named(name.as_str())
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let id = named(self.name.as_str())?;
+        match describe(aws, std::slice::from_ref(&id)).await?.pop() {
+            Some(group) if cache_tags(aws, &group.arn).await?.are_of(token) => Ok(Some(id)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<CacheSubnetGroupObserved, CacheSubnetGroupAttributes>>>, ProviderError> {
+        let mut snapshots = Vec::new();
+        for group in in_order(ids, describe(aws, ids).await?, |group| &group.name) {
+            snapshots.push(match group {
+                Some(group) => Some(Snapshot {
+                    fields: CacheSubnetGroupObserved {
+                        name: Some(Name::reported(group.name.as_str())),
+                        description: Some(group.description),
+                        subnet_ids: Some(group.subnet_ids),
+                        tags: Some(cache_tags(aws, &group.arn).await?.declared()),
+                    },
+                    attributes: CacheSubnetGroupAttributes { arn: group.arn, vpc_id: group.vpc_id },
+                }),
+                None => None,
+            });
+        }
+        Ok(snapshots)
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+        let group = aws
+            .wait(&format!("the subnet group {id} to appear"), VISIBLE, async || {
+                Ok(describe(aws, std::slice::from_ref(id)).await?.pop())
+            })
+            .await?;
+        if group.description != self.description || group.subnet_ids != self.subnet_ids {
+            let request = ModifyCacheSubnetGroup {
+                name: id.clone(),
+                description: self.description.clone(),
+                subnet_ids: self.subnet_ids.clone(),
+            };
+            aws.call(request).await?;
+        }
+        sync_cache_tags(aws, &group.arn, &self.tags).await
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        gone(aws.call_until_settled(RELEASED, DeleteCacheSubnetGroup { name: id.clone() }).await)
+    }
+}
+
+async fn describe(
+    aws: &Aws,
+    ids: &[Id<CacheSubnetGroup>],
+) -> Result<Vec<CacheSubnetGroupDescription>, ProviderError> {
+    Ok(aws.call(DescribeCacheSubnetGroups { select: Select::Ids(ids.to_vec()) }).await?.groups)
+}

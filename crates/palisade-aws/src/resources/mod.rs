@@ -1,0 +1,27 @@
+//! The resources, one module each: what a program declares, and the lifecycle that makes it real.
+
+mod cache_parameter_group;
+mod cache_subnet_group;
+mod redis_user;
+mod replication_group;
+mod route_table;
+mod route_table_association;
+mod secret;
+mod security_group;
+mod security_group_rule;
+mod subnet;
+mod user_group;
+mod vpc;
+
+pub use cache_parameter_group::*;
+pub use cache_subnet_group::*;
+pub use redis_user::*;
+pub use replication_group::*;
+pub use route_table::*;
+pub use route_table_association::*;
+pub use secret::*;
+pub use security_group::*;
+pub use security_group_rule::*;
+pub use subnet::*;
+pub use user_group::*;
+pub use vpc::*;

@@ -1,0 +1,300 @@
+//! [`RedisUser`].
+
+use std::collections::BTreeSet;
+
+use palisade_core::{
+    Attributes, Declaration, Id, IntoInput, Json, Resource, Set, Unset, Value,
+    provider::{ErrorKind, ProviderError, Token},
+    terraform::{Argument, TerraformResource},
+};
+use serde::{Deserialize, Serialize};
+
+use super::user_group;
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, secret_value, sync_cache_tags},
+    operations::{CreateUser, DeleteUser, DescribeUsers, ModifyUser},
+    shapes::{Credentials, Select, UserDescription},
+    types::{AccessString, Arn, AuthenticationType, EngineKind, Name, SecretRef, Tags, UserName},
+};
+
+/// A user of caches, with what it may do and how it proves who it is.
+///
+/// There are three kinds, and each begins in its own way: [`RedisUser::iam`], [`RedisUser::with_password`] and
+/// [`RedisUser::disabled_default`].
+///
+/// AWS: [CreateUser](https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateUser.html),
+/// [Authenticating with IAM](https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html)
+///
+/// ```
+/// use palisade_aws::{name, resources::RedisUser, types::{AccessString, EngineKind}};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// let admin = stack.add(
+///     "admin",
+///     RedisUser::iam(name!("admin")).engine(EngineKind::Redis).access_string(AccessString::administrator()),
+/// );
+/// let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(
+    terraform = "aws_elasticache_user",
+    attributes = RedisUserAttributes,
+    terraform_with = terraform,
+    check = check,
+    requires(authentication(
+        "this `RedisUser` does not say how it proves who it is",
+        "begin with `RedisUser::iam(..)`, `RedisUser::with_password(..)` or `RedisUser::disabled_default(..)`"
+    ))
+)]
+pub struct RedisUser {
+    /// The id.
+    #[field(replace, identity, private)]
+    pub user_id: Name,
+    /// The name that clients log in by, unique in each group.
+    #[field(replace, private)]
+    pub user_name: UserName,
+    /// The engine of the groups that the user can be in. A Redis user may be in a Valkey group, and not the reverse.
+    pub engine: EngineKind,
+    /// What the user may do.
+    pub access_string: AccessString,
+    /// How the user proves who it is.
+    #[field(private, terraform = false)]
+    pub authentication_type: AuthenticationType,
+    /// The secrets that hold the passwords: one or two for a user with passwords, and none for the others.
+    #[field(default, private, terraform = false)]
+    pub passwords: BTreeSet<SecretRef>,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`RedisUser`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RedisUserAttributes {
+    /// The ARN, for the IAM policy that lets somebody connect as the user.
+    pub arn: Arn,
+}
+
+impl RedisUser {
+    /// A user that logs in with an IAM token. Its name is its id, as AWS demands.
+    pub fn iam(id: Name) -> RedisUserBuilder<Unset, Unset, Set> {
+        let name = IntoInput::<UserName>::into_input(id.clone());
+        Self::builder().set_user_id(id).set_user_name(name).set_authentication_type(AuthenticationType::Iam).meet_authentication()
+    }
+
+    /// A user that logs in with the password that `secret` holds: `&secret`, or two of them as `[&old, &new]` while clients
+    /// change over.
+    pub fn with_password(
+        id: Name,
+        user_name: impl IntoInput<UserName>,
+        secret: impl IntoPasswords,
+    ) -> RedisUserBuilder<Unset, Unset, Set> {
+        Self::builder()
+            .set_user_id(id)
+            .set_user_name(user_name)
+            .set_authentication_type(AuthenticationType::Password)
+            .set_passwords(secret.into_passwords())
+            .meet_authentication()
+    }
+
+    /// The user named `default` that every Redis user group must have, switched off: whoever gives no name gets nothing.
+    pub fn disabled_default(id: Name) -> RedisUserBuilder<Set, Set, Set> {
+        Self::builder()
+            .set_user_id(id)
+            .set_user_name(UserName::literal("default"))
+            .engine(EngineKind::Redis)
+            .access_string(AccessString::disabled())
+            .set_authentication_type(AuthenticationType::NoPassword)
+            .meet_authentication()
+    }
+}
+
+/// The secrets that hold a user's passwords: `&secret`, or `[&old, &new]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a password",
+    label = "a password is a reference to a secret, never a text",
+    note = "declare a `Secret` and write `&secret`, so that the value stands in no program, plan or state"
+)]
+pub trait IntoPasswords {
+    /// The references.
+    #[doc(hidden)]
+    fn into_passwords(self) -> palisade_core::Input<BTreeSet<SecretRef>>;
+}
+
+impl IntoPasswords for &palisade_core::Handle<super::Secret> {
+    fn into_passwords(self) -> palisade_core::Input<BTreeSet<SecretRef>> {
+        [self].into_input()
+    }
+}
+
+impl IntoPasswords for [&palisade_core::Handle<super::Secret>; 2] {
+    fn into_passwords(self) -> palisade_core::Input<BTreeSet<SecretRef>> {
+        self.into_input()
+    }
+}
+
+/// What no type holds: that nobody but the AWS-owned user is called `default` by id.
+fn check(declaration: &Declaration) -> Vec<String> {
+    let is = |field: &str, text: &str| declaration.fields().get(field).and_then(Value::as_json) == Some(&Json::from(text));
+    let mut problems = Vec::new();
+    if is("user_id", "default") {
+        problems.push("the user id `default` is AWS's own user\ngive the user another id, as in `redis-default`".to_owned());
+    }
+    problems
+}
+
+/// Terraform can hold a password only in its state. So a user with passwords is exported as one that cannot log in, and
+/// the values are set out of band.
+fn terraform(resource: &mut TerraformResource) {
+    let kind = resource.field("authentication_type");
+    let kind = kind.as_json().and_then(Json::as_str).and_then(AuthenticationType::reported);
+    match kind {
+        Some(AuthenticationType::Iam) => {
+            let block = [("type".to_owned(), Argument::Value(Value::Json(AuthenticationType::Iam.as_str().into())))];
+            resource.arguments.insert("authentication_mode".to_owned(), Argument::Blocks(vec![block.into()]));
+        }
+        // The block form of "no password" plans an update forever, as AWS spells it otherwise when it answers.
+        Some(AuthenticationType::NoPassword) => resource.set("no_password_required", true),
+        Some(AuthenticationType::Password) | None => {
+            resource.set("no_password_required", true);
+            resource.set("access_string", AccessString::disabled().as_str());
+            resource.ignore_changes = vec!["access_string", "authentication_mode", "no_password_required", "passwords"];
+            resource.comment = Some(
+                "Switched off, since Terraform would keep the password in its state. After the apply, set the password from \
+                 its secret and the access string with `aws elasticache modify-user`."
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+impl Lifecycle for RedisUser {
+    type Observed = RedisUserObserved;
+
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self { user_id, user_name, engine, access_string, tags, authentication_type: _, passwords: _ } = self;
+        let request = CreateUser {
+            user_id: user_id.clone(),
+            user_name: user_name.clone(),
+            engine: *engine,
+            access_string: access_string.clone(),
+            credentials: self.credentials(aws).await?,
+            tags: tags.owned_by(token),
+        };
+        aws.call(request).await.map_err(not_ours)?;
+        named(user_id.as_str())
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let id = named(self.user_id.as_str())?;
+        match describe(aws, &id).await? {
+            Some(user) if cache_tags(aws, &user.arn).await?.are_of(token) => Ok(Some(id)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<RedisUserObserved, RedisUserAttributes>>>, ProviderError> {
+        let found = aws.call(DescribeUsers { select: Select::Ids(ids.to_vec()) }).await?.users;
+        let mut snapshots = Vec::new();
+        for user in in_order(ids, found, |user| &user.id) {
+            snapshots.push(match user {
+                Some(user) if user.status != "deleting" => Some(Snapshot {
+                    fields: RedisUserObserved {
+                        user_id: Some(Name::reported(user.id.as_str())),
+                        authentication_type: authentication_type(&user),
+                        user_name: Some(UserName::reported(user.user_name)),
+                        engine: Some(user.engine),
+                        // AWS rewrites it; the engine compares it with what was read after the last apply.
+                        access_string: Some(AccessString::reported(user.access_string)),
+                        passwords: None,
+                        tags: Some(cache_tags(aws, &user.arn).await?.declared()),
+                    },
+                    attributes: RedisUserAttributes { arn: user.arn },
+                }),
+                _ => None,
+            });
+        }
+        Ok(snapshots)
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let user = active(aws, id).await?;
+        let passwords_differ = usize::from(user.password_count) != self.passwords.len()
+            || previous.is_some_and(|previous| previous.passwords != self.passwords);
+        let credentials = if authentication_type(&user) != Some(self.authentication_type) || passwords_differ {
+            Some(self.credentials(aws).await?)
+        } else {
+            None
+        };
+        let request = ModifyUser {
+            user_id: id.clone(),
+            engine: (user.engine != self.engine).then_some(self.engine),
+            access_string: (!self.access_string.agrees_with(&user.access_string)).then(|| self.access_string.clone()),
+            credentials,
+        };
+        if request.engine.is_some() || request.access_string.is_some() || request.credentials.is_some() {
+            aws.call_until_settled(GROUP_SETTLED, request).await?;
+            // The change passes through the groups of the user and their caches.
+            let user = active(aws, id).await?;
+            for group in &user.user_group_ids {
+                user_group::settled(aws, group).await?;
+            }
+        }
+        sync_cache_tags(aws, &user.arn, &self.tags).await
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        gone(aws.call_until_settled(GROUP_SETTLED, DeleteUser { user_id: id.clone() }).await)?;
+        aws.wait(&format!("the user {id} to be gone"), GROUP_SETTLED, async || {
+            Ok(describe(aws, id).await?.is_none().then_some(()))
+        })
+        .await
+    }
+}
+
+impl RedisUser {
+    /// How the user logs in, with the values of its secrets.
+    async fn credentials(&self, aws: &Aws) -> Result<Credentials, ProviderError> {
+        match self.authentication_type {
+            AuthenticationType::Iam => Ok(Credentials::Iam),
+            AuthenticationType::NoPassword => Ok(Credentials::NoPassword),
+            AuthenticationType::Password => {
+                let mut passwords = Vec::new();
+                for secret in &self.passwords {
+                    passwords.push(secret_value(aws, secret).await?);
+                }
+                Ok(Credentials::Passwords(passwords))
+            }
+        }
+    }
+}
+
+/// AWS answers with another word than it takes.
+fn authentication_type(user: &UserDescription) -> Option<AuthenticationType> {
+    match user.authentication_type.as_str() {
+        "no-password" => Some(AuthenticationType::NoPassword),
+        other => AuthenticationType::reported(other),
+    }
+}
+
+async fn describe(aws: &Aws, id: &Id<RedisUser>) -> Result<Option<UserDescription>, ProviderError> {
+    Ok(aws.call(DescribeUsers { select: Select::Ids(vec![id.clone()]) }).await?.users.pop())
+}
+
+async fn active(aws: &Aws, id: &Id<RedisUser>) -> Result<UserDescription, ProviderError> {
+    aws.wait(&format!("the user {id} to be active"), GROUP_SETTLED, async || match describe(aws, id).await? {
+        Some(user) if user.status == "active" => Ok(Some(user)),
+        Some(user) if user.status == "deleting" => Err(ProviderError {
+            kind: ErrorKind::NotFound,
+            operation: "DescribeUsers".to_owned(),
+            code: "UserNotFound".to_owned(),
+            message: format!("the user {id} is being deleted"),
+            help: "run the same command again once it is gone".to_owned(),
+        }),
+        _ => Ok(None),
+    })
+    .await
+}

@@ -1,0 +1,335 @@
+//! [`ReplicationGroup`], which a stack takes only as [`Encrypted<ReplicationGroup>`](Encrypted).
+
+mod lifecycle;
+
+use std::{collections::BTreeSet, marker::PhantomData};
+
+use palisade_core::{
+    Attributes, Complete, Declaration, Declare, Handle, Id, Input, IntoInput, Json, Resource, Set, Value,
+    terraform::{Argument, TerraformResource},
+};
+use serde::{Deserialize, Serialize};
+
+pub(in crate::resources) use lifecycle::available;
+
+use super::{CacheParameterGroup, CacheSubnetGroup, Secret, SecurityGroup, UserGroup};
+use crate::types::{
+    Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType,
+    Port, Replicas, SecretRef, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
+};
+
+/// A Redis or Valkey cache: a primary and its replicas.
+///
+/// It always encrypts what it stores and what it sends, and always asks who its clients are. No field says so, since none
+/// could say otherwise: the builder becomes a declaration only through `encrypted`, and only once it has an
+/// `authentication`.
+///
+/// AWS: [CreateReplicationGroup](https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html),
+/// [ModifyReplicationGroup](https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html)
+///
+/// ```
+/// use palisade_aws::{name, node_type, replicas, resources::{AtRest, Encrypted, InTransit, ReplicationGroup}, types::Engine};
+/// # use palisade_aws::{id, resources::*};
+/// # let (subnets, security_group, users) = (id!(CacheSubnetGroup, "redis"), id!(SecurityGroup, "sg-0a"), id!(UserGroup, "redis"));
+/// let redis: Encrypted<ReplicationGroup> = ReplicationGroup::builder()
+///     .replication_group_id(name!("secured-redis"))
+///     .engine(Engine::REDIS_7_1)
+///     .node_type(node_type!("cache.t4g.small"))
+///     .multi_az(replicas!(1))
+///     .subnet_group_name(subnets)
+///     .security_group_ids([security_group])
+///     .authentication(users)
+///     .encrypted(AtRest::default(), InTransit::Required);
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(
+    terraform = "aws_elasticache_replication_group",
+    attributes = ReplicationGroupAttributes,
+    terraform_with = terraform,
+    check = check,
+    by_hand,
+    requires(
+        engine("this `ReplicationGroup` has no engine", "call `.engine(Engine::REDIS_7_1)`, or another of `Engine`"),
+        topology(
+            "this `ReplicationGroup` does not say how many nodes it has",
+            "call `.multi_az(replicas!(1))` for one that survives the loss of a zone, or `.single_node()`"
+        ),
+        authentication(
+            "this `ReplicationGroup` is open to whoever reaches it",
+            "call `.authentication(&user_group)`, or `.authentication(&secret)` for an AUTH token"
+        )
+    )
+)]
+pub struct ReplicationGroup {
+    /// The id, which is part of the host names.
+    #[field(replace, identity)]
+    pub replication_group_id: Name,
+    /// What the cache is for: 1 to 255 characters.
+    #[field(default = "Managed by Palisade".to_owned())]
+    pub description: String,
+    /// Redis or Valkey. A change from Redis to Valkey is made in place, the reverse replaces the cache.
+    #[field(private, replace_if = crate::types::leaves_valkey)]
+    pub engine: EngineKind,
+    /// The version. An upgrade is made in place, a downgrade replaces the cache.
+    #[field(private, replace_if = crate::types::is_downgrade)]
+    pub engine_version: EngineVersion,
+    /// The type of the nodes.
+    pub node_type: NodeType,
+    /// The number of nodes, the primary included.
+    #[field(private)]
+    pub num_cache_clusters: NodeCount,
+    /// Whether a replica takes over by itself.
+    #[field(private)]
+    pub automatic_failover_enabled: bool,
+    /// Whether the nodes stand in several zones.
+    #[field(private)]
+    pub multi_az_enabled: bool,
+    /// The parameter group; without one, the default of the engine and version.
+    pub parameter_group_name: Option<Id<CacheParameterGroup>>,
+    /// The subnets that the nodes stand in.
+    #[field(replace)]
+    pub subnet_group_name: Id<CacheSubnetGroup>,
+    /// The security groups of the nodes.
+    pub security_group_ids: BTreeSet<Id<SecurityGroup>>,
+    /// The port.
+    #[field(default = Port::literal(6379), replace)]
+    pub port: Port,
+    /// The key that encrypts what is stored; without one, AWS's own.
+    #[field(private, replace)]
+    pub kms_key_id: Option<KmsKeyArn>,
+    /// The users, where these are the authentication.
+    #[field(private, terraform = false)]
+    pub user_group_id: Option<Id<UserGroup>>,
+    /// The AUTH token, where that is the authentication.
+    #[field(private, terraform = false)]
+    pub auth_token: Option<SecretRef>,
+    /// For how many days automatic snapshots are kept.
+    #[field(default = SnapshotRetention::literal(7))]
+    pub snapshot_retention_limit: SnapshotRetention,
+    /// When snapshots are taken; without one, AWS chooses.
+    pub snapshot_window: Option<SnapshotWindow>,
+    /// The name of a last snapshot, taken when the cache is deleted.
+    pub final_snapshot_identifier: Option<Name>,
+    /// When AWS works on the nodes; without one, AWS chooses.
+    pub maintenance_window: Option<MaintenanceWindow>,
+    /// Whether minor versions come by themselves.
+    #[field(default = true)]
+    pub auto_minor_version_upgrade: bool,
+    /// The topic that hears of events.
+    pub notification_topic_arn: Option<TopicArn>,
+    /// Whether what is seldom read is kept on disk; it is so with the node types of the r6gd family, and with no others.
+    #[field(default = false, replace)]
+    pub data_tiering_enabled: bool,
+    /// The addresses of the nodes.
+    #[field(default = NetworkType::Ipv4, replace)]
+    pub network_type: NetworkType,
+    /// The addresses that discovery answers with.
+    #[field(default = IpDiscovery::Ipv4)]
+    pub ip_discovery: IpDiscovery,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`ReplicationGroup`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ReplicationGroupAttributes {
+    /// The ARN.
+    pub arn: Arn,
+    /// The host name that writes go to.
+    #[attribute(terraform = "primary_endpoint_address")]
+    pub primary_endpoint: String,
+    /// The host name that reads go to.
+    #[attribute(terraform = "reader_endpoint_address")]
+    pub reader_endpoint: String,
+    /// The version that runs, with its patch level.
+    #[attribute(changes_with("engine", "engine_version"))]
+    pub engine_version_actual: String,
+    /// The ids of the nodes.
+    #[attribute(changes_with("num_cache_clusters"))]
+    pub member_clusters: Vec<String>,
+}
+
+/// A resource that encrypts what it stores and what it sends: the only form in which a stack takes a
+/// [`ReplicationGroup`].
+#[derive(Debug)]
+#[must_use = "a declaration does nothing until it is added to a stack"]
+pub struct Encrypted<R> {
+    declaration: Declaration,
+    resource: PhantomData<fn() -> R>,
+}
+
+impl Declare for Encrypted<ReplicationGroup> {
+    type Resource = ReplicationGroup;
+
+    fn declare(self) -> Declaration {
+        self.declaration
+    }
+}
+
+/// How what is stored is encrypted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum AtRest {
+    /// With a key that AWS owns.
+    #[default]
+    AwsOwnedKey,
+    /// With a key of this account.
+    Key(KmsKeyArn),
+}
+
+/// How what is sent is encrypted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum InTransit {
+    /// Clients that do not speak TLS are refused.
+    Required,
+}
+
+/// Who the clients are: `&user_group`, or `&secret` for an AUTH token. It is one of the two, since AWS takes one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the authentication of a replication group",
+    label = "this is neither a user group nor a secret",
+    note = "write `&user_group` for users with rights of their own, or `&secret` for one AUTH token; a text is never accepted"
+)]
+pub trait IntoAuthentication {
+    /// The user group or the token.
+    #[doc(hidden)]
+    fn into_authentication(self) -> Authentication;
+}
+
+/// One of the two ways in which clients prove who they are.
+#[doc(hidden)]
+pub enum Authentication {
+    UserGroup(Input<Id<UserGroup>>),
+    Token(Input<SecretRef>),
+}
+
+impl IntoAuthentication for &Handle<UserGroup> {
+    fn into_authentication(self) -> Authentication {
+        Authentication::UserGroup(self.into_input())
+    }
+}
+
+impl IntoAuthentication for Id<UserGroup> {
+    fn into_authentication(self) -> Authentication {
+        Authentication::UserGroup(self.into_input())
+    }
+}
+
+impl IntoAuthentication for &Handle<Secret> {
+    fn into_authentication(self) -> Authentication {
+        Authentication::Token(self.into_input())
+    }
+}
+
+impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentication>
+    ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentication>
+{
+    /// The engine and its version.
+    pub fn engine(self, engine: Engine) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, Set, HasTopology, HasAuthentication> {
+        self.set_engine(engine.kind()).set_engine_version(engine.version()).meet_engine()
+    }
+
+    /// A primary and its replicas in several zones, one of which takes over when the primary or its zone is lost. The
+    /// subnet group must have subnets in two zones at least.
+    pub fn multi_az(self, replicas: Replicas) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+        self.topology(replicas.get(), true, true)
+    }
+
+    /// A primary and its replicas, one of which takes over when the primary is lost, without a promise about zones.
+    pub fn single_az(self, replicas: Replicas) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+        self.topology(replicas.get(), true, false)
+    }
+
+    /// One node, whose loss is the loss of what it holds.
+    pub fn single_node(self) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+        self.topology(0, false, false)
+    }
+
+    /// Who the clients are: `&user_group`, or `&secret` for an AUTH token.
+    pub fn authentication(
+        self,
+        authentication: impl IntoAuthentication,
+    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, Set> {
+        match authentication.into_authentication() {
+            Authentication::UserGroup(group) => self.set_user_group_id(group),
+            Authentication::Token(token) => self.set_auth_token(token),
+        }
+        .meet_authentication()
+    }
+
+    /// Ends the declaration. What is stored is encrypted as `at_rest` says, and what is sent as `in_transit` says.
+    pub fn encrypted(self, at_rest: AtRest, in_transit: InTransit) -> Encrypted<ReplicationGroup>
+    where
+        Self: Complete<Resource = ReplicationGroup>,
+    {
+        let InTransit::Required = in_transit;
+        let encrypted = match at_rest {
+            AtRest::AwsOwnedKey => self,
+            AtRest::Key(key) => self.set_kms_key_id(key),
+        };
+        Encrypted { declaration: encrypted.declare(), resource: PhantomData }
+    }
+
+    fn topology(
+        self,
+        replicas: u8,
+        failover: bool,
+        multi_az: bool,
+    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+        self.set_num_cache_clusters(NodeCount::reported(replicas + 1))
+            .set_automatic_failover_enabled(failover)
+            .set_multi_az_enabled(multi_az)
+            .meet_topology()
+    }
+}
+
+/// The rules that need two fields, or the length of a text.
+fn check(declaration: &Declaration) -> Vec<String> {
+    let field = |name: &str| declaration.fields().get(name).and_then(Value::as_json);
+    let mut problems = Vec::new();
+    if let Some(Json::String(description)) = field("description")
+        && (description.is_empty() || description.chars().count() > 255)
+    {
+        problems.push("the description must have 1 to 255 characters\nsay in a few words what the cache is for".to_owned());
+    }
+    let windows = field("maintenance_window").zip(field("snapshot_window"));
+    if let Some((Json::String(maintenance), Json::String(snapshot))) = windows
+        && MaintenanceWindow::reported(maintenance.as_str()).overlaps(&SnapshotWindow::reported(snapshot.as_str()))
+    {
+        problems.push(format!(
+            "the snapshot window {snapshot} falls into the maintenance window {maintenance}\nAWS refuses windows that overlap: \
+             move one of them"
+        ));
+    }
+    if let (Some(Json::String(node_type)), Some(&Json::Bool(tiering))) = (field("node_type"), field("data_tiering_enabled"))
+        && NodeType::reported(node_type.as_str()).has_data_tiering() != tiering
+    {
+        problems.push(format!(
+            "{node_type} with data tiering {state}\ndata tiering is always on with the r6gd family, and never with another",
+            state = if tiering { "on" } else { "off" },
+        ));
+    }
+    problems
+}
+
+/// What Terraform must be told, as no field says it.
+fn terraform(resource: &mut TerraformResource) {
+    resource.set("at_rest_encryption_enabled", true);
+    resource.set("transit_encryption_enabled", true);
+    resource.set("transit_encryption_mode", "required");
+    // Otherwise a change waits for the maintenance window, and looks like drift until then.
+    resource.set("apply_immediately", true);
+    let user_group = resource.field("user_group_id");
+    if user_group.as_json() != Some(&Json::Null) {
+        resource.arguments.insert("user_group_ids".to_owned(), Argument::Value(Value::list(vec![user_group])));
+    }
+    if resource.field("auth_token").as_json() != Some(&Json::Null) {
+        resource.ignore_changes = vec!["auth_token", "auth_token_update_strategy"];
+        resource.comment = Some(
+            "Terraform would keep the AUTH token in its state, so it is not set here: the cache has no authentication until \
+             `aws elasticache modify-replication-group --auth-token` has set the secret's value with ROTATE, then SET. Open \
+             the security group after that."
+                .to_owned(),
+        );
+    }
+}

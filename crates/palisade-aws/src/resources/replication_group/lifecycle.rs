@@ -1,0 +1,378 @@
+//! How a replication group is created, changed and deleted: the longest lifecycle, as ElastiCache changes one thing at a time.
+
+use std::time::Duration;
+
+use palisade_core::{
+    Id,
+    provider::{ErrorKind, ProviderError, Token},
+};
+
+use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, secret_value, sync_cache_tags},
+    operations::{
+        CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
+        DescribeReplicationGroups, IncreaseReplicaCount, ModifyReplicationGroup,
+    },
+    shapes::{CacheClusterDescription, ReplicationGroupDescription, Select, TokenStrategy},
+    types::{
+        EngineVersion, MaintenanceWindow, Name, NodeCount, NodeType, Port, SnapshotRetention, SnapshotWindow,
+    },
+};
+
+/// How long a creation or a change of a replication group may take.
+const AVAILABLE: Duration = Duration::from_secs(90 * 60);
+/// How long a deletion may take, with the final snapshot.
+const DELETED: Duration = Duration::from_secs(60 * 60);
+
+impl Lifecycle for ReplicationGroup {
+    type Observed = ReplicationGroupObserved;
+
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self {
+            replication_group_id,
+            description,
+            engine,
+            engine_version,
+            node_type,
+            num_cache_clusters,
+            automatic_failover_enabled,
+            multi_az_enabled,
+            parameter_group_name,
+            subnet_group_name,
+            security_group_ids,
+            port,
+            kms_key_id,
+            user_group_id,
+            auth_token,
+            snapshot_retention_limit,
+            snapshot_window,
+            final_snapshot_identifier: _,
+            maintenance_window,
+            auto_minor_version_upgrade,
+            notification_topic_arn,
+            data_tiering_enabled,
+            network_type,
+            ip_discovery,
+            tags,
+        } = self.clone();
+        let auth_token = match &auth_token {
+            Some(secret) => Some(secret_value(aws, secret).await?),
+            None => None,
+        };
+        let request = CreateReplicationGroup {
+            replication_group_id: replication_group_id.clone(),
+            description,
+            engine,
+            engine_version,
+            node_type,
+            num_cache_clusters,
+            automatic_failover_enabled,
+            multi_az_enabled,
+            parameter_group_name,
+            subnet_group_name,
+            security_group_ids,
+            port,
+            kms_key_id,
+            auth_token,
+            user_group_id,
+            snapshot_retention_limit,
+            snapshot_window,
+            maintenance_window,
+            auto_minor_version_upgrade,
+            notification_topic_arn,
+            data_tiering_enabled,
+            network_type,
+            ip_discovery,
+            tags: tags.owned_by(token),
+        };
+        // The user group may still be on its way to `active`.
+        aws.call_until_settled(GROUP_SETTLED, request).await.map_err(not_ours)?;
+        named(replication_group_id.as_str())
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let id = named(self.replication_group_id.as_str())?;
+        match describe(aws, &id).await? {
+            Some(group) if cache_tags(aws, &group.arn).await?.are_of(token) => Ok(Some(id)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<ReplicationGroupObserved, ReplicationGroupAttributes>>>, ProviderError> {
+        let found = aws.call(DescribeReplicationGroups { select: Select::Ids(ids.to_vec()) }).await?.groups;
+        let first_members: Vec<_> = found.iter().filter_map(|group| group.member_clusters.first().cloned()).collect();
+        let members = aws.call(DescribeCacheClusters { ids: first_members }).await?.clusters;
+        let mut snapshots = Vec::new();
+        for group in in_order(ids, found, |group| &group.id) {
+            snapshots.push(match group {
+                Some(group) if group.status != "deleting" => {
+                    let member = group.member_clusters.first();
+                    let member = members.iter().find(|cluster| Some(&cluster.id) == member);
+                    Some(snapshot(aws, &group, member).await?)
+                }
+                _ => None,
+            });
+        }
+        Ok(snapshots)
+    }
+
+    /// The order is ElastiCache's: more replicas, then all plain attributes in one call, then the authentication, then fewer
+    /// replicas; and it is available again before each.
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let group = available(aws, id).await?;
+        let wanted = self.num_cache_clusters.get();
+        if wanted > nodes(&group) {
+            let request = IncreaseReplicaCount { replication_group_id: id.clone(), new_replica_count: wanted - 1 };
+            aws.call_until_settled(AVAILABLE, request).await?;
+            available(aws, id).await?;
+        }
+        self.converge_attributes(aws, id, &group).await?;
+        self.converge_authentication(aws, id, previous).await?;
+        if wanted < nodes(&group) {
+            let request = DecreaseReplicaCount { replication_group_id: id.clone(), new_replica_count: wanted - 1 };
+            aws.call_until_settled(AVAILABLE, request).await?;
+            available(aws, id).await?;
+        }
+        sync_cache_tags(aws, &group.arn, &self.tags).await
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        if describe(aws, id).await?.is_some_and(|group| group.status != "deleting") {
+            let request = DeleteReplicationGroup {
+                replication_group_id: id.clone(),
+                final_snapshot_identifier: self.final_snapshot_identifier.clone(),
+            };
+            gone(aws.call_until_settled(DELETED, request).await)?;
+        }
+        aws.wait(&format!("the replication group {id} to be gone"), DELETED, async || {
+            Ok(describe(aws, id).await?.is_none().then_some(()))
+        })
+        .await
+    }
+}
+
+impl ReplicationGroup {
+    /// All that one call can change. Only what differs is sent: AWS refuses some attributes even where they stay the same.
+    async fn converge_attributes(
+        &self,
+        aws: &Aws,
+        id: &Id<Self>,
+        group: &ReplicationGroupDescription,
+    ) -> Result<(), ProviderError> {
+        let Some(member) = first_member(aws, group).await? else { return Ok(()) };
+        let mut changed = false;
+        let mut differs = |differs: bool| {
+            changed |= differs;
+            differs
+        };
+        let engine = differs(group.engine != self.engine);
+        let version = differs(minor_version(&member.engine_version) != self.engine_version.as_str()) || engine;
+        let parameter_group = self.parameter_group_name.as_ref().filter(|name| **name != member.parameter_group_name);
+        let topic = differs(member.notification_topic_arn != self.notification_topic_arn);
+        let snapshots = self.snapshot_window.as_ref();
+        let snapshot_window = snapshots.filter(|window| Some(window.as_str()) != group.snapshot_window.as_deref());
+        let maintenance = self.maintenance_window.as_ref();
+        let maintenance_window = maintenance.filter(|window| window.as_str() != member.maintenance_window);
+        let request = ModifyReplicationGroup {
+            replication_group_id: id.clone(),
+            description: differs(group.description != self.description).then(|| self.description.clone()),
+            engine: engine.then_some(self.engine),
+            engine_version: version.then(|| self.engine_version.clone()),
+            node_type: differs(group.node_type != self.node_type.as_str()).then(|| self.node_type.clone()),
+            automatic_failover_enabled: differs(group.automatic_failover_enabled != self.automatic_failover_enabled)
+                .then_some(self.automatic_failover_enabled),
+            multi_az_enabled: differs(group.multi_az_enabled != self.multi_az_enabled).then_some(self.multi_az_enabled),
+            parameter_group_name: differs(parameter_group.is_some()).then(|| parameter_group.cloned()).flatten(),
+            security_group_ids: differs(member.security_group_ids != self.security_group_ids)
+                .then(|| self.security_group_ids.clone()),
+            auth_token: None,
+            add_user_group: None,
+            remove_user_group: None,
+            snapshot_retention_limit: differs(group.snapshot_retention_limit != self.snapshot_retention_limit.get())
+                .then_some(self.snapshot_retention_limit),
+            snapshot_window: differs(snapshot_window.is_some()).then(|| snapshot_window.cloned()).flatten(),
+            maintenance_window: differs(maintenance_window.is_some()).then(|| maintenance_window.cloned()).flatten(),
+            auto_minor_version_upgrade: differs(group.auto_minor_version_upgrade != self.auto_minor_version_upgrade)
+                .then_some(self.auto_minor_version_upgrade),
+            notification_topic: topic.then(|| self.notification_topic_arn.clone()),
+            ip_discovery: differs(group.ip_discovery != self.ip_discovery).then_some(self.ip_discovery),
+        };
+        if changed {
+            modify(aws, request).await?;
+        }
+        Ok(())
+    }
+
+    /// Leads from one way to prove who a client is to another, with no moment in which there is none.
+    async fn converge_authentication(
+        &self,
+        aws: &Aws,
+        id: &Id<Self>,
+        previous: Option<&Self>,
+    ) -> Result<(), ProviderError> {
+        let group = available(aws, id).await?;
+        let attached = group.user_group_ids.first().cloned();
+        let request = unchanged(id);
+        match (&self.user_group_id, &self.auth_token) {
+            (Some(wanted), _) if attached.as_ref() != Some(wanted) => {
+                // The token may go only in the call that brings the user group.
+                let auth_token = group.auth_token_enabled.then_some((TokenStrategy::Delete, None));
+                let add_user_group = Some(wanted.clone());
+                modify(aws, ModifyReplicationGroup { auth_token, add_user_group, remove_user_group: attached, ..request })
+                    .await
+            }
+            (None, Some(secret)) => {
+                let rotates = previous.is_some_and(|previous| previous.auth_token.as_ref() != Some(secret));
+                if group.auth_token_enabled && !rotates {
+                    return Ok(());
+                }
+                let token = secret_value(aws, secret).await?;
+                if attached.is_none() {
+                    // With ROTATE both the old and the new token are accepted; SET ends that.
+                    let auth_token = Some((TokenStrategy::Rotate, Some(token.clone())));
+                    modify(aws, ModifyReplicationGroup { auth_token, ..request.clone() }).await?;
+                }
+                let auth_token = Some((TokenStrategy::Set, Some(token)));
+                modify(aws, ModifyReplicationGroup { auth_token, remove_user_group: attached, ..request }).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A request that changes nothing yet.
+fn unchanged(id: &Id<ReplicationGroup>) -> ModifyReplicationGroup {
+    ModifyReplicationGroup {
+        replication_group_id: id.clone(),
+        description: None,
+        engine: None,
+        engine_version: None,
+        node_type: None,
+        automatic_failover_enabled: None,
+        multi_az_enabled: None,
+        parameter_group_name: None,
+        security_group_ids: None,
+        auth_token: None,
+        add_user_group: None,
+        remove_user_group: None,
+        snapshot_retention_limit: None,
+        snapshot_window: None,
+        maintenance_window: None,
+        auto_minor_version_upgrade: None,
+        notification_topic: None,
+        ip_discovery: None,
+    }
+}
+
+/// Makes a change, and waits until it is done.
+async fn modify(aws: &Aws, request: ModifyReplicationGroup) -> Result<(), ProviderError> {
+    let id = request.replication_group_id.clone();
+    match aws.call_until_settled(AVAILABLE, request).await {
+        Err(error) if error.kind != ErrorKind::NothingToDo => return Err(error),
+        _ => {}
+    }
+    available(aws, &id).await.map(|_| ())
+}
+
+/// Waits until the group and all its members are available and nothing is pending. AWS calls the group available while
+/// members are still being made.
+pub(in crate::resources) async fn available(
+    aws: &Aws,
+    id: &Id<ReplicationGroup>,
+) -> Result<ReplicationGroupDescription, ProviderError> {
+    aws.wait(&format!("the replication group {id} to be available"), AVAILABLE, async || {
+        let Some(group) = describe(aws, id).await? else { return Ok(None) };
+        if group.status == "create-failed" {
+            return Err(ProviderError {
+                kind: ErrorKind::Invalid,
+                operation: "CreateReplicationGroup".to_owned(),
+                code: "create-failed".to_owned(),
+                message: format!("AWS could not create the replication group {id}"),
+                help: "see its events in the console, delete it there, and run the same command again".to_owned(),
+            });
+        }
+        if group.status != "available" || !group.pending_modified_values.is_empty() {
+            return Ok(None);
+        }
+        let members = aws.call(DescribeCacheClusters { ids: group.member_clusters.clone() }).await?.clusters;
+        Ok(members.iter().all(|member| member.status == "available").then_some(group))
+    })
+    .await
+}
+
+async fn describe(
+    aws: &Aws,
+    id: &Id<ReplicationGroup>,
+) -> Result<Option<ReplicationGroupDescription>, ProviderError> {
+    Ok(aws.call(DescribeReplicationGroups { select: Select::Ids(vec![id.clone()]) }).await?.groups.pop())
+}
+
+async fn first_member(
+    aws: &Aws,
+    group: &ReplicationGroupDescription,
+) -> Result<Option<CacheClusterDescription>, ProviderError> {
+    let Some(first) = group.member_clusters.first() else { return Ok(None) };
+    Ok(aws.call(DescribeCacheClusters { ids: vec![first.clone()] }).await?.clusters.pop())
+}
+
+fn nodes(group: &ReplicationGroupDescription) -> u8 {
+    u8::try_from(group.member_clusters.len()).unwrap_or(u8::MAX)
+}
+
+/// `7.1.0` as `7.1`: the patch level is AWS's own matter.
+fn minor_version(version: &str) -> &str {
+    let end = version.match_indices('.').nth(1).map_or(version.len(), |(index, _)| index);
+    &version[..end]
+}
+
+/// The group lacks what its members tell: versions, groups and the maintenance window.
+async fn snapshot(
+    aws: &Aws,
+    group: &ReplicationGroupDescription,
+    member: Option<&CacheClusterDescription>,
+) -> Result<Snapshot<ReplicationGroupObserved, ReplicationGroupAttributes>, ProviderError> {
+    let fields = ReplicationGroupObserved {
+        replication_group_id: Some(Name::reported(group.id.as_str())),
+        description: Some(group.description.clone()),
+        engine: Some(group.engine),
+        engine_version: member.map(|member| EngineVersion::reported(minor_version(&member.engine_version))),
+        node_type: Some(NodeType::reported(group.node_type.as_str())),
+        num_cache_clusters: Some(NodeCount::reported(nodes(group))),
+        automatic_failover_enabled: Some(group.automatic_failover_enabled),
+        multi_az_enabled: Some(group.multi_az_enabled),
+        parameter_group_name: member.map(|member| Some(member.parameter_group_name.clone())),
+        subnet_group_name: member.map(|member| member.subnet_group_name.clone()),
+        security_group_ids: member.map(|member| member.security_group_ids.clone()),
+        port: group.primary_endpoint.as_ref().map(|endpoint| Port::reported(endpoint.port)),
+        kms_key_id: Some(group.kms_key_id.clone()),
+        user_group_id: Some(group.user_group_ids.first().cloned()),
+        // The token itself cannot be read; that there is none can.
+        auth_token: (!group.auth_token_enabled).then_some(None),
+        snapshot_retention_limit: Some(SnapshotRetention::reported(group.snapshot_retention_limit)),
+        snapshot_window: Some(group.snapshot_window.clone().map(SnapshotWindow::reported)),
+        final_snapshot_identifier: None,
+        maintenance_window: member.map(|member| Some(MaintenanceWindow::reported(member.maintenance_window.as_str()))),
+        auto_minor_version_upgrade: Some(group.auto_minor_version_upgrade),
+        notification_topic_arn: member.map(|member| member.notification_topic_arn.clone()),
+        data_tiering_enabled: Some(group.data_tiering_enabled),
+        network_type: Some(group.network_type),
+        ip_discovery: Some(group.ip_discovery),
+        tags: Some(cache_tags(aws, &group.arn).await?.declared()),
+    };
+    let address = |endpoint: &Option<crate::shapes::Endpoint>| {
+        endpoint.as_ref().map(|endpoint| endpoint.address.clone()).unwrap_or_default()
+    };
+    let attributes = ReplicationGroupAttributes {
+        arn: group.arn.clone(),
+        primary_endpoint: address(&group.primary_endpoint),
+        reader_endpoint: address(&group.reader_endpoint),
+        engine_version_actual: member.map(|member| member.engine_version.clone()).unwrap_or_default(),
+        member_clusters: group.member_clusters.clone(),
+    };
+    Ok(Snapshot { fields, attributes })
+}

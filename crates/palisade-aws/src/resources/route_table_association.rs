@@ -1,0 +1,121 @@
+//! [`RouteTableAssociation`].
+
+use palisade_core::{
+    Id, Resource,
+    provider::{ErrorKind, ProviderError, Token},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{RouteTable, Subnet};
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{VISIBLE, gone, named},
+    operations::{
+        AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, ReplaceRouteTableAssociation,
+    },
+    shapes::{RouteTableAssociationDescription, SelectRouteTables},
+};
+
+/// Says which [`RouteTable`] a [`Subnet`] goes by. A subnet has at most one; without, it goes by the main table of its VPC.
+///
+/// It is known by the id of its subnet, as AWS gives it another id whenever the table changes.
+///
+/// AWS: [AssociateRouteTable](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateRouteTable.html)
+///
+/// ```
+/// use palisade_aws::{az, cidr, resources::{RouteTable, RouteTableAssociation, Subnet, Vpc}};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// # let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+/// # let subnet = stack.add("private-a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+/// # let table = stack.add("private", RouteTable::builder().vpc_id(&vpc));
+/// stack.add("private-a", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&table));
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(terraform = "aws_route_table_association", id_prefix = "subnet-")]
+pub struct RouteTableAssociation {
+    /// The subnet.
+    #[field(replace, identity)]
+    pub subnet_id: Id<Subnet>,
+    /// The table.
+    pub route_table_id: Id<RouteTable>,
+}
+
+impl Lifecycle for RouteTableAssociation {
+    type Observed = RouteTableAssociationObserved;
+
+    async fn create(&self, aws: &Aws, _: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self { subnet_id, route_table_id } = self;
+        let request = AssociateRouteTable { route_table_id: route_table_id.clone(), subnet_id: subnet_id.clone() };
+        match aws.call(request).await {
+            // A subnet has one association, so this is the one, and `converge` leads it to the right table.
+            Err(error) if error.kind != ErrorKind::AlreadyExists => Err(error),
+            _ => named(subnet_id.as_str()),
+        }
+    }
+
+    async fn find(&self, aws: &Aws, _: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let id = named(self.subnet_id.as_str())?;
+        Ok(associations(aws, std::slice::from_ref(&id)).await?.into_iter().next().flatten().map(|_| id))
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<RouteTableAssociationObserved, ()>>>, ProviderError> {
+        let snapshot = |(route_table_id, association): (Id<RouteTable>, RouteTableAssociationDescription)| Snapshot {
+            fields: RouteTableAssociationObserved {
+                subnet_id: Some(association.subnet_id),
+                route_table_id: Some(route_table_id),
+            },
+            attributes: (),
+        };
+        Ok(associations(aws, ids).await?.into_iter().map(|found| found.map(snapshot)).collect())
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+        let associated = async |table: Option<&Id<RouteTable>>| {
+            aws.wait(&format!("the route table of {id} to be associated"), VISIBLE, async || {
+                let found = associations(aws, std::slice::from_ref(id)).await?.into_iter().next().flatten();
+                Ok(found.filter(|(found, association)| {
+                    association.state == "associated" && table.is_none_or(|table| table == found)
+                }))
+            })
+            .await
+        };
+        let (table, association) = associated(None).await?;
+        if table != self.route_table_id {
+            let request = ReplaceRouteTableAssociation {
+                association_id: association.id,
+                route_table_id: self.route_table_id.clone(),
+            };
+            aws.call(request).await?;
+            associated(Some(&self.route_table_id)).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        match associations(aws, std::slice::from_ref(id)).await?.into_iter().next().flatten() {
+            Some((_, association)) => {
+                gone(aws.call(DisassociateRouteTable { association_id: association.id }).await)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The association of each subnet, with its table.
+async fn associations(
+    aws: &Aws,
+    ids: &[Id<RouteTableAssociation>],
+) -> Result<Vec<Option<(Id<RouteTable>, RouteTableAssociationDescription)>>, ProviderError> {
+    let subnets = ids.iter().map(|id| named::<Subnet>(id.as_str())).collect::<Result<Vec<_>, _>>()?;
+    let tables = aws.call(DescribeRouteTables { select: SelectRouteTables::OfSubnets(subnets.clone()) }).await?.route_tables;
+    let of = |subnet: &Id<Subnet>| {
+        tables.iter().find_map(|table| {
+            let association = table.associations.iter().find(|association| association.subnet_id == *subnet)?;
+            Some((table.id.clone(), association.clone()))
+        })
+    };
+    Ok(subnets.iter().map(of).collect())
+}

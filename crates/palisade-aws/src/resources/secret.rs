@@ -1,0 +1,242 @@
+//! [`Secret`].
+
+use std::collections::BTreeMap;
+
+use palisade_core::{
+    Attributes, Id, Resource, Value,
+    provider::{ErrorKind, ProviderError, Token},
+    terraform::{Argument, Companion, TerraformResource},
+};
+use serde::{Deserialize, Serialize};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{VISIBLE, gone, not_ours},
+    operations::{
+        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, PutSecretValue, TagResource, UntagResource,
+        UpdateSecret,
+    },
+    shapes::SecretDescription,
+    types::{Arn, KmsKeyArn, RecoveryWindow, SecretName, SecretRef, SecretSource, Tags},
+};
+
+/// A secret in Secrets Manager. Its value is generated, or supplied by whoever runs the apply; it is in no program, plan,
+/// state or log, and goes from Secrets Manager into the one call that needs it.
+///
+/// AWS: [CreateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html),
+/// [PutSecretValue](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html)
+///
+/// ```
+/// use palisade_aws::{resources::Secret, secret_name};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// let token = stack.add("token", Secret::builder().name(secret_name!("redis/auth-token")).generated());
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(
+    terraform = "aws_secretsmanager_secret",
+    attributes = SecretAttributes,
+    id_prefix = "arn:",
+    terraform_with = terraform,
+    requires(source(
+        "this `Secret` does not say where its value comes from",
+        "call `.generated()`, or `.supplied(\"VARIABLE\")` for a value that whoever runs the apply supplies"
+    ))
+)]
+pub struct Secret {
+    /// The name.
+    #[field(replace, identity)]
+    pub name: SecretName,
+    /// What the secret is for.
+    pub description: Option<String>,
+    /// The key that encrypts the value; without one, AWS's own.
+    pub kms_key_id: Option<KmsKeyArn>,
+    /// For how long a deleted secret can be restored. It is used when the secret is deleted.
+    #[field(default = RecoveryWindow::literal(30), terraform = "recovery_window_in_days")]
+    pub recovery_window: RecoveryWindow,
+    /// Where the value comes from.
+    #[field(private, terraform = false)]
+    pub source: SecretSource,
+    /// Raise it for a new value: whatever uses the secret gets it in the same apply.
+    #[field(default = 1, terraform = false)]
+    pub generation: u32,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`Secret`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SecretAttributes {
+    /// The ARN, which is also the id.
+    pub arn: Arn,
+    /// The current version of the value, by reference.
+    #[attribute(changes_with("source", "generation"))]
+    pub value: SecretRef,
+}
+
+impl<HasName, HasSource> SecretBuilder<HasName, HasSource> {
+    /// A value of 64 letters and digits that Secrets Manager draws.
+    pub fn generated(self) -> SecretBuilder<HasName, palisade_core::Set> {
+        self.set_source(SecretSource::Generated).meet_source()
+    }
+
+    /// A value that the environment variable `variable` holds when the value is first put there, that is, at the apply
+    /// that creates the secret or raises its generation.
+    pub fn supplied(self, variable: &str) -> SecretBuilder<HasName, palisade_core::Set> {
+        self.set_source(SecretSource::Supplied { variable: variable.to_owned() }).meet_source()
+    }
+}
+
+/// A generated value stays out of Terraform's state: it is drawn by an ephemeral resource and sent by a write-only argument.
+/// A supplied one is put out of band.
+fn terraform(resource: &mut TerraformResource) {
+    let generated = resource.field("source") == Value::Json(serde_json::json!("generated"));
+    if !generated {
+        resource.comment =
+            Some("The value is supplied out of band, with `aws secretsmanager put-secret-value`.".to_owned());
+        return;
+    }
+    let name = resource.address.name().to_owned();
+    let json = |json: palisade_core::Json| Argument::Value(Value::Json(json));
+    resource.companions.push(Companion {
+        block: "ephemeral",
+        resource_type: "aws_secretsmanager_random_password",
+        arguments: BTreeMap::from([
+            ("password_length".to_owned(), json(64.into())),
+            ("exclude_punctuation".to_owned(), json(true.into())),
+        ]),
+    });
+    resource.companions.push(Companion {
+        block: "resource",
+        resource_type: "aws_secretsmanager_secret_version",
+        arguments: BTreeMap::from([
+            ("secret_id".to_owned(), Argument::Expression(format!("aws_secretsmanager_secret.{name}.id"))),
+            (
+                "secret_string_wo".to_owned(),
+                Argument::Expression(format!("ephemeral.aws_secretsmanager_random_password.{name}.random_password")),
+            ),
+            ("secret_string_wo_version".to_owned(), Argument::Value(resource.field("generation"))),
+        ]),
+    });
+}
+
+impl Lifecycle for Secret {
+    type Observed = SecretObserved;
+
+    /// Creates the secret without a value, so that a crash leaves either no secret or one that `converge` completes.
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self { name, description, kms_key_id, tags, recovery_window: _, source: _, generation: _ } = self;
+        let request = CreateSecret {
+            name: name.clone(),
+            description: description.clone(),
+            kms_key_id: kms_key_id.clone(),
+            client_request_token: token.digest.clone(),
+            tags: tags.owned_by(token),
+        };
+        Ok(aws.call(request).await.map_err(not_ours)?.arn)
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let found = describe(aws, self.name.as_str()).await?;
+        Ok(found.filter(|secret| secret.tags.are_of(token)).map(|secret| secret.arn))
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<SecretObserved, SecretAttributes>>>, ProviderError> {
+        let mut snapshots = Vec::new();
+        for id in ids {
+            snapshots.push(describe(aws, id.as_str()).await?.map(snapshot));
+        }
+        Ok(snapshots)
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+        let secret = aws
+            .wait(&format!("the secret {id} to appear"), VISIBLE, async || describe(aws, id.as_str()).await)
+            .await?;
+        let description_differs = secret.description != self.description;
+        if description_differs || secret.kms_key_id != self.kms_key_id {
+            let request = UpdateSecret {
+                secret_id: id.clone(),
+                description: description_differs.then(|| self.description.clone().unwrap_or_default()),
+                kms_key_id: self.kms_key_id.clone(),
+            };
+            aws.call(request).await?;
+        }
+        let version = self.version(id);
+        if secret.version_ids.first() != Some(&version) {
+            self.put_value(aws, id, version).await?;
+        }
+        let (set, removed) = self.tags.changes_from(&secret.tags);
+        if !set.is_empty() {
+            aws.call(TagResource { secret_id: id.clone(), tags: set }).await?;
+        }
+        if !removed.is_empty() {
+            aws.call(UntagResource { secret_id: id.clone(), keys: removed }).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        let request = DeleteSecret { secret_id: id.clone(), recovery_window: self.recovery_window };
+        gone(aws.call(request).await)
+    }
+}
+
+impl Secret {
+    /// The id of the version that holds the value of this source and generation. AWS takes it as the idempotency token of
+    /// the call that puts the value, so the same step never makes two versions.
+    fn version(&self, id: &Id<Self>) -> String {
+        let source = match &self.source {
+            SecretSource::Generated => "generated".to_owned(),
+            SecretSource::Supplied { variable } => format!("supplied {variable}"),
+        };
+        let digest = Sha256::digest(format!("{id}\n{source}\n{}", self.generation));
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    async fn put_value(&self, aws: &Aws, id: &Id<Self>, version: String) -> Result<(), ProviderError> {
+        let value = match &self.source {
+            SecretSource::Generated => {
+                aws.call(GetRandomPassword { length: 64, exclude_punctuation: true }).await?.value
+            }
+            SecretSource::Supplied { variable } => aws.supplied(variable)?,
+        };
+        match aws.call(PutSecretValue { secret_id: id.clone(), client_request_token: version, value }).await {
+            // An earlier attempt at this step put its value; that one counts.
+            Err(error) if error.kind == ErrorKind::AlreadyExists => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+}
+
+/// The secret, unless it does not exist or its deletion is scheduled.
+async fn describe(aws: &Aws, id: &str) -> Result<Option<SecretDescription>, ProviderError> {
+    match aws.call(DescribeSecret { secret_id: id.to_owned() }).await {
+        Ok(answer) => Ok(Some(answer.secret).filter(|secret| !secret.deleted)),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn snapshot(secret: SecretDescription) -> Snapshot<SecretObserved, SecretAttributes> {
+    let fields = SecretObserved {
+        name: Some(SecretName::reported(secret.name)),
+        description: Some(secret.description.filter(|description| !description.is_empty())),
+        kms_key_id: Some(secret.kms_key_id),
+        recovery_window: None,
+        source: None,
+        generation: None,
+        tags: Some(secret.tags.declared()),
+    };
+    let version = secret.version_ids.into_iter().next().unwrap_or_default();
+    let attributes = SecretAttributes {
+        arn: Arn::reported(secret.arn.as_str()),
+        value: SecretRef { secret: secret.arn, version },
+    };
+    Snapshot { fields, attributes }
+}

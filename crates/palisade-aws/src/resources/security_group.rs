@@ -1,0 +1,125 @@
+//! [`SecurityGroup`].
+
+use palisade_core::{
+    Attributes, Id, Resource,
+    provider::{ProviderError, Token},
+};
+use serde::{Deserialize, Serialize};
+
+use super::Vpc;
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, not_ours, sync_ec2_tags},
+    operations::{
+        CreateSecurityGroup, DeleteSecurityGroup, DescribeSecurityGroupRules, DescribeSecurityGroups,
+        RevokeSecurityGroupEgress,
+    },
+    shapes::{RuleDescription, SecurityGroupDescription, Select, SelectRules},
+    types::{Arn, Description, Direction, SecurityGroupName, Tags},
+};
+
+/// A group of network interfaces with one set of rules about who may reach them and whom they may reach.
+///
+/// It starts closed in both directions. AWS adds a rule to every new group that allows everything out; it is revoked before
+/// anything uses the group. Each [`SecurityGroupRule`](super::SecurityGroupRule) is a resource of its own, so that two
+/// groups can name each other.
+///
+/// AWS: [CreateSecurityGroup](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html)
+///
+/// ```
+/// use palisade_aws::{cidr, description, name, resources::{SecurityGroup, Vpc}};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// # let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+/// let redis = stack.add(
+///     "redis",
+///     SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("The nodes of the cache")),
+/// );
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(terraform = "aws_security_group", attributes = SecurityGroupAttributes, id_prefix = "sg-")]
+pub struct SecurityGroup {
+    /// The VPC.
+    #[field(replace, identity)]
+    pub vpc_id: Id<Vpc>,
+    /// The name, unique in the VPC.
+    #[field(replace, identity, terraform = "name")]
+    pub group_name: SecurityGroupName,
+    /// What the group is for.
+    #[field(replace)]
+    pub description: Description,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`SecurityGroup`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SecurityGroupAttributes {
+    /// The ARN.
+    pub arn: Arn,
+}
+
+impl Lifecycle for SecurityGroup {
+    type Observed = SecurityGroupObserved;
+
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self { vpc_id, group_name, description, tags } = self;
+        let request = CreateSecurityGroup {
+            vpc_id: vpc_id.clone(),
+            group_name: group_name.clone(),
+            description: description.clone(),
+            tags: tags.owned_by(token),
+        };
+        Ok(aws.call(request).await.map_err(not_ours)?.group_id)
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let found = aws.call(DescribeSecurityGroups { select: Select::Token(token.digest.clone()) }).await?;
+        Ok(found.security_groups.into_iter().next().map(|group| group.id))
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<SecurityGroupObserved, SecurityGroupAttributes>>>, ProviderError> {
+        let found = aws.call(DescribeSecurityGroups { select: Select::Ids(ids.to_vec()) }).await?.security_groups;
+        let snapshot = |group: SecurityGroupDescription| Snapshot {
+            attributes: SecurityGroupAttributes {
+                arn: ec2_arn(aws, &group.owner_id, "security-group", group.id.as_str()),
+            },
+            fields: SecurityGroupObserved {
+                vpc_id: Some(group.vpc_id),
+                group_name: Some(SecurityGroupName::reported(group.name)),
+                description: Some(Description::reported(group.description)),
+                tags: Some(group.tags.declared()),
+            },
+        };
+        Ok(in_order(ids, found, |group| &group.id).into_iter().map(|group| group.map(snapshot)).collect())
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+        let group = aws
+            .wait(&format!("{id} to appear"), VISIBLE, async || {
+                let found = aws.call(DescribeSecurityGroups { select: Select::Ids(vec![id.clone()]) }).await?;
+                Ok(found.security_groups.into_iter().next())
+            })
+            .await?;
+        let rules = aws.call(DescribeSecurityGroupRules { select: SelectRules::OfGroups(vec![id.clone()]) }).await?.rules;
+        let added_by_aws: Vec<_> = rules.into_iter().filter(allows_everything_out).map(|rule| rule.id).collect();
+        if !added_by_aws.is_empty() {
+            gone(aws.call(RevokeSecurityGroupEgress { group_id: id.clone(), rule_ids: added_by_aws }).await)?;
+        }
+        sync_ec2_tags(aws, id.as_str(), &self.tags, &group.tags).await
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        gone(aws.call_until_settled(RELEASED, DeleteSecurityGroup { group_id: id.clone() }).await)
+    }
+}
+
+/// The rule that AWS adds to every new group. A rule of a program cannot be this one.
+fn allows_everything_out(rule: &RuleDescription) -> bool {
+    rule.direction == Direction::Egress
+        && rule.rule.ip_protocol == "-1"
+        && rule.rule.cidr_ipv4.is_some_and(|range| range.cidr().prefix() == 0)
+}

@@ -1,0 +1,253 @@
+//! [`SecurityGroupRule`].
+
+use palisade_core::{
+    Handle, Id, IntoInput, Json, Resource, Set,
+    provider::{ProviderError, Token},
+    terraform::TerraformResource,
+};
+use serde::{Deserialize, Serialize};
+
+use super::SecurityGroup;
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{VISIBLE, gone, in_order, not_ours, sync_ec2_tags},
+    operations::{
+        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, ModifySecurityGroupRules,
+        RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
+    },
+    shapes::{RuleDescription, RuleSpecification, Select, SelectRules},
+    types::{Description, Direction, Port, PrivateRange, Protocol, Tags},
+};
+
+/// One rule of a [`SecurityGroup`]: it allows one port (or a range of ports) from, or to, one peer. The peer is a security
+/// group or a private range of addresses; there is no way to write "anywhere".
+///
+/// AWS: [AuthorizeSecurityGroupIngress](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html),
+/// [AuthorizeSecurityGroupEgress](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupEgress.html)
+///
+/// ```
+/// use palisade_aws::{cidr, description, name, port, private_range, resources::{SecurityGroup, SecurityGroupRule, Vpc}};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// # let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+/// # let group = |name, stack: &mut palisade_core::Stack| stack.add(name, SecurityGroup::builder().vpc_id(&vpc).group_name(name!("x")).description(description!("x")));
+/// # let (app, redis) = (group("app", &mut stack), group("redis", &mut stack));
+/// stack.add(
+///     "redis-from-app",
+///     SecurityGroupRule::ingress(&redis).peer(&app).port(port!(6379)).description(description!("Redis over TLS")),
+/// );
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(
+    terraform = "aws_vpc_security_group_ingress_rule",
+    id_prefix = "sgr-",
+    terraform_with = terraform,
+    requires(
+        group(
+            "this `SecurityGroupRule` belongs to no group",
+            "begin with `SecurityGroupRule::ingress(&group)` or `SecurityGroupRule::egress(&group)`"
+        ),
+        peer(
+            "this `SecurityGroupRule` does not say whom it allows",
+            "call `.peer(&group)`, or `.peer(private_range!(\"10.0.0.0/16\"))`; there is no way to allow everybody"
+        ),
+        port("this `SecurityGroupRule` does not say which port it allows", "call `.port(port!(6379))`")
+    )
+)]
+pub struct SecurityGroupRule {
+    /// The group that the rule belongs to.
+    #[field(replace, private)]
+    pub security_group_id: Id<SecurityGroup>,
+    /// Which way.
+    #[field(replace, private, terraform = false)]
+    pub direction: Direction,
+    /// The protocol.
+    #[field(default = Protocol::Tcp)]
+    pub ip_protocol: Protocol,
+    /// The lowest port.
+    #[field(private)]
+    pub from_port: Port,
+    /// The highest port.
+    #[field(private)]
+    pub to_port: Port,
+    /// The addresses at the other end, where these are the peer.
+    #[field(private, replace_if = appears_or_goes)]
+    pub cidr_ipv4: Option<PrivateRange>,
+    /// The group at the other end, where that is the peer.
+    #[field(private, replace_if = appears_or_goes)]
+    pub referenced_security_group_id: Option<Id<SecurityGroup>>,
+    /// What the rule is for.
+    pub description: Description,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// Who stands at the other end of a [`SecurityGroupRule`]: `&group`, or a private range.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the peer of a rule",
+    label = "this is neither a security group nor a private range",
+    note = "write `&group` for a group of the stack, or `private_range!(\"10.0.0.0/16\")` for addresses"
+)]
+pub trait IntoPeer {
+    /// Sets the one of the two fields that the peer is for.
+    #[doc(hidden)]
+    fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T>;
+}
+
+impl IntoPeer for &Handle<SecurityGroup> {
+    fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T> {
+        builder.set_referenced_security_group_id(self)
+    }
+}
+
+impl IntoPeer for Id<SecurityGroup> {
+    fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T> {
+        builder.set_referenced_security_group_id(self)
+    }
+}
+
+impl IntoPeer for PrivateRange {
+    fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T> {
+        builder.set_cidr_ipv4(self)
+    }
+}
+
+impl SecurityGroupRule {
+    /// A rule about what may reach the members of `group`.
+    pub fn ingress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<palisade_core::Unset, Set> {
+        Self::builder().set_security_group_id(group).set_direction(Direction::Ingress).meet_group()
+    }
+
+    /// A rule about what the members of `group` may reach.
+    pub fn egress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<palisade_core::Unset, Set> {
+        Self::builder().set_security_group_id(group).set_direction(Direction::Egress).meet_group()
+    }
+}
+
+impl<HasDescription, HasGroup, HasPeer, HasPort> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, HasPort> {
+    /// Whom the rule allows: `&group`, or a private range of addresses.
+    pub fn peer(self, peer: impl IntoPeer) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, Set, HasPort> {
+        peer.apply(self).meet_peer()
+    }
+
+    /// The one port that the rule allows.
+    pub fn port(self, port: Port) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
+        self.ports(port, port)
+    }
+
+    /// The ports that the rule allows, from `first` to `last`.
+    pub fn ports(
+        self,
+        first: Port,
+        last: Port,
+    ) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
+        self.set_from_port(first).set_to_port(last).meet_port()
+    }
+}
+
+/// A peer of another kind makes another rule; one of the same kind is changed in place.
+fn appears_or_goes(old: &Json, new: &Json) -> bool {
+    old.is_null() != new.is_null()
+}
+
+fn terraform(resource: &mut TerraformResource) {
+    let direction = resource.field("direction");
+    if direction.as_json() == Some(&Json::from(Direction::Egress.as_str())) {
+        resource.resource_type = "aws_vpc_security_group_egress_rule".to_owned();
+    }
+}
+
+impl SecurityGroupRule {
+    fn specification(&self) -> RuleSpecification {
+        let Self {
+            ip_protocol,
+            from_port,
+            to_port,
+            cidr_ipv4,
+            referenced_security_group_id,
+            description,
+            security_group_id: _,
+            direction: _,
+            tags: _,
+        } = self;
+        RuleSpecification {
+            ip_protocol: ip_protocol.to_string(),
+            from_port: Some(from_port.get()),
+            to_port: Some(to_port.get()),
+            cidr_ipv4: *cidr_ipv4,
+            referenced_group_id: referenced_security_group_id.clone(),
+            description: Some(description.to_string()),
+        }
+    }
+}
+
+impl Lifecycle for SecurityGroupRule {
+    type Observed = SecurityGroupRuleObserved;
+
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let (group_id, rule, tags) = (self.security_group_id.clone(), self.specification(), self.tags.owned_by(token));
+        match self.direction {
+            Direction::Ingress => {
+                let request = AuthorizeSecurityGroupIngress { group_id, rule, tags };
+                Ok(aws.call(request).await.map_err(not_ours)?.rule_id)
+            }
+            Direction::Egress => {
+                let request = AuthorizeSecurityGroupEgress { group_id, rule, tags };
+                Ok(aws.call(request).await.map_err(not_ours)?.rule_id)
+            }
+        }
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let select = SelectRules::Rules(Select::Token(token.digest.clone()));
+        Ok(aws.call(DescribeSecurityGroupRules { select }).await?.rules.into_iter().next().map(|rule| rule.id))
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<SecurityGroupRuleObserved, ()>>>, ProviderError> {
+        let select = SelectRules::Rules(Select::Ids(ids.to_vec()));
+        let found = aws.call(DescribeSecurityGroupRules { select }).await?.rules;
+        Ok(in_order(ids, found, |rule| &rule.id).into_iter().map(|rule| rule.map(snapshot)).collect())
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+        let observed = aws
+            .wait(&format!("{id} to appear"), VISIBLE, async || {
+                let select = SelectRules::Rules(Select::Ids(vec![id.clone()]));
+                Ok(aws.call(DescribeSecurityGroupRules { select }).await?.rules.into_iter().next())
+            })
+            .await?;
+        let rule = self.specification();
+        if observed.rule != rule {
+            let group_id = self.security_group_id.clone();
+            aws.call(ModifySecurityGroupRules { group_id, rule_id: id.clone(), rule }).await?;
+        }
+        sync_ec2_tags(aws, id.as_str(), &self.tags, &observed.tags).await
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        let (group_id, rule_ids) = (self.security_group_id.clone(), vec![id.clone()]);
+        match self.direction {
+            Direction::Ingress => gone(aws.call(RevokeSecurityGroupIngress { group_id, rule_ids }).await),
+            Direction::Egress => gone(aws.call(RevokeSecurityGroupEgress { group_id, rule_ids }).await),
+        }
+    }
+}
+
+fn snapshot(observed: RuleDescription) -> Snapshot<SecurityGroupRuleObserved, ()> {
+    let RuleDescription { id: _, group_id, direction, rule, tags } = observed;
+    let fields = SecurityGroupRuleObserved {
+        security_group_id: Some(group_id),
+        direction: Some(direction),
+        ip_protocol: Protocol::reported(&rule.ip_protocol),
+        from_port: rule.from_port.map(Port::reported),
+        to_port: rule.to_port.map(Port::reported),
+        cidr_ipv4: Some(rule.cidr_ipv4),
+        referenced_security_group_id: Some(rule.referenced_group_id),
+        description: Some(Description::reported(rule.description.unwrap_or_default())),
+        tags: Some(tags.declared()),
+    };
+    Snapshot { fields, attributes: () }
+}

@@ -1,0 +1,153 @@
+//! [`Subnet`].
+
+use palisade_core::{
+    Attributes, Id, IntoInput, Resource, Set,
+    provider::{ProviderError, Token},
+};
+use serde::{Deserialize, Serialize};
+
+use super::Vpc;
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{RELEASED, VISIBLE, gone, in_order, sync_ec2_tags},
+    operations::{CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute},
+    shapes::{Select, SubnetAttribute, SubnetDescription},
+    types::{Arn, AvailabilityZone, Cidr, HostnameType, Tags},
+};
+
+/// A range of addresses inside one [`Vpc`], in one availability zone.
+///
+/// It is private: nothing in it gets a public address by itself.
+///
+/// AWS: [CreateSubnet](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html)
+///
+/// ```
+/// use palisade_aws::{az, cidr, resources::{Subnet, Vpc}};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// # let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+/// let subnet = stack.add("private-a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(terraform = "aws_subnet", attributes = SubnetAttributes, id_prefix = "subnet-")]
+pub struct Subnet {
+    /// The VPC that holds the subnet.
+    #[field(replace, identity)]
+    pub vpc_id: Id<Vpc>,
+    /// The addresses of the subnet: inside the VPC's block, apart from those of the other subnets, a prefix of /16 to
+    /// /28. AWS keeps five of them for itself.
+    #[field(replace, identity)]
+    pub cidr_block: Cidr,
+    /// The zone.
+    #[field(replace)]
+    pub availability_zone: AvailabilityZone,
+    /// What the host names of instances are made from.
+    #[field(default = HostnameType::IpName, terraform = "private_dns_hostname_type_on_launch")]
+    pub private_dns_hostname_type: HostnameType,
+    /// Whether host names that are made from resource names resolve to addresses.
+    #[field(default = false, terraform = "enable_resource_name_dns_a_record_on_launch")]
+    pub resource_name_dns_a_record: bool,
+    /// Whether what starts in the subnet gets a public address. No setter leads here.
+    #[field(default = false, private)]
+    pub map_public_ip_on_launch: bool,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`Subnet`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SubnetAttributes {
+    /// The ARN.
+    pub arn: Arn,
+}
+
+impl Subnet {
+    /// A subnet without public addresses.
+    pub fn private(
+        vpc: impl IntoInput<Id<Vpc>>,
+        cidr_block: impl IntoInput<Cidr>,
+        availability_zone: impl IntoInput<AvailabilityZone>,
+    ) -> SubnetBuilder<Set, Set, Set> {
+        // The default is set once more, so that the promise does not hang on the default.
+        Self::builder()
+            .vpc_id(vpc)
+            .cidr_block(cidr_block)
+            .availability_zone(availability_zone)
+            .set_map_public_ip_on_launch(false)
+    }
+}
+
+impl Lifecycle for Subnet {
+    type Observed = SubnetObserved;
+
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self {
+            vpc_id,
+            cidr_block,
+            availability_zone,
+            tags,
+            private_dns_hostname_type: _,
+            resource_name_dns_a_record: _,
+            map_public_ip_on_launch: _,
+        } = self;
+        let request = CreateSubnet {
+            vpc_id: vpc_id.clone(),
+            cidr_block: *cidr_block,
+            availability_zone: availability_zone.clone(),
+            tags: tags.owned_by(token),
+        };
+        Ok(aws.call(request).await?.subnet_id)
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let found = aws.call(DescribeSubnets { select: Select::Token(token.digest.clone()) }).await?;
+        Ok(found.subnets.into_iter().next().map(|subnet| subnet.id))
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<SubnetObserved, SubnetAttributes>>>, ProviderError> {
+        let found = aws.call(DescribeSubnets { select: Select::Ids(ids.to_vec()) }).await?.subnets;
+        Ok(in_order(ids, found, |subnet| &subnet.id).into_iter().map(|subnet| subnet.map(snapshot)).collect())
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+        let subnet = aws
+            .wait(&format!("{id} to be available"), VISIBLE, async || {
+                let found = aws.call(DescribeSubnets { select: Select::Ids(vec![id.clone()]) }).await?;
+                Ok(found.subnets.into_iter().find(|subnet| subnet.state == "available"))
+            })
+            .await?;
+        let attributes = [
+            (subnet.map_public_ip_on_launch != self.map_public_ip_on_launch)
+                .then_some(SubnetAttribute::MapPublicIpOnLaunch(self.map_public_ip_on_launch)),
+            (subnet.private_dns_hostname_type != self.private_dns_hostname_type)
+                .then_some(SubnetAttribute::PrivateDnsHostnameType(self.private_dns_hostname_type)),
+            (subnet.resource_name_dns_a_record != self.resource_name_dns_a_record)
+                .then_some(SubnetAttribute::ResourceNameDnsARecord(self.resource_name_dns_a_record)),
+        ];
+        // EC2 takes one attribute in a call.
+        for attribute in attributes.into_iter().flatten() {
+            aws.call(ModifySubnetAttribute { subnet_id: id.clone(), attribute }).await?;
+        }
+        sync_ec2_tags(aws, id.as_str(), &self.tags, &subnet.tags).await
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        gone(aws.call_until_settled(RELEASED, DeleteSubnet { subnet_id: id.clone() }).await)
+    }
+}
+
+fn snapshot(subnet: SubnetDescription) -> Snapshot<SubnetObserved, SubnetAttributes> {
+    let fields = SubnetObserved {
+        vpc_id: Some(subnet.vpc_id),
+        cidr_block: Some(subnet.cidr_block),
+        availability_zone: Some(subnet.availability_zone),
+        private_dns_hostname_type: Some(subnet.private_dns_hostname_type),
+        resource_name_dns_a_record: Some(subnet.resource_name_dns_a_record),
+        map_public_ip_on_launch: Some(subnet.map_public_ip_on_launch),
+        tags: Some(subnet.tags.declared()),
+    };
+    Snapshot { fields, attributes: SubnetAttributes { arn: subnet.arn } }
+}

@@ -1,0 +1,155 @@
+//! [`Vpc`].
+
+use palisade_core::{
+    Attributes, Id, Resource,
+    provider::{ProviderError, Token},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Aws, Lifecycle, Snapshot,
+    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
+    operations::{
+        CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy,
+    },
+    shapes::{Select, VpcAttribute, VpcDescription},
+    types::{Arn, Cidr, Tags, Tenancy},
+};
+
+/// A virtual network of its own.
+///
+/// AWS: [CreateVpc](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html)
+///
+/// ```
+/// use palisade_aws::{cidr, resources::Vpc, tags};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).tags(tags! { "Name" = "main-vpc" }));
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(terraform = "aws_vpc", attributes = VpcAttributes, id_prefix = "vpc-")]
+pub struct Vpc {
+    /// The addresses of the network: a prefix of /16 to /28. A change replaces the VPC and all that is in it.
+    #[field(replace)]
+    pub cidr_block: Cidr,
+    /// Whether the network has a DNS server.
+    #[field(default = true)]
+    pub enable_dns_support: bool,
+    /// Whether instances with public addresses get public host names; it needs `enable_dns_support`.
+    #[field(default = false)]
+    pub enable_dns_hostnames: bool,
+    /// Whether the use of addresses is measured.
+    #[field(default = false)]
+    pub enable_network_address_usage_metrics: bool,
+    /// Whether instances share their hardware with other accounts. A change to `Dedicated` replaces the VPC; one to
+    /// `Default` is made in place, for new instances.
+    #[field(default = Tenancy::Default, replace_if = becomes_dedicated)]
+    pub instance_tenancy: Tenancy,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`Vpc`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct VpcAttributes {
+    /// The ARN.
+    pub arn: Arn,
+    /// The account that owns the VPC.
+    pub owner_id: String,
+}
+
+fn becomes_dedicated(old: &palisade_core::Json, new: &palisade_core::Json) -> bool {
+    old != new && new == Tenancy::Dedicated.as_str()
+}
+
+impl Lifecycle for Vpc {
+    type Observed = VpcObserved;
+
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        // Every field is named: a new one does not compile until someone decides where it is sent.
+        let Self {
+            cidr_block,
+            instance_tenancy,
+            tags,
+            enable_dns_support: _,
+            enable_dns_hostnames: _,
+            enable_network_address_usage_metrics: _,
+        } = self;
+        let request =
+            CreateVpc { cidr_block: *cidr_block, instance_tenancy: *instance_tenancy, tags: tags.owned_by(token) };
+        Ok(aws.call(request).await?.vpc_id)
+    }
+
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        let found = aws.call(DescribeVpcs { select: Select::Token(token.digest.clone()) }).await?;
+        Ok(found.vpcs.into_iter().next().map(|vpc| vpc.id))
+    }
+
+    async fn read(
+        aws: &Aws,
+        ids: &[Id<Self>],
+    ) -> Result<Vec<Option<Snapshot<VpcObserved, VpcAttributes>>>, ProviderError> {
+        let found = aws.call(DescribeVpcs { select: Select::Ids(ids.to_vec()) }).await?.vpcs;
+        let mut snapshots = Vec::new();
+        for vpc in in_order(ids, found, |vpc| &vpc.id) {
+            snapshots.push(match vpc {
+                Some(vpc) => Some(snapshot(aws, vpc).await?),
+                None => None,
+            });
+        }
+        Ok(snapshots)
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+        let vpc = available(aws, id).await?;
+        if vpc.instance_tenancy != self.instance_tenancy {
+            aws.call(ModifyVpcTenancy { vpc_id: id.clone() }).await?;
+        }
+        let mut flags = vec![
+            (VpcAttribute::DnsSupport, self.enable_dns_support),
+            (VpcAttribute::DnsHostnames, self.enable_dns_hostnames),
+            (VpcAttribute::NetworkAddressUsageMetrics, self.enable_network_address_usage_metrics),
+        ];
+        // Host names need support: support comes before them, and goes after them.
+        if !self.enable_dns_support {
+            flags.swap(0, 1);
+        }
+        for (attribute, wanted) in flags {
+            if flag(aws, id, attribute).await? != wanted {
+                aws.call(ModifyVpcAttribute { vpc_id: id.clone(), attribute, enabled: wanted }).await?;
+            }
+        }
+        sync_ec2_tags(aws, id.as_str(), &self.tags, &vpc.tags).await
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        gone(aws.call_until_settled(RELEASED, DeleteVpc { vpc_id: id.clone() }).await)
+    }
+}
+
+async fn available(aws: &Aws, id: &Id<Vpc>) -> Result<VpcDescription, ProviderError> {
+    aws.wait(&format!("{id} to be available"), VISIBLE, async || {
+        let found = aws.call(DescribeVpcs { select: Select::Ids(vec![id.clone()]) }).await?;
+        Ok(found.vpcs.into_iter().find(|vpc| vpc.state == "available"))
+    })
+    .await
+}
+
+async fn flag(aws: &Aws, id: &Id<Vpc>, attribute: VpcAttribute) -> Result<bool, ProviderError> {
+    Ok(aws.call(DescribeVpcAttribute { vpc_id: id.clone(), attribute }).await?.enabled)
+}
+
+async fn snapshot(aws: &Aws, vpc: VpcDescription) -> Result<Snapshot<VpcObserved, VpcAttributes>, ProviderError> {
+    let fields = VpcObserved {
+        cidr_block: Some(vpc.cidr_block),
+        enable_dns_support: Some(flag(aws, &vpc.id, VpcAttribute::DnsSupport).await?),
+        enable_dns_hostnames: Some(flag(aws, &vpc.id, VpcAttribute::DnsHostnames).await?),
+        enable_network_address_usage_metrics: Some(
+            flag(aws, &vpc.id, VpcAttribute::NetworkAddressUsageMetrics).await?,
+        ),
+        instance_tenancy: Some(vpc.instance_tenancy),
+        tags: Some(vpc.tags.declared()),
+    };
+    let arn = ec2_arn(aws, &vpc.owner_id, "vpc", vpc.id.as_str());
+    Ok(Snapshot { fields, attributes: VpcAttributes { arn, owner_id: vpc.owner_id } })
+}

@@ -1,0 +1,32 @@
+//! The types of the fields: each accepts only what AWS accepts, when the program is compiled where the value is a literal,
+//! and with the same message when it runs.
+
+#[macro_use]
+mod checked;
+mod access;
+mod arn;
+mod authentication;
+mod cidr;
+mod engine;
+mod limits;
+mod name;
+mod node_type;
+mod placement;
+mod port;
+mod tags;
+mod window;
+
+pub use access::AccessString;
+pub use arn::{Arn, KmsKeyArn, TopicArn};
+pub use authentication::{AuthenticationType, SecretRef, SecretSource};
+pub use checked::CheckError;
+pub use cidr::{Cidr, PrivateRange};
+pub(crate) use engine::{is_downgrade, leaves_valkey};
+pub use engine::{Engine, EngineKind, EngineVersion, ParameterGroupFamily};
+pub use limits::{NodeCount, RecoveryWindow, Replicas, SnapshotRetention};
+pub use name::{Description, Name, SecretName, SecurityGroupName, UserName};
+pub use node_type::NodeType;
+pub use placement::{AvailabilityZone, HostnameType, IpDiscovery, NetworkType, Tenancy};
+pub use port::{Direction, Port, Protocol};
+pub use tags::{Tags, TagKey, TagValue};
+pub use window::{MaintenanceWindow, SnapshotWindow};

@@ -1,0 +1,147 @@
+//! [`Tags`].
+
+use std::collections::BTreeMap;
+
+use palisade_core::{Field, provider::Token};
+use serde::{Deserialize, Serialize};
+
+checked_text! {
+    /// The key of a tag: 1 to 128 characters, not beginning with `aws:`, which is AWS's own, nor with `palisade:`, which is
+    /// the tool's.
+    TagKey, "the key of a tag", check_key, tag_key
+}
+
+checked_text! {
+    /// The value of a tag: up to 256 characters.
+    TagValue, "the value of a tag", check_value, tag_value
+}
+
+/// The tags of an object: at most 47, as AWS takes 50 and the tool needs three.
+///
+/// ```
+/// use palisade_aws::tags;
+/// let tags = tags! { "Name" = "main-vpc", "team" = "platform" };
+/// assert_eq!(tags.get("team"), Some("platform"));
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Tags(BTreeMap<String, String>);
+
+/// The prefix of the tags by which the tool knows what it made.
+const OWN: &str = "palisade:";
+
+impl Tags {
+    /// The tags with the keys and values of `pairs`; of two with one key, the last counts.
+    pub fn new(pairs: impl IntoIterator<Item = (TagKey, TagValue)>) -> Self {
+        Self(pairs.into_iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned())).collect())
+    }
+
+    /// The tags as AWS reports them.
+    pub fn reported(tags: BTreeMap<String, String>) -> Self {
+        Self(tags)
+    }
+
+    /// The value under `key`.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The keys and values, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The tags together with those that say whose the object is and which creation made it. They go into the call that
+    /// creates, so that there is no moment in which an object exists and is nobody's.
+    pub fn owned_by(&self, token: &Token) -> Self {
+        let own = [("stack", &token.stack), ("resource", &token.resource), ("token", &token.digest)];
+        let own = own.into_iter().map(|(key, value)| (format!("{OWN}{key}"), value.clone()));
+        Self(self.0.clone().into_iter().chain(own).collect())
+    }
+
+    /// Whether the object was made by the creation of `token`.
+    pub fn are_of(&self, token: &Token) -> bool {
+        self.get("palisade:token") == Some(&token.digest)
+    }
+
+    /// The tags that the program declared, without the tool's own and AWS's.
+    pub fn declared(&self) -> Self {
+        let theirs = |key: &str| !key.starts_with(OWN) && !key.starts_with("aws:");
+        Self(self.0.iter().filter(|(key, _)| theirs(key)).map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+
+    /// What must be set, and which keys must go, to lead from the tags `observed` to these. The tool's own tags stay.
+    pub fn changes_from(&self, observed: &Self) -> (Self, Vec<String>) {
+        let set = self.0.iter().filter(|(key, value)| observed.0.get(*key) != Some(value));
+        let removed = observed.declared().0.into_keys().filter(|key| !self.0.contains_key(key));
+        (Self(set.map(|(k, v)| (k.clone(), v.clone())).collect()), removed.collect())
+    }
+}
+
+impl Field for Tags {}
+
+/// [`Tags`](crate::types::Tags) from literals, checked when the program is compiled.
+#[macro_export]
+macro_rules! tags {
+    ($($key:literal = $value:literal),* $(,)?) => {
+        $crate::types::Tags::new([$({
+            const KEY: $crate::types::TagKey = $crate::types::TagKey::literal($key);
+            const VALUE: $crate::types::TagValue = $crate::types::TagValue::literal($value);
+            (KEY, VALUE)
+        }),*])
+    };
+}
+
+const fn check_key(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || bytes.len() > 128 {
+        return Some("the key of a tag has 1 to 128 characters");
+    }
+    if begins(bytes, b"aws:") {
+        return Some("keys that begin with `aws:` are AWS's own");
+    }
+    if begins(bytes, b"palisade:") {
+        return Some("keys that begin with `palisade:` are how the tool knows its objects");
+    }
+    None
+}
+
+const fn check_value(text: &str) -> Option<&'static str> {
+    if text.len() > 256 { Some("the value of a tag has up to 256 characters") } else { None }
+}
+
+const fn begins(bytes: &[u8], prefix: &[u8]) -> bool {
+    let mut i = 0;
+    while i < prefix.len() {
+        if i >= bytes.len() || bytes[i] != prefix[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_leave_the_own_tags_alone() {
+        let token = Token { stack: "s".into(), resource: "Vpc.a".into(), digest: "0f".into() };
+        let observed = tags! { "a" = "1", "b" = "2" }.owned_by(&token);
+        assert!(observed.are_of(&token) && observed.len() == 5);
+        assert_eq!(observed.declared(), tags! { "a" = "1", "b" = "2" });
+        let (set, removed) = tags! { "b" = "3", "c" = "4" }.changes_from(&observed);
+        assert_eq!((set, removed), (tags! { "b" = "3", "c" = "4" }, vec!["a".to_owned()]));
+    }
+}

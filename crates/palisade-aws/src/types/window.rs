@@ -1,0 +1,137 @@
+//! The windows in which AWS works on a cache.
+
+checked_text! {
+    /// The weekly window for maintenance, in UTC, as in `sun:05:00-sun:06:00`: at least an hour long.
+    MaintenanceWindow, "a maintenance window", check_maintenance, maintenance_window
+}
+
+checked_text! {
+    /// The daily window for the automatic snapshot, in UTC, as in `03:00-04:00`: at least an hour long, and apart from the
+    /// maintenance window.
+    SnapshotWindow, "a snapshot window", check_snapshot, snapshot_window
+}
+
+const DAY: u32 = 24 * 60;
+const WEEK: u32 = 7 * DAY;
+
+const MAINTENANCE_FORM: &str = "write ddd:hh:mm-ddd:hh:mm in UTC, as in sun:05:00-sun:06:00";
+const SNAPSHOT_FORM: &str = "write hh:mm-hh:mm in UTC, as in 03:00-04:00";
+
+impl MaintenanceWindow {
+    /// Whether the daily window `snapshot` falls into this one on some day. Texts that are no windows overlap nothing.
+    pub fn overlaps(&self, snapshot: &SnapshotWindow) -> bool {
+        let (Some((start, length)), Some((daily, daily_length))) =
+            (maintenance(self.as_str().as_bytes()), snapshot_minutes(snapshot.as_str().as_bytes()))
+        else {
+            return false;
+        };
+        (0..7).any(|day| {
+            let other = daily + day * DAY;
+            (other + WEEK - start) % WEEK < length || (start + WEEK - other) % WEEK < daily_length
+        })
+    }
+}
+
+const fn check_maintenance(text: &str) -> Option<&'static str> {
+    match maintenance(text.as_bytes()) {
+        None => Some(MAINTENANCE_FORM),
+        Some((_, length)) if length < 60 => Some("the window is at least 60 minutes long"),
+        // AWS allows up to a day; what is longer is an end before the start.
+        Some((_, length)) if length > DAY => Some("the window ends before it starts, or is longer than a day"),
+        Some(_) => None,
+    }
+}
+
+const fn check_snapshot(text: &str) -> Option<&'static str> {
+    match snapshot_minutes(text.as_bytes()) {
+        None => Some(SNAPSHOT_FORM),
+        Some((_, length)) if length < 60 => Some("the window is at least 60 minutes long"),
+        Some(_) => None,
+    }
+}
+
+/// The start within the week and the length, in minutes.
+const fn maintenance(bytes: &[u8]) -> Option<(u32, u32)> {
+    if bytes.len() != 19 || bytes[9] != b'-' {
+        return None;
+    }
+    match (moment(bytes, 0), moment(bytes, 10)) {
+        (Some(start), Some(end)) => Some((start, (end + WEEK - start) % WEEK)),
+        _ => None,
+    }
+}
+
+/// The start within the day and the length, in minutes.
+const fn snapshot_minutes(bytes: &[u8]) -> Option<(u32, u32)> {
+    if bytes.len() != 11 || bytes[5] != b'-' {
+        return None;
+    }
+    match (clock(bytes, 0), clock(bytes, 6)) {
+        (Some(start), Some(end)) => Some((start, (end + DAY - start) % DAY)),
+        _ => None,
+    }
+}
+
+/// `ddd:hh:mm` at `at`, as a minute of the week.
+const fn moment(bytes: &[u8], at: usize) -> Option<u32> {
+    const DAYS: [&[u8; 3]; 7] = [b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun"];
+    if bytes[at + 3] != b':' {
+        return None;
+    }
+    let mut day = 0;
+    while day < 7 {
+        let name = DAYS[day];
+        if bytes[at] == name[0] && bytes[at + 1] == name[1] && bytes[at + 2] == name[2] {
+            return match clock(bytes, at + 4) {
+                Some(minutes) => Some(day as u32 * DAY + minutes),
+                None => None,
+            };
+        }
+        day += 1;
+    }
+    None
+}
+
+/// `hh:mm` at `at`, as a minute of the day.
+const fn clock(bytes: &[u8], at: usize) -> Option<u32> {
+    let digits = [bytes[at], bytes[at + 1], bytes[at + 3], bytes[at + 4]];
+    let mut i = 0;
+    while i < 4 {
+        if !digits[i].is_ascii_digit() {
+            return None;
+        }
+        i += 1;
+    }
+    let hours = (digits[0] - b'0') as u32 * 10 + (digits[1] - b'0') as u32;
+    let minutes = (digits[2] - b'0') as u32 * 10 + (digits[3] - b'0') as u32;
+    if bytes[at + 2] == b':' && hours < 24 && minutes < 60 { Some(hours * 60 + minutes) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// aws-semantics: at least 60 minutes each, and disjoint.
+    #[test]
+    fn windows_have_a_form_and_an_hour() {
+        assert_eq!(check_maintenance("sun:05:00-sun:06:00"), None);
+        assert_eq!(check_maintenance("sun:23:30-mon:00:30"), None);
+        for bad in ["sun:05:00-sun:05:30", "sun:05:00-sun:04:00", "Sun:05:00-sun:06:00", "sun:5:00-sun:6:00", "sun:25:00-sun:26:00"] {
+            assert!(check_maintenance(bad).is_some(), "{bad}");
+        }
+        assert_eq!(check_snapshot("23:30-00:30"), None);
+        for bad in ["03:00-03:30", "3:00-4:00", "03:00", "03:00-04:60"] {
+            assert!(check_snapshot(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn windows_overlap_on_any_day_and_over_midnight() {
+        let overlaps = |a, b| MaintenanceWindow::new(a).unwrap().overlaps(&SnapshotWindow::new(b).unwrap());
+        assert!(overlaps("sun:05:00-sun:06:00", "05:30-06:30"));
+        assert!(overlaps("sun:05:00-sun:06:00", "04:00-05:01"));
+        assert!(overlaps("sun:23:30-mon:00:30", "00:00-01:00"));
+        assert!(!overlaps("sun:05:00-sun:06:00", "06:00-07:00"));
+        assert!(!overlaps("sun:05:00-sun:06:00", "03:00-04:00"));
+    }
+}

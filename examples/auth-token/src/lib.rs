@@ -1,0 +1,51 @@
+//! A Redis whose clients share one AUTH token, which Secrets Manager draws and keeps.
+//!
+//! Users with rights of their own, as in the example `secured-redis`, are better where clients can use them.
+
+use palisade::prelude::*;
+
+/// Declares the stack.
+pub fn stack(stack: &mut Stack) {
+    let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
+    let a = stack.add("private-a", Subnet::private(&vpc, cidr!("10.1.1.0/24"), az!("us-east-1a")));
+    let b = stack.add("private-b", Subnet::private(&vpc, cidr!("10.1.2.0/24"), az!("us-east-1b")));
+    let group = |name, what| SecurityGroup::builder().vpc_id(&vpc).group_name(name).description(what);
+    let application = stack.add("app", group(name!("app"), description!("What uses the cache")));
+    let cache = stack.add("redis", group(name!("redis"), description!("The nodes of the cache")));
+    stack.add(
+        "redis-from-app",
+        SecurityGroupRule::ingress(&cache)
+            .peer(&application)
+            .port(port!(6379))
+            .description(description!("Redis over TLS from the application")),
+    );
+    stack.add(
+        "app-to-redis",
+        SecurityGroupRule::egress(&application)
+            .peer(&cache)
+            .port(port!(6379))
+            .description(description!("Redis over TLS to the cache")),
+    );
+
+    // Raise `.generation(2)` for a new token: it is drawn, put, and set on the cache in one apply.
+    let token = stack.add(
+        "token",
+        Secret::builder().name(secret_name!("auth-token-redis/token")).description("AUTH token of the cache").generated(),
+    );
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("auth-token-redis")).subnet_ids([&a, &b]));
+    let redis = stack.add(
+        "redis",
+        ReplicationGroup::builder()
+            .replication_group_id(name!("auth-token-redis"))
+            .description("Redis with an AUTH token, encrypted at rest and in transit")
+            .engine(Engine::REDIS_7_1)
+            .node_type(node_type!("cache.t4g.micro"))
+            .multi_az(replicas!(1))
+            .subnet_group_name(&subnets)
+            .security_group_ids([&cache])
+            .authentication(&token)
+            .encrypted(AtRest::default(), InTransit::Required),
+    );
+    stack.output("redis_primary_endpoint", redis.primary_endpoint());
+    stack.output("token_secret", token.arn());
+}
