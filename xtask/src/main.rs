@@ -1,1 +1,61 @@
-fn main() {}
+//! The one check of the repository, and its parts: `cargo xtask ci`, `fast`, `tidy`, `terraform`, `bench`.
+#![expect(clippy::print_stdout, reason = "this program reports to a terminal or a log")]
+#![expect(clippy::disallowed_methods, reason = "this program measures durations and starts other programs")]
+
+use std::{env, process::ExitCode};
+
+mod bench;
+mod ci;
+mod deny;
+mod step;
+mod terraform;
+mod tidy;
+mod workspace;
+
+use crate::{step::Report, workspace::Workspace};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  ci         everything that is checked before a change lands, in one run
+  fast       the fast lane only: fmt, clippy, tidy, tests
+  tidy       the rules of the design that no compiler checks
+  terraform  the real terraform reads the export of every example
+  bench      how long a first build, a plan and an apply take, against their bounds";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let command = match arguments.as_slice() {
+        [command] => command.as_str(),
+        _ => "",
+    };
+    if matches!(command, "help" | "--help" | "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let workspace = match Workspace::find() {
+        Ok(workspace) => workspace,
+        Err(problem) => {
+            println!("error: {problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match command {
+        "ci" => ci::all(&workspace).finish(),
+        "fast" => ci::fast(&workspace).finish(),
+        "tidy" => one("tidy", || tidy::run(&workspace)),
+        "terraform" => one("terraform", || terraform::run(&workspace)),
+        "bench" => bench::run(&workspace),
+        _ => {
+            let given = arguments.join(" ");
+            println!("error: `{given}` is not one of the commands of cargo xtask\n\n{USAGE}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn one(name: &'static str, check: impl FnOnce() -> step::Outcome) -> ExitCode {
+    let mut report = Report::default();
+    report.step(name, check);
+    report.finish()
+}

@@ -47,6 +47,7 @@ impl<R: Resource> Id<R> {
     ///
     /// # Panics
     /// On the conditions of [`Id::new`]; in a constant, that is a compile error.
+    #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
         match check(text, R::SCHEMA.id_prefix) {
             Some(rule) => panic!("{}", rule),

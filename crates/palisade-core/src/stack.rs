@@ -58,7 +58,8 @@ impl Stack {
         Handle::new(address)
     }
 
-    /// Declares that the value is shown after an apply, and kept for `output`, under `name`.
+    /// Declares that the value is shown after an apply, and kept for `output`, under `name`, which is spelt like that of a
+    /// resource.
     ///
     /// There is no output of a secret: a secret has no [`Output`] of its value.
     #[track_caller]
@@ -91,11 +92,16 @@ impl Stack {
                 findings.push(Finding {
                     message: format!("`{}` is not a name for a resource", address.name()),
                     spans: vec![Span::new(node.location, "this resource")],
-                    help: "begin with a letter, and go on with letters, digits, `-` and `_`, as in `private-a`".to_owned(),
+                    help: "begin with a letter, and go on with letters, digits, `-` and `_`, as in `private-a`"
+                        .to_owned(),
                 });
             }
             if let Some(first) = seen.insert(address, node.location) {
-                findings.push(duplicate(&format!("{} named `{}`", address.kind(), address.name()), first, node.location));
+                findings.push(duplicate(
+                    &format!("{} named `{}`", address.kind(), address.name()),
+                    first,
+                    node.location,
+                ));
             }
             for problem in node.schema.check.map(|check| check(&node.declaration())).unwrap_or_default() {
                 let (message, help) = problem.split_once('\n').unwrap_or((&problem, ""));
@@ -109,6 +115,14 @@ impl Stack {
         findings.extend(self.duplicate_identities());
         let mut outputs = BTreeMap::new();
         for output in &self.outputs {
+            if !is_name(&output.name) {
+                findings.push(Finding {
+                    message: format!("`{}` is not a name for an output", output.name),
+                    spans: vec![Span::new(output.location, "this output")],
+                    help: "begin with a letter, and go on with letters, digits, `-` and `_`, as in `primary_endpoint`"
+                        .to_owned(),
+                });
+            }
             if let Some(first) = outputs.insert(&output.name, output.location) {
                 findings.push(duplicate(&format!("output named `{}`", output.name), first, output.location));
             }
@@ -122,7 +136,8 @@ impl Stack {
         let mut findings = Vec::new();
         for node in &self.nodes {
             let identity = node.schema.fields.iter().filter(|field| field.identity);
-            let values: Vec<_> = identity.filter_map(|field| Some((field.name, node.fields.get(field.name)?))).collect();
+            let values: Vec<_> =
+                identity.filter_map(|field| Some((field.name, node.fields.get(field.name)?))).collect();
             if values.is_empty() {
                 continue;
             }
@@ -131,7 +146,12 @@ impl Stack {
                 Some(first) if first.address != node.address => {
                     let names: Vec<_> = values.iter().map(|(name, _)| format!("`{name}`")).collect();
                     findings.push(Finding {
-                        message: format!("{} and {} have the same {}", first.address, node.address, names.join(" and ")),
+                        message: format!(
+                            "{} and {} have the same {}",
+                            first.address,
+                            node.address,
+                            names.join(" and ")
+                        ),
                         spans: vec![Span::new(node.location, "the second"), Span::new(first.location, "the first")],
                         help: "AWS refuses the second of them: give each its own".to_owned(),
                     });
@@ -162,7 +182,7 @@ fn duplicate(what: &str, first: &'static Location<'static>, second: &'static Loc
     }
 }
 
-/// Whether `name` may name a resource; the rule is Terraform's, so that every stack can be exported.
+/// Whether `name` may name a resource or an output; the rule is Terraform's, so that every stack can be exported.
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')

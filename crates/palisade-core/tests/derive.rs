@@ -83,6 +83,9 @@ fn findings_name_both_places() {
     stack.add("1", Net::builder().range("1/8"));
     let findings = stack.findings();
     let messages: Vec<_> = findings.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(messages, ["there are two Net named `a`", "`1` is not a name for a resource", "Net.a and Net.1 have the same `range`"]);
+    assert_eq!(
+        messages,
+        ["there are two Net named `a`", "`1` is not a name for a resource", "Net.a and Net.1 have the same `range`"]
+    );
     assert_eq!(findings[0].spans[0].location.line(), findings[0].spans[1].location.line() + 1);
 }

@@ -1,7 +1,9 @@
 //! Models the struct on which a derive stands.
 
 use proc_macro2::Span;
-use syn::{Data, DeriveInput, Fields, GenericArgument, Ident, LitStr, PathArguments, Type, Visibility, spanned::Spanned};
+use syn::{
+    Data, DeriveInput, Fields, GenericArgument, Ident, LitStr, PathArguments, Type, Visibility, spanned::Spanned,
+};
 
 use crate::attr::{self, AttributeAttrs, FieldAttrs, ResourceAttrs};
 
@@ -133,7 +135,10 @@ pub(crate) fn camel_case(name: &Ident) -> String {
     name.to_string().split('_').map(upper).collect()
 }
 
-fn named_fields<'a>(input: &'a DeriveInput, derive: &str) -> syn::Result<&'a syn::punctuated::Punctuated<syn::Field, syn::Token![,]>> {
+fn named_fields<'a>(
+    input: &'a DeriveInput,
+    derive: &str,
+) -> syn::Result<&'a syn::punctuated::Punctuated<syn::Field, syn::Token![,]>> {
     match &input.data {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) => Ok(&fields.named),

@@ -105,7 +105,8 @@ pub(crate) fn attribute(attributes: &[Attribute]) -> syn::Result<AttributeAttrs>
             "changes_with" => {
                 let content;
                 syn::parenthesized!(content in meta.input);
-                found.changes_with = content.parse_terminated(<LitStr as syn::parse::Parse>::parse, Token![,])?.into_iter().collect();
+                found.changes_with =
+                    content.parse_terminated(<LitStr as syn::parse::Parse>::parse, Token![,])?.into_iter().collect();
             }
             "terraform" => found.terraform = Some(meta.value()?.parse()?),
             _ => return Err(unknown(&meta, "changes_with, terraform")),
@@ -132,7 +133,10 @@ fn each(
     name: &str,
     mut read: impl FnMut(ParseNestedMeta<'_>) -> syn::Result<()>,
 ) -> syn::Result<()> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident(name)).try_for_each(|a| a.parse_nested_meta(&mut read))
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident(name))
+        .try_for_each(|a| a.parse_nested_meta(&mut read))
 }
 
 fn requirement(item: &ParseNestedMeta<'_>) -> syn::Result<Requirement> {

@@ -8,7 +8,7 @@ pub(crate) fn resource(resource: &Resource) -> syn::Result<()> {
     if resource.attrs.terraform.is_none() {
         return Err(Error::new(
             resource.name.span(),
-            "say what the resource is in Terraform: #[resource(terraform = \"aws_...\")]",
+            "say what the resource is in Terraform: #[resource(terraform = \"...\")]",
         ));
     }
     if resource.doc.is_empty() {

@@ -1,1 +1,16 @@
-//! To be written.
+//! Exports a [`Graph`](palisade_core::Graph) as Terraform JSON for the provider `hashicorp/aws` 5.100.
+//!
+//! This crate does no I/O: [`export`] returns a [`Document`], and the command line writes it. What a resource says in
+//! Terraform beyond its fields stands in its own module, as data ([`palisade_core::terraform`]); here that data becomes
+//! text, so this is the only place that knows Terraform's syntax.
+
+mod document;
+mod error;
+mod render;
+mod translate;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::{Document, ExportOptions, FILE_NAME, export};
+pub use error::ExportError;

@@ -29,7 +29,10 @@ impl Cloud for Emulated {
 struct Environment;
 
 impl Supplier for Environment {
-    #[expect(clippy::disallowed_methods, reason = "a supplied secret comes from the environment, and from nowhere else")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a supplied secret comes from the environment, and from nowhere else"
+    )]
     fn supply(&self, variable: &str) -> Option<SecretString> {
         std::env::var(variable).ok().filter(|value| !value.is_empty()).map(Into::into)
     }

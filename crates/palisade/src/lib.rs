@@ -38,9 +38,9 @@ mod emulated;
 
 pub use emulated::Emulated;
 pub use palisade_aws::{
-    access, arn, az, cidr, description, engine_version, id, kms_key_arn, maintenance_window, name, node_count, node_type,
-    port, private_range, recovery_days, replicas, resources, retention_days, secret_name, security_group_name,
-    snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name,
+    access, arn, az, cidr, description, engine_version, id, kms_key_arn, maintenance_window, name, node_count,
+    node_type, port, private_range, recovery_days, replicas, resources, retention_days, secret_name,
+    security_group_name, snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name,
 };
 pub use palisade_cli::{Cloud, exit_code};
 pub use palisade_core::{Address, Declare, Finding, Graph, Handle, Id, Input, IntoInput, Output, Resource, Stack};
@@ -62,3 +62,8 @@ pub mod prelude {
 pub fn run(name: &str, declare: impl FnOnce(&mut Stack)) -> ExitCode {
     palisade_cli::run(name, declare, &Emulated)
 }
+
+/// The programs in the README are compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

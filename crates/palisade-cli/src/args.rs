@@ -1,0 +1,188 @@
+//! The arguments of the command line, and the only place that reads the environment.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo run -- plan                     what would change, and why
+  cargo run -- apply                    change it, after a question
+  cargo run -- apply --auto-approve     change it without a question, as in CI
+  cargo run -- plan --detailed-exitcode tell a script whether anything would change
+  cargo run -- output primary_endpoint --raw
+  cargo run -- export terraform --out infra
+
+Exit codes:
+  0  done
+  1  an error, or a plan that was not approved
+  2  the plan holds changes (only with plan --detailed-exitcode)";
+
+/// Plans and applies the infrastructure that this program declares.
+#[derive(Debug, Parser)]
+#[command(name = "palisade", after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The options of every command.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// The folder that holds the state of the stack
+    #[arg(long, global = true, value_name = "DIR", env = "PALISADE_STATE_DIR", hide_env_values = true)]
+    #[arg(default_value = ".palisade")]
+    pub(crate) state_dir: PathBuf,
+
+    /// The region to work in
+    #[arg(long, global = true, value_name = "REGION", env = "AWS_REGION", hide_env_values = true)]
+    #[arg(default_value = "us-east-1")]
+    pub(crate) region: String,
+
+    /// When to use colors; `auto` also respects NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorWhen,
+
+    /// The folder of the program's package, which cargo sets. The sources that messages show are looked for there when
+    /// the program runs in another folder.
+    #[arg(long, global = true, hide = true, env = "CARGO_MANIFEST_DIR")]
+    pub(crate) manifest_dir: Option<PathBuf>,
+}
+
+/// When to use colors.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what an apply would change, and why; change nothing
+    Plan(PlanArgs),
+    /// Bring the cloud to what the program declares
+    Apply(ApplyArgs),
+    /// Delete all objects of the stack
+    Destroy(ApplyArgs),
+    /// Show the outputs of the last apply
+    Output(OutputArgs),
+    /// Look into the state: the objects that the last applies made
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Draw the resources and what they refer to
+    Graph(GraphArgs),
+    /// Write the stack in another tool's language
+    #[command(subcommand)]
+    Export(ExportCommand),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    /// End with 2 if there are changes, 0 if there are none, 1 on an error
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    /// Print the plan as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Plan the deletion of all objects of the stack
+    #[arg(long)]
+    pub(crate) destroy: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ApplyArgs {
+    /// Do not ask before the changes are made
+    #[arg(long, visible_alias = "yes", short = 'y')]
+    pub(crate) auto_approve: bool,
+    /// Begin nothing new after a failure; else only what depends on the failed step is left out
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OutputArgs {
+    /// The output to show; all, if none is named
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) json: bool,
+    /// Print the value of one output without quotes and without a line end
+    #[arg(long, requires = "name")]
+    pub(crate) raw: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// List the addresses of the resources in the state
+    List,
+    /// Show what the state holds of one resource
+    Show {
+        /// The address of the resource, as in Subnet.private-a
+        address: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GraphArgs {
+    /// The language of the drawing
+    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
+    pub(crate) format: GraphFormat,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Mermaid, which GitHub draws in Markdown
+    Mermaid,
+    /// DOT, for Graphviz
+    Dot,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportCommand {
+    /// Write main.tf.json for Terraform 1.11 or later and hashicorp/aws 5.100
+    Terraform {
+        /// The folder to write to; it is made if it does not exist
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// What is told instead of doing anything.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The text, with colors and a line end.
+    pub(crate) text: String,
+    /// Whether it is the help that was asked for, and not an error.
+    pub(crate) is_result: bool,
+}
+
+/// Parses the arguments, the first of which is the program. `name` is what the help calls the program, and `width` the
+/// width of the terminal, which is found out where it is `None`.
+pub(crate) fn parse(name: &str, width: Option<usize>, args: impl IntoIterator<Item = OsString>) -> Result<Cli, Told> {
+    let mut command = Cli::command().bin_name(name);
+    if let Some(width) = width {
+        command = command.term_width(width);
+    }
+    let parsed = command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // clap has a setting for this, but to it an option from the environment is an argument.
+        let text = if lacks_command(&error, name) { command.render_long_help() } else { error.render() };
+        Told { text: text.ansi().to_string(), is_result: !error.use_stderr() }
+    })
+}
+
+/// Whether the arguments name no command at all, so that the user needs the whole help.
+fn lacks_command(error: &clap::Error, name: &str) -> bool {
+    error.kind() == ErrorKind::MissingSubcommand
+        && error.get(ContextKind::InvalidSubcommand) == Some(&ContextValue::String(name.to_owned()))
+}

@@ -1,0 +1,135 @@
+//! `apply` and `destroy`: a plan is shown, approved and carried out.
+
+use palisade_core::Graph;
+use palisade_engine::{ApplyOptions, Report, StateError, Store};
+
+use super::{
+    Context,
+    session::{self, Session},
+};
+use crate::{
+    args::ApplyArgs,
+    error::CommandError,
+    exit_code,
+    render::{
+        self, progress,
+        style::{ADDED, HELP, STRONG, paint},
+    },
+};
+
+/// What the two commands say differently.
+struct Words {
+    name: &'static str,
+    command: &'static str,
+    question: &'static str,
+}
+
+const APPLY: Words = Words { name: "Apply", command: "apply", question: "Do you want to perform these actions?" };
+const DESTROY: Words = Words {
+    name: "Destroy",
+    command: "destroy",
+    question: "Do you want to perform these actions? What is destroyed cannot be brought back.",
+};
+
+/// Brings the cloud to what the program declares.
+pub(super) fn apply(context: &mut Context<'_, '_>, args: &ApplyArgs) -> Result<u8, CommandError> {
+    let graph = context.graph()?;
+    execute(context, args, &graph, &APPLY)
+}
+
+/// Deletes all objects of the stack.
+pub(super) fn destroy(context: &mut Context<'_, '_>, args: &ApplyArgs) -> Result<u8, CommandError> {
+    let graph = Graph::empty(context.stack.name());
+    execute(context, args, &graph, &DESTROY)
+}
+
+fn execute(context: &mut Context<'_, '_>, args: &ApplyArgs, graph: &Graph, words: &Words) -> Result<u8, CommandError> {
+    let session = Session::open(context)?;
+    context.terminal.line(&session.first_line());
+    let store = session::store(context);
+    // From before the plan to the end: nobody may change the state between what is shown and what is done.
+    let _lock = store.lock(&format!("`{}`, process {}", words.command, std::process::id()))?;
+    let state = store.load()?.unwrap_or_else(|| session::new_state(context));
+    let plan = session.plan(graph, &state)?;
+    context.terminal.print(&format!("\n{}\n", render::plan::plan(&plan)));
+    if plan.has_changes() && !args.auto_approve {
+        approve(context, words)?;
+    }
+    let options = ApplyOptions { fail_fast: args.fail_fast, ..ApplyOptions::default() };
+    let mut tell = |event| {
+        if let Some(line) = progress::event(&event) {
+            context.terminal.note(&line);
+        }
+    };
+    let report =
+        session.apply(&store, state, graph, &plan, &options, &mut tell).map_err(|error| unsaved(error, words))?;
+    if !report.is_complete() {
+        return Err(stopped(context, &report, graph, words));
+    }
+    let took = format!("({}{})", progress::duration(report.took), session.clock());
+    context.terminal.line(&summary(&report, words, &took));
+    if !report.outputs.is_empty() {
+        let heading = paint(STRONG, "Outputs:");
+        context.terminal.print(&format!("\n{heading}\n\n{}", progress::outputs(&report.outputs)));
+    }
+    Ok(exit_code::DONE)
+}
+
+/// Asks whether the plan may be carried out; an error if not.
+fn approve(context: &mut Context<'_, '_>, words: &Words) -> Result<(), CommandError> {
+    let Words { name, command, question } = words;
+    let cancelled = format!("{name} cancelled. Nothing was changed.");
+    if !context.terminal.is_readable() {
+        // Nobody has seen the plan, so nobody can approve it.
+        context.terminal.note(&cancelled);
+        return Err(CommandError::Told);
+    }
+    let question = paint(STRONG, question) + "\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
+    let help = format!("run `{command} --auto-approve` to go on without a question");
+    let answer = context.terminal.ask(&question).map_err(|error| {
+        CommandError::new(format!("no answer was given: standard input cannot be read: {error}"), help.as_str())
+    })?;
+    // The line of the question ends here where no answer with a line end was typed.
+    match answer.as_deref() {
+        Some("yes") => {
+            context.terminal.note("");
+            Ok(())
+        }
+        Some(_) => {
+            context.terminal.note(&format!("\n{cancelled}"));
+            Err(CommandError::Told)
+        }
+        None => {
+            context.terminal.note("");
+            Err(CommandError::new("no answer was given: standard input is closed", help))
+        }
+    }
+}
+
+fn summary(report: &Report, words: &Words, took: &str) -> String {
+    let Report { added, changed, destroyed, .. } = report;
+    let complete = paint(ADDED, format!("{} complete!", words.name));
+    if words.command == DESTROY.command {
+        format!("{complete} Resources: {destroyed} destroyed. {took}")
+    } else {
+        format!("{complete} Resources: {added} added, {changed} changed, {destroyed} destroyed. {took}")
+    }
+}
+
+/// The state could not be written while objects were changed.
+fn unsaved(error: StateError, words: &Words) -> CommandError {
+    let again = format!(
+        "nothing that was created is lost: run `{}` again once the state can be written, and it finds what is there",
+        words.command
+    );
+    CommandError::from(error).with_help(again)
+}
+
+/// Tells how far a run came that did not come to its end.
+fn stopped(context: &mut Context<'_, '_>, report: &Report, graph: &Graph, words: &Words) -> CommandError {
+    context.terminal.note("");
+    context.terminal.note(progress::failures(report, graph).trim_end());
+    let help = format!("run `{}` again to go on from here, once the cause is removed", words.command);
+    context.terminal.note(&format!("{} {help}", paint(HELP, "help:")));
+    CommandError::Told
+}

@@ -1,0 +1,61 @@
+//! The commands, one module each, and what they share.
+
+mod apply;
+mod export;
+mod graph;
+mod output;
+mod plan;
+mod session;
+mod state;
+
+use palisade_core::{Graph, Stack};
+
+use crate::{
+    Cloud, Settings,
+    args::{Command, ExportCommand, StateCommand},
+    error::CommandError,
+    terminal::Terminal,
+};
+
+/// What every command works with.
+pub(crate) struct Context<'a, 't> {
+    pub(crate) terminal: &'a mut Terminal<'t>,
+    pub(crate) stack: &'a Stack,
+    pub(crate) cloud: &'a dyn Cloud,
+    pub(crate) settings: Settings,
+}
+
+/// Executes a command, and returns its exit code.
+pub(crate) fn execute(command: Command, context: &mut Context<'_, '_>) -> Result<u8, CommandError> {
+    match command {
+        Command::Plan(args) => plan::plan(context, &args),
+        Command::Apply(args) => apply::apply(context, &args),
+        Command::Destroy(args) => apply::destroy(context, &args),
+        Command::Output(args) => output::output(context, &args),
+        Command::State(StateCommand::List) => state::list(context),
+        Command::State(StateCommand::Show { address }) => state::show(context, &address),
+        Command::Graph(args) => graph::graph(context, &args),
+        Command::Export(ExportCommand::Terraform { out }) => export::terraform(context, &out),
+    }
+}
+
+impl Context<'_, '_> {
+    /// The graph of the program's stack.
+    ///
+    /// Every command that reads the declarations begins with it. The others, which know all that they need from the state,
+    /// also work with a program that has findings.
+    pub(crate) fn graph(&self) -> Result<Graph, CommandError> {
+        let findings = self.stack.findings();
+        if findings.is_empty() { Ok(Graph::new(self.stack)) } else { Err(CommandError::Findings(findings)) }
+    }
+
+    /// Says on the standard error stream which cloud the state is about, for the commands that read only the state. They
+    /// work without the cloud too.
+    pub(crate) fn note_cloud(&mut self) {
+        let line = match self.cloud.connect(&self.settings) {
+            Ok(connection) => format!("Cloud: {}", connection.description),
+            Err(error) => format!("Cloud: not reached, and not needed: {error}"),
+        };
+        self.terminal.note(&line);
+    }
+}

@@ -1,0 +1,193 @@
+//! [`CommandError`]: why a command failed, and what to do about it. This is the one place that knows the cures.
+
+use std::{io, path::Path};
+
+use palisade_core::Finding;
+use palisade_engine::{PlanError, StateError};
+use palisade_terraform::ExportError;
+
+use crate::{
+    ConnectError,
+    render::{
+        findings::{self, Sources},
+        style::{ERROR, HELP, paint},
+    },
+};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum CommandError {
+    /// Something is wrong that one sentence tells.
+    Problem {
+        /// What is wrong, as a text that fits "error: {message}".
+        message: String,
+        /// What to do about it, in the order in which to try it.
+        help: Vec<String>,
+    },
+    /// The program, or the plan of it, is wrong in places of its source.
+    Findings(Vec<Finding>),
+    /// What is wrong was told already.
+    Told,
+}
+
+impl CommandError {
+    /// A problem with one cure.
+    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Problem { message: message.into(), help: vec![help.into()] }
+    }
+
+    /// The same problem with one more thing to do about it.
+    pub(crate) fn with_help(self, text: String) -> Self {
+        match self {
+            Self::Problem { message, mut help } => {
+                help.push(text);
+                Self::Problem { message, help }
+            }
+            Self::Findings(_) | Self::Told => self,
+        }
+    }
+
+    /// The text of the error, with a line end where there is a text.
+    pub(crate) fn render(&self, sources: &Sources) -> String {
+        match self {
+            Self::Told => String::new(),
+            Self::Findings(findings) => findings::findings(findings, sources) + "\n",
+            Self::Problem { message, help } => {
+                let mut text = format!("{} {message}\n", paint(ERROR, "error:"));
+                for help in help.iter().filter(|help| !help.is_empty()) {
+                    text += &format!("{} {help}\n", paint(HELP, "help:"));
+                }
+                text
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl CommandError {
+    /// The text of the error without colors.
+    pub(crate) fn text(&self) -> String {
+        crate::render::style::plain(&self.render(&Sources::new(None)))
+    }
+}
+
+impl From<ConnectError> for CommandError {
+    fn from(error: ConnectError) -> Self {
+        Self::new(error.message, error.help)
+    }
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        let message = error.to_string();
+        match error {
+            PlanError::Impossible(findings) => Self::Findings(findings),
+            PlanError::Read { error, .. } => Self::new(message, error.help),
+            PlanError::UnknownKind { .. } => {
+                Self::new(message, "build the program with the version of Palisade that made the resource")
+            }
+        }
+    }
+}
+
+impl From<StateError> for CommandError {
+    fn from(error: StateError) -> Self {
+        let message = error.to_string();
+        let help = match &error {
+            StateError::Empty { path } | StateError::Corrupt { path, .. } => vec![restore(path)],
+            StateError::Newer { .. } => {
+                vec!["update Palisade, with `cargo update -p palisade`, to the version that wrote the file".to_owned()]
+            }
+            StateError::OtherStack { found, .. } => vec![
+                "keep each stack's state in a folder of its own: name one with --state-dir".to_owned(),
+                format!("if the stack was renamed, give it the name `{found}` again in the call of `run`"),
+            ],
+            StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
+            StateError::Io { path, error, .. } => vec![io_help(path, error, "--state-dir")],
+        };
+        Self::Problem { message, help }
+    }
+}
+
+impl From<ExportError> for CommandError {
+    fn from(error: ExportError) -> Self {
+        let help = match &error {
+            ExportError::ForeignReference { .. } => "add the resource to this stack, or write its id with `id!`",
+            ExportError::UnknownAttribute { .. } => "this is a mistake in the resource's own module: please report it",
+            ExportError::Collision { .. } => "give one of the two another name",
+        };
+        Self::new(error.to_string(), help)
+    }
+}
+
+/// The cure of a state file that is not one. It never deletes the file: what is left of it may be all that knows the
+/// objects.
+fn restore(path: &Path) -> String {
+    // Beside each state file, the engine keeps the version before.
+    let mut backup = path.as_os_str().to_owned();
+    backup.push(".backup");
+    let (path, backup) = (path.display(), Path::new(&backup));
+    if backup.exists() {
+        format!("put the version before in its place: cp {} {path}", backup.display())
+    } else {
+        format!(
+            "put a copy of {path} in its place, from a backup of yours: without its state, a stack knows no objects"
+        )
+    }
+}
+
+/// The cure of a file or folder that the operating system refused. `option` names another folder.
+pub(crate) fn io_help(path: &Path, error: &io::Error, option: &str) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            format!("make {path} and its folder writable for you, or name another folder with {option}")
+        }
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            format!("something else is at {path}: move it away, or name another folder with {option}")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("make room on the disk that holds {path}, or name another folder with {option}")
+        }
+        _ => format!("see that {path} can be read and written, or name another folder with {option}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_of_the_operating_system_has_a_cure() {
+        let cure = |kind: io::ErrorKind| io_help(Path::new("infra"), &kind.into(), "--out");
+        insta::assert_snapshot!(cure(io::ErrorKind::PermissionDenied), @"make infra and its folder writable for you, or name another folder with --out");
+        insta::assert_snapshot!(cure(io::ErrorKind::StorageFull), @"make room on the disk that holds infra, or name another folder with --out");
+        insta::assert_snapshot!(cure(io::ErrorKind::NotADirectory), @"something else is at infra: move it away, or name another folder with --out");
+        insta::assert_snapshot!(cure(io::ErrorKind::Other), @"see that infra can be read and written, or name another folder with --out");
+    }
+
+    #[test]
+    fn what_the_cloud_advises_is_passed_on() {
+        let error = palisade_core::provider::ProviderError {
+            kind: palisade_core::provider::ErrorKind::Denied,
+            operation: "DescribeVpcs".to_owned(),
+            code: "UnauthorizedOperation".to_owned(),
+            message: "you are not authorized".to_owned(),
+            help: "allow ec2:DescribeVpcs".to_owned(),
+        };
+        let error = CommandError::from(PlanError::Read { kind: "Vpc".to_owned(), error });
+        insta::assert_snapshot!(error.text(), @r"
+        error: cannot read the Vpc objects of the stack: you are not authorized
+        help: allow ec2:DescribeVpcs
+        ");
+    }
+
+    #[test]
+    fn a_kind_that_the_program_does_not_know_has_a_cure() {
+        let address = palisade_core::Address::new("Queue", "jobs");
+        insta::assert_snapshot!(CommandError::from(PlanError::UnknownKind { address }).text(), @r"
+        error: the state holds Queue.jobs, but this program knows no resource of the kind Queue
+        help: build the program with the version of Palisade that made the resource
+        ");
+    }
+}

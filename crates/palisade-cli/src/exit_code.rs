@@ -1,0 +1,11 @@
+//! The exit codes of the command line. Scripts may rely on them.
+
+/// Done: what was asked for is done, or there was nothing to do.
+pub const DONE: u8 = 0;
+
+/// An error. What is wrong and what to do about it stands on the standard error stream; wrong arguments, a plan that was
+/// not approved and output that could not be written count as errors too.
+pub const ERROR: u8 = 1;
+
+/// The plan holds changes. Only `plan --detailed-exitcode` ends with it.
+pub const CHANGES: u8 = 2;

@@ -1,0 +1,189 @@
+//! A cloud with one kind of object, the `Thing`.
+
+use std::{
+    collections::BTreeMap,
+    marker::PhantomData,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use palisade_core::{
+    Address, AttributeSchema, Declaration, Declare, FieldSchema, Graph, Input, IntoInput, Json, JsonMap, OnChange,
+    Output, Reference, Resource, Schema, Stack,
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token},
+};
+use serde_json::json;
+
+use crate::{Cloud, ConnectError, Connection, Settings};
+
+const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
+    FieldSchema {
+        name,
+        doc: "",
+        default: Some(|| Json::Null),
+        on_change,
+        identity: false,
+        released: false,
+        terraform_name: Some(name),
+    }
+}
+
+static SCHEMA: Schema = Schema {
+    kind: "Thing",
+    doc: "",
+    id_prefix: "thing-",
+    fields: &[field("parent", OnChange::Replace), field("text", OnChange::Update)],
+    attributes: &[AttributeSchema { name: "endpoint", doc: "", changes_with: &[], terraform_name: "endpoint" }],
+    terraform_type: "fake_thing",
+    terraform: None,
+    check: None,
+};
+
+/// The one kind of object. The creation of one takes five minutes, and fails if its text is `boom`.
+#[derive(serde::Deserialize, serde::Serialize)]
+pub(crate) struct Thing;
+
+impl Resource for Thing {
+    type Attributes = ();
+    const SCHEMA: &'static Schema = &SCHEMA;
+}
+
+/// A declaration of a [`Thing`].
+pub(crate) struct Builder(Declaration, PhantomData<Thing>);
+
+pub(crate) fn thing() -> Builder {
+    Builder(Declaration::new(&SCHEMA), PhantomData)
+}
+
+impl Builder {
+    pub(crate) fn set(mut self, field: &'static str, value: impl IntoInput<String>) -> Self {
+        let value: Input<String> = value.into_input();
+        self.0.set(field, value);
+        self
+    }
+}
+
+impl Declare for Builder {
+    type Resource = Thing;
+
+    fn declare(self) -> Declaration {
+        self.0
+    }
+}
+
+/// A reference to an attribute of the thing `name`.
+pub(crate) fn reference(name: &str, attribute: &str) -> Output<String> {
+    Output::new(Reference { address: Address::new("Thing", name), attribute: attribute.to_owned() })
+}
+
+pub(crate) fn graph(declare: impl FnOnce(&mut Stack)) -> Graph {
+    let mut stack = Stack::new("test");
+    declare(&mut stack);
+    Graph::new(&stack)
+}
+
+/// The things that exist, by id. Clones are the same account.
+#[derive(Clone, Default)]
+pub(crate) struct Account(Arc<Mutex<Things>>);
+
+#[derive(Default)]
+struct Things {
+    objects: BTreeMap<String, JsonMap>,
+    made: usize,
+}
+
+impl Account {
+    /// How many things there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap().objects.len()
+    }
+
+    /// Does what somebody else does to the account.
+    pub(crate) fn edit(&self, edit: impl FnOnce(&mut BTreeMap<String, JsonMap>)) {
+        edit(&mut self.0.lock().unwrap().objects);
+    }
+}
+
+impl Cloud for Account {
+    fn connect(&self, settings: &Settings) -> Result<Connection, ConnectError> {
+        if settings.region == "nowhere-1" {
+            return Err(ConnectError {
+                message: "there is no region `nowhere-1`".to_owned(),
+                help: "name one that exists with --region".to_owned(),
+            });
+        }
+        let description = format!("a fake account, region {}", settings.region);
+        Ok(Connection { provider: Arc::new(self.clone()), description, paused_clock: true })
+    }
+}
+
+impl Provider for Account {
+    fn schema(&self, kind: &str) -> Option<&'static Schema> {
+        (kind == "Thing").then_some(&SCHEMA)
+    }
+
+    fn read<'a>(
+        &'a self,
+        _kind: &'a str,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
+        let things = self.0.lock().unwrap();
+        let read = |object: &Object| {
+            let attributes = json!({ "endpoint": format!("{}.example", object.id) });
+            let attributes = attributes.as_object().cloned().unwrap_or_default();
+            things.objects.get(&object.id).map(|fields| Observation { fields: fields.clone(), attributes })
+        };
+        let read = Ok(objects.iter().map(read).collect());
+        Box::pin(async { read })
+    }
+
+    fn create<'a>(
+        &'a self,
+        _kind: &'a str,
+        inputs: &'a JsonMap,
+        _token: &'a Token,
+    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            if inputs["text"] == "boom" {
+                return Err(ProviderError {
+                    kind: ErrorKind::Invalid,
+                    operation: "CreateThing".to_owned(),
+                    code: "InvalidText".to_owned(),
+                    message: "the text must not explode".to_owned(),
+                    help: "write another text".to_owned(),
+                });
+            }
+            let mut things = self.0.lock().unwrap();
+            things.made += 1;
+            let id = format!("thing-{}", things.made);
+            things.objects.insert(id.clone(), inputs.clone());
+            Ok(id)
+        })
+    }
+
+    fn find<'a>(
+        &'a self,
+        _kind: &'a str,
+        _inputs: &'a JsonMap,
+        _token: &'a Token,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn converge<'a>(
+        &'a self,
+        _kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        _previous: Option<&'a JsonMap>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.edit(|objects| _ = objects.insert(id.to_owned(), inputs.clone()));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn delete<'a>(&'a self, _kind: &'a str, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.edit(|objects| _ = objects.remove(&object.id));
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,144 @@
+//! [`Desk`]: a folder, an account, and somebody who types commands.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use palisade_core::Stack;
+
+use super::{fake::Account, stacks::pair};
+use crate::{
+    run::run_with,
+    terminal::{Stream, Streams},
+};
+
+/// Where commands are typed. The folder is removed with it.
+pub(super) struct Desk {
+    folder: tempfile::TempDir,
+    pub(super) account: Account,
+}
+
+/// What a command ended with.
+pub(super) struct Outcome {
+    pub(super) code: u8,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+/// A stream whose reader goes away after some bytes, as that of `| head -1` does.
+struct Pipe {
+    room: usize,
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = bytes.len().min(self.room);
+        self.room -= written;
+        if written == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(written) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), account: Account::default() }
+    }
+
+    /// The folder of the state; nothing makes it but the commands.
+    pub(super) fn state_dir(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts `text` in the place of the state.
+    pub(super) fn write_state(&self, text: &str) {
+        fs::create_dir_all(self.state_dir()).unwrap();
+        fs::write(self.state_dir().join("test.state.json"), text).unwrap();
+    }
+
+    /// Runs a command of [`pair`] with closed standard input.
+    pub(super) fn run(&self, command: &str) -> Outcome {
+        self.run_with(command, "", pair)
+    }
+
+    /// Runs a command of any stack with any standard input.
+    pub(super) fn run_with(&self, command: &str, stdin: &str, declare: impl FnOnce(&mut Stack)) -> Outcome {
+        let mut stdout = Vec::new();
+        let (code, stderr) = self.run_on(command, stdin, &mut stdout, declare);
+        Outcome { code, stdout: self.text(stdout), stderr }
+    }
+
+    /// Runs a command whose reader goes away after `room` bytes of output; returns the exit code and the errors.
+    pub(super) fn run_into_pipe(&self, command: &str, room: usize) -> (u8, String) {
+        self.run_on(command, "yes\n", &mut Pipe { room }, pair)
+    }
+
+    fn run_on(
+        &self,
+        command: &str,
+        stdin: &str,
+        stdout: &mut (dyn Write + Send),
+        declare: impl FnOnce(&mut Stack),
+    ) -> (u8, String) {
+        let state_dir = self.state_dir();
+        // The options come from here, so that the environment of the test has no say.
+        let options = ["--state-dir", path(&state_dir), "--manifest-dir", env!("CARGO_MANIFEST_DIR")];
+        let words = command
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .map(|word| word.replace("DESK", path(self.folder.path())));
+        let mut args: Vec<String> = std::iter::once("palisade".to_owned()).chain(words).collect();
+        if args.len() > 1 {
+            args.extend(options.map(str::to_owned));
+            if !command.contains("--region") {
+                args.extend(["--region", "us-east-1"].map(str::to_owned));
+            }
+        }
+        let mut stderr = Vec::new();
+        let streams = Streams {
+            stdin: &mut stdin.as_bytes(),
+            stdout: Stream::new(stdout, false),
+            stderr: Stream::new(&mut stderr, false),
+            width: Some(100),
+        };
+        let code = run_with(args.into_iter().map(Into::into), streams, "test", declare, &self.account);
+        (code, self.text(stderr))
+    }
+
+    /// The text with the folder and this process by fixed names, and without spaces at line ends, of which clap prints some.
+    fn text(&self, bytes: Vec<u8>) -> String {
+        let process = format!("process {}", std::process::id());
+        let text = String::from_utf8(bytes).unwrap();
+        let text = text.replace(path(self.folder.path()), "DESK").replace(&process, "process 7");
+        text.split('\n').map(str::trim_end).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Outcome {
+    /// The outcome as one text.
+    pub(super) fn transcript(&self) -> String {
+        let Self { code, stdout, stderr } = self;
+        format!("exit code {code}\n--- stdout\n{stdout}--- stderr\n{stderr}")
+    }
+
+    /// The errors of a command that must fail and print nothing else than the line about the cloud.
+    #[track_caller]
+    pub(super) fn error(&self) -> String {
+        assert_eq!(self.code, 1, "{}", self.transcript());
+        let printed = self.stdout.trim_end();
+        assert!(printed.is_empty() || printed == "Cloud: a fake account, region us-east-1", "{}", self.transcript());
+        self.stderr.clone()
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

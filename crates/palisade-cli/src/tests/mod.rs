@@ -1,0 +1,11 @@
+//! The command line from end to end, on streams in memory and on a cloud that has one kind of object.
+
+pub(crate) mod fake;
+mod harness;
+mod stacks;
+
+mod applies;
+mod exports;
+mod plans;
+mod states;
+mod usage;

@@ -1,0 +1,193 @@
+//! The state: `output`, `state list`, `state show`, and what is told of a state that cannot be used.
+
+use std::{collections::BTreeSet, fs};
+
+use insta::assert_snapshot;
+use palisade_core::{Address, JsonMap, provider::Token};
+use palisade_engine::{Entry, LocalStore, ObjectState, Phase, State, Store};
+
+use super::harness::Desk;
+
+/// A desk at which [`pair`] has been applied.
+fn applied() -> Desk {
+    let desk = Desk::new();
+    assert_eq!(desk.run("apply -y").code, 0);
+    desk
+}
+
+#[test]
+fn an_empty_state_is_refused_by_every_command() {
+    let desk = Desk::new();
+    desk.write_state("");
+    assert_snapshot!(desk.run("plan").error(), @r"
+    error: the state file DESK/state/test.state.json is empty
+    help: put a copy of DESK/state/test.state.json in its place, from a backup of yours: without its state, a stack knows no objects
+    ");
+    for command in ["apply -y", "destroy -y", "output", "state list", "state show Thing.main"] {
+        assert!(desk.run(command).error().contains("is empty"), "{command}");
+    }
+}
+
+#[test]
+fn a_damaged_state_is_refused() {
+    let desk = Desk::new();
+    desk.write_state("{\"format\": 1,");
+    fs::write(desk.state_dir().join("test.state.json.backup"), "").unwrap();
+    assert_snapshot!(desk.run("plan").error(), @r"
+    error: the state file DESK/state/test.state.json is damaged: EOF while parsing a value at line 1 column 13
+    help: put the version before in its place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
+    ");
+}
+
+#[test]
+fn a_state_of_a_newer_format_is_refused() {
+    let desk = Desk::new();
+    desk.write_state("{\"format\": 1000}");
+    assert_snapshot!(desk.run("apply -y").error(), @r"
+    error: the state file DESK/state/test.state.json has the format 1000, and this program reads the formats up to 1
+    help: update Palisade, with `cargo update -p palisade`, to the version that wrote the file
+    ");
+}
+
+#[test]
+fn a_state_of_another_stack_is_refused() {
+    let desk = Desk::new();
+    let other = LocalStore::new(desk.path("other"), "bank");
+    other.save(&State::new("bank", "")).unwrap();
+    desk.write_state(&fs::read_to_string(other.path()).unwrap());
+    assert_snapshot!(desk.run("plan").error(), @r"
+    error: the state file DESK/state/test.state.json belongs to the stack `bank`, and this is the stack `test`
+    help: keep each stack's state in a folder of its own: name one with --state-dir
+    help: if the stack was renamed, give it the name `bank` again in the call of `run`
+    ");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_before_anything_is_changed() {
+    let desk = Desk::new();
+    fs::write(desk.state_dir(), "a file in the place of the folder").unwrap();
+    assert_snapshot!(desk.run("apply -y").error(), @r"
+    error: cannot create DESK/state: File exists (os error 17)
+    help: something else is at DESK/state: move it away, or name another folder with --state-dir
+    ");
+    assert_eq!(desk.account.count(), 0);
+}
+
+#[test]
+fn outputs_are_shown_as_they_were_at_the_last_apply() {
+    let desk = applied();
+    assert_snapshot!(desk.run("output").transcript(), @r#"
+    exit code 0
+    --- stdout
+    endpoint = "thing-1.example"
+    --- stderr
+    Cloud: a fake account, region us-east-1
+    "#);
+    assert_eq!(desk.run("output endpoint").stdout, "\"thing-1.example\"\n");
+    assert_eq!(desk.run("output endpoint --raw").stdout, "thing-1.example");
+    assert_eq!(desk.run("output endpoint --json").stdout, "\"thing-1.example\"\n");
+    assert_snapshot!(desk.run("output --json").stdout, @r#"
+    {
+      "endpoint": "thing-1.example"
+    }
+    "#);
+}
+
+#[test]
+fn an_unknown_output_gets_the_names_of_all() {
+    assert_snapshot!(applied().run("output endpiont").error(), @r"
+    Cloud: a fake account, region us-east-1
+    error: there is no output `endpiont` in the state
+    help: did you mean `endpoint`?
+    help: the outputs are `endpoint`
+    ");
+    assert_snapshot!(Desk::new().run("output endpoint").error(), @r"
+    Cloud: a fake account, region us-east-1
+    error: there is no output `endpoint` in the state
+    help: the state has no outputs: run `apply` first
+    ");
+}
+
+#[test]
+fn a_stack_without_state_has_no_outputs_and_no_resources() {
+    let desk = Desk::new();
+    assert_snapshot!(desk.run("output").transcript(), @r"
+    exit code 0
+    --- stdout
+    --- stderr
+    Cloud: a fake account, region us-east-1
+    No outputs in the state.
+    ");
+    assert_eq!(desk.run("output --json").stdout, "{}\n");
+    assert_snapshot!(desk.run("state list").transcript(), @r"
+    exit code 0
+    --- stdout
+    --- stderr
+    Cloud: a fake account, region us-east-1
+    No resources in the state.
+    ");
+    assert!(!desk.state_dir().exists());
+}
+
+#[test]
+fn the_state_is_listed_and_shown() {
+    let desk = applied();
+    assert_eq!(desk.run("state list").stdout, "Thing.child\nThing.main\n");
+    assert_snapshot!(desk.run("state show Thing.child").stdout, @r#"
+    # Thing.child
+    id         = "thing-2"
+    phase      = "ready"
+    inputs     = { "parent" = "thing-1", "text" = null }
+    attributes = { "endpoint" = "thing-2.example" }
+    depends_on = ["Thing.main"]
+    "#);
+}
+
+#[test]
+fn an_unknown_address_gets_the_one_that_is_meant() {
+    let desk = applied();
+    assert_snapshot!(desk.run("state show Thing.chidl").error(), @r"
+    Cloud: a fake account, region us-east-1
+    error: there is no resource `Thing.chidl` in the state
+    help: did you mean `Thing.child`?
+    ");
+    assert_snapshot!(desk.run("state show nonsense").error(), @r"
+    Cloud: a fake account, region us-east-1
+    error: there is no resource `nonsense` in the state
+    help: `state list` shows what the state holds; an address is KIND.NAME, as in Subnet.private-a
+    ");
+}
+
+#[test]
+fn the_state_can_be_read_when_the_cloud_cannot_be_reached() {
+    let outcome = applied().run("output --region nowhere-1");
+    assert_eq!(outcome.code, 0);
+    assert_snapshot!(outcome.stderr, @"Cloud: not reached, and not needed: there is no region `nowhere-1`");
+}
+
+#[test]
+fn what_an_interrupted_apply_left_is_shown_as_what_it_is() {
+    let desk = Desk::new();
+    let address = Address::new("Thing", "main");
+    let token = Token { stack: "test".to_owned(), resource: address.to_string(), digest: "0123".to_owned() };
+    let (inputs, depends_on, released) = (JsonMap::new(), BTreeSet::new(), BTreeSet::new());
+    let begun = ObjectState { id: None, phase: Phase::Creating, token, inputs, observed: None, depends_on, released };
+    let made = ObjectState { id: Some("thing-1".to_owned()), phase: Phase::Created, ..begun.clone() };
+    let mut state = State::new("test", "");
+    state.resources.insert(address, Entry { current: Some(begun), deposed: vec![made] });
+    LocalStore::new(desk.state_dir(), "test").save(&state).unwrap();
+    assert_snapshot!(desk.run("state show Thing.main").stdout, @r#"
+    # Thing.main
+    id         = null
+    phase      = "creating: the object may exist, which the next apply settles"
+    inputs     = {}
+    attributes = null
+    depends_on = []
+    # Thing.main, an older object that the next apply deletes
+    id         = "thing-1"
+    phase      = "created: the next apply goes on from here"
+    inputs     = {}
+    attributes = null
+    depends_on = []
+    "#);
+}

@@ -1,0 +1,159 @@
+//! Wrong arguments, and the help.
+
+use insta::assert_snapshot;
+
+use super::harness::Desk;
+
+#[test]
+fn a_misspelt_command_gets_the_one_that_is_meant() {
+    assert_snapshot!(Desk::new().run("plam").error(), @r"
+    error: unrecognized subcommand 'plam'
+
+      tip: a similar subcommand exists: 'plan'
+
+    Usage: test [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn a_misspelt_flag_gets_the_one_that_is_meant() {
+    assert_snapshot!(Desk::new().run("apply --auto-aprove").error(), @r"
+    error: unexpected argument '--auto-aprove' found
+
+      tip: a similar argument exists: '--auto-approve'
+
+    Usage: test apply --auto-approve
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn a_missing_argument_is_named() {
+    assert_snapshot!(Desk::new().run("export terraform").error(), @r"
+    error: the following required arguments were not provided:
+      --out <DIR>
+
+    Usage: test export terraform --out <DIR> --state-dir <DIR> --region <REGION>
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn without_a_command_the_help_is_shown_and_nothing_is_done() {
+    let outcome = Desk::new().run("");
+    assert_snapshot!(outcome.error(), @r"
+    Plans and applies the infrastructure that this program declares
+
+    Usage: test [OPTIONS] <COMMAND>
+
+    Commands:
+      plan     Show what an apply would change, and why; change nothing
+      apply    Bring the cloud to what the program declares
+      destroy  Delete all objects of the stack
+      output   Show the outputs of the last apply
+      state    Look into the state: the objects that the last applies made
+      graph    Draw the resources and what they refer to
+      export   Write the stack in another tool's language
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Options of every command:
+          --state-dir <DIR>
+              The folder that holds the state of the stack
+
+              [env: PALISADE_STATE_DIR]
+              [default: .palisade]
+
+          --region <REGION>
+              The region to work in
+
+              [env: AWS_REGION]
+              [default: us-east-1]
+
+          --color <WHEN>
+              When to use colors; `auto` also respects NO_COLOR
+
+              Possible values:
+              - auto:   On a terminal
+              - always: Always
+              - never:  Never
+
+              [default: auto]
+
+    Examples:
+      cargo run -- plan                     what would change, and why
+      cargo run -- apply                    change it, after a question
+      cargo run -- apply --auto-approve     change it without a question, as in CI
+      cargo run -- plan --detailed-exitcode tell a script whether anything would change
+      cargo run -- output primary_endpoint --raw
+      cargo run -- export terraform --out infra
+
+    Exit codes:
+      0  done
+      1  an error, or a plan that was not approved
+      2  the plan holds changes (only with plan --detailed-exitcode)
+    ");
+}
+
+#[test]
+fn help_is_a_result_and_no_error() {
+    let desk = Desk::new();
+    let outcome = desk.run("apply --help");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    assert_snapshot!(outcome.stdout, @r"
+    Bring the cloud to what the program declares
+
+    Usage: test apply [OPTIONS]
+
+    Options:
+      -y, --auto-approve
+              Do not ask before the changes are made
+
+              [alias: --yes]
+
+          --fail-fast
+              Begin nothing new after a failure; else only what depends on the failed step is left out
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Options of every command:
+          --state-dir <DIR>
+              The folder that holds the state of the stack
+
+              [env: PALISADE_STATE_DIR]
+              [default: .palisade]
+
+          --region <REGION>
+              The region to work in
+
+              [env: AWS_REGION]
+              [default: us-east-1]
+
+          --color <WHEN>
+              When to use colors; `auto` also respects NO_COLOR
+
+              Possible values:
+              - auto:   On a terminal
+              - always: Always
+              - never:  Never
+
+              [default: auto]
+    ");
+    assert!(!desk.state_dir().exists());
+}
+
+#[test]
+fn colors_are_the_users_choice() {
+    let desk = Desk::new();
+    assert!(!desk.run("plan").stdout.contains('\u{1b}'));
+    assert!(desk.run("plan --color always").stdout.contains('\u{1b}'));
+    assert!(!desk.run("plan --color never").stdout.contains('\u{1b}'));
+}

@@ -1,0 +1,90 @@
+//! What the derives write, and what they say to an author who is mistaken.
+
+use syn::{DeriveInput, parse_quote};
+
+use crate::{ast, expand, valid};
+
+fn resource(input: &DeriveInput) -> String {
+    let expanded = ast::Resource::from_input(input)
+        .and_then(|resource| valid::resource(&resource).map(|()| expand::resource(&resource)));
+    match expanded {
+        Ok(tokens) => prettyplease::unparse(&syn::parse2(tokens).unwrap()),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn one_field_becomes_a_schema_a_setter_and_a_message() {
+    let text = resource(&parse_quote! {
+        /// A net.
+        #[resource(terraform = "x_net", id_prefix = "net-")]
+        pub struct Net {
+            /// The addresses.
+            #[field(replace, identity)]
+            pub range: Cidr,
+        }
+    });
+    insta::with_settings!({ snapshot_path => "../../../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("derive.resource", text);
+    });
+}
+
+#[test]
+fn mistakes_are_answered_with_what_to_write() {
+    insta::assert_snapshot!(
+        resource(&parse_quote! {
+            /// A net.
+            #[resource(terraform = "x_net", prefix = "net-")]
+            struct Net {}
+        }),
+        @"there is no such key; the keys are terraform, attributes, id_prefix, terraform_with, check, requires, by_hand"
+    );
+    insta::assert_snapshot!(
+        resource(&parse_quote! {
+            /// A net.
+            #[resource(terraform = "x_net")]
+            struct Net {
+                /// The addresses.
+                #[field(force_new)]
+                range: Cidr,
+            }
+        }),
+        @"there is no such key; the keys are replace, replace_if, identity, released, default, private, terraform"
+    );
+    insta::assert_snapshot!(
+        resource(&parse_quote! {
+            /// A net.
+            struct Net {}
+        }),
+        @r#"say what the resource is in Terraform: #[resource(terraform = "...")]"#
+    );
+    insta::assert_snapshot!(
+        resource(&parse_quote! {
+            /// A net.
+            #[resource(terraform = "x_net")]
+            struct Net {
+                /// The addresses.
+                #[field(identity)]
+                range: Cidr,
+            }
+        }),
+        @"an `identity` cannot be changed in place: add `replace`"
+    );
+    insta::assert_snapshot!(
+        resource(&parse_quote! {
+            /// A net.
+            #[resource(terraform = "x_net")]
+            struct Net {
+                range: Cidr,
+            }
+        }),
+        @"document the field: its setter and its compile error have the same text"
+    );
+    insta::assert_snapshot!(
+        resource(&parse_quote! {
+            /// A net.
+            enum Net {}
+        }),
+        @"#[derive(Resource)] stands on a struct"
+    );
+}

@@ -1,0 +1,117 @@
+//! [`export`]: a graph becomes a [`Document`].
+
+use std::{collections::BTreeMap, fmt};
+
+use palisade_core::{Address, Graph, Json, JsonMap};
+use serde_json::json;
+
+use crate::{ExportError, render::Renderer, translate::translate};
+
+/// The name that Terraform finds a [`Document`] by.
+pub const FILE_NAME: &str = "main.tf.json";
+
+/// What the document says that the graph does not know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExportOptions {
+    /// The region of the provider, as in `us-east-1`.
+    pub region: String,
+}
+
+/// A Terraform configuration in JSON syntax. It is the same text for the same graph, on every run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document(Json);
+
+/// Writes `graph` as Terraform would declare it.
+///
+/// No secret is in the document: a graph holds none, and each resource that has one leaves it to a step that the comment
+/// beside it describes.
+///
+/// # Errors
+/// - [`ExportError::ForeignReference`] if a value refers to a resource of another stack.
+/// - [`ExportError::UnknownAttribute`] if a value refers to an attribute that the schema of its resource lacks.
+/// - [`ExportError::Collision`] if two resources have one type and one name in Terraform.
+pub fn export(graph: &Graph, options: &ExportOptions) -> Result<Document, ExportError> {
+    let resources: BTreeMap<_, _> = graph.nodes().map(|node| (&node.address, translate(node))).collect();
+    let renderer = Renderer::new(graph, &resources);
+    let mut blocks = Blocks::default();
+    for resource in resources.values() {
+        let address = &resource.address;
+        blocks.insert("resource", &resource.resource_type, address, renderer.resource(resource)?)?;
+        for companion in &resource.companions {
+            let body = renderer.arguments(&address.to_string(), &companion.arguments)?;
+            blocks.insert(companion.block, companion.resource_type, address, body)?;
+        }
+    }
+
+    let mut document = header(options);
+    document.extend(blocks.into_json());
+    let mut outputs = JsonMap::new();
+    for output in graph.outputs() {
+        let value = renderer.value(&format!("the output `{}`", output.name), &output.value)?;
+        outputs.insert(output.name.clone(), json!({ "value": value }));
+    }
+    if !outputs.is_empty() {
+        document.insert("output".to_owned(), outputs.into());
+    }
+    Ok(Document(document.into()))
+}
+
+/// The settings of Terraform and of the provider.
+fn header(options: &ExportOptions) -> JsonMap {
+    let terraform = json!({
+        // Write-only arguments, which keep a secret out of Terraform's state, came with 1.11.
+        "required_version": ">= 1.11.0",
+        "required_providers": { "aws": { "source": "hashicorp/aws", "version": "~> 5.100" } },
+    });
+    let provider = json!({
+        "region": crate::render::escape(&options.region),
+        // Our ownership tags are no part of the declaration: Terraform must neither show nor remove them.
+        "ignore_tags": { "key_prefixes": ["palisade:"] },
+    });
+    JsonMap::from_iter([("terraform".to_owned(), terraform), ("provider".to_owned(), json!({ "aws": provider }))])
+}
+
+/// The blocks of a document, each with the resource that it belongs to.
+#[derive(Default)]
+struct Blocks(BTreeMap<BlockName, (Address, JsonMap)>);
+
+/// What tells a block from all others: the kind of block, the type, and the name.
+type BlockName = (String, String, String);
+
+impl Blocks {
+    fn insert(&mut self, block: &str, kind: &str, owner: &Address, body: JsonMap) -> Result<(), ExportError> {
+        let name = owner.name();
+        let key = (block.to_owned(), kind.to_owned(), name.to_owned());
+        match self.0.insert(key, (owner.clone(), body)) {
+            None => Ok(()),
+            Some((first, _)) => {
+                Err(ExportError::Collision { block: format!("{block} {kind}.{name}"), first, second: owner.clone() })
+            }
+        }
+    }
+
+    fn into_json(self) -> JsonMap {
+        let mut json = Json::from(JsonMap::new());
+        for ((block, kind, name), (_, body)) in self.0 {
+            json[block][kind][name] = body.into();
+        }
+        match json {
+            Json::Object(blocks) => blocks,
+            _ => unreachable!("assigning by a key keeps an object an object"),
+        }
+    }
+}
+
+impl Document {
+    /// The document as JSON.
+    pub fn as_json(&self) -> &Json {
+        &self.0
+    }
+}
+
+/// The text of the file, indented and with a newline at its end.
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:#}", self.0)
+    }
+}

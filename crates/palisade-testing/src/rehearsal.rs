@@ -1,0 +1,124 @@
+//! [`Rehearsal`].
+
+use std::sync::Arc;
+
+use palisade_aws::{Aws, AwsProvider, Supplier};
+use palisade_core::{Graph, Stack};
+use palisade_emulator::Emulator;
+use palisade_engine::{ApplyOptions, MemoryStore, Plan, PlanError, Report, State, Store};
+use secrecy::SecretString;
+
+/// The life of a stack in an emulated account that exists for one test: apply it, change it, destroy it, and look at what
+/// the account holds in between.
+///
+/// Time is virtual: an apply that would take AWS a quarter of an hour takes milliseconds.
+pub struct Rehearsal {
+    runtime: tokio::runtime::Runtime,
+    emulator: Emulator,
+    provider: AwsProvider,
+    store: MemoryStore,
+}
+
+impl Rehearsal {
+    /// An empty account in `us-east-1`. Each secret that a program wants supplied gets a value of its own.
+    pub fn new() -> Self {
+        Self::on(Emulator::in_memory("us-east-1"), Arc::new(Invented))
+    }
+
+    /// An account that stands already, with `supplier` for the secrets that a program wants supplied.
+    pub fn on(emulator: Emulator, supplier: Arc<dyn Supplier>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime without I/O needs nothing of the operating system");
+        let provider = AwsProvider::new(Aws::new(Arc::new(emulator.clone()), supplier));
+        Self { runtime, emulator, provider, store: MemoryStore::default() }
+    }
+
+    /// What an apply of the stack would do now.
+    ///
+    /// # Panics
+    /// If the stack has findings, or cannot be planned; the message says why.
+    #[track_caller]
+    pub fn plan(&self, declare: impl FnOnce(&mut Stack)) -> Plan {
+        match self.try_plan(&crate::graph(declare)) {
+            Ok(plan) => plan,
+            Err(PlanError::Impossible(findings)) => panic!("{}", crate::messages(&findings)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// What an apply of the graph would do now.
+    ///
+    /// # Errors
+    /// [`PlanError`] if it cannot be planned.
+    pub fn try_plan(&self, graph: &Graph) -> Result<Plan, PlanError> {
+        self.runtime.block_on(palisade_engine::plan(&self.provider, graph, &self.state()))
+    }
+
+    /// Applies the stack, and returns what was done.
+    ///
+    /// # Panics
+    /// If the stack has findings, cannot be planned, or could not be applied as a whole; the message says why.
+    #[track_caller]
+    pub fn apply(&mut self, declare: impl FnOnce(&mut Stack)) -> Report {
+        let graph = crate::graph(declare);
+        let report = match self.try_apply(&graph) {
+            Ok(report) => report,
+            Err(PlanError::Impossible(findings)) => panic!("{}", crate::messages(&findings)),
+            Err(error) => panic!("{error}"),
+        };
+        let failures: Vec<_> = report.failures.iter().map(|f| format!("{}: {}", f.address, f.error)).collect();
+        assert!(report.is_complete(), "the apply failed:\n{}\nskipped: {:?}", failures.join("\n"), report.skipped);
+        report
+    }
+
+    /// Applies the graph, and returns what was done and what was not.
+    ///
+    /// # Errors
+    /// [`PlanError`] if it cannot be planned.
+    pub fn try_apply(&mut self, graph: &Graph) -> Result<Report, PlanError> {
+        let plan = self.try_plan(graph)?;
+        let state = self.state();
+        let options = ApplyOptions::default();
+        let apply = palisade_engine::apply(&self.provider, &self.store, state, graph, &plan, &options, &mut |_| {});
+        Ok(self.runtime.block_on(apply).expect("a store in memory does not fail"))
+    }
+
+    /// Destroys all that was applied, and returns what was done.
+    ///
+    /// # Panics
+    /// If something could not be destroyed; the message says why.
+    #[track_caller]
+    pub fn destroy(&mut self) -> Report {
+        self.apply(|_| {})
+    }
+
+    /// The account.
+    pub fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// What the engine knows to exist.
+    pub fn state(&self) -> State {
+        let loaded = self.store.load().expect("a store in memory does not fail");
+        loaded.unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"))
+    }
+}
+
+impl Default for Rehearsal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Supplies a value for every variable, which says what it is, and is valid as a token and as a password.
+struct Invented;
+
+impl Supplier for Invented {
+    fn supply(&self, variable: &str) -> Option<SecretString> {
+        let letters: String = variable.chars().filter(char::is_ascii_alphanumeric).collect();
+        Some(format!("inventedForRehearsal{letters}").into())
+    }
+}

@@ -1,0 +1,8 @@
+//! Programs that must not compile, each with the message that its author reads.
+//!
+//! After a change of a message, run the test with `TRYBUILD=overwrite`, and read the difference as a user would.
+
+#[test]
+fn what_is_unsafe_or_impossible_does_not_compile() {
+    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+}

@@ -1,0 +1,6 @@
+use palisade::prelude::*;
+
+fn main() {
+    let name = name!("Redis-Users");
+    println!("{name}");
+}

@@ -1,0 +1,5 @@
+//! Tests across the crates: what no single crate can show.
+
+mod examples;
+mod schema_changes;
+mod secrets;

@@ -1,0 +1,148 @@
+//! Named steps with a duration, and the summary at the end.
+
+use std::{
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How a step ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Ok,
+    Failed(String),
+    /// What could not be checked here, and why: a check that is left out is always named.
+    Skipped(String),
+}
+
+#[derive(Debug)]
+struct Ended {
+    name: &'static str,
+    outcome: Outcome,
+    took: Duration,
+}
+
+/// The steps of one run, in order.
+#[derive(Debug, Default)]
+#[must_use = "call `finish`, which prints the summary and gives the exit code"]
+pub(crate) struct Report {
+    ended: Vec<Ended>,
+}
+
+impl Report {
+    /// Runs a step; true when it did not fail.
+    pub(crate) fn step(&mut self, name: &'static str, check: impl FnOnce() -> Outcome) -> bool {
+        println!("==> {name}");
+        let begin = Instant::now();
+        let outcome = check();
+        let took = begin.elapsed();
+        if let Outcome::Skipped(reason) = &outcome {
+            println!("skipped: {reason}");
+        }
+        let passed = !matches!(outcome, Outcome::Failed(_));
+        self.ended.push(Ended { name, outcome, took });
+        passed
+    }
+
+    /// Notes a step that makes no sense after a failure before it.
+    pub(crate) fn skip(&mut self, name: &'static str, reason: &str) {
+        self.ended.push(Ended { name, outcome: Outcome::Skipped(reason.to_owned()), took: Duration::ZERO });
+    }
+
+    /// Prints the summary; the exit code is 1 when a step failed.
+    pub(crate) fn finish(self) -> ExitCode {
+        println!("\n==> summary");
+        print!("{}", self.summary());
+        if self.ended.iter().any(|ended| matches!(ended.outcome, Outcome::Failed(_))) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+
+    fn summary(&self) -> String {
+        let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+        let mut text = String::new();
+        for Ended { name, outcome, took } in &self.ended {
+            let (label, note) = match outcome {
+                Outcome::Ok => {
+                    passed += 1;
+                    ("ok", String::new())
+                }
+                Outcome::Failed(reason) => {
+                    failed += 1;
+                    ("FAILED", format!("  {reason}"))
+                }
+                Outcome::Skipped(reason) => {
+                    skipped += 1;
+                    ("skipped", format!("  {reason}"))
+                }
+            };
+            text += &format!("{label:<8} {name:<10} {:>7.1} s{note}\n", took.as_secs_f64());
+        }
+        text + &format!("{passed} passed, {failed} failed, {skipped} skipped\n")
+    }
+}
+
+/// Runs a program whose output the reader sees. It gets no standard input, so that none can wait for an answer.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    println!("$ {}", shown(command));
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Outcome::Ok,
+        Ok(status) => Outcome::Failed(status.to_string()),
+        Err(error) => Outcome::Failed(format!("{} does not start: {error}", command.get_program().display())),
+    }
+}
+
+/// Runs a program for its standard output.
+///
+/// # Errors
+/// What it printed, when it does not start or does not end with 0.
+pub(crate) fn capture(command: &mut Command) -> Result<String, String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{} does not start: {error}", command.get_program().display()))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Err(format!("`{}`: {}\n{}{}", shown(command), output.status, err, out).trim_end().to_owned())
+    }
+}
+
+fn shown(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let mut text = program.file_stem().unwrap_or(command.get_program()).display().to_string();
+    for argument in command.get_args() {
+        text += &format!(" {}", argument.display());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_each_step_and_counts() {
+        let mut report = Report::default();
+        assert!(report.step("fmt", || Outcome::Ok));
+        assert!(!report.step("clippy", || Outcome::Failed("exit status: 101".into())));
+        report.skip("docs", "the workspace does not build");
+        for ended in &mut report.ended {
+            ended.took = Duration::from_millis(1500);
+        }
+        assert_eq!(
+            report.summary(),
+            "ok       fmt            1.5 s\n\
+             FAILED   clippy         1.5 s  exit status: 101\n\
+             skipped  docs           1.5 s  the workspace does not build\n\
+             1 passed, 1 failed, 1 skipped\n"
+        );
+    }
+
+    #[test]
+    fn a_command_is_shown_without_the_folder_of_its_program() {
+        assert_eq!(shown(Command::new("bin/cargo").args(["fmt", "--all"])), "cargo fmt --all");
+    }
+}
