@@ -78,7 +78,11 @@ impl Aws {
     ///
     /// # Errors
     /// What AWS answered last.
-    pub async fn call_until_settled<O: Operation>(&self, limit: Duration, operation: O) -> Result<O::Output, ProviderError> {
+    pub async fn call_until_settled<O: Operation>(
+        &self,
+        limit: Duration,
+        operation: O,
+    ) -> Result<O::Output, ProviderError> {
         let deadline = Instant::now() + limit;
         loop {
             match self.call(operation.clone()).await {
@@ -111,7 +115,8 @@ impl Aws {
                     operation: String::new(),
                     code: String::new(),
                     message: format!("waited {} minutes for {what}", limit.as_secs() / 60),
-                    help: "see in the console what holds it up, and run the same command again: it goes on from here".to_owned(),
+                    help: "see in the console what holds it up, and run the same command again: it goes on from here"
+                        .to_owned(),
                 });
             }
             sleep(pause).await;

@@ -24,20 +24,42 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         "InvalidParameterCombination" if message.contains("No modifications were requested") => ErrorKind::NothingToDo,
         "NoOperationFault" => ErrorKind::NothingToDo,
 
-        "InvalidReplicationGroupState" | "InvalidCacheClusterState" | "InvalidUserState" | "InvalidUserGroupState"
-        | "InvalidCacheParameterGroupState" | "CacheSubnetGroupInUse" | "DependencyViolation" | "InvalidGroup.InUse"
+        "InvalidReplicationGroupState"
+        | "InvalidCacheClusterState"
+        | "InvalidUserState"
+        | "InvalidUserGroupState"
+        | "InvalidCacheParameterGroupState"
+        | "CacheSubnetGroupInUse"
+        | "DependencyViolation"
+        | "InvalidGroup.InUse"
         | "InsufficientCacheClusterCapacity" => ErrorKind::Transitional,
 
-        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded" | "EC2ThrottledException"
-        | "APICallRateForCustomerExceeded" | "RequestThrottled" | "TooManyRequestsException" | "SlowDown" => {
-            ErrorKind::Throttled
-        }
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "EC2ThrottledException"
+        | "APICallRateForCustomerExceeded"
+        | "RequestThrottled"
+        | "TooManyRequestsException"
+        | "SlowDown" => ErrorKind::Throttled,
 
-        "InternalError" | "InternalFailure" | "InternalServiceError" | "ServiceUnavailable" | "RequestTimeout"
-        | "RequestTimeoutException" | "Unavailable" => ErrorKind::Service,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServiceError"
+        | "ServiceUnavailable"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "Unavailable" => ErrorKind::Service,
 
-        "UnauthorizedOperation" | "AuthFailure" | "AccessDenied" | "AccessDeniedException" | "ExpiredToken"
-        | "ExpiredTokenException" | "InvalidClientTokenId" | "UnrecognizedClientException" => ErrorKind::Denied,
+        "UnauthorizedOperation"
+        | "AuthFailure"
+        | "AccessDenied"
+        | "AccessDeniedException"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException" => ErrorKind::Denied,
 
         // Secrets Manager's limit on the number of secrets, and no matter of the rate.
         "LimitExceededException" => ErrorKind::Quota,
@@ -68,7 +90,9 @@ fn help(code: &str) -> &'static str {
         "InvalidSubnet.Conflict" => "give the subnet addresses that no other subnet of the VPC has",
         "InvalidSubnet.Range" => "give the subnet addresses inside the VPC's block",
         "InsufficientCacheClusterCapacity" => "choose another node type or zone, or try again later",
-        "ServiceLinkedRoleNotFoundFault" => "allow the caller `iam:CreateServiceLinkedRole`, and try again in two minutes",
+        "ServiceLinkedRoleNotFoundFault" => {
+            "allow the caller `iam:CreateServiceLinkedRole`, and try again in two minutes"
+        }
         _ if by_form(code) == ErrorKind::Quota => "ask for a higher quota in the Service Quotas console, or use less",
         _ => "",
     }
@@ -83,35 +107,67 @@ mod tests {
     fn codes_have_their_class() {
         let class = |code| failure("X", code, "").kind;
         for code in [
-            "ReplicationGroupNotFoundFault", "CacheSubnetGroupNotFoundFault", "CacheParameterGroupNotFound", "UserNotFound",
-            "UserGroupNotFound", "CacheClusterNotFound", "InvalidVpcID.NotFound", "InvalidSubnetID.NotFound",
-            "InvalidRouteTableID.NotFound", "InvalidAssociationID.NotFound", "InvalidGroup.NotFound",
-            "InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "ResourceNotFoundException",
+            "ReplicationGroupNotFoundFault",
+            "CacheSubnetGroupNotFoundFault",
+            "CacheParameterGroupNotFound",
+            "UserNotFound",
+            "UserGroupNotFound",
+            "CacheClusterNotFound",
+            "InvalidVpcID.NotFound",
+            "InvalidSubnetID.NotFound",
+            "InvalidRouteTableID.NotFound",
+            "InvalidAssociationID.NotFound",
+            "InvalidGroup.NotFound",
+            "InvalidSecurityGroupRuleId.NotFound",
+            "InvalidPermission.NotFound",
+            "ResourceNotFoundException",
         ] {
             assert_eq!(class(code), ErrorKind::NotFound, "{code}");
         }
         for code in [
-            "ReplicationGroupAlreadyExists", "CacheSubnetGroupAlreadyExists", "CacheParameterGroupAlreadyExists",
-            "UserAlreadyExists", "UserGroupAlreadyExists", "InvalidGroup.Duplicate", "InvalidPermission.Duplicate",
-            "Resource.AlreadyAssociated", "ResourceExistsException",
+            "ReplicationGroupAlreadyExists",
+            "CacheSubnetGroupAlreadyExists",
+            "CacheParameterGroupAlreadyExists",
+            "UserAlreadyExists",
+            "UserGroupAlreadyExists",
+            "InvalidGroup.Duplicate",
+            "InvalidPermission.Duplicate",
+            "Resource.AlreadyAssociated",
+            "ResourceExistsException",
         ] {
             assert_eq!(class(code), ErrorKind::AlreadyExists, "{code}");
         }
         for code in [
-            "ClusterQuotaForCustomerExceeded", "NodeQuotaForClusterExceeded", "CacheSubnetGroupQuotaExceeded",
-            "CacheSubnetQuotaExceededFault", "UserGroupQuotaExceeded", "VpcLimitExceeded", "SubnetLimitExceeded",
-            "RulesPerSecurityGroupLimitExceeded", "LimitExceededException",
+            "ClusterQuotaForCustomerExceeded",
+            "NodeQuotaForClusterExceeded",
+            "CacheSubnetGroupQuotaExceeded",
+            "CacheSubnetQuotaExceededFault",
+            "UserGroupQuotaExceeded",
+            "VpcLimitExceeded",
+            "SubnetLimitExceeded",
+            "RulesPerSecurityGroupLimitExceeded",
+            "LimitExceededException",
         ] {
             assert_eq!(class(code), ErrorKind::Quota, "{code}");
         }
         for code in [
-            "InvalidParameterValue", "InvalidParameterCombination", "DefaultUserRequired", "DuplicateUserName",
-            "DefaultUserAssociatedToUserGroup", "InvalidSubnet", "SubnetInUse", "InvalidVPCNetworkStateFault",
-            "InvalidKMSKeyFault", "InvalidSubnet.Conflict", "InvalidVpc.Range",
+            "InvalidParameterValue",
+            "InvalidParameterCombination",
+            "DefaultUserRequired",
+            "DuplicateUserName",
+            "DefaultUserAssociatedToUserGroup",
+            "InvalidSubnet",
+            "SubnetInUse",
+            "InvalidVPCNetworkStateFault",
+            "InvalidKMSKeyFault",
+            "InvalidSubnet.Conflict",
+            "InvalidVpc.Range",
         ] {
             assert_eq!(class(code), ErrorKind::Invalid, "{code}");
         }
-        for code in ["InvalidUserGroupState", "CacheSubnetGroupInUse", "DependencyViolation", "InvalidReplicationGroupState"] {
+        for code in
+            ["InvalidUserGroupState", "CacheSubnetGroupInUse", "DependencyViolation", "InvalidReplicationGroupState"]
+        {
             assert_eq!(class(code), ErrorKind::Transitional, "{code}");
         }
         assert_eq!(class("RequestLimitExceeded"), ErrorKind::Throttled, "EC2's throttling looks like a quota");

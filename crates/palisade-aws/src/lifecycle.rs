@@ -53,11 +53,23 @@ pub struct Snapshot<O, A> {
 
 /// A [`Lifecycle`] without its type, as the registry holds it: JSON in, JSON out.
 pub(crate) trait ErasedLifecycle: Send + Sync {
-    fn read<'a>(&self, aws: &'a Aws, objects: &'a [Object])
-    -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>>;
-    fn create<'a>(&self, aws: &'a Aws, inputs: &'a JsonMap, token: &'a Token) -> BoxFuture<'a, Result<String, ProviderError>>;
-    fn find<'a>(&self, aws: &'a Aws, inputs: &'a JsonMap, token: &'a Token)
-    -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
+    fn read<'a>(
+        &self,
+        aws: &'a Aws,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>>;
+    fn create<'a>(
+        &self,
+        aws: &'a Aws,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<String, ProviderError>>;
+    fn find<'a>(
+        &self,
+        aws: &'a Aws,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
     fn converge<'a>(
         &self,
         aws: &'a Aws,
@@ -84,7 +96,12 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
         })
     }
 
-    fn create<'a>(&self, aws: &'a Aws, inputs: &'a JsonMap, token: &'a Token) -> BoxFuture<'a, Result<String, ProviderError>> {
+    fn create<'a>(
+        &self,
+        aws: &'a Aws,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<String, ProviderError>> {
         Box::pin(async move { Ok(typed::<R>(inputs)?.create(aws, token).await?.to_string()) })
     }
 
@@ -139,5 +156,11 @@ fn map(value: &impl Serialize) -> Result<JsonMap, ProviderError> {
 }
 
 fn invalid(message: String) -> ProviderError {
-    ProviderError { kind: ErrorKind::Invalid, operation: String::new(), code: String::new(), message, help: String::new() }
+    ProviderError {
+        kind: ErrorKind::Invalid,
+        operation: String::new(),
+        code: String::new(),
+        message,
+        help: String::new(),
+    }
 }

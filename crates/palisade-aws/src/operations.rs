@@ -21,8 +21,8 @@ use crate::{
     },
     types::{
         AccessString, Arn, AvailabilityZone, Cidr, Description, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn,
-        MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily, Port, RecoveryWindow, SecretName,
-        SecurityGroupName, SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn, UserName,
+        MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily, Port, RecoveryWindow,
+        SecretName, SecurityGroupName, SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn, UserName,
     },
 };
 

@@ -11,8 +11,8 @@ use crate::{
         SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
     types::{
-        Arn, AvailabilityZone, Cidr, Direction, EngineKind, HostnameType, IpDiscovery, KmsKeyArn, NetworkType, PrivateRange,
-        Tags, Tenancy, TopicArn,
+        Arn, AvailabilityZone, Cidr, Direction, EngineKind, HostnameType, IpDiscovery, KmsKeyArn, NetworkType,
+        PrivateRange, Tags, Tenancy, TopicArn,
     },
 };
 

@@ -83,7 +83,10 @@ fn terraform(resource: &mut TerraformResource) {
     let Some(parameters) = parameters.as_json().and_then(palisade_core::Json::as_object) else { return };
     let block = |(name, value): (&String, &palisade_core::Json)| {
         let argument = |json: palisade_core::Json| Argument::Value(Value::Json(json));
-        BTreeMap::from([("name".to_owned(), argument(name.as_str().into())), ("value".to_owned(), argument(value.clone()))])
+        BTreeMap::from([
+            ("name".to_owned(), argument(name.as_str().into())),
+            ("value".to_owned(), argument(value.clone())),
+        ])
     };
     if !parameters.is_empty() {
         let blocks = parameters.iter().map(block).collect();

@@ -12,9 +12,7 @@ use super::{Subnet, Vpc};
 use crate::{
     Aws, Lifecycle, Snapshot,
     observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, named, not_ours, sync_cache_tags},
-    operations::{
-        CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups, ModifyCacheSubnetGroup,
-    },
+    operations::{CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups, ModifyCacheSubnetGroup},
     shapes::{CacheSubnetGroupDescription, Select},
     types::{Arn, Name, Tags},
 };
@@ -124,9 +122,6 @@ impl Lifecycle for CacheSubnetGroup {
     }
 }
 
-async fn describe(
-    aws: &Aws,
-    ids: &[Id<CacheSubnetGroup>],
-) -> Result<Vec<CacheSubnetGroupDescription>, ProviderError> {
+async fn describe(aws: &Aws, ids: &[Id<CacheSubnetGroup>]) -> Result<Vec<CacheSubnetGroupDescription>, ProviderError> {
     Ok(aws.call(DescribeCacheSubnetGroups { select: Select::Ids(ids.to_vec()) }).await?.groups)
 }

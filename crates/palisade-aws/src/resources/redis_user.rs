@@ -79,7 +79,11 @@ impl RedisUser {
     /// A user that logs in with an IAM token. Its name is its id, as AWS demands.
     pub fn iam(id: Name) -> RedisUserBuilder<Unset, Unset, Set> {
         let name = IntoInput::<UserName>::into_input(id.clone());
-        Self::builder().set_user_id(id).set_user_name(name).set_authentication_type(AuthenticationType::Iam).meet_authentication()
+        Self::builder()
+            .set_user_id(id)
+            .set_user_name(name)
+            .set_authentication_type(AuthenticationType::Iam)
+            .meet_authentication()
     }
 
     /// A user that logs in with the password that `secret` holds: `&secret`, or two of them as `[&old, &new]` while clients
@@ -135,10 +139,13 @@ impl IntoPasswords for [&palisade_core::Handle<super::Secret>; 2] {
 
 /// What no type holds: that nobody but the AWS-owned user is called `default` by id.
 fn check(declaration: &Declaration) -> Vec<String> {
-    let is = |field: &str, text: &str| declaration.fields().get(field).and_then(Value::as_json) == Some(&Json::from(text));
+    let is =
+        |field: &str, text: &str| declaration.fields().get(field).and_then(Value::as_json) == Some(&Json::from(text));
     let mut problems = Vec::new();
     if is("user_id", "default") {
-        problems.push("the user id `default` is AWS's own user\ngive the user another id, as in `redis-default`".to_owned());
+        problems.push(
+            "the user id `default` is AWS's own user\ngive the user another id, as in `redis-default`".to_owned(),
+        );
     }
     problems
 }

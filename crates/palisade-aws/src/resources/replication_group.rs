@@ -5,7 +5,7 @@ mod lifecycle;
 use std::{collections::BTreeSet, marker::PhantomData};
 
 use palisade_core::{
-    Attributes, Complete, Declaration, Declare, Handle, Id, Input, IntoInput, Json, Resource, Set, Value,
+    Attributes, Complete, Declaration, Declare, Handle, Id, Input, IntoInput, Json, Resource, Set, Unset, Value,
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ pub(in crate::resources) use lifecycle::available;
 
 use super::{CacheParameterGroup, CacheSubnetGroup, Secret, SecurityGroup, UserGroup};
 use crate::types::{
-    Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType,
-    Port, Replicas, SecretRef, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
+    Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, MaintenanceWindow, Name, NetworkType, NodeCount,
+    NodeType, Port, Replicas, SecretRef, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
 };
 
 /// A Redis or Valkey cache: a primary and its replicas.
@@ -196,6 +196,16 @@ pub trait IntoAuthentication {
     fn into_authentication(self) -> Authentication;
 }
 
+/// The state of a builder that has no authentication yet.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this `ReplicationGroup` has an authentication already",
+    label = "a second authentication",
+    note = "AWS takes a user group or an AUTH token, never both and never two"
+)]
+pub trait NoAuthenticationYet {}
+impl NoAuthenticationYet for Unset {}
+
 /// One of the two ways in which clients prove who they are.
 #[doc(hidden)]
 pub enum Authentication {
@@ -225,23 +235,34 @@ impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentic
     ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentication>
 {
     /// The engine and its version.
-    pub fn engine(self, engine: Engine) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, Set, HasTopology, HasAuthentication> {
+    pub fn engine(
+        self,
+        engine: Engine,
+    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, Set, HasTopology, HasAuthentication> {
         self.set_engine(engine.kind()).set_engine_version(engine.version()).meet_engine()
     }
 
     /// A primary and its replicas in several zones, one of which takes over when the primary or its zone is lost. The
     /// subnet group must have subnets in two zones at least.
-    pub fn multi_az(self, replicas: Replicas) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+    pub fn multi_az(
+        self,
+        replicas: Replicas,
+    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
         self.topology(replicas.get(), true, true)
     }
 
     /// A primary and its replicas, one of which takes over when the primary is lost, without a promise about zones.
-    pub fn single_az(self, replicas: Replicas) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+    pub fn single_az(
+        self,
+        replicas: Replicas,
+    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
         self.topology(replicas.get(), true, false)
     }
 
     /// One node, whose loss is the loss of what it holds.
-    pub fn single_node(self) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+    pub fn single_node(
+        self,
+    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
         self.topology(0, false, false)
     }
 
@@ -249,7 +270,10 @@ impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentic
     pub fn authentication(
         self,
         authentication: impl IntoAuthentication,
-    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, Set> {
+    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, Set>
+    where
+        HasAuthentication: NoAuthenticationYet,
+    {
         match authentication.into_authentication() {
             Authentication::UserGroup(group) => self.set_user_group_id(group),
             Authentication::Token(token) => self.set_auth_token(token),
@@ -290,7 +314,8 @@ fn check(declaration: &Declaration) -> Vec<String> {
     if let Some(Json::String(description)) = field("description")
         && (description.is_empty() || description.chars().count() > 255)
     {
-        problems.push("the description must have 1 to 255 characters\nsay in a few words what the cache is for".to_owned());
+        problems
+            .push("the description must have 1 to 255 characters\nsay in a few words what the cache is for".to_owned());
     }
     let windows = field("maintenance_window").zip(field("snapshot_window"));
     if let Some((Json::String(maintenance), Json::String(snapshot))) = windows
@@ -301,7 +326,8 @@ fn check(declaration: &Declaration) -> Vec<String> {
              move one of them"
         ));
     }
-    if let (Some(Json::String(node_type)), Some(&Json::Bool(tiering))) = (field("node_type"), field("data_tiering_enabled"))
+    if let (Some(Json::String(node_type)), Some(&Json::Bool(tiering))) =
+        (field("node_type"), field("data_tiering_enabled"))
         && NodeType::reported(node_type.as_str()).has_data_tiering() != tiering
     {
         problems.push(format!(

@@ -49,11 +49,8 @@ impl Lifecycle for RouteTable {
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { vpc_id, tags } = self;
-        let request = CreateRouteTable {
-            vpc_id: vpc_id.clone(),
-            client_token: token.digest.clone(),
-            tags: tags.owned_by(token),
-        };
+        let request =
+            CreateRouteTable { vpc_id: vpc_id.clone(), client_token: token.digest.clone(), tags: tags.owned_by(token) };
         Ok(aws.call(request).await?.route_table_id)
     }
 
@@ -71,9 +68,7 @@ impl Lifecycle for RouteTable {
         let found = aws.call(DescribeRouteTables { select }).await?.route_tables;
         let snapshot = |table: crate::shapes::RouteTableDescription| Snapshot {
             fields: RouteTableObserved { vpc_id: Some(table.vpc_id), tags: Some(table.tags.declared()) },
-            attributes: RouteTableAttributes {
-                arn: ec2_arn(aws, &table.owner_id, "route-table", table.id.as_str()),
-            },
+            attributes: RouteTableAttributes { arn: ec2_arn(aws, &table.owner_id, "route-table", table.id.as_str()) },
         };
         Ok(in_order(ids, found, |table| &table.id).into_iter().map(|table| table.map(snapshot)).collect())
     }

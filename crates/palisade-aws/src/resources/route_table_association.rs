@@ -10,9 +10,7 @@ use super::{RouteTable, Subnet};
 use crate::{
     Aws, Lifecycle, Snapshot,
     observe::{VISIBLE, gone, named},
-    operations::{
-        AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, ReplaceRouteTableAssociation,
-    },
+    operations::{AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, ReplaceRouteTableAssociation},
     shapes::{RouteTableAssociationDescription, SelectRouteTables},
 };
 
@@ -96,9 +94,7 @@ impl Lifecycle for RouteTableAssociation {
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         match associations(aws, std::slice::from_ref(id)).await?.into_iter().next().flatten() {
-            Some((_, association)) => {
-                gone(aws.call(DisassociateRouteTable { association_id: association.id }).await)
-            }
+            Some((_, association)) => gone(aws.call(DisassociateRouteTable { association_id: association.id }).await),
             None => Ok(()),
         }
     }
@@ -110,7 +106,8 @@ async fn associations(
     ids: &[Id<RouteTableAssociation>],
 ) -> Result<Vec<Option<(Id<RouteTable>, RouteTableAssociationDescription)>>, ProviderError> {
     let subnets = ids.iter().map(|id| named::<Subnet>(id.as_str())).collect::<Result<Vec<_>, _>>()?;
-    let tables = aws.call(DescribeRouteTables { select: SelectRouteTables::OfSubnets(subnets.clone()) }).await?.route_tables;
+    let tables =
+        aws.call(DescribeRouteTables { select: SelectRouteTables::OfSubnets(subnets.clone()) }).await?.route_tables;
     let of = |subnet: &Id<Subnet>| {
         tables.iter().find_map(|table| {
             let association = table.associations.iter().find(|association| association.subnet_id == *subnet)?;

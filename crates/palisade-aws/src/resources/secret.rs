@@ -155,9 +155,8 @@ impl Lifecycle for Secret {
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
-        let secret = aws
-            .wait(&format!("the secret {id} to appear"), VISIBLE, async || describe(aws, id.as_str()).await)
-            .await?;
+        let secret =
+            aws.wait(&format!("the secret {id} to appear"), VISIBLE, async || describe(aws, id.as_str()).await).await?;
         let description_differs = secret.description != self.description;
         if description_differs || secret.kms_key_id != self.kms_key_id {
             let request = UpdateSecret {
@@ -234,9 +233,7 @@ fn snapshot(secret: SecretDescription) -> Snapshot<SecretObserved, SecretAttribu
         tags: Some(secret.tags.declared()),
     };
     let version = secret.version_ids.into_iter().next().unwrap_or_default();
-    let attributes = SecretAttributes {
-        arn: Arn::reported(secret.arn.as_str()),
-        value: SecretRef { secret: secret.arn, version },
-    };
+    let attributes =
+        SecretAttributes { arn: Arn::reported(secret.arn.as_str()), value: SecretRef { secret: secret.arn, version } };
     Snapshot { fields, attributes }
 }

@@ -104,7 +104,8 @@ impl Lifecycle for SecurityGroup {
                 Ok(found.security_groups.into_iter().next())
             })
             .await?;
-        let rules = aws.call(DescribeSecurityGroupRules { select: SelectRules::OfGroups(vec![id.clone()]) }).await?.rules;
+        let rules =
+            aws.call(DescribeSecurityGroupRules { select: SelectRules::OfGroups(vec![id.clone()]) }).await?.rules;
         let added_by_aws: Vec<_> = rules.into_iter().filter(allows_everything_out).map(|rule| rule.id).collect();
         if !added_by_aws.is_empty() {
             gone(aws.call(RevokeSecurityGroupEgress { group_id: id.clone(), rule_ids: added_by_aws }).await)?;

@@ -1,7 +1,7 @@
 //! [`SecurityGroupRule`].
 
 use palisade_core::{
-    Handle, Id, IntoInput, Json, Resource, Set,
+    Handle, Id, IntoInput, Json, Resource, Set, Unset,
     provider::{ProviderError, Token},
     terraform::TerraformResource,
 };
@@ -12,8 +12,8 @@ use crate::{
     Aws, Lifecycle, Snapshot,
     observe::{VISIBLE, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
-        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, ModifySecurityGroupRules,
-        RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
+        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules,
+        ModifySecurityGroupRules, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
     },
     shapes::{RuleDescription, RuleSpecification, Select, SelectRules},
     types::{Description, Direction, Port, PrivateRange, Protocol, Tags},
@@ -94,6 +94,16 @@ pub trait IntoPeer {
     fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T>;
 }
 
+/// The state of a builder that has no peer yet.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this `SecurityGroupRule` has a peer already",
+    label = "a second peer",
+    note = "a rule has one peer: add a rule for each"
+)]
+pub trait NoPeerYet {}
+impl NoPeerYet for Unset {}
+
 impl IntoPeer for &Handle<SecurityGroup> {
     fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T> {
         builder.set_referenced_security_group_id(self)
@@ -114,19 +124,22 @@ impl IntoPeer for PrivateRange {
 
 impl SecurityGroupRule {
     /// A rule about what may reach the members of `group`.
-    pub fn ingress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<palisade_core::Unset, Set> {
+    pub fn ingress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<Unset, Set> {
         Self::builder().set_security_group_id(group).set_direction(Direction::Ingress).meet_group()
     }
 
     /// A rule about what the members of `group` may reach.
-    pub fn egress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<palisade_core::Unset, Set> {
+    pub fn egress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<Unset, Set> {
         Self::builder().set_security_group_id(group).set_direction(Direction::Egress).meet_group()
     }
 }
 
 impl<HasDescription, HasGroup, HasPeer, HasPort> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, HasPort> {
     /// Whom the rule allows: `&group`, or a private range of addresses.
-    pub fn peer(self, peer: impl IntoPeer) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, Set, HasPort> {
+    pub fn peer(self, peer: impl IntoPeer) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, Set, HasPort>
+    where
+        HasPeer: NoPeerYet,
+    {
         peer.apply(self).meet_peer()
     }
 
@@ -136,11 +149,7 @@ impl<HasDescription, HasGroup, HasPeer, HasPort> SecurityGroupRuleBuilder<HasDes
     }
 
     /// The ports that the rule allows, from `first` to `last`.
-    pub fn ports(
-        self,
-        first: Port,
-        last: Port,
-    ) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
+    pub fn ports(self, first: Port, last: Port) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
         self.set_from_port(first).set_to_port(last).meet_port()
     }
 }

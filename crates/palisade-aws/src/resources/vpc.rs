@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aws, Lifecycle, Snapshot,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
-    operations::{
-        CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy,
-    },
+    operations::{CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy},
     shapes::{Select, VpcAttribute, VpcDescription},
     types::{Arn, Cidr, Tags, Tenancy},
 };
@@ -144,9 +142,7 @@ async fn snapshot(aws: &Aws, vpc: VpcDescription) -> Result<Snapshot<VpcObserved
         cidr_block: Some(vpc.cidr_block),
         enable_dns_support: Some(flag(aws, &vpc.id, VpcAttribute::DnsSupport).await?),
         enable_dns_hostnames: Some(flag(aws, &vpc.id, VpcAttribute::DnsHostnames).await?),
-        enable_network_address_usage_metrics: Some(
-            flag(aws, &vpc.id, VpcAttribute::NetworkAddressUsageMetrics).await?,
-        ),
+        enable_network_address_usage_metrics: Some(flag(aws, &vpc.id, VpcAttribute::NetworkAddressUsageMetrics).await?),
         instance_tenancy: Some(vpc.instance_tenancy),
         tags: Some(vpc.tags.declared()),
     };

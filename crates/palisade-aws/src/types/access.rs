@@ -69,8 +69,28 @@ impl AccessString {
 }
 
 const CATEGORIES: [&str; 22] = [
-    "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog", "geo", "stream",
-    "pubsub", "admin", "fast", "slow", "blocking", "dangerous", "connection", "transaction", "scripting", "all",
+    "keyspace",
+    "read",
+    "write",
+    "set",
+    "sortedset",
+    "list",
+    "hash",
+    "string",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "pubsub",
+    "admin",
+    "fast",
+    "slow",
+    "blocking",
+    "dangerous",
+    "connection",
+    "transaction",
+    "scripting",
+    "all",
 ];
 
 const CATEGORY_RULE: &str = "there is no such category of commands; write one of keyspace, read, write, set, sortedset, list, \
@@ -214,15 +234,39 @@ mod tests {
     #[test]
     fn the_grammar_of_elasticache() {
         for good in [
-            "on ~* +@all", "off -@all", "on ~a:* ~b:* %R~c:* %RW~d:* &news +@read -@dangerous +config|get -flushall",
-            "on allkeys resetchannels nocommands +get", "on ~a:* +get (~b:* +set)", "on clearselectors ~* +@all",
+            "on ~* +@all",
+            "off -@all",
+            "on ~a:* ~b:* %R~c:* %RW~d:* &news +@read -@dangerous +config|get -flushall",
+            "on allkeys resetchannels nocommands +get",
+            "on ~a:* +get (~b:* +set)",
+            "on clearselectors ~* +@all",
         ] {
             assert_eq!(check(good), None, "{good}");
         }
         for bad in [
-            "", " on ~*", "on ~* ", "on  ~*", "~* +@all", "on ~ +get", "on % +get", "on %R +get", "on %RR~a +get", "on + ~*",
-            "on +@ ~*", "on +@everything", "on >hunter2", "on nopass", "reset", "on +config|", "on +a|b|c", "on (~a +get",
-            "on ~a) +get", "on ((~a))", "on (on ~a)", "on read", "On ~*",
+            "",
+            " on ~*",
+            "on ~* ",
+            "on  ~*",
+            "~* +@all",
+            "on ~ +get",
+            "on % +get",
+            "on %R +get",
+            "on %RR~a +get",
+            "on + ~*",
+            "on +@ ~*",
+            "on +@everything",
+            "on >hunter2",
+            "on nopass",
+            "reset",
+            "on +config|",
+            "on +a|b|c",
+            "on (~a +get",
+            "on ~a) +get",
+            "on ((~a))",
+            "on (on ~a)",
+            "on read",
+            "On ~*",
         ] {
             assert!(check(bad).is_some(), "{bad}");
         }

@@ -17,19 +17,29 @@ checked_text! {
 }
 
 const fn check_any(text: &str) -> Option<&'static str> {
-    if has_service(text, "") { None } else { Some("an ARN has six parts, as in arn:aws:elasticache:us-east-1:111122223333:user:a") }
+    if has_service(text, "") {
+        None
+    } else {
+        Some("an ARN has six parts, as in arn:aws:elasticache:us-east-1:111122223333:user:a")
+    }
 }
 
 const fn check_kms(text: &str) -> Option<&'static str> {
     if has_service(text, "kms") {
         None
     } else {
-        Some("write the ARN of the key, as in arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+        Some(
+            "write the ARN of the key, as in arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        )
     }
 }
 
 const fn check_sns(text: &str) -> Option<&'static str> {
-    if has_service(text, "sns") { None } else { Some("write the ARN of a topic, as in arn:aws:sns:us-east-1:111122223333:cache-events") }
+    if has_service(text, "sns") {
+        None
+    } else {
+        Some("write the ARN of a topic, as in arn:aws:sns:us-east-1:111122223333:cache-events")
+    }
 }
 
 /// Whether `text` is an ARN of `service`, or of any where it is empty.
@@ -46,7 +56,10 @@ const fn has_service(text: &str, service: &str) -> bool {
         i += 1;
     }
     let begins = bytes.len() > 4 && bytes[0] == b'a' && bytes[1] == b'r' && bytes[2] == b'n' && bytes[3] == b':';
-    begins && colons >= 5 && bytes[bytes.len() - 1] != b':' && (service.is_empty() || (matches && in_service == service.len()))
+    begins
+        && colons >= 5
+        && bytes[bytes.len() - 1] != b':'
+        && (service.is_empty() || (matches && in_service == service.len()))
 }
 
 #[cfg(test)]
@@ -57,7 +70,12 @@ mod tests {
     fn an_arn_is_of_its_service() {
         assert_eq!(check_kms("arn:aws:kms:us-east-1:111122223333:key/1"), None);
         assert_eq!(check_any("arn:aws:kms:us-east-1:111122223333:key/1"), None);
-        for bad in ["alias/a", "arn:aws:sns:us-east-1:111122223333:t", "arn:aws:kms:us-east-1:111122223333:", "arn:aws:km:a:b:c"] {
+        for bad in [
+            "alias/a",
+            "arn:aws:sns:us-east-1:111122223333:t",
+            "arn:aws:kms:us-east-1:111122223333:",
+            "arn:aws:km:a:b:c",
+        ] {
             assert!(check_kms(bad).is_some(), "{bad}");
         }
     }

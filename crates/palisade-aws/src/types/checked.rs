@@ -42,6 +42,7 @@ macro_rules! checked_text {
             ///
             /// # Panics
             /// Where the text breaks a rule; in a constant, that is a compile error.
+            #[track_caller]
             pub const fn literal(text: &'static str) -> Self {
                 match $check(text) {
                     Some(rule) => panic!("{}", rule),
@@ -107,6 +108,7 @@ macro_rules! checked_number {
             ///
             /// # Panics
             /// Where the number is out of range; in a constant, that is a compile error.
+            #[track_caller]
             pub const fn literal(number: $inner) -> Self {
                 match $check(number) {
                     Some(rule) => panic!("{}", rule),

@@ -42,6 +42,7 @@ impl Cidr {
     ///
     /// # Panics
     /// On the conditions of [`Cidr::new`]; in a constant, that is a compile error.
+    #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
         match block(text) {
             Ok(cidr) => cidr,
@@ -89,6 +90,7 @@ impl PrivateRange {
     ///
     /// # Panics
     /// On the conditions of [`PrivateRange::new`]; in a constant, that is a compile error.
+    #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
         match private(text) {
             Ok(range) => range,
@@ -255,9 +257,22 @@ mod tests {
         for good in ["10.0.0.0/16", "192.168.255.240/28", "0.0.0.0/16"] {
             assert_eq!(Cidr::new(good).unwrap().to_string(), good);
         }
-        for bad in ["", "10.0.0.0", "10.0.0/16", "10.0.0.0/15", "10.0.0.0/29", "10.0.0.5/24", "256.0.0.0/16", "10.00.0.0/16",
-            "10.0.0.0/16/", "10.0.0.0.0/16", "10.0.0.0/016", "10.0.0.0/ 16", "10.0.0.0/1600", "::/0"]
-        {
+        for bad in [
+            "",
+            "10.0.0.0",
+            "10.0.0/16",
+            "10.0.0.0/15",
+            "10.0.0.0/29",
+            "10.0.0.5/24",
+            "256.0.0.0/16",
+            "10.00.0.0/16",
+            "10.0.0.0/16/",
+            "10.0.0.0.0/16",
+            "10.0.0.0/016",
+            "10.0.0.0/ 16",
+            "10.0.0.0/1600",
+            "::/0",
+        ] {
             assert!(Cidr::new(bad).is_err(), "{bad}");
         }
     }

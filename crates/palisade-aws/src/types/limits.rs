@@ -25,7 +25,11 @@ const fn check_nodes(number: u8) -> Option<&'static str> {
 }
 
 const fn check_replicas(number: u8) -> Option<&'static str> {
-    if 1 <= number && number <= 5 { None } else { Some("a primary has 1 to 5 replicas; a group without any is `.single_node()`") }
+    if 1 <= number && number <= 5 {
+        None
+    } else {
+        Some("a primary has 1 to 5 replicas; a group without any is `.single_node()`")
+    }
 }
 
 const fn check_retention(number: u8) -> Option<&'static str> {

@@ -137,8 +137,31 @@ const fn check_description(text: &str) -> Option<&'static str> {
     let mut i = 0;
     while i < bytes.len() {
         match bytes[i] {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'_' | b'.' | b':' | b'/' | b'(' | b')' | b'#' | b',' | b'@'
-            | b'[' | b']' | b'+' | b'=' | b'&' | b';' | b'{' | b'}' | b'!' | b'$' | b'*' | b'-' => {}
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b' '
+            | b'_'
+            | b'.'
+            | b':'
+            | b'/'
+            | b'('
+            | b')'
+            | b'#'
+            | b','
+            | b'@'
+            | b'['
+            | b']'
+            | b'+'
+            | b'='
+            | b'&'
+            | b';'
+            | b'{'
+            | b'}'
+            | b'!'
+            | b'$'
+            | b'*'
+            | b'-' => {}
             _ => return Some("use letters, digits, spaces and ._-:/()#,@[]+=&;{}!$* only: EC2 refuses the others"),
         }
         i += 1;

@@ -65,7 +65,9 @@ mod tests {
     fn a_node_type_is_of_a_current_generation() {
         assert_eq!(check("cache.t4g.small"), None);
         assert_eq!(check("cache.r6gd.16xlarge"), None);
-        for bad in ["t3.micro", "cache.t3", "cache.t3.", "cache..micro", "cache.t1.micro", "cache.m3.large", "cache.T3.micro"] {
+        for bad in
+            ["t3.micro", "cache.t3", "cache.t3.", "cache..micro", "cache.t1.micro", "cache.m3.large", "cache.T3.micro"]
+        {
             assert!(check(bad).is_some(), "{bad}");
         }
     }

@@ -60,7 +60,11 @@ const fn check_zone(text: &str) -> Option<&'static str> {
     const RULE: &str = "write a region and a letter, as in us-east-1a";
     let bytes = text.as_bytes();
     let length = bytes.len();
-    if length < 9 || !bytes[length - 1].is_ascii_lowercase() || !bytes[length - 2].is_ascii_digit() || bytes[length - 3] != b'-' {
+    if length < 9
+        || !bytes[length - 1].is_ascii_lowercase()
+        || !bytes[length - 2].is_ascii_digit()
+        || bytes[length - 3] != b'-'
+    {
         return Some(RULE);
     }
     let (mut i, mut hyphens) = (0, 0);
@@ -84,7 +88,8 @@ mod tests {
         for good in ["us-east-1a", "ap-southeast-2c", "us-gov-west-1b"] {
             assert_eq!(check_zone(good), None, "{good}");
         }
-        for bad in ["", "us-east-1", "us-east-a", "useast1a", "us--east-1a", "US-EAST-1A", "us-east-1aa", "-us-east-1a"] {
+        for bad in ["", "us-east-1", "us-east-a", "useast1a", "us--east-1a", "US-EAST-1A", "us-east-1aa", "-us-east-1a"]
+        {
             assert!(check_zone(bad).is_some(), "{bad}");
         }
         assert_eq!(AvailabilityZone::literal("us-east-1a").region(), "us-east-1");

@@ -116,7 +116,13 @@ mod tests {
     fn windows_have_a_form_and_an_hour() {
         assert_eq!(check_maintenance("sun:05:00-sun:06:00"), None);
         assert_eq!(check_maintenance("sun:23:30-mon:00:30"), None);
-        for bad in ["sun:05:00-sun:05:30", "sun:05:00-sun:04:00", "Sun:05:00-sun:06:00", "sun:5:00-sun:6:00", "sun:25:00-sun:26:00"] {
+        for bad in [
+            "sun:05:00-sun:05:30",
+            "sun:05:00-sun:04:00",
+            "Sun:05:00-sun:06:00",
+            "sun:5:00-sun:6:00",
+            "sun:25:00-sun:26:00",
+        ] {
             assert!(check_maintenance(bad).is_some(), "{bad}");
         }
         assert_eq!(check_snapshot("23:30-00:30"), None);

@@ -16,9 +16,7 @@ use crate::{
         DescribeReplicationGroups, IncreaseReplicaCount, ModifyReplicationGroup,
     },
     shapes::{CacheClusterDescription, ReplicationGroupDescription, Select, TokenStrategy},
-    types::{
-        EngineVersion, MaintenanceWindow, Name, NodeCount, NodeType, Port, SnapshotRetention, SnapshotWindow,
-    },
+    types::{EngineVersion, MaintenanceWindow, Name, NodeCount, NodeType, Port, SnapshotRetention, SnapshotWindow},
 };
 
 /// How long a creation or a change of a replication group may take.
@@ -223,8 +221,11 @@ impl ReplicationGroup {
                 // The token may go only in the call that brings the user group.
                 let auth_token = group.auth_token_enabled.then_some((TokenStrategy::Delete, None));
                 let add_user_group = Some(wanted.clone());
-                modify(aws, ModifyReplicationGroup { auth_token, add_user_group, remove_user_group: attached, ..request })
-                    .await
+                modify(
+                    aws,
+                    ModifyReplicationGroup { auth_token, add_user_group, remove_user_group: attached, ..request },
+                )
+                .await
             }
             (None, Some(secret)) => {
                 let rotates = previous.is_some_and(|previous| previous.auth_token.as_ref() != Some(secret));
@@ -305,10 +306,7 @@ pub(in crate::resources) async fn available(
     .await
 }
 
-async fn describe(
-    aws: &Aws,
-    id: &Id<ReplicationGroup>,
-) -> Result<Option<ReplicationGroupDescription>, ProviderError> {
+async fn describe(aws: &Aws, id: &Id<ReplicationGroup>) -> Result<Option<ReplicationGroupDescription>, ProviderError> {
     Ok(aws.call(DescribeReplicationGroups { select: Select::Ids(vec![id.clone()]) }).await?.groups.pop())
 }
 
