@@ -80,7 +80,9 @@ fn change(schema: &Schema, field: &str) -> Result<(), String> {
         return Err(format!("the plan after the apply is not empty: {:?}", after.steps));
     }
     rehearsal.destroy();
-    let left = rehearsal.emulator().inventory();
+    // A final snapshot outlives its cache: that is what it is for.
+    let mut left = rehearsal.emulator().inventory();
+    left.retain(|item| item.kind != "Snapshot");
     if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:?}")) }
 }
 
@@ -326,10 +328,11 @@ fn replication_group(stack: &mut Stack, field: &str) {
         "notification_topic_arn" => {
             cache.notification_topic_arn(topic_arn!("arn:aws:sns:us-east-1:123456789012:events"))
         }
-        "network_type" => cache.network_type(NetworkType::DualStack),
-        "ip_discovery" => cache.network_type(NetworkType::DualStack).ip_discovery(IpDiscovery::Ipv6),
+        "ip_discovery" => cache.ip_discovery(IpDiscovery::Ipv6),
         _ => cache,
     };
+    let network_type = if field == "network_type" { NetworkType::Ipv4 } else { NetworkType::DualStack };
+    let cache = cache.network_type(network_type);
     let at_rest = match field {
         "kms_key_id" => AtRest::Key(kms_key_arn!("arn:aws:kms:us-east-1:123456789012:key/1")),
         _ => AtRest::AwsOwnedKey,

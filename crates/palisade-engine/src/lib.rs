@@ -1,1 +1,30 @@
-//! To be written.
+//! Graph and state become a [`Plan`], and a plan becomes done.
+//!
+//! This crate knows no cloud and no terminal: it reaches the cloud through
+//! [`Provider`](palisade_core::provider::Provider), tells what happens as [`Event`]s, and keeps what it did in a
+//! [`Store`].
+
+mod apply;
+mod dependencies;
+mod digest;
+mod error;
+mod event;
+mod execute;
+mod field_diff;
+mod impossible;
+mod in_flight;
+mod ledger;
+mod plan;
+mod planner;
+mod refresh;
+mod state;
+mod steps;
+mod store;
+
+pub use apply::{ApplyOptions, apply};
+pub use error::{PlanError, StateError};
+pub use event::{Event, Failure, Report, StepKind};
+pub use plan::{Action, Drift, FieldChange, OutputChange, Plan, ReplaceOrder, Step};
+pub use planner::plan;
+pub use state::{Entry, ObjectState, Phase, State};
+pub use store::{LocalStore, MemoryStore, Store, StoreLock};

@@ -82,7 +82,8 @@ impl Rehearsal {
         let plan = self.try_plan(graph)?;
         let state = self.state();
         let options = ApplyOptions::default();
-        let apply = palisade_engine::apply(&self.provider, &self.store, state, graph, &plan, &options, &mut |_| {});
+        let mut listener = |_| {};
+        let apply = palisade_engine::apply(&self.provider, &self.store, state, graph, &plan, &options, &mut listener);
         Ok(self.runtime.block_on(apply).expect("a store in memory does not fail"))
     }
 

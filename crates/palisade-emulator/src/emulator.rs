@@ -1,0 +1,268 @@
+//! [`Emulator`]: the account as a backend.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::pending,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use palisade_aws::{
+    Backend, failure,
+    operations::{Effect, Request, Response},
+};
+use palisade_core::provider::{BoxFuture, ProviderError};
+use tokio::time::sleep;
+
+use crate::{
+    Fault, Item, OpenError,
+    account::Account,
+    clock::{Clock, LAG, Millis, READ_LATENCY, WRITE_LATENCY},
+    ids::ACCOUNT,
+    refusal::Answer,
+    store::Store,
+};
+
+/// An AWS account in memory, or in a folder. Clones are the same account.
+#[derive(Clone)]
+pub struct Emulator {
+    region: Arc<str>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    account: Account,
+    clock: Clock,
+    store: Option<Store>,
+    /// The time that the file tells.
+    saved: Millis,
+    calls: Vec<&'static str>,
+    writes: u64,
+    /// What goes wrong, by the number of the write.
+    faults: BTreeMap<u64, Fault>,
+}
+
+impl Emulator {
+    /// An empty account that is forgotten with its last clone.
+    pub fn in_memory(region: &str) -> Self {
+        Self::new(Account::new(region), None)
+    }
+
+    /// The account that is kept in `folder`, or an empty one if none is. Nothing is written there before a call changes
+    /// something, so that reading works in a folder that cannot be written.
+    ///
+    /// The account is in `account.json`. The values of secrets are encrypted there, with the key in `account.key`. A write
+    /// survives the end of the process, not that of the machine. One process at a time changes the account.
+    ///
+    /// # Errors
+    /// [`OpenError`] if there is a file that is not an account of this region, or cannot be read; that is never taken for
+    /// an empty account.
+    pub fn open(folder: &Path, region: &str) -> Result<Self, OpenError> {
+        let (store, account) = Store::open(folder, region)?;
+        Ok(Self::new(account, Some(store)))
+    }
+
+    fn new(mut account: Account, store: Option<Store>) -> Self {
+        account.lag = LAG;
+        let (region, saved) = (account.region.as_str().into(), account.now);
+        let clock = Clock::new(saved);
+        let (calls, writes, faults) = (Vec::new(), 0, BTreeMap::new());
+        let state = State { account, clock, store, saved, calls, writes, faults };
+        Self { region, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The same account, in which every description tells at once what was changed. AWS does not: for a moment, what was
+    /// just made is not found, and what is being changed looks settled.
+    pub fn immediately_consistent(self) -> Self {
+        self.state().account.lag = 0;
+        self
+    }
+
+    /// The account's id.
+    pub fn account_id(&self) -> &str {
+        ACCOUNT
+    }
+
+    /// Everything that exists, in the order of kinds and ids, without what AWS makes by itself: default security groups,
+    /// main route tables, the first rule of each security group, the user `default`, default parameter groups. A secret
+    /// whose deletion is scheduled counts as gone. What is being deleted is still there.
+    ///
+    /// It tells of the account as it was at the last call.
+    pub fn inventory(&self) -> Vec<Item> {
+        self.state().account.inventory()
+    }
+
+    /// The actions of the calls so far, in the order in which they had their effect.
+    pub fn calls(&self) -> Vec<&'static str> {
+        self.state().calls.clone()
+    }
+
+    /// How many calls that change something there were so far.
+    pub fn writes(&self) -> u64 {
+        self.state().writes
+    }
+
+    /// Lets `fault` happen to one of the calls that change something: the next one if `nth` is 1.
+    pub fn inject(&self, nth: u64, fault: Fault) {
+        let mut state = self.state();
+        let number = state.writes + nth;
+        state.faults.insert(number, fault);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing is half done where a panic could be: a test that failed does not hide what others find.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backend for Emulator {
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(async move {
+            let latency = match request.effect() {
+                Effect::Read => READ_LATENCY,
+                Effect::Write => WRITE_LATENCY,
+            };
+            // A call takes time to get there, and so does its answer: it may be given up before or after its effect.
+            let way = Duration::from_millis(latency / 2);
+            sleep(way).await;
+            let answer = self.state().receive(request);
+            sleep(way).await;
+            match answer {
+                Some(answer) => answer,
+                None => pending().await,
+            }
+        })
+    }
+}
+
+impl State {
+    /// Handles a call that has come in. `None` is an answer that never comes.
+    fn receive(&mut self, request: Request) -> Option<Result<Response, ProviderError>> {
+        self.calls.push(request.action());
+        if request.effect() == Effect::Read {
+            return Some(self.handle(request));
+        }
+        self.writes += 1;
+        match self.faults.remove(&self.writes) {
+            None => Some(self.change(request)),
+            Some(fault @ (Fault::Throttled | Fault::Unavailable)) => Some(Err(fault.error(&request))),
+            Some(fault @ Fault::AnswerLost) => {
+                let error = fault.error(&request);
+                Some(self.change(request).and(Err(error)))
+            }
+            Some(Fault::NoAnswer) => {
+                // Whatever the answer is, nobody gets it.
+                _ = self.change(request);
+                None
+            }
+            Some(Fault::CreateFailed) => {
+                self.account.creation_fails = true;
+                let answer = self.change(request);
+                self.account.creation_fails = false;
+                Some(answer)
+            }
+        }
+    }
+
+    /// Handles a call that changes something, and keeps what it changed.
+    fn change(&mut self, request: Request) -> Result<Response, ProviderError> {
+        let action = request.action();
+        let cannot = |message: String| failure(action, "InternalFailure", message);
+        if let Some(store) = &mut self.store
+            && store.prepare(&mut self.account).map_err(cannot)?
+        {
+            self.clock = Clock::new(self.account.now.max(self.clock.now()));
+        }
+        let response = self.handle(request)?;
+        self.save().map_err(cannot)?;
+        Ok(response)
+    }
+
+    fn handle(&mut self, request: Request) -> Result<Response, ProviderError> {
+        let action = request.action();
+        self.account.advance(self.clock.now());
+        answer(&mut self.account, request).map_err(|refusal| refusal.of(action))
+    }
+
+    fn save(&mut self) -> Result<(), String> {
+        if let Some(store) = &mut self.store {
+            store.save(&self.account)?;
+            self.saved = self.account.now;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for State {
+    /// Keeps the time that has passed since the last change, so that what was waited for is not waited for again. A
+    /// process that changed nothing writes nothing.
+    fn drop(&mut self) {
+        if self.store.as_ref().is_some_and(Store::is_prepared) && self.account.now > self.saved {
+            // There is nobody left to tell, and the account is whole without it.
+            _ = self.save();
+        }
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+/// Lets the method of each call answer it. A call that is missing here does not compile.
+macro_rules! dispatch {
+    ($account:ident, $request:ident: $($action:ident $method:ident),* $(,)?) => {
+        match $request { $( Request::$action(call) => $account.$method(call).map(Response::$action), )* }
+    };
+}
+
+#[rustfmt::skip]
+fn answer(account: &mut Account, request: Request) -> Answer<Response> {
+    dispatch! { account, request:
+        CreateVpc create_vpc, DescribeVpcs describe_vpcs, DescribeVpcAttribute describe_vpc_attribute,
+        ModifyVpcAttribute modify_vpc_attribute, ModifyVpcTenancy modify_vpc_tenancy, DeleteVpc delete_vpc,
+        CreateSubnet create_subnet, DescribeSubnets describe_subnets,
+        ModifySubnetAttribute modify_subnet_attribute, DeleteSubnet delete_subnet,
+        CreateRouteTable create_route_table, DescribeRouteTables describe_route_tables,
+        AssociateRouteTable associate_route_table, ReplaceRouteTableAssociation replace_route_table_association,
+        DisassociateRouteTable disassociate_route_table, DeleteRouteTable delete_route_table,
+        CreateSecurityGroup create_security_group, DescribeSecurityGroups describe_security_groups,
+        DeleteSecurityGroup delete_security_group,
+        AuthorizeSecurityGroupIngress authorize_security_group_ingress,
+        AuthorizeSecurityGroupEgress authorize_security_group_egress,
+        DescribeSecurityGroupRules describe_security_group_rules,
+        ModifySecurityGroupRules modify_security_group_rules,
+        RevokeSecurityGroupIngress revoke_security_group_ingress,
+        RevokeSecurityGroupEgress revoke_security_group_egress,
+        CreateTags create_tags, DeleteTags delete_tags,
+
+        CreateCacheSubnetGroup create_cache_subnet_group, DescribeCacheSubnetGroups describe_cache_subnet_groups,
+        ModifyCacheSubnetGroup modify_cache_subnet_group, DeleteCacheSubnetGroup delete_cache_subnet_group,
+        CreateCacheParameterGroup create_cache_parameter_group,
+        DescribeCacheParameterGroups describe_cache_parameter_groups,
+        DescribeCacheParameters describe_cache_parameters,
+        ModifyCacheParameterGroup modify_cache_parameter_group,
+        ResetCacheParameterGroup reset_cache_parameter_group,
+        DeleteCacheParameterGroup delete_cache_parameter_group,
+        CreateReplicationGroup create_replication_group, DescribeReplicationGroups describe_replication_groups,
+        DescribeCacheClusters describe_cache_clusters, ModifyReplicationGroup modify_replication_group,
+        IncreaseReplicaCount increase_replica_count, DecreaseReplicaCount decrease_replica_count,
+        DeleteReplicationGroup delete_replication_group,
+        CreateUser create_user, DescribeUsers describe_users, ModifyUser modify_user, DeleteUser delete_user,
+        CreateUserGroup create_user_group, DescribeUserGroups describe_user_groups,
+        ModifyUserGroup modify_user_group, DeleteUserGroup delete_user_group,
+        ListTagsForResource list_tags_for_resource, AddTagsToResource add_tags_to_resource,
+        RemoveTagsFromResource remove_tags_from_resource,
+
+        CreateSecret create_secret, DescribeSecret describe_secret, UpdateSecret update_secret,
+        PutSecretValue put_secret_value, GetSecretValue get_secret_value, GetRandomPassword get_random_password,
+        DeleteSecret delete_secret, TagResource tag_resource, UntagResource untag_resource,
+    }
+}

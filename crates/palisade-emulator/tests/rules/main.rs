@@ -1,0 +1,20 @@
+//! Every rule that the account enforces, as a test whose name says the rule. The law is AWS's, as this project's guide to
+//! its semantics has it.
+
+mod account;
+mod consistency;
+mod faults;
+mod parameter_group;
+mod persistence;
+mod replication_group;
+mod replication_group_authentication;
+mod replication_group_changes;
+mod route_table;
+mod secret;
+mod security_group;
+mod subnet;
+mod subnet_group;
+mod tagging;
+mod user;
+mod user_group;
+mod vpc;

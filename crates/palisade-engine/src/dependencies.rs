@@ -1,0 +1,49 @@
+//! [`Dependencies`]: what an object refers to, as the state records it.
+
+use std::collections::BTreeSet;
+
+use palisade_core::{Address, Node};
+
+use crate::ObjectState;
+
+/// The resources that an object refers to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Dependencies {
+    /// All of them.
+    pub(crate) all: BTreeSet<Address>,
+    /// Those that may be deleted while the object refers to them.
+    pub(crate) released: BTreeSet<Address>,
+}
+
+impl Dependencies {
+    /// What the program lets `node` refer to.
+    pub(crate) fn of(node: &Node) -> Self {
+        let mut all = BTreeSet::new();
+        let mut held = BTreeSet::new();
+        for (field, value) in &node.fields {
+            let targets = value.references().into_iter().map(|reference| reference.address.clone());
+            all.extend(targets.clone());
+            if !node.schema.field(field).is_some_and(|field| field.released) {
+                held.extend(targets);
+            }
+        }
+        Self { released: all.difference(&held).cloned().collect(), all }
+    }
+
+    /// What `object` refers to.
+    pub(crate) fn recorded(object: &ObjectState) -> Self {
+        Self { all: object.depends_on.clone(), released: object.released.clone() }
+    }
+
+    /// Those that must live as long as the object refers to them.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Address> {
+        self.all.difference(&self.released)
+    }
+
+    /// What an object may refer to while it is brought from one to the other.
+    pub(crate) fn union(&self, other: &Self) -> Self {
+        let held: BTreeSet<_> = self.held().chain(other.held()).cloned().collect();
+        let all: BTreeSet<_> = self.all.union(&other.all).cloned().collect();
+        Self { released: all.difference(&held).cloned().collect(), all }
+    }
+}

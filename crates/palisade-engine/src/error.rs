@@ -1,0 +1,88 @@
+//! The errors of the engine. Their texts are fragments that fit "error: {text}".
+
+use std::path::PathBuf;
+
+use palisade_core::{Address, Finding, provider::ProviderError};
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The account could not be read.
+    #[error("cannot read the {kind} objects of the stack: {error}")]
+    Read {
+        /// The kind of the objects.
+        kind: String,
+        /// What the provider said.
+        #[source]
+        error: ProviderError,
+    },
+    /// The state holds a kind of resource that the program cannot have been built with.
+    #[error("the state holds {address}, but this program knows no resource of the kind {kind}", kind = address.kind())]
+    UnknownKind {
+        /// The resource.
+        address: Address,
+    },
+    /// The plan cannot be carried out; each finding says why and what to do.
+    #[error("the plan cannot be carried out")]
+    Impossible(Vec<Finding>),
+}
+
+/// Why the state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file is empty, which no write of the engine leaves behind.
+    #[error("the state file {path} is empty", path = path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not what the engine wrote.
+    #[error("the state file {path} is damaged: {detail}", path = path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column where it is not JSON.
+        detail: String,
+    },
+    /// A later version of Palisade wrote the file.
+    #[error("the state file {path} has the format {found}, and this program reads the formats up to {known}",
+        path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The format of the file.
+        found: u64,
+        /// The latest format that this version knows.
+        known: u64,
+    },
+    /// The file belongs to another stack.
+    #[error("the state file {path} belongs to the stack `{found}`, and this is the stack `{expected}`",
+        path = path.display())]
+    OtherStack {
+        /// The file.
+        path: PathBuf,
+        /// The stack that the file names.
+        found: String,
+        /// The stack of the program.
+        expected: String,
+    },
+    /// Another run holds the state.
+    #[error("the stack `{stack}` is locked by {holder}")]
+    Locked {
+        /// The stack.
+        stack: String,
+        /// Who holds it: command, process, host and since when, as far as the lock tells.
+        holder: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {path}: {error}", path = path.display())]
+    Io {
+        /// What was tried, as in "write".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        error: std::io::Error,
+    },
+}

@@ -1,0 +1,96 @@
+//! [`Event`]: what an apply tells while it runs, and [`Report`]: what it tells at its end.
+
+use std::time::Duration;
+
+use palisade_core::{Address, JsonMap, provider::ProviderError};
+
+/// Something that an apply did. The reporter of the command line is the one listener; it prints, the engine does not.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A step has begun; its intent is on disk.
+    Started {
+        /// The resource.
+        address: Address,
+        /// What is being done.
+        step: StepKind,
+    },
+    /// A creation has got its id, which is on disk.
+    Created {
+        /// The resource.
+        address: Address,
+        /// The id.
+        id: String,
+    },
+    /// A step has ended well, and that is on disk.
+    Finished {
+        /// The resource.
+        address: Address,
+        /// What was done.
+        step: StepKind,
+        /// The id of the object; empty for an interrupted creation that turned out to have left none to delete.
+        id: String,
+        /// How long it took on tokio's clock.
+        took: Duration,
+    },
+    /// A step has failed.
+    Failed(Failure),
+    /// A step was not tried, as one that it waits for failed.
+    Skipped {
+        /// The resource.
+        address: Address,
+        /// What was not done.
+        step: StepKind,
+        /// The resource whose step failed.
+        because: Address,
+    },
+}
+
+/// The kinds of step that an apply takes. A replacement is two.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum StepKind {
+    /// Creates an object and brings it to its inputs.
+    Create,
+    /// Brings an object to its inputs.
+    Update,
+    /// Deletes an object.
+    Delete,
+}
+
+/// A step that failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The resource.
+    pub address: Address,
+    /// What was tried.
+    pub step: StepKind,
+    /// Why it failed.
+    pub error: ProviderError,
+}
+
+/// What an apply did. The state holds all of it already.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// How many objects were created.
+    pub added: usize,
+    /// How many were changed in place.
+    pub changed: usize,
+    /// How many were deleted.
+    pub destroyed: usize,
+    /// The steps that failed.
+    pub failures: Vec<Failure>,
+    /// The steps that were not tried, each with the resource whose failure stopped it.
+    pub skipped: Vec<(Address, StepKind, Address)>,
+    /// The steps that were not begun, as the run was to stop: after an interrupt, or after a failure with `fail_fast`.
+    pub not_begun: Vec<(Address, StepKind)>,
+    /// The stack's outputs as they are now.
+    pub outputs: JsonMap,
+    /// How long it all took on tokio's clock.
+    pub took: Duration,
+}
+
+impl Report {
+    /// Whether all steps were done.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.skipped.is_empty() && self.not_begun.is_empty()
+    }
+}

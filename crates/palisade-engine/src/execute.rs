@@ -1,0 +1,236 @@
+//! [`Executor`]: one step of a plan, from its intent to its record.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use palisade_core::{
+    Address, Graph, Json, JsonMap, Node,
+    provider::{ErrorKind, Object, Provider, ProviderError},
+};
+
+use crate::{
+    Event, ObjectState, Phase, StepKind,
+    dependencies::Dependencies,
+    ledger::{Ledger, Unsaved},
+    steps::{Target, Task, Work},
+};
+
+/// Carries out steps. All that run at a time share one.
+pub(crate) struct Executor<'a> {
+    provider: &'a dyn Provider,
+    graph: &'a Graph,
+    ledger: Mutex<Ledger<'a>>,
+}
+
+/// Why a step did not come to its end.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    /// The step failed, and the state says how far it has come.
+    Failed(ProviderError),
+    /// The state could not be saved, so that nothing more may be done.
+    Unsaved,
+}
+
+impl From<ProviderError> for StepError {
+    fn from(error: ProviderError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Unsaved> for StepError {
+    fn from(Unsaved: Unsaved) -> Self {
+        Self::Unsaved
+    }
+}
+
+impl<'a> Executor<'a> {
+    pub(crate) fn new(provider: &'a dyn Provider, graph: &'a Graph, ledger: Ledger<'a>) -> Self {
+        Self { provider, graph, ledger: Mutex::new(ledger) }
+    }
+
+    /// The ledger. The lock is held for the length of a statement, and never while a call is waited for.
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger<'a>> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn into_ledger(self) -> Ledger<'a> {
+        self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does the step, and returns the id of its object; an empty text where there turned out to be none.
+    pub(crate) async fn run(&self, work: &Work) -> Result<String, StepError> {
+        match &work.task {
+            Task::Create { keep_old, nothing_found } => self.create(&work.address, *keep_old, *nothing_found).await,
+            Task::Update => self.update(&work.address).await,
+            Task::Delete(target) => self.delete(&work.address, target).await,
+        }
+    }
+
+    async fn create(&self, address: &Address, keep_old: bool, nothing_found: bool) -> Result<String, StepError> {
+        let node = self.node(address)?;
+        let inputs = self.inputs(node)?;
+        let found = self.settle(address).await?;
+        if let Some(found) = found.filter(|_| !keep_old && nothing_found) {
+            return self.adopt(node, inputs, found).await;
+        }
+        let token = self.ledger().begin_creation(address, &inputs, Dependencies::of(node), keep_old)?;
+        self.started(address, StepKind::Create);
+        let id = match self.provider.create(address.kind(), &inputs, &token).await {
+            Ok(id) => id,
+            Err(error) => {
+                if !may_have_had_its_effect(&error) {
+                    self.ledger().abandon_creation(address)?;
+                }
+                return Err(error.into());
+            }
+        };
+        self.created(address, &id)?;
+        self.converge(node, &id, inputs, None).await?;
+        Ok(id)
+    }
+
+    /// Goes on with a creation whose object turned up after the plan was made without it.
+    async fn adopt(&self, node: &Node, inputs: JsonMap, found: ObjectState) -> Result<String, StepError> {
+        let id = found.id.unwrap_or_default();
+        if found.inputs != inputs {
+            // The plan has not compared the two, so it does not know whether one can become the other.
+            let message = format!("the object `{id}` of an interrupted creation turned up after the plan was made");
+            return Err(failure(ErrorKind::Transitional, message, "run the command again").into());
+        }
+        self.started(&node.address, StepKind::Create);
+        self.converge(node, &id, inputs, None).await?;
+        Ok(id)
+    }
+
+    async fn update(&self, address: &Address) -> Result<String, StepError> {
+        let node = self.node(address)?;
+        let inputs = self.inputs(node)?;
+        self.settle(address).await?;
+        let Some((id, object)) = self.current(address).and_then(|object| Some((object.id.clone()?, object))) else {
+            let message = format!("{address} does not exist any more");
+            return Err(failure(ErrorKind::NotFound, message, "run the command again: it will be created").into());
+        };
+        self.ledger().begin_update(address, &Dependencies::of(node))?;
+        self.started(address, StepKind::Update);
+        // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
+        let is_first = object.phase != Phase::Ready && object.inputs == inputs;
+        let previous = Some(&object.inputs).filter(|_| !is_first);
+        self.converge(node, &id, inputs, previous).await?;
+        Ok(id)
+    }
+
+    async fn delete(&self, address: &Address, target: &Target) -> Result<String, StepError> {
+        let object = match target {
+            Target::Current => {
+                self.settle(address).await?;
+                self.current(address)
+            }
+            Target::Deposed(id) => self.deposed(address, id),
+        };
+        self.started(address, StepKind::Delete);
+        let object = object.and_then(|object| object.object());
+        if let Some(object) = &object {
+            self.provider.delete(address.kind(), object).await?;
+        }
+        self.ledger().deleted(address, target)?;
+        Ok(object.map(|object| object.id).unwrap_or_default())
+    }
+
+    /// Finds out whether the interrupted creation of `address`, if there is one, has left an object, and records it.
+    async fn settle(&self, address: &Address) -> Result<Option<ObjectState>, StepError> {
+        let Some(object) = self.current(address).filter(ObjectState::is_unsettled) else { return Ok(None) };
+        let Some(id) = self.provider.find(address.kind(), &object.inputs, &object.token).await? else {
+            return Ok(None);
+        };
+        self.created(address, &id)?;
+        Ok(self.current(address))
+    }
+
+    fn created(&self, address: &Address, id: &str) -> Result<(), StepError> {
+        let mut ledger = self.ledger();
+        ledger.created(address, id)?;
+        ledger.tell(Event::Created { address: address.clone(), id: id.to_owned() });
+        Ok(())
+    }
+
+    /// Brings an object to its inputs, and records what it is then. The new inputs are recorded last, so that the next plan
+    /// sees what an interruption has left undone.
+    async fn converge(
+        &self,
+        node: &Node,
+        id: &str,
+        inputs: JsonMap,
+        previous: Option<&JsonMap>,
+    ) -> Result<(), StepError> {
+        let kind = node.address.kind();
+        self.provider.converge(kind, id, &inputs, previous).await?;
+        let object = Object { id: id.to_owned(), inputs: inputs.clone() };
+        let observation = self.provider.read(kind, &[object]).await?.pop().flatten();
+        let Some(observation) = observation else {
+            let message = format!("`{id}` was brought to its inputs, and then could not be found");
+            return Err(failure(ErrorKind::NotFound, message, "run the command again").into());
+        };
+        self.ledger().ready(&node.address, inputs, Dependencies::of(node), observation)?;
+        Ok(())
+    }
+}
+
+/// Lookups.
+impl Executor<'_> {
+    fn node(&self, address: &Address) -> Result<&Node, StepError> {
+        self.graph.node(address).ok_or_else(|| {
+            let message = format!("the plan brings about {address}, and the program does not declare it");
+            failure(ErrorKind::Invalid, message, "make a plan of this program").into()
+        })
+    }
+
+    fn current(&self, address: &Address) -> Option<ObjectState> {
+        self.ledger().state().current(address).cloned()
+    }
+
+    fn deposed(&self, address: &Address, id: &str) -> Option<ObjectState> {
+        let ledger = self.ledger();
+        let deposed = &ledger.state().resources.get(address)?.deposed;
+        deposed.iter().find(|object| object.id.as_deref() == Some(id)).cloned()
+    }
+
+    /// The fields of `node`, in which the attributes of other objects have been put in place of the references to them.
+    fn inputs(&self, node: &Node) -> Result<JsonMap, StepError> {
+        let ledger = self.ledger();
+        let mut inputs = JsonMap::new();
+        for (&field, value) in &node.fields {
+            let value = value.substitute(&|r| ledger.state().attribute(&r.address, &r.attribute));
+            if let Some(reference) = value.references().first() {
+                let (address, attribute) = (&reference.address, &reference.attribute);
+                let message = format!("`{field}` refers to `{attribute}` of {address}, which is not known");
+                let help = format!("add {address} to this stack, and refer to it by the handle that this returns");
+                return Err(failure(ErrorKind::Invalid, message, &help).into());
+            }
+            inputs.insert(field.to_owned(), value.into_json().unwrap_or(Json::Null));
+        }
+        Ok(inputs)
+    }
+
+    fn started(&self, address: &Address, step: StepKind) {
+        self.ledger().tell(Event::Started { address: address.clone(), step });
+    }
+}
+
+/// Whether the object may exist although its creation failed. Then the creation remains on record, and the next run looks
+/// for the object before it creates another one.
+fn may_have_had_its_effect(error: &ProviderError) -> bool {
+    match error.kind {
+        ErrorKind::Service | ErrorKind::TimedOut => true,
+        ErrorKind::AlreadyExists
+        | ErrorKind::Denied
+        | ErrorKind::Invalid
+        | ErrorKind::NotFound
+        | ErrorKind::NothingToDo
+        | ErrorKind::Quota
+        | ErrorKind::Throttled
+        | ErrorKind::Transitional => false,
+    }
+}
+
+fn failure(kind: ErrorKind, message: String, help: &str) -> ProviderError {
+    ProviderError { kind, operation: String::new(), code: String::new(), message, help: help.to_owned() }
+}

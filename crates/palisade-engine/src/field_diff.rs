@@ -1,0 +1,100 @@
+//! The comparison of one object with what the program says of it.
+
+use palisade_core::{Address, FieldSchema, Json, Node, OnChange, Schema, Value, provider::Observation};
+
+use crate::{Drift, FieldChange, ObjectState, Phase};
+
+/// The fields of an object that differ from what the program says.
+pub(crate) struct Difference {
+    /// What differs, in the order of the schema.
+    pub(crate) changes: Vec<FieldChange>,
+    /// The fields that were changed outside of the program, to what the program says now.
+    pub(crate) adopted: Vec<&'static str>,
+}
+
+/// Compares an object that exists, and is `now`, with `wanted`: the fields of its node, in which what is known has been
+/// put in place of the references to it.
+pub(crate) fn difference(
+    schema: &'static Schema,
+    object: &ObjectState,
+    now: &Observation,
+    wanted: impl Fn(&'static str) -> Value,
+) -> Difference {
+    let mut difference = Difference { changes: Vec::new(), adopted: Vec::new() };
+    for field in schema.fields {
+        let before = current_value(field, object, now);
+        let after = wanted(field.name);
+        if after.as_json() != Some(before) {
+            difference.changes.push(FieldChange {
+                field: field.name.to_owned(),
+                before: Some(before.clone()),
+                forces_replacement: field.on_change.replaces(before, after.as_json()),
+                after: Some(after),
+            });
+        } else if object.phase == Phase::Ready && before != applied(object, field.name) {
+            difference.adopted.push(field.name);
+        }
+    }
+    difference
+}
+
+/// The value that `field` has.
+///
+/// What the cloud answers is not always what it was given: it may sort, lower-case or complete a value. So as long as it
+/// answers what it answered right after the last apply, the value is the one that was applied.
+pub(crate) fn current_value<'a>(field: &FieldSchema, object: &'a ObjectState, now: &'a Observation) -> &'a Json {
+    let applied = applied(object, field.name);
+    let Some(read) = now.fields.get(field.name) else { return applied };
+    let as_it_was = match &object.observed {
+        Some(last) => last.fields.get(field.name) == Some(read),
+        // The creation has not ended, so there is no earlier answer. What only a creation sets has been set by it; the rest
+        // may or may not have been.
+        None => !matches!(field.on_change, OnChange::Update),
+    };
+    if as_it_was { applied } else { read }
+}
+
+/// What was applied last; null where the program that did so knew no such field.
+fn applied<'a>(object: &'a ObjectState, field: &str) -> &'a Json {
+    object.inputs.get(field).unwrap_or(&Json::Null)
+}
+
+/// What others have done to a finished object since the last apply.
+pub(crate) fn drift(schema: &Schema, address: &Address, object: &ObjectState, now: Option<&Observation>) -> Vec<Drift> {
+    let Some(last) = &object.observed else { return Vec::new() };
+    let Some(now) = now else {
+        let before = Json::Object(last.fields.clone());
+        return vec![Drift { address: address.clone(), field: None, before, after: Json::Null }];
+    };
+    let changed = schema.fields.iter().filter_map(|field| {
+        let (before, after) = (last.fields.get(field.name)?, now.fields.get(field.name)?);
+        (before != after).then(|| Drift {
+            address: address.clone(),
+            field: Some(field.name.to_owned()),
+            before: before.clone(),
+            after: after.clone(),
+        })
+    });
+    changed.collect()
+}
+
+/// The fields of an object that is to be created.
+pub(crate) fn creation(node: &Node, wanted: impl Fn(&'static str) -> Value) -> Vec<FieldChange> {
+    let fields = node.schema.fields.iter().map(|field| (field.name, wanted(field.name)));
+    let set = fields.filter(|(_, value)| *value != Value::Json(Json::Null));
+    set.map(|(field, after)| change(field, None, Some(after))).collect()
+}
+
+/// The fields of an object that is to be deleted; `now` where it still exists.
+pub(crate) fn deletion(schema: &Schema, object: &ObjectState, now: Option<&Observation>) -> Vec<FieldChange> {
+    let values = schema.fields.iter().map(|field| {
+        let value = now.map_or_else(|| applied(object, field.name), |now| current_value(field, object, now));
+        (field.name, value)
+    });
+    let set = values.filter(|(_, value)| !value.is_null());
+    set.map(|(field, before)| change(field, Some(before.clone()), None)).collect()
+}
+
+fn change(field: &str, before: Option<Json>, after: Option<Value>) -> FieldChange {
+    FieldChange { field: field.to_owned(), before, after, forces_replacement: false }
+}

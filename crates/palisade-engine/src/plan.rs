@@ -1,0 +1,157 @@
+//! [`Plan`]: what an apply will do, as data.
+
+use palisade_core::{Address, Json, Value};
+use serde::{Deserialize, Serialize};
+
+/// What an apply will do, and why. It is data: it can be shown, serialised and compared.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Plan {
+    /// The stack that the plan is for.
+    pub stack: String,
+    /// One step for each resource of the program or the state, those that do nothing included: first the resources of the
+    /// program, each after all that it refers to, then the ones that go, each before all that it refers to.
+    pub steps: Vec<Step>,
+    /// What becomes of the outputs.
+    pub outputs: Vec<OutputChange>,
+    /// What was changed by others since the last apply.
+    pub drift: Vec<Drift>,
+}
+
+/// What happens to one resource.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Step {
+    /// The resource.
+    pub address: Address,
+    /// What is done.
+    pub action: Action,
+    /// The id of the object that exists now, if one does.
+    pub id: Option<String>,
+    /// Ids of older objects of the resource that an interrupted replacement left, and that are deleted now.
+    pub deposed: Vec<String>,
+    /// The fields that are set, changed or lost. Of an update and a replacement only those that differ; of a creation
+    /// all that are not null; of a deletion all that were not null.
+    pub changes: Vec<FieldChange>,
+    /// How many fields of an update or a replacement stay as they are.
+    pub unchanged: usize,
+    /// Why, where the fields do not say it, as in "it was deleted outside of this program". It explains, and decides nothing.
+    pub reason: Option<String>,
+}
+
+/// What is done to a resource.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Action {
+    /// An object is created.
+    Create,
+    /// The object is changed in place.
+    Update,
+    /// The object is deleted, and another one is created in its place.
+    Replace(ReplaceOrder),
+    /// The object is deleted.
+    Delete,
+    /// The object is what it should be.
+    Nothing,
+}
+
+/// In which order an object and its successor live.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ReplaceOrder {
+    /// The successor is created while the object exists.
+    CreateFirst,
+    /// The object is deleted before its successor is created, as the two cannot exist at a time.
+    DeleteFirst,
+}
+
+/// A change of one field.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FieldChange {
+    /// The field.
+    pub field: String,
+    /// The value that the object has; `None` where there is no object.
+    pub before: Option<Json>,
+    /// The value that it will have. A reference in it stands for a value that is known only after the apply; `None`
+    /// where there will be no object.
+    pub after: Option<Value>,
+    /// Whether this change is a reason for the replacement.
+    pub forces_replacement: bool,
+}
+
+/// A change of an output.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct OutputChange {
+    /// The output's name.
+    pub name: String,
+    /// The value that was kept at the last apply.
+    pub before: Option<Json>,
+    /// The value after the apply, in which references stand for what is not yet known; `None` if the output goes.
+    pub after: Option<Value>,
+}
+
+/// A change that was made outside of the program since the last apply.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Drift {
+    /// The resource.
+    pub address: Address,
+    /// The field, or `None` if the object is gone.
+    pub field: Option<String>,
+    /// What the cloud answered after the last apply.
+    pub before: Json,
+    /// What it answers now.
+    pub after: Json,
+}
+
+impl Action {
+    /// The sign that plans and graphs show, as Terraform's users know it.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Update => "~",
+            Self::Replace(ReplaceOrder::CreateFirst) => "+/-",
+            Self::Replace(ReplaceOrder::DeleteFirst) => "-/+",
+            Self::Delete => "-",
+            Self::Nothing => " ",
+        }
+    }
+}
+
+impl Plan {
+    /// Whether an apply would change anything: a resource, an older object, or an output.
+    pub fn has_changes(&self) -> bool {
+        let (add, change, destroy) = self.counts();
+        add + change + destroy > 0 || self.outputs.iter().any(OutputChange::is_change)
+    }
+
+    /// How many objects are added, changed in place and destroyed; a replacement counts as one added and one destroyed.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let mut counts = (0, 0, 0);
+        for step in &self.steps {
+            counts.2 += step.deposed.len();
+            match step.action {
+                Action::Create => counts.0 += 1,
+                Action::Update => counts.1 += 1,
+                Action::Replace(_) => {
+                    counts.0 += 1;
+                    counts.2 += 1;
+                }
+                Action::Delete => counts.2 += 1,
+                Action::Nothing => {}
+            }
+        }
+        counts
+    }
+
+    /// The step of `address`.
+    pub fn step(&self, address: &Address) -> Option<&Step> {
+        self.steps.iter().find(|step| step.address == *address)
+    }
+}
+
+impl OutputChange {
+    /// Whether the value differs, or may.
+    pub fn is_change(&self) -> bool {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => after.as_json() != Some(before),
+            (None, None) => false,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! [`plan`]: graph, state and account become a plan.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use palisade_core::{
+    Address, Graph, Json, Node, Reference, Schema, Value,
+    provider::{Observation, Provider},
+};
+use petgraph::{algo::toposort, graph::DiGraph};
+
+use crate::{
+    Action, FieldChange, ObjectState, OutputChange, Phase, Plan, PlanError, ReplaceOrder, State, Step,
+    field_diff::{creation, deletion, difference, drift},
+    impossible::impossible,
+    refresh::{Refreshed, refresh},
+};
+
+const GONE: &str = "it was deleted outside of this program";
+const LEFT_NOTHING: &str = "its creation was interrupted before it existed";
+const UNFINISHED: &str = "its creation was not finished";
+const ADOPTED: &str = "it was changed outside of this program to what the program says now";
+const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last apply did not record";
+
+/// Reads the account, and compares it with the program and with what was applied last. Nothing is changed, and nothing is
+/// written.
+///
+/// `destroy` is the plan for [`Graph::empty`].
+///
+/// # Errors
+/// - [`PlanError::UnknownKind`] if the state holds an object of a kind that `provider` does not know;
+/// - [`PlanError::Read`] if the provider cannot read the objects of a kind;
+/// - [`PlanError::Impossible`] if no order of the steps obeys the references: an object has to be deleted before its
+///   successor can be created, while another one that stays refers to it.
+pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Plan, PlanError> {
+    let refreshed = refresh(provider, state).await?;
+    let known = Known { recorded: state, state: &refreshed.state, observations: &refreshed.observations };
+    let mut planner = Planner { graph, known, decided: HashMap::new(), steps: Vec::new() };
+    for node in graph.nodes() {
+        planner.decide(node);
+    }
+    planner.spread_delete_first();
+    planner.delete_the_rest(provider);
+    let plan = Plan {
+        stack: graph.name().to_owned(),
+        outputs: planner.outputs(),
+        drift: all_drift(provider, &refreshed),
+        steps: planner.steps,
+    };
+    let findings = impossible(graph, &refreshed.state, &plan);
+    if findings.is_empty() { Ok(plan) } else { Err(PlanError::Impossible(findings)) }
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    known: Known<'a>,
+    steps: Vec<Step>,
+    /// What is decided of the resources so far.
+    decided: HashMap<&'a Address, Decision>,
+}
+
+/// What is known of the objects before anything is done.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    /// The state as it was saved.
+    recorded: &'a State,
+    /// The state completed by what the account says.
+    state: &'a State,
+    observations: &'a BTreeMap<Address, Option<Observation>>,
+}
+
+/// What others may rely on of a resource that has been decided.
+struct Decision {
+    step: usize,
+    /// Whether the object is there before and after the apply.
+    stays: bool,
+    /// The attributes that an update may change.
+    uncertain: Vec<&'static str>,
+}
+
+impl<'a> Planner<'a> {
+    fn decide(&mut self, node: &'a Node) {
+        let wanted = |field: &'static str| self.substitute(node.fields.get(field));
+        let object = self.known.state.current(&node.address);
+        let (step, uncertain) = match (object, self.known.observation(&node.address)) {
+            (Some(object), Some(now)) => compare(self.known, node, object, now, wanted),
+            (object, _) => {
+                let reason = object.map(|object| if object.is_unsettled() { LEFT_NOTHING } else { GONE });
+                let changes = creation(node, wanted);
+                (Step { changes, reason: reason.map(str::to_owned), ..step(&node.address, Action::Create) }, Vec::new())
+            }
+        };
+        let stays = matches!(step.action, Action::Update | Action::Nothing);
+        self.decided.insert(&node.address, Decision { step: self.steps.len(), stays, uncertain });
+        self.steps.push(Step { deposed: self.known.deposed(&node.address), ..step });
+    }
+
+    /// The value with all that is known before the apply put in place of the references.
+    fn substitute(&self, value: Option<&Value>) -> Value {
+        let Some(value) = value else { return Value::Json(Json::Null) };
+        value.substitute(&|reference| self.attribute(reference))
+    }
+
+    fn attribute(&self, reference: &Reference) -> Option<Json> {
+        let decision = self.decided.get(&reference.address)?;
+        let certain = !decision.uncertain.contains(&reference.attribute.as_str());
+        (decision.stays && certain).then(|| self.known.state.attribute(&reference.address, &reference.attribute))?
+    }
+
+    /// A replaced object that refers to one that is deleted first has to be deleted before that, and so before its own
+    /// successor, if this one comes after the successor of the other.
+    fn spread_delete_first(&mut self) {
+        let mut dependents: HashMap<&Address, Vec<&Address>> = HashMap::new();
+        for (address, object) in self.known.state.objects() {
+            for target in object.depends_on.difference(&object.released) {
+                dependents.entry(target).or_default().push(address);
+            }
+        }
+        let is_first = |step: &&Step| step.action == Action::Replace(ReplaceOrder::DeleteFirst);
+        let mut firsts: Vec<Address> = self.steps.iter().filter(is_first).map(|step| step.address.clone()).collect();
+        while let Some(first) = firsts.pop() {
+            for &address in dependents.get(&first).into_iter().flatten() {
+                let Some(decision) = self.decided.get(address) else { continue };
+                let step = &mut self.steps[decision.step];
+                let is_candidate = step.action == Action::Replace(ReplaceOrder::CreateFirst);
+                if is_candidate && comes_after(self.graph, address, &first) {
+                    step.action = Action::Replace(ReplaceOrder::DeleteFirst);
+                    step.reason = Some(format!("it is deleted first, as {first}, which it refers to, is"));
+                    firsts.push(address.clone());
+                }
+            }
+        }
+    }
+
+    /// Adds the steps of the resources that are not in the program.
+    fn delete_the_rest(&mut self, provider: &dyn Provider) {
+        for address in going(self.graph, self.known.state) {
+            let Some(object) = self.known.state.current(address) else {
+                // An interrupted replacement has deleted the current object, and left an older one.
+                let deposed = self.known.deposed(address);
+                self.steps.push(Step { deposed, ..step(address, Action::Nothing) });
+                continue;
+            };
+            let now = self.known.observation(address);
+            // The refresh has seen to it that the kinds of all objects are known.
+            let changes =
+                provider.schema(address.kind()).map(|schema| deletion(schema, object, now)).unwrap_or_default();
+            let reason = match now {
+                Some(_) => None,
+                None if object.is_unsettled() => Some(LEFT_NOTHING),
+                None => Some(GONE),
+            };
+            self.steps.push(Step {
+                id: object.id.clone(),
+                deposed: self.known.deposed(address),
+                changes,
+                reason: reason.map(str::to_owned),
+                ..step(address, Action::Delete)
+            });
+        }
+    }
+
+    fn outputs(&self) -> Vec<OutputChange> {
+        let before = &self.known.state.outputs;
+        let declared = self.graph.outputs().iter().map(|output| OutputChange {
+            name: output.name.clone(),
+            before: before.get(&output.name).cloned(),
+            after: Some(self.substitute(Some(&output.value))),
+        });
+        let names: HashSet<_> = self.graph.outputs().iter().map(|output| &output.name).collect();
+        let going = before.iter().filter(|(name, _)| !names.contains(name));
+        let going =
+            going.map(|(name, value)| OutputChange { name: name.clone(), before: Some(value.clone()), after: None });
+        declared.chain(going).collect()
+    }
+}
+
+impl<'a> Known<'a> {
+    /// What the current object of `address` is now, if it exists.
+    fn observation(&self, address: &Address) -> Option<&'a Observation> {
+        self.observations.get(address)?.as_ref()
+    }
+
+    /// The ids of the older objects of `address`.
+    fn deposed(&self, address: &Address) -> Vec<String> {
+        let entry = self.state.resources.get(address);
+        entry.into_iter().flat_map(|entry| &entry.deposed).filter_map(|object| object.id.clone()).collect()
+    }
+
+    /// Whether the refresh has found attributes that are not on record.
+    fn has_new_attributes(&self, address: &Address) -> bool {
+        let attributes = |state: &'a State| Some(&state.current(address)?.observed.as_ref()?.attributes);
+        attributes(self.state) != attributes(self.recorded)
+    }
+}
+
+/// The step of a resource whose object exists, and the attributes that the step may change.
+fn compare(
+    known: Known<'_>,
+    node: &Node,
+    object: &ObjectState,
+    now: &Observation,
+    wanted: impl Fn(&'static str) -> Value,
+) -> (Step, Vec<&'static str>) {
+    let found = difference(node.schema, object, now, wanted);
+    let is_changed = !found.changes.is_empty();
+    let reason = match object.phase {
+        Phase::Creating | Phase::Created => Some(UNFINISHED),
+        Phase::Ready if is_changed => None,
+        Phase::Ready if !found.adopted.is_empty() => Some(ADOPTED),
+        Phase::Ready => known.has_new_attributes(&node.address).then_some(NEW_ATTRIBUTES),
+    };
+    let action = if found.changes.iter().any(|change| change.forces_replacement) {
+        Action::Replace(replace_order(node.schema, &found.changes))
+    } else if is_changed || reason.is_some() {
+        Action::Update
+    } else {
+        Action::Nothing
+    };
+    let touched =
+        |field: &&str| found.adopted.contains(field) || found.changes.iter().any(|change| change.field == **field);
+    let attributes = node.schema.attributes.iter();
+    let uncertain =
+        attributes.filter(|attribute| object.phase != Phase::Ready || attribute.changes_with.iter().any(&touched));
+    let uncertain = uncertain.map(|attribute| attribute.name).collect();
+    let unchanged = if action == Action::Nothing { 0 } else { node.schema.fields.len() - found.changes.len() };
+    let reason = reason.filter(|_| action == Action::Update).map(str::to_owned);
+    let step = Step { id: object.id.clone(), changes: found.changes, unchanged, reason, ..step(&node.address, action) };
+    (step, uncertain)
+}
+
+/// Two objects with one identity cannot exist at a time, so a successor that keeps the identity has to wait.
+fn replace_order(schema: &Schema, changes: &[FieldChange]) -> ReplaceOrder {
+    let mut identity = schema.fields.iter().filter(|field| field.identity).peekable();
+    let has_none = identity.peek().is_none();
+    if has_none || identity.any(|field| changes.iter().any(|change| change.field == field.name)) {
+        ReplaceOrder::CreateFirst
+    } else {
+        ReplaceOrder::DeleteFirst
+    }
+}
+
+/// Whether `address` refers to `target`, be it by way of others.
+fn comes_after(graph: &Graph, address: &Address, target: &Address) -> bool {
+    let mut seen = HashSet::new();
+    let mut reached = vec![address];
+    while let Some(address) = reached.pop() {
+        if seen.insert(address) {
+            reached.extend(graph.dependencies(address));
+        }
+    }
+    seen.contains(target)
+}
+
+/// The resources that are in the state only, each before all that it refers to.
+fn going<'a>(graph: &Graph, state: &'a State) -> Vec<&'a Address> {
+    let going = || state.resources.keys().filter(|address| graph.node(address).is_none());
+    let mut order = DiGraph::<&Address, ()>::new();
+    let indices: HashMap<_, _> = going().map(|address| (address, order.add_node(address))).collect();
+    for (address, object) in state.objects() {
+        for target in &object.depends_on {
+            if let (Some(&from), Some(&to)) = (indices.get(address), indices.get(target)) {
+                order.update_edge(from, to, ());
+            }
+        }
+    }
+    // Older objects may refer in a circle, resource by resource. The order here is for the reader only.
+    toposort(&order, None)
+        .map_or_else(|_| going().collect(), |sorted| sorted.into_iter().map(|index| order[index]).collect())
+}
+
+fn all_drift(provider: &dyn Provider, refreshed: &Refreshed) -> Vec<crate::Drift> {
+    let each = refreshed.observations.iter().flat_map(|(address, now)| {
+        let known = refreshed.state.current(address).zip(provider.schema(address.kind()));
+        known.map(|(object, schema)| drift(schema, address, object, now.as_ref())).unwrap_or_default()
+    });
+    each.collect()
+}
+
+fn step(address: &Address, action: Action) -> Step {
+    Step {
+        address: address.clone(),
+        action,
+        id: None,
+        deposed: Vec::new(),
+        changes: Vec::new(),
+        unchanged: 0,
+        reason: None,
+    }
+}

@@ -1,0 +1,108 @@
+//! [`refresh`]: what the account says of the objects in the state.
+
+use std::collections::BTreeMap;
+
+use palisade_core::{
+    Address,
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError},
+};
+
+use crate::{Phase, PlanError, State, in_flight::InFlight};
+
+/// The state, completed by what the account says.
+pub(crate) struct Refreshed {
+    /// The state, in which a creation that was interrupted has its id if it left an object, and in which finished objects
+    /// have the attributes that an earlier version of the program did not read.
+    pub(crate) state: State,
+    /// What each current object is now; `None` for one that is gone.
+    pub(crate) observations: BTreeMap<Address, Option<Observation>>,
+}
+
+/// Reads the current objects, each kind by one call, and all kinds at a time: the ids are known, so no read waits for
+/// another. Objects that a replacement left are not read, as they are deleted whatever they are.
+pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Refreshed, PlanError> {
+    if let Some((address, _)) = state.objects().find(|(address, _)| provider.schema(address.kind()).is_none()) {
+        return Err(PlanError::UnknownKind { address: address.clone() });
+    }
+    let mut state = state.clone();
+    for (address, id) in find_interrupted(provider, &state).await? {
+        if let Some(object) = state.resources.get_mut(&address).and_then(|entry| entry.current.as_mut()) {
+            object.id = Some(id);
+            object.phase = Phase::Created;
+        }
+    }
+    let observations = read_all(provider, &state).await?;
+    complete_attributes(&mut state, &observations);
+    Ok(Refreshed { state, observations })
+}
+
+/// The objects that interrupted creations left.
+async fn find_interrupted(provider: &dyn Provider, state: &State) -> Result<Vec<(Address, String)>, PlanError> {
+    let mut finds = InFlight::new();
+    for (address, object) in state.objects().filter(|(_, object)| object.is_unsettled()) {
+        finds.push(Box::pin(async move {
+            let found = provider.find(address.kind(), &object.inputs, &object.token).await;
+            found.map(|id| Some((address.clone(), id?))).map_err(|error| unreadable(address.kind(), error))
+        }));
+    }
+    Ok(all(finds).await?.into_iter().flatten().collect())
+}
+
+async fn read_all(provider: &dyn Provider, state: &State) -> Result<BTreeMap<Address, Option<Observation>>, PlanError> {
+    let mut kinds: BTreeMap<&str, (Vec<&Address>, Vec<Object>)> = BTreeMap::new();
+    for (address, entry) in &state.resources {
+        if let Some(object) = entry.current.as_ref().and_then(|object| object.object()) {
+            let (addresses, objects) = kinds.entry(address.kind()).or_default();
+            addresses.push(address);
+            objects.push(object);
+        }
+    }
+    let mut reads = InFlight::new();
+    for (kind, (addresses, objects)) in &kinds {
+        let read: BoxFuture<'_, _> = Box::pin(async move {
+            let observations = provider.read(kind, objects).await.map_err(|error| unreadable(kind, error))?;
+            if observations.len() != objects.len() {
+                // To go on would take objects for deleted, and create them again.
+                return Err(unreadable(kind, short_answer(objects.len(), observations.len())));
+            }
+            Ok(addresses.iter().map(|&address| address.clone()).zip(observations).collect::<Vec<_>>())
+        });
+        reads.push(read);
+    }
+    Ok(all(reads).await?.into_iter().flatten().collect())
+}
+
+/// The values of all futures, or the first error that one of them ends with.
+async fn all<T>(mut futures: InFlight<'_, Result<T, PlanError>>) -> Result<Vec<T>, PlanError> {
+    let mut values = Vec::new();
+    while let Some(value) = futures.next().await {
+        values.push(value?);
+    }
+    Ok(values)
+}
+
+/// Adds the attributes that the state has never heard of: they came into the schema after the last apply.
+fn complete_attributes(state: &mut State, observations: &BTreeMap<Address, Option<Observation>>) {
+    for (address, entry) in &mut state.resources {
+        let known = entry.current.as_mut().and_then(|object| object.observed.as_mut());
+        if let (Some(known), Some(Some(now))) = (known, observations.get(address)) {
+            for (name, value) in &now.attributes {
+                known.attributes.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+}
+
+fn unreadable(kind: &str, error: ProviderError) -> PlanError {
+    PlanError::Read { kind: kind.to_owned(), error }
+}
+
+fn short_answer(asked: usize, answered: usize) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::Invalid,
+        operation: String::new(),
+        code: String::new(),
+        message: format!("{asked} objects were asked for, and {answered} were answered"),
+        help: "this is a mistake in the provider; report it".to_owned(),
+    }
+}

@@ -1,0 +1,145 @@
+//! [`State`]: what the engine knows to exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use palisade_core::{
+    Address, Json, JsonMap,
+    provider::{Object, Observation, Token},
+};
+use serde::{Deserialize, Serialize};
+
+/// What the engine knows to exist, and all that it needs to go on: a deletion needs no program.
+///
+/// `docs/state-format.md` describes the format of the file.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct State {
+    /// The stack's name.
+    pub stack: String,
+    /// What tells this stack's objects from those of an earlier stack of the same name: 32 hexadecimal digits, drawn at
+    /// the first apply.
+    pub lineage: String,
+    /// Counts the writes.
+    pub serial: u64,
+    /// The resources.
+    pub resources: BTreeMap<Address, Entry>,
+    /// The outputs as of the last apply.
+    pub outputs: JsonMap,
+}
+
+/// The objects of one resource.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Entry {
+    /// The object that the program means.
+    pub current: Option<ObjectState>,
+    /// Objects that a replacement has outlived and not yet deleted.
+    pub deposed: Vec<ObjectState>,
+}
+
+/// One object.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ObjectState {
+    /// The id that the cloud knows it by; `None` while its creation has begun and not answered.
+    pub id: Option<String>,
+    /// How far its creation has come.
+    pub phase: Phase,
+    /// What its creation is recognised by.
+    pub token: Token,
+    /// The inputs that were applied last, or are being applied.
+    pub inputs: JsonMap,
+    /// What the cloud answered after the last apply; `None` until the creation has ended.
+    pub observed: Option<Observation>,
+    /// The resources that it refers to, so that a later deletion finds its order without the program.
+    pub depends_on: BTreeSet<Address>,
+    /// Those of `depends_on` that may be deleted while this object refers to them, as the cloud drops the reference then.
+    pub released: BTreeSet<Address>,
+}
+
+/// How far an object has come.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Phase {
+    /// The creation has begun: the object may exist.
+    Creating,
+    /// The object exists, and may not yet be all that it should be.
+    Created,
+    /// The object has been brought to its inputs.
+    Ready,
+}
+
+impl State {
+    /// The state of a stack that has never been applied.
+    pub fn new(stack: impl Into<String>, lineage: impl Into<String>) -> Self {
+        Self {
+            stack: stack.into(),
+            lineage: lineage.into(),
+            serial: 0,
+            resources: BTreeMap::new(),
+            outputs: JsonMap::new(),
+        }
+    }
+
+    /// The attribute of an existing object that a reference names, `id` included; `None` while it is not known.
+    ///
+    /// An attribute that a finished object does not have is null.
+    pub fn attribute(&self, address: &Address, attribute: &str) -> Option<Json> {
+        let object = self.current(address)?;
+        if attribute == "id" {
+            return object.id.clone().map(Into::into);
+        }
+        Some(object.observed.as_ref()?.attributes.get(attribute).cloned().unwrap_or_default())
+    }
+
+    /// The object that the program means by `address`.
+    pub(crate) fn current(&self, address: &Address) -> Option<&ObjectState> {
+        self.resources.get(address)?.current.as_ref()
+    }
+
+    /// All objects, each with its address.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&Address, &ObjectState)> {
+        self.resources.iter().flat_map(|(address, entry)| entry.objects().map(move |object| (address, object)))
+    }
+
+    /// Whether `object` may refer to `target`, which is an object of the resource at `address`.
+    pub(crate) fn refers(&self, object: &ObjectState, address: &Address, target: &ObjectState) -> bool {
+        // The state knows which resources an object refers to. After an interrupted replacement a resource has several
+        // objects. An update that was interrupted may have reached the current one already, whatever its inputs say; one of
+        // the older ones is meant only where it is named.
+        object.depends_on.contains(address)
+            && (self.current(address).is_some_and(|current| std::ptr::eq(current, target)) || object.names(target))
+    }
+}
+
+impl Entry {
+    /// The current object and the older ones.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &ObjectState> {
+        self.current.iter().chain(&self.deposed)
+    }
+}
+
+impl ObjectState {
+    /// The object as the provider takes it, once it has an id.
+    pub fn object(&self) -> Option<Object> {
+        Some(Object { id: self.id.clone()?, inputs: self.inputs.clone() })
+    }
+
+    /// Whether its creation has begun, and it is not known whether the object exists.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.phase == Phase::Creating && self.id.is_none()
+    }
+
+    /// Whether an input has the value of the id or of an attribute of `target`.
+    fn names(&self, target: &Self) -> bool {
+        let attributes = target.observed.iter().flat_map(|observed| observed.attributes.values());
+        let mut names: Vec<&str> = attributes.filter_map(Json::as_str).collect();
+        names.extend(target.id.as_deref());
+        self.inputs.values().any(|input| contains_any(input, &names))
+    }
+}
+
+fn contains_any(value: &Json, texts: &[&str]) -> bool {
+    match value {
+        Json::String(text) => texts.contains(&text.as_str()),
+        Json::Array(items) => items.iter().any(|item| contains_any(item, texts)),
+        Json::Object(entries) => entries.values().any(|value| contains_any(value, texts)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}

@@ -1,0 +1,286 @@
+//! [`Account`]: a cloud account in memory, which remembers every object and refuses what a cloud refuses.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use palisade_core::{
+    Json, JsonMap, OnChange, Schema,
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token},
+};
+use palisade_engine::{State, StateError, Store};
+
+use crate::kinds::{REFERENCES, schema_of};
+
+/// The account, and the store of the stack in it: the two share the moments at which a crash can happen.
+#[derive(Debug, Default)]
+pub(crate) struct Account(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
+    pub(crate) world: World,
+    /// The state that is on disk.
+    pub(crate) saved: Option<State>,
+    /// All pairs of state on disk and world that there were, in order.
+    pub(crate) moments: Vec<(Option<State>, World)>,
+    /// What the account had to refuse.
+    pub(crate) violations: Vec<String>,
+    /// The calls so far, as in "delete Net.net-1".
+    pub(crate) calls: Vec<String>,
+    pub(crate) saves: usize,
+    pub(crate) fault: Option<Fault>,
+    /// The number of the save that fails.
+    pub(crate) failing_save: Option<usize>,
+}
+
+/// The objects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct World {
+    pub(crate) objects: BTreeMap<(String, String), Thing>,
+    next: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Thing {
+    pub(crate) fields: JsonMap,
+    token: String,
+}
+
+/// A call that fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    /// The number of the call, from zero.
+    pub(crate) call: usize,
+    /// Whether it has its effect all the same.
+    pub(crate) after_effect: bool,
+    pub(crate) kind: ErrorKind,
+}
+
+impl Account {
+    pub(crate) fn of(world: World, saved: Option<State>) -> Self {
+        Self(Mutex::new(Inner { world, saved, ..Inner::default() }))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap()
+    }
+
+    /// Makes a call: it takes a while, it may fail, and its effect may be refused.
+    async fn call<T>(
+        &self,
+        name: String,
+        effect: impl FnOnce(&mut Inner) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
+        let number = {
+            let mut inner = self.lock();
+            inner.calls.push(name);
+            inner.calls.len() - 1
+        };
+        tokio::time::sleep(Duration::from_millis(number as u64 * 7 % 5)).await;
+        let fault = self.lock().fault.filter(|fault| fault.call == number);
+        let result = match fault {
+            Some(Fault { after_effect: false, kind, .. }) => Err(error(kind, "it failed")),
+            _ => {
+                let mut inner = self.lock();
+                let before = inner.world.clone();
+                let result = effect(&mut inner);
+                if inner.world != before {
+                    inner.note_moment();
+                }
+                result
+            }
+        };
+        tokio::time::sleep(Duration::from_millis(number as u64 * 3 % 4)).await;
+        match fault {
+            Some(Fault { after_effect: true, .. }) => result.and(Err(error(ErrorKind::Service, "no answer"))),
+            _ => result,
+        }
+    }
+}
+
+impl Inner {
+    fn note_moment(&mut self) {
+        self.moments.push((self.saved.clone(), self.world.clone()));
+    }
+
+    fn refuse<T>(&mut self, message: String) -> Result<T, ProviderError> {
+        self.violations.push(message.clone());
+        Err(error(ErrorKind::Invalid, &message))
+    }
+}
+
+impl Store for Account {
+    fn load(&self) -> Result<Option<State>, StateError> {
+        Ok(self.lock().saved.clone())
+    }
+
+    fn save(&self, state: &State) -> Result<(), StateError> {
+        let mut inner = self.lock();
+        inner.saves += 1;
+        if inner.failing_save == Some(inner.saves) {
+            let error = std::io::Error::other("the disk is full");
+            return Err(StateError::Io { action: "write", path: "state".into(), error });
+        }
+        // What is read back is what was written.
+        let text = serde_json::to_string(state).unwrap();
+        inner.saved = Some(serde_json::from_str(&text).unwrap());
+        assert_eq!(inner.saved.as_ref(), Some(state));
+        inner.note_moment();
+        Ok(())
+    }
+}
+
+impl Provider for Account {
+    fn schema(&self, kind: &str) -> Option<&'static Schema> {
+        schema_of(kind)
+    }
+
+    fn read<'a>(
+        &'a self,
+        kind: &'a str,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
+        let read = |inner: &mut Inner| {
+            let each = objects.iter().map(|object| Some(inner.world.thing(kind, &object.id)?.observation(&object.id)));
+            Ok(each.collect())
+        };
+        Box::pin(self.call(format!("read {} {kind}", objects.len()), read))
+    }
+
+    fn create<'a>(
+        &'a self,
+        kind: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+        let create = move |inner: &mut Inner| {
+            let fields: JsonMap = only(kind, inputs, |on_change| !matches!(on_change, OnChange::Update));
+            if let Some(missing) = inner.world.missing(&fields) {
+                return inner.refuse(format!("create {kind} with {missing}, which does not exist"));
+            }
+            inner.world.next += 1;
+            let id = match inputs.get("name").and_then(Json::as_str) {
+                Some(name) => name.to_owned(),
+                None => format!("net-{}", inner.world.next),
+            };
+            let key = (kind.to_owned(), id.clone());
+            if inner.world.objects.contains_key(&key) {
+                return inner.refuse(format!("create a second {kind} {id}"));
+            }
+            inner.world.objects.insert(key, Thing { fields, token: token.digest.clone() });
+            Ok(id)
+        };
+        Box::pin(self.call(format!("create {}", token.resource), create))
+    }
+
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        _inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+        let find = move |inner: &mut Inner| {
+            let mut objects = inner.world.objects.iter();
+            let found = objects.find(|((of, _), thing)| of == kind && thing.token == token.digest);
+            Ok(found.map(|((_, id), _)| id.clone()))
+        };
+        Box::pin(self.call(format!("find {}", token.resource), find))
+    }
+
+    fn converge<'a>(
+        &'a self,
+        kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        _previous: Option<&'a JsonMap>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        let converge = move |inner: &mut Inner| {
+            if let Some(missing) = inner.world.missing(inputs) {
+                return inner.refuse(format!("bring {kind} {id} to {missing}, which does not exist"));
+            }
+            let Some(thing) = inner.world.objects.get_mut(&(kind.to_owned(), id.to_owned())) else {
+                return inner.refuse(format!("bring {kind} {id}, which does not exist, to its inputs"));
+            };
+            let fixed = |fields| only(kind, fields, |on_change| matches!(on_change, OnChange::Replace));
+            if fixed(&thing.fields) != fixed(inputs) {
+                return inner.refuse(format!("change what cannot be changed of {kind} {id}"));
+            }
+            thing.fields = only(kind, inputs, |_| true);
+            Ok(())
+        };
+        Box::pin(self.call(format!("converge {kind}.{id}"), converge))
+    }
+
+    fn delete<'a>(&'a self, kind: &'a str, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
+        let id = &object.id;
+        let delete = move |inner: &mut Inner| {
+            let holder =
+                inner.world.objects.iter().find(|(key, thing)| thing.holds(&key.0, id)).map(|(key, _)| key.clone());
+            if let Some(holder) = holder {
+                return inner.refuse(format!("delete {kind} {id}, which {holder:?} refers to"));
+            }
+            inner.world.objects.remove(&(kind.to_owned(), id.clone()));
+            for thing in inner.world.objects.values_mut() {
+                if let Some(Json::Array(users)) = thing.fields.get_mut("users") {
+                    users.retain(|user| user != id);
+                }
+            }
+            Ok(())
+        };
+        Box::pin(self.call(format!("delete {kind}.{id}"), delete))
+    }
+}
+
+impl World {
+    pub(crate) fn thing(&self, kind: &str, id: &str) -> Option<&Thing> {
+        self.objects.get(&(kind.to_owned(), id.to_owned()))
+    }
+
+    /// A reference in `fields` to what does not exist.
+    fn missing(&self, fields: &JsonMap) -> Option<String> {
+        let targets = REFERENCES.iter().filter_map(|field| fields.get(*field)).flat_map(targets);
+        targets.into_iter().find(|target| !self.objects.keys().any(|(_, id)| id == target)).map(str::to_owned)
+    }
+}
+
+impl Thing {
+    fn observation(&self, id: &str) -> Observation {
+        let mut fields = self.fields.clone();
+        fields.remove("secret");
+        if let Some(Json::String(access)) = fields.get_mut("access") {
+            *access = access.to_uppercase();
+        }
+        let tag = self.fields.get("tag").and_then(Json::as_str).unwrap_or_default();
+        let route = format!("{id}:{tag}").into();
+        Observation { fields, attributes: JsonMap::from_iter([("route".to_owned(), route)]) }
+    }
+
+    /// Whether the object refers to `id` in a way that keeps it from being deleted.
+    fn holds(&self, kind: &str, id: &str) -> bool {
+        let fields = schema_of(kind).unwrap().fields.iter().filter(|field| !field.released);
+        let references = fields.filter(|field| REFERENCES.contains(&field.name));
+        references.filter_map(|field| self.fields.get(field.name)).flat_map(targets).any(|target| target == id)
+    }
+}
+
+/// The ids that a value refers to; a route names its network before the colon.
+fn targets(value: &Json) -> Vec<&str> {
+    match value {
+        Json::String(text) => vec![text.split(':').next().unwrap()],
+        Json::Array(items) => items.iter().flat_map(targets).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The fields of the kind that are set, and whose change does what `is_wanted` says.
+fn only(kind: &str, fields: &JsonMap, is_wanted: impl Fn(OnChange) -> bool) -> JsonMap {
+    let schema = schema_of(kind).unwrap().fields.iter().filter(|field| is_wanted(field.on_change));
+    schema.filter_map(|field| Some((field.name.to_owned(), fields.get(field.name)?.clone()))).collect()
+}
+
+fn error(kind: ErrorKind, message: &str) -> ProviderError {
+    let (operation, code, help) = (String::new(), String::new(), String::new());
+    ProviderError { kind, operation, code, message: message.to_owned(), help }
+}

@@ -1,0 +1,58 @@
+//! A crash after each save and after each effect of a call.
+
+use palisade_core::Graph;
+use proptest::prelude::*;
+
+use crate::{
+    account::Account,
+    random::{assert_impossible, edit, graph_of},
+    runs::{applied, assert_settled, planned, run, up},
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+
+    #[test]
+    fn the_next_run_goes_on_from_every_moment((before, after) in edit()) {
+        run(async {
+            let account = Account::default();
+            up(&account, &graph_of(&before)).await;
+            let graph = graph_of(&after);
+            let plan = match planned(&account, &graph).await {
+                Ok(plan) => plan,
+                Err(error) => return assert_impossible(&account, &graph, error),
+            };
+            let first = account.lock().moments.len().saturating_sub(1);
+            applied(&account, &graph, &plan).await;
+            let moments = account.lock().moments[first..].to_vec();
+            for (saved, world) in moments {
+                let crashed = Account::of(world.clone(), saved.clone());
+                up(&crashed, &graph).await;
+                let crashed = Account::of(world, saved);
+                up(&crashed, &Graph::empty("test")).await;
+            }
+        });
+    }
+
+    #[test]
+    fn a_failed_save_loses_nothing((before, after) in edit(), save in 1..30_usize) {
+        run(async {
+            let account = Account::default();
+            up(&account, &graph_of(&before)).await;
+            let graph = graph_of(&after);
+            let Ok(plan) = planned(&account, &graph).await else { return };
+            let save = account.lock().saves + save;
+            account.lock().failing_save = Some(save);
+            let state = crate::runs::state(&account);
+            let options = palisade_engine::ApplyOptions::default();
+            let result = palisade_engine::apply(&account, &account, state, &graph, &plan, &options, &mut |_| {}).await;
+            let is_hit = account.lock().saves >= save;
+            assert_eq!(result.is_err(), is_hit);
+            account.lock().failing_save = None;
+            if is_hit {
+                up(&account, &graph).await;
+            }
+            assert_settled(&account, &graph).await;
+        });
+    }
+}

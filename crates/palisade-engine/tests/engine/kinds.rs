@@ -1,0 +1,142 @@
+//! Three kinds of resource that have, between them, all that a schema can say.
+
+use std::{collections::BTreeSet, marker::PhantomData};
+
+use palisade_core::{
+    Address, AttributeSchema, Declaration, Declare, Field, FieldSchema, Handle, IntoInput, OnChange, Output, Reference,
+    Resource, Schema, Stack,
+};
+use serde::{Deserialize, Serialize};
+
+/// A network: the cloud chooses its id.
+pub(crate) static NET: Schema = schema(
+    "Net",
+    "net-",
+    &[
+        field("range", OnChange::Replace),
+        field("tag", OnChange::Update),
+        field("size", OnChange::ReplaceIf(|old, new| old.as_u64() > new.as_u64())),
+        field("peers", OnChange::Update),
+        field("sponsor", OnChange::Replace),
+    ],
+    &[AttributeSchema { name: "route", doc: "", changes_with: &["tag"], terraform_name: "route" }],
+);
+
+/// A user: its name is its id. `secret` cannot be read, and `access` is read in capitals.
+pub(crate) static USER: Schema = schema(
+    "User",
+    "",
+    &[
+        FieldSchema { identity: true, ..field("name", OnChange::Replace) },
+        field("engine", OnChange::Replace),
+        field("net", OnChange::Replace),
+        field("access", OnChange::Update),
+        field("secret", OnChange::Update),
+    ],
+    &[],
+);
+
+/// A group: the cloud takes a user that is deleted out of `users`, but not out of `owner`.
+pub(crate) static GROUP: Schema = schema(
+    "Group",
+    "",
+    &[
+        FieldSchema { identity: true, ..field("name", OnChange::Replace) },
+        FieldSchema { released: true, ..field("users", OnChange::Update) },
+        field("owner", OnChange::Update),
+        field("route", OnChange::Update),
+    ],
+    &[],
+);
+
+pub(crate) const REFERENCES: [&str; 6] = ["peers", "sponsor", "net", "users", "owner", "route"];
+
+pub(crate) fn schema_of(kind: &str) -> Option<&'static Schema> {
+    [&NET, &USER, &GROUP].into_iter().find(|schema| schema.kind == kind)
+}
+
+const fn schema(
+    kind: &'static str,
+    id_prefix: &'static str,
+    fields: &'static [FieldSchema],
+    attributes: &'static [AttributeSchema],
+) -> Schema {
+    Schema { kind, doc: "", id_prefix, fields, attributes, terraform_type: "", terraform: None, check: None }
+}
+
+const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
+    FieldSchema { name, doc: "", default: None, on_change, identity: false, released: false, terraform_name: None }
+}
+
+/// One of the kinds as a type.
+pub(crate) trait Kind: 'static {
+    const SCHEMA: &'static Schema;
+}
+
+macro_rules! kinds {
+    ($($name:ident $schema:ident),*) => {$(
+        #[derive(Debug)]
+        pub(crate) enum $name {}
+        impl Kind for $name {
+            const SCHEMA: &'static Schema = &$schema;
+        }
+    )*};
+}
+kinds!(Net NET, User USER, Group GROUP);
+
+/// The resource type of a kind.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Of<K>(PhantomData<K>);
+
+impl<K: Kind> Resource for Of<K> {
+    type Attributes = ();
+    const SCHEMA: &'static Schema = K::SCHEMA;
+}
+
+/// A declaration of a resource, field by field.
+pub(crate) struct Make<K>(Declaration, PhantomData<K>);
+
+pub(crate) fn make<K: Kind>() -> Make<K> {
+    Make(Declaration::new(K::SCHEMA), PhantomData)
+}
+
+impl<K: Kind> Make<K> {
+    pub(crate) fn with<T: Field>(mut self, field: &'static str, value: impl IntoInput<T>) -> Self {
+        self.0.set(field, value.into_input());
+        self
+    }
+
+    pub(crate) fn text(self, field: &'static str, value: &str) -> Self {
+        self.with::<String>(field, value)
+    }
+
+    /// Refers to the attribute `attribute` of `target`, if there is one.
+    pub(crate) fn refer(self, field: &'static str, target: Option<&Address>, attribute: &str) -> Self {
+        match target {
+            Some(target) => self.with::<String>(field, output(target, attribute)),
+            None => self,
+        }
+    }
+
+    /// Refers to the ids of the resources.
+    pub(crate) fn refer_all(self, field: &'static str, targets: &[&Address]) -> Self {
+        self.with::<BTreeSet<String>>(field, targets.iter().map(|target| output(target, "id")).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn add(self, stack: &mut Stack, name: &str) -> Address {
+        let handle: Handle<Of<K>> = stack.add(name, self);
+        handle.address().clone()
+    }
+}
+
+impl<K: Kind> Declare for Make<K> {
+    type Resource = Of<K>;
+
+    fn declare(self) -> Declaration {
+        self.0
+    }
+}
+
+pub(crate) fn output(target: &Address, attribute: &str) -> Output<String> {
+    Output::new(Reference { address: target.clone(), attribute: attribute.to_owned() })
+}

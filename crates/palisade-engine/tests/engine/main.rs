@@ -1,0 +1,10 @@
+//! The engine against an account in memory that says no where a cloud would.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod account;
+mod cases;
+mod crashes;
+mod kinds;
+mod random;
+mod runs;
