@@ -4,7 +4,8 @@ use palisade::Stack;
 use palisade_testing::Rehearsal;
 
 /// All examples. A folder in `examples` that is missing here fails a test.
-const EXAMPLES: [(&str, fn(&mut Stack)); 2] = [("secured-redis", secured_redis::stack), ("auth-token", auth_token::stack)];
+const EXAMPLES: [(&str, fn(&mut Stack)); 2] =
+    [("secured-redis", secured_redis::stack), ("auth-token", auth_token::stack)];
 
 fn snapshot(name: &str, text: &str) {
     insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
@@ -50,7 +51,10 @@ fn an_apply_makes_the_account_what_the_program_says_and_a_destroy_empties_it() {
         let again = rehearsal.apply(stack);
         assert_eq!((again.added, again.changed, again.destroyed), (0, 0, 0), "{name}");
         let written = rehearsal.emulator().calls().split_off(calls);
-        assert!(written.iter().all(|call| call.starts_with("Describe") || call.starts_with("List")), "{name}: {written:?}");
+        assert!(
+            written.iter().all(|call| call.starts_with("Describe") || call.starts_with("List")),
+            "{name}: {written:?}"
+        );
 
         let destroyed = rehearsal.destroy();
         assert_eq!(destroyed.destroyed, declared, "{name}");

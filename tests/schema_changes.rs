@@ -111,7 +111,11 @@ fn base_vpc(stack: &mut Stack, name: &str) -> Handle<Vpc> {
 
 /// The tags of the base, or others.
 fn tagged(field: &str) -> Tags {
-    if field == "tags" { tags! { "team" = "data", "tier" = "1" } } else { tags! { "team" = "platform", "cost" = "2" } }
+    if field == "tags" {
+        tags! { "team" = "data", "tier" = "1" }
+    } else {
+        tags! { "team" = "platform", "cost" = "2" }
+    }
 }
 
 fn vpc(stack: &mut Stack, field: &str) {
@@ -175,8 +179,7 @@ fn security_group_rule(stack: &mut Stack, field: &str) {
     let vpc = base_vpc(stack, "main");
     let (a, b) = (base_group(stack, &vpc, "a", name!("a")), base_group(stack, &vpc, "b", name!("b")));
     let group = if field == "security_group_id" { &b } else { &a };
-    let rule =
-        if field == "direction" { SecurityGroupRule::egress(group) } else { SecurityGroupRule::ingress(group) };
+    let rule = if field == "direction" { SecurityGroupRule::egress(group) } else { SecurityGroupRule::ingress(group) };
     let text = if field == "description" { description!("another text") } else { description!("a text") };
     let rule = match field {
         "cidr_ipv4" | "referenced_security_group_id" => rule.peer(&b),
@@ -235,8 +238,8 @@ fn secret(stack: &mut Stack, field: &str) {
 
 fn redis_user(stack: &mut Stack, field: &str) {
     let [one, two] = [secret_name!("redis/one"), secret_name!("redis/two")];
-    let [one, two] = [("one", one), ("two", two)]
-        .map(|(label, name)| stack.add(label, Secret::builder().name(name).generated()));
+    let [one, two] =
+        [("one", one), ("two", two)].map(|(label, name)| stack.add(label, Secret::builder().name(name).generated()));
     let id = if field == "user_id" { name!("other") } else { name!("reader") };
     let user_name = if field == "user_name" { name!("other-name") } else { name!("reader") };
     let user = match field {
@@ -263,8 +266,7 @@ fn user_group(stack: &mut Stack, field: &str) {
     let [_, one, two] = base_users(stack);
     let secret = stack.add("default", Secret::builder().name(secret_name!("redis/default")).generated());
     let default = RedisUser::with_password(name!("default-off"), user_name!("default"), &secret);
-    let default =
-        stack.add("default-off", default.engine(EngineKind::Redis).access_string(AccessString::disabled()));
+    let default = stack.add("default-off", default.engine(EngineKind::Redis).access_string(AccessString::disabled()));
     let id = if field == "user_group_id" { name!("other") } else { name!("users") };
     let engine = if field == "engine" { EngineKind::Valkey } else { EngineKind::Redis };
     let group = UserGroup::builder().user_group_id(id).engine(engine).tags(tagged(field));
@@ -288,7 +290,8 @@ fn replication_group(stack: &mut Stack, field: &str) {
         let group = UserGroup::builder().user_group_id(id).engine(EngineKind::Redis);
         stack.add(label, group.user_ids([&default, user]))
     };
-    let (users, other_users) = (users("users", name!("users"), &one, stack), users("other", name!("other"), &two, stack));
+    let (users, other_users) =
+        (users("users", name!("users"), &one, stack), users("other", name!("other"), &two, stack));
     let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
 
     let id = if field == "replication_group_id" { name!("other") } else { name!("redis") };
@@ -316,6 +319,7 @@ fn replication_group(stack: &mut Stack, field: &str) {
         "auth_token" => cache.authentication(&token),
         _ => cache.authentication(&users),
     };
+    let cache = cache.log_delivery([slow_log(log_group_name!("/redis/slow"))]);
     let cache = match field {
         "description" => cache.description("another text"),
         "parameter_group_name" => cache.parameter_group_name(&parameters),
@@ -329,6 +333,7 @@ fn replication_group(stack: &mut Stack, field: &str) {
             cache.notification_topic_arn(topic_arn!("arn:aws:sns:us-east-1:123456789012:events"))
         }
         "ip_discovery" => cache.ip_discovery(IpDiscovery::Ipv6),
+        "log_delivery" => cache.log_delivery([slow_log(log_group_name!("/redis/other")), engine_log()]),
         _ => cache,
     };
     let network_type = if field == "network_type" { NetworkType::Ipv4 } else { NetworkType::DualStack };
@@ -338,6 +343,14 @@ fn replication_group(stack: &mut Stack, field: &str) {
         _ => AtRest::AwsOwnedKey,
     };
     stack.add("it", cache.encrypted(at_rest, InTransit::Required));
+}
+
+fn slow_log(group: LogGroupName) -> LogDelivery {
+    LogDelivery::to_log_group(LogType::SlowLog, group)
+}
+
+fn engine_log() -> LogDelivery {
+    LogDelivery::to_log_group(LogType::EngineLog, log_group_name!("/redis/engine"))
 }
 
 #[test]

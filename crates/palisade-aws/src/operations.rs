@@ -15,14 +15,16 @@ use crate::{
     },
     shapes::{
         CacheClusterDescription, CacheParameterGroupDescription, CacheSubnetGroupDescription, Credentials,
-        ReplicationGroupDescription, RouteTableDescription, RuleDescription, RuleSpecification, SecretDescription,
-        SecurityGroupDescription, Select, SelectRouteTables, SelectRules, SubnetAttribute, SubnetDescription,
-        TokenStrategy, UserDescription, UserGroupDescription, VpcAttribute, VpcDescription,
+        LogDeliveryChange, ReplicationGroupDescription, RouteTableDescription, RuleDescription, RuleSpecification,
+        SecretDescription, SecurityGroupDescription, Select, SelectRouteTables, SelectRules, SelectSecurityGroups,
+        SubnetAttribute, SubnetDescription, TokenStrategy, UserDescription, UserGroupDescription, VpcAttribute,
+        VpcDescription,
     },
     types::{
         AccessString, Arn, AvailabilityZone, Cidr, Description, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn,
-        MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily, Port, RecoveryWindow,
-        SecretName, SecurityGroupName, SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn, UserName,
+        LogDelivery, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily, Port,
+        RecoveryWindow, SecretName, SecurityGroupName, SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn,
+        UserName,
     },
 };
 
@@ -164,7 +166,7 @@ operations! {
 
         Write CreateSecurityGroup { vpc_id: Id<Vpc>, group_name: SecurityGroupName, description: Description, tags: Tags }
             -> CreateSecurityGroupOutput { group_id: Id<SecurityGroup> }
-        Read DescribeSecurityGroups { select: Select<SecurityGroup> }
+        Read DescribeSecurityGroups { select: SelectSecurityGroups }
             -> DescribeSecurityGroupsOutput { security_groups: Vec<SecurityGroupDescription> }
         Write DeleteSecurityGroup { group_id: Id<SecurityGroup> } -> DeleteSecurityGroupOutput {}
         Write AuthorizeSecurityGroupIngress { group_id: Id<SecurityGroup>, rule: RuleSpecification, tags: Tags }
@@ -213,7 +215,7 @@ operations! {
             snapshot_retention_limit: SnapshotRetention, snapshot_window: Option<SnapshotWindow>,
             maintenance_window: Option<MaintenanceWindow>, auto_minor_version_upgrade: bool,
             notification_topic_arn: Option<TopicArn>, data_tiering_enabled: bool, network_type: NetworkType,
-            ip_discovery: IpDiscovery, tags: Tags,
+            ip_discovery: IpDiscovery, log_delivery: BTreeSet<LogDelivery>, tags: Tags,
         } -> CreateReplicationGroupOutput {}
         Read DescribeReplicationGroups { select: Select<ReplicationGroup> }
             -> DescribeReplicationGroupsOutput { groups: Vec<ReplicationGroupDescription> }
@@ -227,6 +229,7 @@ operations! {
             snapshot_retention_limit: Option<SnapshotRetention>, snapshot_window: Option<SnapshotWindow>,
             maintenance_window: Option<MaintenanceWindow>, auto_minor_version_upgrade: Option<bool>,
             notification_topic: Option<Option<TopicArn>>, ip_discovery: Option<IpDiscovery>,
+            log_delivery: Vec<LogDeliveryChange>,
         } -> ModifyReplicationGroupOutput {}
         Write IncreaseReplicaCount { replication_group_id: Id<ReplicationGroup>, new_replica_count: u8 }
             -> IncreaseReplicaCountOutput {}

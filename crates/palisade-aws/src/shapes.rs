@@ -11,8 +11,8 @@ use crate::{
         SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
     types::{
-        Arn, AvailabilityZone, Cidr, Direction, EngineKind, HostnameType, IpDiscovery, KmsKeyArn, NetworkType,
-        PrivateRange, Tags, Tenancy, TopicArn,
+        Arn, AvailabilityZone, Cidr, Direction, EngineKind, HostnameType, IpDiscovery, KmsKeyArn, LogDelivery, LogType,
+        NetworkType, PrivateRange, Tags, Tenancy, TopicArn,
     },
 };
 
@@ -25,6 +25,15 @@ pub enum Select<R: Resource> {
     Token(String),
 }
 
+/// Which security groups a description is about.
+#[derive(Clone, Debug)]
+pub enum SelectSecurityGroups {
+    /// Those of [`Select`].
+    Groups(Select<SecurityGroup>),
+    /// The groups that AWS made with these VPCs: the filters `vpc-id` and `group-name` = `default`.
+    DefaultOf(Vec<Id<Vpc>>),
+}
+
 /// Which route tables a description is about.
 #[derive(Clone, Debug)]
 pub enum SelectRouteTables {
@@ -33,6 +42,8 @@ pub enum SelectRouteTables {
     /// Those that are associated with one of these subnets by name; a subnet that only falls back to the main table of
     /// its VPC has none.
     OfSubnets(Vec<Id<Subnet>>),
+    /// The tables that AWS made with these VPCs: the filters `vpc-id` and `association.main` = `true`.
+    MainOf(Vec<Id<Vpc>>),
 }
 
 /// Which rules a description is about.
@@ -264,8 +275,19 @@ pub struct ReplicationGroupDescription {
     pub network_type: NetworkType,
     /// The addresses that discovery answers with.
     pub ip_discovery: IpDiscovery,
+    /// Where the logs are delivered to.
+    pub log_delivery: BTreeSet<LogDelivery>,
     /// The names of what is being changed, as in `UserGroups`; empty if nothing is.
     pub pending_modified_values: Vec<String>,
+}
+
+/// A change of where one of a cache's logs is delivered to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum LogDeliveryChange {
+    /// The log is delivered as this says, in place of how it was.
+    Enable(LogDelivery),
+    /// The log is not delivered any more.
+    Disable(LogType),
 }
 
 /// Where a cache is reached.

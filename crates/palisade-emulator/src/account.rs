@@ -99,9 +99,11 @@ impl Account {
         }
     }
 
-    /// Lets time pass until `now`. What happens meanwhile happens in the order in which AWS would do it: caches go, then
-    /// the interfaces that they leave, then the user groups that they used, and the users.
-    pub(crate) fn advance(&mut self, now: Millis) {
+    /// Lets time pass until `now`, and says whether something came to its end meanwhile. What happens, happens in the
+    /// order in which AWS would do it: caches go, then the interfaces that they leave, then the user groups that they
+    /// used, and the users.
+    pub(crate) fn advance(&mut self, now: Millis) -> bool {
+        let before = self.unsettled();
         self.now = now;
         self.settle_replication_groups();
         self.interfaces.retain(|_, interface| interface.gone_at.is_none_or(|gone_at| now < gone_at));
@@ -115,6 +117,20 @@ impl Account {
         self.users.retain(|_, user| user.phase.gone_at(now).is_none());
         self.secrets.retain(|_, secret| secret.purged_at.is_none_or(|purged_at| now < purged_at));
         self.freed_names.retain(|_, free_at| now < *free_at);
+        self.unsettled() != before
+    }
+
+    /// How many things are under way.
+    fn unsettled(&self) -> usize {
+        let caches = self.replication_groups.values();
+        let phases =
+            caches.flat_map(|cache| std::iter::once(cache.phase).chain(cache.members.values().map(|m| m.phase)));
+        let phases = phases.chain(self.user_groups.values().map(|group| group.phase));
+        let phases = phases.chain(self.users.values().map(|user| user.phase));
+        phases.filter(|phase| !matches!(phase, Phase::Stable | Phase::Failed)).count()
+            + self.interfaces.values().filter(|interface| interface.gone_at.is_some()).count()
+            + self.secrets.values().filter(|secret| secret.purged_at.is_some()).count()
+            + self.freed_names.len()
     }
 
     fn settle_replication_groups(&mut self) {

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use crate::{
     Fault, Item, OpenError,
     account::Account,
-    clock::{Clock, LAG, Millis, READ_LATENCY, WRITE_LATENCY},
+    clock::{Clock, LAG, READ_LATENCY, WRITE_LATENCY},
     ids::ACCOUNT,
     refusal::Answer,
     store::Store,
@@ -36,8 +36,10 @@ struct State {
     account: Account,
     clock: Clock,
     store: Option<Store>,
-    /// The time that the file tells.
-    saved: Millis,
+    /// Whether a call changed something.
+    has_changed: bool,
+    /// Whether the account in memory is further than the one in the file, in a way that is worth keeping.
+    is_ahead: bool,
     calls: Vec<&'static str>,
     writes: u64,
     /// What goes wrong, by the number of the write.
@@ -66,10 +68,11 @@ impl Emulator {
 
     fn new(mut account: Account, store: Option<Store>) -> Self {
         account.lag = LAG;
-        let (region, saved) = (account.region.as_str().into(), account.now);
-        let clock = Clock::new(saved);
+        let region = account.region.as_str().into();
+        let clock = Clock::new(account.now);
         let (calls, writes, faults) = (Vec::new(), 0, BTreeMap::new());
-        let state = State { account, clock, store, saved, calls, writes, faults };
+        let (has_changed, is_ahead) = (false, false);
+        let state = State { account, clock, store, has_changed, is_ahead, calls, writes, faults };
         Self { region, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -180,31 +183,34 @@ impl State {
             self.clock = Clock::new(self.account.now.max(self.clock.now()));
         }
         let response = self.handle(request)?;
+        self.has_changed = true;
         self.save().map_err(cannot)?;
         Ok(response)
     }
 
     fn handle(&mut self, request: Request) -> Result<Response, ProviderError> {
         let action = request.action();
-        self.account.advance(self.clock.now());
+        // A process that only looks keeps nothing, unless something came to its end while it looked.
+        self.is_ahead |= self.account.advance(self.clock.now()) || self.has_changed;
         answer(&mut self.account, request).map_err(|refusal| refusal.of(action))
     }
 
     fn save(&mut self) -> Result<(), String> {
         if let Some(store) = &mut self.store {
             store.save(&self.account)?;
-            self.saved = self.account.now;
         }
+        self.is_ahead = false;
         Ok(())
     }
 }
 
 impl Drop for State {
-    /// Keeps the time that has passed since the last change, so that what was waited for is not waited for again. A
-    /// process that changed nothing writes nothing.
+    /// Keeps the time that has passed since the last change, so that what was waited for is not waited for again.
     fn drop(&mut self) {
-        if self.store.as_ref().is_some_and(Store::is_prepared) && self.account.now > self.saved {
-            // There is nobody left to tell, and the account is whole without it.
+        let Some(store) = self.store.as_mut().filter(|_| self.is_ahead) else { return };
+        // There is nobody left to tell of a failure, and the account in the file is whole without this. Where another
+        // process has changed it meanwhile, that one is ahead.
+        if let Ok(false) = store.prepare(&mut self.account) {
             _ = self.save();
         }
     }

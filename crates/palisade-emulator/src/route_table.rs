@@ -79,6 +79,7 @@ impl Account {
     pub(crate) fn describe_route_tables(&mut self, call: DescribeRouteTables) -> Answer<DescribeRouteTablesOutput> {
         let is_selected = |id: &RouteTableId, table: &RouteTable| match &call.select {
             SelectRouteTables::Tables(select) => selects(select, id, &table.tags),
+            SelectRouteTables::MainOf(vpcs) => table.main && vpcs.contains(&table.vpc),
             SelectRouteTables::OfSubnets(subnets) => {
                 self.associations.values().any(|a| a.table == *id && subnets.contains(&a.subnet) && self.shows(a.made))
             }

@@ -246,7 +246,7 @@ impl Account {
     }
 }
 
-fn unknown_rule<T>(id: &RuleId) -> Answer<T> {
+pub(crate) fn unknown_rule<T>(id: &RuleId) -> Answer<T> {
     refuse("InvalidSecurityGroupRuleId.NotFound", format!("The security group rule ID '{id}' does not exist"))
 }
 

@@ -142,11 +142,6 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether this process changes the account.
-    pub(crate) fn is_prepared(&self) -> bool {
-        self.lock.is_some()
-    }
-
     /// Writes the account: either all of it, or, if the process is killed meanwhile, what was there before.
     pub(crate) fn save(&mut self, account: &Account) -> Result<(), String> {
         let document = Document { format: FORMAT, serial: self.serial + 1, account };

@@ -15,6 +15,7 @@ use crate::{
     account::Account,
     ids::{ACCOUNT, id},
     refusal::{Answer, Refusal, known, refuse, require},
+    rule::unknown_rule,
 };
 
 const LIMIT: usize = 50;
@@ -94,7 +95,13 @@ impl Account {
                 self.security_group(&id(text))?;
                 found(&mut self.security_groups, text, |group| &mut group.tags)
             }
-            Some("sgr") => found(&mut self.rules, text, |rule| &mut rule.tags),
+            Some("sgr") => {
+                let rule = self.rules.get(&id(text)).filter(|rule| self.shows(rule.made));
+                if rule.is_none() {
+                    return unknown_rule(&id(text));
+                }
+                found(&mut self.rules, text, |rule| &mut rule.tags)
+            }
             _ => None,
         }
         .ok_or_else(|| Refusal { code: "InvalidID", message: format!("The ID '{text}' is not valid") })

@@ -81,7 +81,7 @@ pub(crate) fn drift(schema: &Schema, address: &Address, object: &ObjectState, no
 /// The fields of an object that is to be created.
 pub(crate) fn creation(node: &Node, wanted: impl Fn(&'static str) -> Value) -> Vec<FieldChange> {
     let fields = node.schema.fields.iter().map(|field| (field.name, wanted(field.name)));
-    let set = fields.filter(|(_, value)| *value != Value::Json(Json::Null));
+    let set = fields.filter(|(_, value)| !value.as_json().is_some_and(says_nothing));
     set.map(|(field, after)| change(field, None, Some(after))).collect()
 }
 
@@ -91,8 +91,18 @@ pub(crate) fn deletion(schema: &Schema, object: &ObjectState, now: Option<&Obser
         let value = now.map_or_else(|| applied(object, field.name), |now| current_value(field, object, now));
         (field.name, value)
     });
-    let set = values.filter(|(_, value)| !value.is_null());
+    let set = values.filter(|(_, value)| !says_nothing(value));
     set.map(|(field, before)| change(field, Some(before.clone()), None)).collect()
+}
+
+/// Whether a reader misses nothing without the field: it is absent, or holds no item.
+fn says_nothing(value: &Json) -> bool {
+    match value {
+        Json::Null => true,
+        Json::Array(items) => items.is_empty(),
+        Json::Object(entries) => entries.is_empty(),
+        _ => false,
+    }
 }
 
 fn change(field: &str, before: Option<Json>, after: Option<Value>) -> FieldChange {

@@ -29,7 +29,7 @@ pub struct Step {
     /// Ids of older objects of the resource that an interrupted replacement left, and that are deleted now.
     pub deposed: Vec<String>,
     /// The fields that are set, changed or lost. Of an update and a replacement only those that differ; of a creation
-    /// all that are not null; of a deletion all that were not null.
+    /// all that are not null or empty; of a deletion all that were not.
     pub changes: Vec<FieldChange>,
     /// How many fields of an update or a replacement stay as they are.
     pub unchanged: usize,

@@ -38,8 +38,8 @@ mod emulated;
 
 pub use emulated::Emulated;
 pub use palisade_aws::{
-    access, arn, az, cidr, description, engine_version, id, kms_key_arn, maintenance_window, name, node_count,
-    node_type, port, private_range, recovery_days, replicas, resources, retention_days, secret_name,
+    access, arn, az, cidr, description, engine_version, id, kms_key_arn, log_group_name, maintenance_window, name,
+    node_count, node_type, port, private_range, recovery_days, replicas, resources, retention_days, secret_name,
     security_group_name, snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name,
 };
 pub use palisade_cli::{Cloud, exit_code};
@@ -48,9 +48,9 @@ pub use palisade_core::{Address, Declare, Finding, Graph, Handle, Id, Input, Int
 /// What a program needs: `use palisade::prelude::*;`.
 pub mod prelude {
     pub use palisade_aws::{
-        access, az, cidr, description, id, kms_key_arn, maintenance_window, name, node_type, port, private_range,
-        recovery_days, replicas, resources::*, retention_days, secret_name, security_group_name, snapshot_window, tags,
-        topic_arn, types::*, user_name,
+        access, az, cidr, description, id, kms_key_arn, log_group_name, maintenance_window, name, node_type, port,
+        private_range, recovery_days, replicas, resources::*, retention_days, secret_name, security_group_name,
+        snapshot_window, tags, topic_arn, types::*, user_name,
     };
     pub use palisade_core::{Handle, Id, Output, Stack};
 }

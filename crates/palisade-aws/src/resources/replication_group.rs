@@ -2,7 +2,10 @@
 
 mod lifecycle;
 
-use std::{collections::BTreeSet, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    marker::PhantomData,
+};
 
 use palisade_core::{
     Attributes, Complete, Declaration, Declare, Handle, Id, Input, IntoInput, Json, Resource, Set, Unset, Value,
@@ -14,8 +17,8 @@ pub(in crate::resources) use lifecycle::available;
 
 use super::{CacheParameterGroup, CacheSubnetGroup, Secret, SecurityGroup, UserGroup};
 use crate::types::{
-    Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, MaintenanceWindow, Name, NetworkType, NodeCount,
-    NodeType, Port, Replicas, SecretRef, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
+    Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, MaintenanceWindow, Name, NetworkType,
+    NodeCount, NodeType, Port, Replicas, SecretRef, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
 };
 
 /// A Redis or Valkey cache: a primary and its replicas.
@@ -126,6 +129,9 @@ pub struct ReplicationGroup {
     /// The addresses that discovery answers with.
     #[field(default = IpDiscovery::Ipv4)]
     pub ip_discovery: IpDiscovery,
+    /// Where the slow log and the engine's log are delivered to: one place for each at most.
+    #[field(default, terraform = false)]
+    pub log_delivery: BTreeSet<LogDelivery>,
     /// The tags.
     #[field(default)]
     pub tags: Tags,
@@ -335,7 +341,23 @@ fn check(declaration: &Declaration) -> Vec<String> {
             state = if tiering { "on" } else { "off" },
         ));
     }
+    let deliveries =
+        field("log_delivery").and_then(|json| Vec::<LogDelivery>::deserialize(json).ok()).unwrap_or_default();
+    if deliveries.windows(2).any(|pair| pair[0].log_type == pair[1].log_type) {
+        problems.push("one log has two places\nAWS delivers each log to one place: keep one of the two".to_owned());
+    }
     problems
+}
+
+fn log_delivery_block(delivery: &LogDelivery) -> BTreeMap<String, Argument> {
+    let LogDelivery { log_type, destination_type, destination, log_format } = delivery;
+    let arguments = [
+        ("log_type", log_type.as_str()),
+        ("destination_type", destination_type.as_str()),
+        ("destination", destination.as_str()),
+        ("log_format", log_format.as_str()),
+    ];
+    arguments.map(|(name, value)| (name.to_owned(), Argument::Value(Value::Json(value.into())))).into()
 }
 
 /// What Terraform must be told, as no field says it.
@@ -345,6 +367,13 @@ fn terraform(resource: &mut TerraformResource) {
     resource.set("transit_encryption_mode", "required");
     // Otherwise a change waits for the maintenance window, and looks like drift until then.
     resource.set("apply_immediately", true);
+    let deliveries = resource.field("log_delivery");
+    let deliveries: BTreeSet<LogDelivery> =
+        deliveries.as_json().and_then(|json| Deserialize::deserialize(json).ok()).unwrap_or_default();
+    if !deliveries.is_empty() {
+        let blocks = deliveries.iter().map(log_delivery_block).collect();
+        resource.arguments.insert("log_delivery_configuration".to_owned(), Argument::Blocks(blocks));
+    }
     let user_group = resource.field("user_group_id");
     if user_group.as_json() != Some(&Json::Null) {
         resource.arguments.insert("user_group_ids".to_owned(), Argument::Value(Value::list(vec![user_group])));

@@ -14,7 +14,7 @@ use crate::{
         CreateSecurityGroup, DeleteSecurityGroup, DescribeSecurityGroupRules, DescribeSecurityGroups,
         RevokeSecurityGroupEgress,
     },
-    shapes::{RuleDescription, SecurityGroupDescription, Select, SelectRules},
+    shapes::{RuleDescription, SecurityGroupDescription, Select, SelectRules, SelectSecurityGroups},
     types::{Arn, Description, Direction, SecurityGroupName, Tags},
 };
 
@@ -74,7 +74,9 @@ impl Lifecycle for SecurityGroup {
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
-        let found = aws.call(DescribeSecurityGroups { select: Select::Token(token.digest.clone()) }).await?;
+        let found = aws
+            .call(DescribeSecurityGroups { select: SelectSecurityGroups::Groups(Select::Token(token.digest.clone())) })
+            .await?;
         Ok(found.security_groups.into_iter().next().map(|group| group.id))
     }
 
@@ -82,7 +84,10 @@ impl Lifecycle for SecurityGroup {
         aws: &Aws,
         ids: &[Id<Self>],
     ) -> Result<Vec<Option<Snapshot<SecurityGroupObserved, SecurityGroupAttributes>>>, ProviderError> {
-        let found = aws.call(DescribeSecurityGroups { select: Select::Ids(ids.to_vec()) }).await?.security_groups;
+        let found = aws
+            .call(DescribeSecurityGroups { select: SelectSecurityGroups::Groups(Select::Ids(ids.to_vec())) })
+            .await?
+            .security_groups;
         let snapshot = |group: SecurityGroupDescription| Snapshot {
             attributes: SecurityGroupAttributes {
                 arn: ec2_arn(aws, &group.owner_id, "security-group", group.id.as_str()),
@@ -100,7 +105,11 @@ impl Lifecycle for SecurityGroup {
     async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
         let group = aws
             .wait(&format!("{id} to appear"), VISIBLE, async || {
-                let found = aws.call(DescribeSecurityGroups { select: Select::Ids(vec![id.clone()]) }).await?;
+                let found = aws
+                    .call(DescribeSecurityGroups {
+                        select: SelectSecurityGroups::Groups(Select::Ids(vec![id.clone()])),
+                    })
+                    .await?;
                 Ok(found.security_groups.into_iter().next())
             })
             .await?;

@@ -6,11 +6,18 @@ use palisade_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::{RouteTable, SecurityGroup};
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, failure,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
-    operations::{CreateVpc, DeleteVpc, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy},
-    shapes::{Select, VpcAttribute, VpcDescription},
+    operations::{
+        CreateVpc, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups, DescribeVpcAttribute, DescribeVpcs,
+        ModifyVpcAttribute, ModifyVpcTenancy,
+    },
+    shapes::{
+        RouteTableDescription, SecurityGroupDescription, Select, SelectRouteTables, SelectSecurityGroups, VpcAttribute,
+        VpcDescription,
+    },
     types::{Arn, Cidr, Tags, Tenancy},
 };
 
@@ -54,6 +61,10 @@ pub struct VpcAttributes {
     pub arn: Arn,
     /// The account that owns the VPC.
     pub owner_id: String,
+    /// The security group that AWS made with the VPC.
+    pub default_security_group_id: Id<SecurityGroup>,
+    /// The route table by which subnets go that have no other.
+    pub main_route_table_id: Id<RouteTable>,
 }
 
 fn becomes_dedicated(old: &palisade_core::Json, new: &palisade_core::Json) -> bool {
@@ -88,10 +99,11 @@ impl Lifecycle for Vpc {
         ids: &[Id<Self>],
     ) -> Result<Vec<Option<Snapshot<VpcObserved, VpcAttributes>>>, ProviderError> {
         let found = aws.call(DescribeVpcs { select: Select::Ids(ids.to_vec()) }).await?.vpcs;
+        let made_by_aws = MadeByAws::of(aws, ids).await?;
         let mut snapshots = Vec::new();
         for vpc in in_order(ids, found, |vpc| &vpc.id) {
             snapshots.push(match vpc {
-                Some(vpc) => Some(snapshot(aws, vpc).await?),
+                Some(vpc) => Some(snapshot(aws, vpc, &made_by_aws).await?),
                 None => None,
             });
         }
@@ -137,7 +149,43 @@ async fn flag(aws: &Aws, id: &Id<Vpc>, attribute: VpcAttribute) -> Result<bool, 
     Ok(aws.call(DescribeVpcAttribute { vpc_id: id.clone(), attribute }).await?.enabled)
 }
 
-async fn snapshot(aws: &Aws, vpc: VpcDescription) -> Result<Snapshot<VpcObserved, VpcAttributes>, ProviderError> {
+/// What AWS makes along with a VPC, and what goes with it.
+struct MadeByAws {
+    groups: Vec<SecurityGroupDescription>,
+    tables: Vec<RouteTableDescription>,
+}
+
+impl MadeByAws {
+    async fn of(aws: &Aws, vpcs: &[Id<Vpc>]) -> Result<Self, ProviderError> {
+        let groups = SelectSecurityGroups::DefaultOf(vpcs.to_vec());
+        let tables = SelectRouteTables::MainOf(vpcs.to_vec());
+        Ok(Self {
+            groups: aws.call(DescribeSecurityGroups { select: groups }).await?.security_groups,
+            tables: aws.call(DescribeRouteTables { select: tables }).await?.route_tables,
+        })
+    }
+
+    fn attributes(&self, aws: &Aws, vpc: &VpcDescription) -> Result<VpcAttributes, ProviderError> {
+        let group = self.groups.iter().find(|group| group.vpc_id == vpc.id);
+        let table = self.tables.iter().find(|table| table.vpc_id == vpc.id);
+        // A VPC that is there has both; during its deletion they may have gone before it.
+        let (group, table) = group
+            .zip(table)
+            .ok_or_else(|| failure("DescribeVpcs", "InvalidVpcID.NotFound", format!("{} is being deleted", vpc.id)))?;
+        Ok(VpcAttributes {
+            arn: ec2_arn(aws, &vpc.owner_id, "vpc", vpc.id.as_str()),
+            owner_id: vpc.owner_id.clone(),
+            default_security_group_id: group.id.clone(),
+            main_route_table_id: table.id.clone(),
+        })
+    }
+}
+
+async fn snapshot(
+    aws: &Aws,
+    vpc: VpcDescription,
+    made_by_aws: &MadeByAws,
+) -> Result<Snapshot<VpcObserved, VpcAttributes>, ProviderError> {
     let fields = VpcObserved {
         cidr_block: Some(vpc.cidr_block),
         enable_dns_support: Some(flag(aws, &vpc.id, VpcAttribute::DnsSupport).await?),
@@ -146,6 +194,5 @@ async fn snapshot(aws: &Aws, vpc: VpcDescription) -> Result<Snapshot<VpcObserved
         instance_tenancy: Some(vpc.instance_tenancy),
         tags: Some(vpc.tags.declared()),
     };
-    let arn = ec2_arn(aws, &vpc.owner_id, "vpc", vpc.id.as_str());
-    Ok(Snapshot { fields, attributes: VpcAttributes { arn, owner_id: vpc.owner_id } })
+    Ok(Snapshot { fields, attributes: made_by_aws.attributes(aws, &vpc)? })
 }

@@ -89,6 +89,7 @@ impl Account {
             auto_minor_version_upgrade: call.auto_minor_version_upgrade,
             topic: call.notification_topic_arn.clone(),
             ip_discovery: call.ip_discovery,
+            log_delivery: call.log_delivery.clone(),
         })
     }
 

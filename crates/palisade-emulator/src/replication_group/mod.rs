@@ -15,7 +15,7 @@ use palisade_aws::{
     },
     shapes::{CacheClusterDescription, Endpoint, ReplicationGroupDescription},
     types::{
-        Arn, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, MaintenanceWindow, NetworkType, NodeType,
+        Arn, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, MaintenanceWindow, NetworkType, NodeType,
         SnapshotWindow, Tags, TopicArn,
     },
 };
@@ -69,6 +69,7 @@ pub(crate) struct Settings {
     pub(crate) auto_minor_version_upgrade: bool,
     pub(crate) topic: Option<TopicArn>,
     pub(crate) ip_discovery: IpDiscovery,
+    pub(crate) log_delivery: BTreeSet<LogDelivery>,
 }
 
 /// A node with its cluster.
@@ -178,6 +179,7 @@ impl Account {
             data_tiering_enabled: group.data_tiering,
             network_type: group.network_type,
             ip_discovery: settings.ip_discovery,
+            log_delivery: settings.log_delivery.clone(),
             pending_modified_values: pending.map(|pending| names_of_changes(settings, pending)).unwrap_or_default(),
         }
     }

@@ -1,8 +1,11 @@
 //! How a replication group changes.
 
+use std::collections::BTreeSet;
+
 use palisade_aws::{
     operations::{ModifyReplicationGroup, ModifyReplicationGroupOutput},
-    types::EngineKind,
+    shapes::LogDeliveryChange,
+    types::{EngineKind, LogDelivery},
 };
 
 use super::{Settings, rules};
@@ -60,6 +63,7 @@ impl Account {
             auto_minor_version_upgrade,
             notification_topic,
             ip_discovery,
+            log_delivery,
         } = call;
         let engine = engine.unwrap_or(old.engine);
         require(engine == old.engine || engine_version.is_some(), "InvalidParameterCombination", || {
@@ -88,10 +92,27 @@ impl Account {
             auto_minor_version_upgrade: auto_minor_version_upgrade.unwrap_or(old.auto_minor_version_upgrade),
             topic: notification_topic.unwrap_or_else(|| old.topic.clone()),
             ip_discovery: ip_discovery.unwrap_or(old.ip_discovery),
+            log_delivery: deliveries(&old.log_delivery, log_delivery),
         };
         self.change_authentication(&mut new, auth_token, add_user_group, remove_user_group)?;
         Ok(new)
     }
+}
+
+/// Where the logs are delivered to after `changes`: a place for a log takes that of an earlier one.
+fn deliveries(old: &BTreeSet<LogDelivery>, changes: Vec<LogDeliveryChange>) -> BTreeSet<LogDelivery> {
+    let mut deliveries = old.clone();
+    for change in changes {
+        let log_type = match &change {
+            LogDeliveryChange::Enable(delivery) => delivery.log_type,
+            LogDeliveryChange::Disable(log_type) => *log_type,
+        };
+        deliveries.retain(|delivery| delivery.log_type != log_type);
+        if let LogDeliveryChange::Enable(delivery) = change {
+            deliveries.insert(delivery);
+        }
+    }
+    deliveries
 }
 
 /// Refuses a way back: to an older version, or from Valkey to Redis OSS.

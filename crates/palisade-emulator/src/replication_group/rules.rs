@@ -1,6 +1,6 @@
 //! What no replication group can be, whether it is created or changed.
 
-use palisade_aws::types::{EngineKind, EngineVersion, MaintenanceWindow, NodeType, SnapshotWindow};
+use palisade_aws::types::{EngineKind, EngineVersion, LogType, MaintenanceWindow, NodeType, SnapshotWindow};
 
 use super::Settings;
 use crate::{
@@ -80,6 +80,7 @@ impl Account {
         check_version(settings)?;
         check_node_type(&settings.node_type, data_tiering)?;
         check_windows(settings)?;
+        check_logs(settings)?;
         self.check_availability(settings, subnet_group, nodes)?;
         self.check_security_groups(settings, subnet_group)?;
         self.check_parameter_group(settings)?;
@@ -180,6 +181,17 @@ fn check_windows(settings: &Settings) -> Answer<()> {
     })?;
     require(!maintenance_window.overlaps(snapshot_window), "InvalidParameterValue", || {
         "The snapshot window and maintenance window must not overlap.".to_owned()
+    })
+}
+
+fn check_logs(settings: &Settings) -> Answer<()> {
+    let types: std::collections::BTreeSet<_> = settings.log_delivery.iter().map(|delivery| delivery.log_type).collect();
+    require(types.len() == settings.log_delivery.len(), "InvalidParameterValue", || {
+        "Each log type can be delivered to one destination only.".to_owned()
+    })?;
+    let old = settings.engine == EngineKind::Redis && numbers(&settings.engine_version) < (6, 2);
+    require(!old || !types.contains(&LogType::EngineLog), "InvalidParameterCombination", || {
+        "Log delivery of the engine log needs Redis OSS 6.2 or Valkey 7.2.".to_owned()
     })
 }
 

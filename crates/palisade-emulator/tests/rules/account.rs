@@ -118,8 +118,7 @@ impl Account {
     /// A VPC with two subnets in two zones, a group of them, and a security group.
     pub(crate) async fn network(&self) -> Network {
         let vpc = self.vpc().await;
-        let subnets =
-            [self.subnet(&vpc, "10.0.1.0/24", 'a').await, self.subnet(&vpc, "10.0.2.0/24", 'b').await];
+        let subnets = [self.subnet(&vpc, "10.0.1.0/24", 'a').await, self.subnet(&vpc, "10.0.2.0/24", 'b').await];
         let security_group = self.security_group(&vpc, "redis").await;
         self.call(create_subnet_group("redis", subnets.clone())).await;
         Network { vpc, subnets, security_group, subnet_group: id("redis") }
@@ -237,11 +236,7 @@ pub(crate) fn modify(id: &Id<ReplicationGroup>) -> ModifyReplicationGroup {
 }
 
 pub(crate) fn create_vpc(cidr: &str) -> CreateVpc {
-    CreateVpc {
-        cidr_block: Cidr::reported(cidr).unwrap(),
-        instance_tenancy: Tenancy::Default,
-        tags: Tags::default(),
-    }
+    CreateVpc { cidr_block: Cidr::reported(cidr).unwrap(), instance_tenancy: Tenancy::Default, tags: Tags::default() }
 }
 
 pub(crate) fn create_subnet(vpc: &Id<Vpc>, cidr: &str, letter: char) -> CreateSubnet {
@@ -262,10 +257,7 @@ pub(crate) fn create_security_group(vpc: &Id<Vpc>, name: &str) -> CreateSecurity
     }
 }
 
-pub(crate) fn create_subnet_group(
-    name: &str,
-    subnets: impl IntoIterator<Item = Id<Subnet>>,
-) -> CreateCacheSubnetGroup {
+pub(crate) fn create_subnet_group(name: &str, subnets: impl IntoIterator<Item = Id<Subnet>>) -> CreateCacheSubnetGroup {
     CreateCacheSubnetGroup {
         name: Name::reported(name),
         description: "subnets".to_owned(),

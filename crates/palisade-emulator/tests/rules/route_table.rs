@@ -95,9 +95,7 @@ async fn a_table_with_associations_cannot_be_deleted() {
     let subnet = account.subnet(&vpc, "10.0.0.0/24", 'a').await;
     let route_table_id = account.call(create(&vpc, "a")).await.route_table_id;
     let association_id = account.call(associate(&route_table_id, &subnet)).await.association_id;
-    account
-        .refused(DeleteRouteTable { route_table_id: route_table_id.clone() }, "DependencyViolation")
-        .await;
+    account.refused(DeleteRouteTable { route_table_id: route_table_id.clone() }, "DependencyViolation").await;
     account.call(DisassociateRouteTable { association_id: association_id.clone() }).await;
     account.refused(DisassociateRouteTable { association_id }, "InvalidAssociationID.NotFound").await;
     account.call(DeleteRouteTable { route_table_id: route_table_id.clone() }).await;

@@ -208,14 +208,3 @@ async fn a_group_that_a_cache_uses_cannot_be_deleted() {
     account.cache(network.cache("redis")).await;
     account.refused(DeleteSecurityGroup { group_id: network.security_group }, "DependencyViolation").await;
 }
-
-#[tokio::test(start_paused = true)]
-async fn the_default_group_cannot_be_deleted() {
-    let account = account();
-    let vpc = account.vpc().await;
-    // No description tells its id, but the rule that lets its members reach each other does.
-    let group = account.security_group(&vpc, "a").await;
-    let default = account.default_group(&vpc).await;
-    assert_ne!(group, default);
-    account.refused(DeleteSecurityGroup { group_id: default }, "CannotDelete").await;
-}

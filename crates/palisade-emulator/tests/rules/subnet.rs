@@ -116,9 +116,7 @@ async fn the_interfaces_of_a_deleted_cache_hold_its_subnets_for_a_while() {
     let account = account();
     let network = account.network().await;
     let cache = account.cache(network.cache("redis")).await;
-    account
-        .call(DeleteReplicationGroup { replication_group_id: cache.clone(), final_snapshot_identifier: None })
-        .await;
+    account.call(DeleteReplicationGroup { replication_group_id: cache.clone(), final_snapshot_identifier: None }).await;
     pass(minutes(6)).await;
     assert!(account.find_cache(&cache).await.is_none());
     let [subnet_id, _] = network.subnets;

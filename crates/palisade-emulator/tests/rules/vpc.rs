@@ -2,11 +2,11 @@
 
 use palisade_aws::{
     operations::{
-        CreateRouteTable, CreateVpc, DeleteSecurityGroup, DeleteSubnet, DeleteVpc, DescribeSecurityGroups, DescribeVpcAttribute, DescribeVpcs,
-        ModifyVpcAttribute, ModifyVpcTenancy,
+        CreateRouteTable, CreateVpc, DeleteSecurityGroup, DeleteSubnet, DeleteVpc, DescribeSecurityGroups,
+        DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy,
     },
     resources::Vpc,
-    shapes::{Select, VpcAttribute},
+    shapes::{Select, SelectSecurityGroups, VpcAttribute},
     types::{Tags, Tenancy},
 };
 use palisade_core::Id;
@@ -107,7 +107,9 @@ async fn what_aws_makes_with_a_vpc_goes_with_it() {
     assert_eq!(account.emulator.inventory(), []);
     assert_eq!(state(&account, &vpc_id).await, None);
     account.refused(DeleteVpc { vpc_id }, "InvalidVpcID.NotFound").await;
-    let groups = account.call(DescribeSecurityGroups { select: Select::Token(String::new()) }).await;
+    let groups = account
+        .call(DescribeSecurityGroups { select: SelectSecurityGroups::Groups(Select::Token(String::new())) })
+        .await;
     assert_eq!(groups.security_groups.len(), 0);
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
 
     #[test]
     fn the_next_run_goes_on_from_every_moment((before, after) in edit()) {
@@ -50,9 +50,21 @@ proptest! {
             assert_eq!(result.is_err(), is_hit);
             account.lock().failing_save = None;
             if is_hit {
+                assert_all_recorded(&account);
                 up(&account, &graph).await;
             }
             assert_settled(&account, &graph).await;
         });
+    }
+}
+
+/// Asserts that the last attempt to save has recorded all objects that there are.
+fn assert_all_recorded(account: &Account) {
+    let inner = account.lock();
+    let saved = inner.saved.clone().unwrap();
+    let recorded: Vec<_> =
+        saved.resources.values().flat_map(|entry| entry.current.iter().chain(&entry.deposed)).collect();
+    for (_, id) in inner.world.objects.keys() {
+        assert!(recorded.iter().any(|object| object.id.as_ref() == Some(id)), "{id} is on no record");
     }
 }

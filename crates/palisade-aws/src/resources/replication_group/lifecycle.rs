@@ -1,6 +1,6 @@
 //! How a replication group is created, changed and deleted: the longest lifecycle, as ElastiCache changes one thing at a time.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use palisade_core::{
     Id,
@@ -15,8 +15,11 @@ use crate::{
         CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
         DescribeReplicationGroups, IncreaseReplicaCount, ModifyReplicationGroup,
     },
-    shapes::{CacheClusterDescription, ReplicationGroupDescription, Select, TokenStrategy},
-    types::{EngineVersion, MaintenanceWindow, Name, NodeCount, NodeType, Port, SnapshotRetention, SnapshotWindow},
+    shapes::{CacheClusterDescription, LogDeliveryChange, ReplicationGroupDescription, Select, TokenStrategy},
+    types::{
+        EngineVersion, LogDelivery, MaintenanceWindow, Name, NodeCount, NodeType, Port, SnapshotRetention,
+        SnapshotWindow,
+    },
 };
 
 /// How long a creation or a change of a replication group may take.
@@ -53,6 +56,7 @@ impl Lifecycle for ReplicationGroup {
             data_tiering_enabled,
             network_type,
             ip_discovery,
+            log_delivery,
             tags,
         } = self.clone();
         let auth_token = match &auth_token {
@@ -83,6 +87,7 @@ impl Lifecycle for ReplicationGroup {
             data_tiering_enabled,
             network_type,
             ip_discovery,
+            log_delivery,
             tags: tags.owned_by(token),
         };
         // The user group may still be on its way to `active`.
@@ -176,6 +181,8 @@ impl ReplicationGroup {
         let snapshot_window = snapshots.filter(|window| Some(window.as_str()) != group.snapshot_window.as_deref());
         let maintenance = self.maintenance_window.as_ref();
         let maintenance_window = maintenance.filter(|window| window.as_str() != member.maintenance_window);
+        let log_delivery = log_changes(&group.log_delivery, &self.log_delivery);
+        differs(!log_delivery.is_empty());
         let request = ModifyReplicationGroup {
             replication_group_id: id.clone(),
             description: differs(group.description != self.description).then(|| self.description.clone()),
@@ -199,6 +206,7 @@ impl ReplicationGroup {
                 .then_some(self.auto_minor_version_upgrade),
             notification_topic: topic.then(|| self.notification_topic_arn.clone()),
             ip_discovery: differs(group.ip_discovery != self.ip_discovery).then_some(self.ip_discovery),
+            log_delivery,
         };
         if changed {
             modify(aws, request).await?;
@@ -246,6 +254,13 @@ impl ReplicationGroup {
     }
 }
 
+/// What leads from where the logs are delivered to, to where they should be.
+fn log_changes(observed: &BTreeSet<LogDelivery>, wanted: &BTreeSet<LogDelivery>) -> Vec<LogDeliveryChange> {
+    let gone = observed.iter().filter(|old| wanted.iter().all(|new| new.log_type != old.log_type));
+    let enable = wanted.difference(observed).cloned().map(LogDeliveryChange::Enable);
+    enable.chain(gone.map(|old| LogDeliveryChange::Disable(old.log_type))).collect()
+}
+
 /// A request that changes nothing yet.
 fn unchanged(id: &Id<ReplicationGroup>) -> ModifyReplicationGroup {
     ModifyReplicationGroup {
@@ -267,6 +282,7 @@ fn unchanged(id: &Id<ReplicationGroup>) -> ModifyReplicationGroup {
         auto_minor_version_upgrade: None,
         notification_topic: None,
         ip_discovery: None,
+        log_delivery: Vec::new(),
     }
 }
 
@@ -360,6 +376,7 @@ async fn snapshot(
         data_tiering_enabled: Some(group.data_tiering_enabled),
         network_type: Some(group.network_type),
         ip_discovery: Some(group.ip_discovery),
+        log_delivery: Some(group.log_delivery.clone()),
         tags: Some(cache_tags(aws, &group.arn).await?.declared()),
     };
     let address = |endpoint: &Option<crate::shapes::Endpoint>| {

@@ -1,0 +1,213 @@
+//! The account in a folder.
+
+use std::{fs, path::Path};
+
+use palisade_aws::{
+    Backend,
+    operations::{CreateReplicationGroup, CreateSecret, DescribeVpcs, GetSecretValue, PutSecretValue},
+    resources::Secret,
+    shapes::Select,
+    types::{SecretName, Tags},
+};
+use palisade_core::Id;
+use palisade_emulator::{Emulator, OpenError};
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+
+use crate::account::{Account, create_user, create_vpc, id, minutes, pass, password, seconds};
+
+const CANARY: &str = "canary-0123456789-canary";
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn open(folder: &Path) -> Account {
+    Account::of(Emulator::open(folder, "us-east-1").unwrap().immediately_consistent())
+}
+
+fn error(folder: &Path) -> OpenError {
+    Emulator::open(folder, "us-east-1").unwrap_err()
+}
+
+async fn secret(account: &Account) -> Id<Secret> {
+    let call = CreateSecret {
+        name: SecretName::reported("redis"),
+        description: None,
+        kms_key_id: None,
+        client_request_token: "c".repeat(64),
+        tags: Tags::default(),
+    };
+    let secret_id = account.call(call).await.arn;
+    let value = CANARY.to_owned().into();
+    account.call(PutSecretValue { secret_id: secret_id.clone(), client_request_token: "a".repeat(64), value }).await;
+    secret_id
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_goes_on_where_the_last_process_left_it() {
+    let folder = folder();
+    let first = open(folder.path());
+    let vpc = first.vpc().await;
+    let arn = secret(&first).await;
+    drop(first);
+    let second = open(folder.path());
+    assert_ne!(second.vpc().await, vpc, "an id is given twice");
+    let vpcs = second.call(DescribeVpcs { select: Select::Ids(vec![vpc]) }).await.vpcs;
+    assert_eq!(vpcs.len(), 1);
+    let value = second.call(GetSecretValue { secret_id: arn, version_id: "a".repeat(64) }).await.value;
+    assert_eq!(value.expose_secret(), CANARY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_goes_on_too_and_what_was_waited_for_is_not_waited_for_again() {
+    let folder = folder();
+    let first = open(folder.path());
+    let network = first.network().await;
+    first.call(network.cache("redis")).await;
+    pass(minutes(4)).await;
+    assert_eq!(first.describe_cache(&id("redis")).await.status, "creating");
+    drop(first);
+    let second = open(folder.path());
+    assert_eq!(second.describe_cache(&id("redis")).await.status, "creating");
+    pass(minutes(3)).await;
+    assert_eq!(second.describe_cache(&id("redis")).await.status, "creating");
+    pass(minutes(1)).await;
+    assert_eq!(second.describe_cache(&id("redis")).await.status, "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_only_waits_keeps_what_it_waited_for() {
+    let folder = folder();
+    let killed = open(folder.path());
+    let network = killed.network().await;
+    killed.call(network.cache("redis")).await;
+    let at_the_kill = fs::read(folder.path().join("account.json")).unwrap();
+    drop(killed);
+    fs::write(folder.path().join("account.json"), at_the_kill).unwrap();
+    let waiting = open(folder.path());
+    assert_eq!(waiting.describe_cache(&id("redis")).await.status, "creating");
+    pass(minutes(8)).await;
+    assert_eq!(waiting.describe_cache(&id("redis")).await.status, "available");
+    drop(waiting);
+    assert_eq!(open(folder.path()).describe_cache(&id("redis")).await.status, "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_writes_nothing() {
+    let folder = folder();
+    let account = open(&folder.path().join("state"));
+    account.call(DescribeVpcs { select: Select::Ids(Vec::new()) }).await;
+    account.refused(create_vpc("10.0.0.0/8"), "InvalidVpc.Range").await;
+    drop(account);
+    assert!(!folder.path().join("state/account.json").exists());
+
+    let writer = open(folder.path());
+    writer.vpc().await;
+    drop(writer);
+    let before = fs::read(folder.path().join("account.json")).unwrap();
+    let reader = open(folder.path());
+    pass(minutes(60)).await;
+    reader.call(DescribeVpcs { select: Select::Ids(Vec::new()) }).await;
+    drop(reader);
+    assert_eq!(fs::read(folder.path().join("account.json")).unwrap(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_is_in_any_file_in_clear() {
+    let folder = folder();
+    let account = open(folder.path());
+    secret(&account).await;
+    account.user(create_user("app", "on ~* +@all", password(CANARY))).await;
+    let network = account.network().await;
+    let auth_token = Some(CANARY.to_owned().into());
+    account.cache(CreateReplicationGroup { auth_token, ..network.cache("redis") }).await;
+    assert!(!format!("{:?}", account.emulator).contains("canary"));
+    drop(account);
+    let mut files = 0;
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
+        for needle in [CANARY, hex.as_str()] {
+            assert!(!bytes.windows(needle.len()).any(|window| window == needle.as_bytes()), "{}", path.display());
+        }
+        files += 1;
+    }
+    assert_eq!(files, 3, "the account, its key and its lock");
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn only_the_owner_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    secret(&open(folder.path())).await;
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn an_empty_file_is_no_new_account() {
+    let folder = folder();
+    fs::write(folder.path().join("account.json"), "\n").unwrap();
+    let error = error(folder.path());
+    assert!(matches!(error, OpenError::Empty { .. }));
+    assert!(error.to_string().ends_with("account.json, is empty") && error.help().starts_with("restore the file"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_torn_file_is_refused_at_every_length() {
+    let folder = folder();
+    open(folder.path()).vpc().await;
+    let path = folder.path().join("account.json");
+    let whole = fs::read_to_string(&path).unwrap();
+    for length in 1..whole.trim_end().len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        assert!(matches!(error(folder.path()), OpenError::Damaged { .. }), "{length} bytes are accepted");
+    }
+}
+
+#[test]
+fn a_file_of_a_later_version_is_refused_before_anything_else_is_looked_at() {
+    let folder = folder();
+    fs::write(folder.path().join("account.json"), r#"{"format": 2, "things": []}"#).unwrap();
+    let error = error(folder.path());
+    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }));
+    assert!(error.to_string().ends_with("has the format 2, and this version reads up to 1"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_of_another_region_is_refused() {
+    let folder = folder();
+    open(folder.path()).vpc().await;
+    let error = Emulator::open(folder.path(), "eu-west-1").unwrap_err();
+    assert!(error.to_string().ends_with("is of the region us-east-1, not eu-west-1"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_whose_secrets_nobody_can_read_is_refused() {
+    let folder = folder();
+    secret(&open(folder.path())).await;
+    let key = folder.path().join("account.key");
+    for damage in ["", "zz", "00"] {
+        fs::write(&key, damage).unwrap();
+        assert!(matches!(error(folder.path()), OpenError::Key { .. }));
+    }
+    fs::remove_file(&key).unwrap();
+    assert!(error(folder.path()).to_string().contains("does not exist, and the account has secrets"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_process_at_a_time_changes_the_account_and_the_next_one_sees_what_it_did() {
+    let folder = folder();
+    let (first, second) = (open(folder.path()), open(folder.path()));
+    let vpc = first.vpc().await;
+    let error = second.emulator.answer(create_vpc("10.0.0.0/16").into()).await.unwrap_err();
+    assert!(error.message.contains("another process is changing it"), "{error}");
+    drop(first);
+    pass(seconds(1)).await;
+    assert_ne!(second.vpc().await, vpc);
+    assert_eq!(second.emulator.inventory().len(), 2);
+}
