@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use palisade::prelude::*;
-use palisade_core::{Address, Schema};
+use palisade_core::{Address, Schema, Set, Unset};
 use palisade_engine::Action;
 use palisade_testing::Rehearsal;
 
@@ -15,7 +15,15 @@ const REPLACED: &[(&str, &[&str])] = &[
     ("RedisUser", &["user_id", "user_name"]),
     (
         "ReplicationGroup",
-        &["replication_group_id", "subnet_group_name", "port", "kms_key_id", "data_tiering_enabled", "network_type"],
+        &[
+            "replication_group_id",
+            "num_node_groups",
+            "subnet_group_name",
+            "port",
+            "kms_key_id",
+            "data_tiering_enabled",
+            "network_type",
+        ],
     ),
     ("RouteTable", &["vpc_id"]),
     ("RouteTableAssociation", &["subnet_id"]),
@@ -27,15 +35,17 @@ const REPLACED: &[(&str, &[&str])] = &[
     ("Vpc", &["cidr_block", "instance_tenancy"]),
 ];
 
-/// Fields that no program can change, as no setter leads to them.
-const FIXED: &[(&str, &str)] = &[("Subnet", "map_public_ip_on_launch")];
+/// Fields that are not changed one by one here: no setter leads to the first, and the second has a meaning only for a cache
+/// with shards, for which `the_shards_of_a_cache_and_their_replicas_change_in_place` changes it.
+const APART: &[(&str, &str)] =
+    &[("Subnet", "map_public_ip_on_launch"), ("ReplicationGroup", "replicas_per_node_group")];
 
 #[test]
 fn every_change_replaces_or_updates_as_aws_does_and_leaves_nothing_to_change() {
     let mut failures = Vec::new();
     for schema in palisade_aws::schemas() {
         for field in schema.fields.iter().map(|field| field.name) {
-            if !FIXED.contains(&(schema.kind, field))
+            if !APART.contains(&(schema.kind, field))
                 && let Err(failure) = change(schema, field)
             {
                 failures.push(format!("{}.{field}: {failure}", schema.kind));
@@ -310,6 +320,7 @@ fn replication_group(stack: &mut Stack, field: &str) {
         "num_cache_clusters" => cache.multi_az(replicas!(2)),
         "multi_az_enabled" => cache.single_az(replicas!(1)),
         "automatic_failover_enabled" => cache.single_node(),
+        "num_node_groups" => cache.sharded(shards!(2), replicas!(1)),
         _ => cache.multi_az(replicas!(1)),
     };
     let cache = cache.subnet_group_name(if field == "subnet_group_name" { &other_subnets } else { &subnet_group });
@@ -365,6 +376,30 @@ fn a_downgrade_and_the_way_back_from_valkey_replace_the_cache() {
 }
 
 #[test]
+fn the_shards_of_a_cache_and_their_replicas_change_in_place() {
+    let divided = |stack: &mut Stack, shards, replicas| {
+        cache(stack, |cache| cache.engine(Engine::VALKEY_8_0).sharded(shards, replicas));
+    };
+    let mut rehearsal = Rehearsal::new();
+    rehearsal.apply(|stack| divided(stack, shards!(3), replicas!(1)));
+    for (shards, replicas) in
+        [(shards!(3), replicas!(2)), (shards!(5), replicas!(2)), (shards!(2), replicas!(1)), (shards!(2), replicas!(2))]
+    {
+        let report = rehearsal.apply(|stack| divided(stack, shards, replicas));
+        assert_eq!((report.added, report.changed, report.destroyed), (0, 1, 0), "{shards} {replicas}");
+        let plan = rehearsal.plan(|stack| divided(stack, shards, replicas));
+        assert!(!plan.has_changes() && plan.drift.is_empty(), "{shards} {replicas}: {plan:?}");
+    }
+    let state = rehearsal.state();
+    let attribute = |name| state.attribute(&Address::new("ReplicationGroup", "it"), name).unwrap();
+    assert_eq!(attribute("member_clusters").as_array().unwrap().len(), 6);
+    assert_eq!(attribute("primary_endpoint"), "");
+    assert!(attribute("configuration_endpoint").as_str().unwrap().starts_with("clustercfg.redis."));
+    rehearsal.destroy();
+    assert!(rehearsal.emulator().inventory().iter().all(|item| item.kind == "Snapshot"));
+}
+
+#[test]
 fn a_tenancy_that_becomes_shared_is_changed_in_place() {
     let vpc = |stack: &mut Stack, tenancy| {
         stack.add("it", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).instance_tenancy(tenancy));
@@ -376,6 +411,15 @@ fn a_tenancy_that_becomes_shared_is_changed_in_place() {
 }
 
 fn cache_of(stack: &mut Stack, engine: Engine) {
+    cache(stack, |cache| cache.engine(engine).multi_az(replicas!(1)));
+}
+
+/// A builder of a cache that still has no engine and no topology.
+type Open = ReplicationGroupBuilder<Set, Set, Set, Set, Unset, Unset, Set>;
+/// A builder of a cache that has all.
+type Done = ReplicationGroupBuilder<Set, Set, Set, Set, Set, Set, Set>;
+
+fn cache(stack: &mut Stack, complete: impl FnOnce(Open) -> Done) {
     let vpc = base_vpc(stack, "main");
     let [a, b, _] = subnets(stack, &vpc);
     let sg = base_group(stack, &vpc, "redis", name!("redis"));
@@ -383,12 +427,9 @@ fn cache_of(stack: &mut Stack, engine: Engine) {
     let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
     let cache = ReplicationGroup::builder()
         .replication_group_id(name!("redis"))
-        .engine(engine)
         .node_type(node_type!("cache.t4g.micro"))
-        .multi_az(replicas!(1))
         .subnet_group_name(&subnets)
         .security_group_ids([&sg])
-        .authentication(&token)
-        .encrypted(AtRest::default(), InTransit::Required);
-    stack.add("it", cache);
+        .authentication(&token);
+    stack.add("it", complete(cache).encrypted(AtRest::default(), InTransit::Required));
 }

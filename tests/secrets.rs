@@ -69,6 +69,16 @@ fn a_secret_is_in_no_file_state_plan_export_or_report() {
 }
 
 #[test]
+fn a_stack_with_a_secret_can_be_applied_again_after_a_destroy() {
+    let mut rehearsal = Rehearsal::new();
+    rehearsal.apply(auth_token::stack);
+    rehearsal.destroy();
+    rehearsal.apply(auth_token::stack);
+    assert!(rehearsal.emulator().calls().contains(&"RestoreSecret"));
+    assert!(!rehearsal.plan(auth_token::stack).has_changes());
+}
+
+#[test]
 fn a_new_generation_reaches_the_cache_and_the_user_in_one_apply() {
     let rotated = |stack: &mut Stack, generation: u32| {
         let secret = Secret::builder().name(secret_name!("redis/token")).generated().generation(generation);

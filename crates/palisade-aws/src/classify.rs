@@ -23,6 +23,9 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         "UserNotFound" if message.contains("not available for tagging") => ErrorKind::Transitional,
         "InvalidParameterCombination" if message.contains("No modifications were requested") => ErrorKind::NothingToDo,
         "NoOperationFault" => ErrorKind::NothingToDo,
+        // A name is taken for as long as its secret can be restored, and for a moment longer.
+        "InvalidRequestException" if message.contains("scheduled for deletion") => ErrorKind::AlreadyExists,
+        "InvalidRequestException" if message.contains("was deleted") => ErrorKind::Transitional,
 
         "InvalidReplicationGroupState"
         | "InvalidCacheClusterState"

@@ -7,6 +7,7 @@ use palisade_core::{
     provider::{ErrorKind, ProviderError},
 };
 use secrecy::SecretString;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     Aws,
@@ -22,6 +23,28 @@ pub(crate) const VISIBLE: Duration = Duration::from_secs(5 * 60);
 pub(crate) const RELEASED: Duration = Duration::from_secs(20 * 60);
 /// How long a user group, or what uses it, may be between two states.
 pub(crate) const GROUP_SETTLED: Duration = Duration::from_secs(20 * 60);
+
+/// How long a description may go on telling how things were before a change that was accepted.
+pub(crate) const STALE: Duration = Duration::from_secs(60);
+
+/// Asks `poll` until its answer shows what was just changed, as `is_seen` tells. After [`STALE`] the answer is taken as it
+/// is: AWS may write a value in another way than it was given.
+pub(crate) async fn once_seen<T, F>(
+    mut poll: impl FnMut() -> F,
+    is_seen: impl Fn(&T) -> bool,
+) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<T, ProviderError>>,
+{
+    let start = Instant::now();
+    loop {
+        let answer = poll().await?;
+        if is_seen(&answer) || start.elapsed() >= STALE {
+            return Ok(answer);
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
 
 /// Puts what was found into the order of the ids that were asked for.
 pub(crate) fn in_order<R: Resource, D>(ids: &[Id<R>], found: Vec<D>, id: impl Fn(&D) -> &Id<R>) -> Vec<Option<D>> {

@@ -23,8 +23,8 @@ use crate::{
     types::{
         AccessString, Arn, AvailabilityZone, Cidr, Description, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn,
         LogDelivery, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily, Port,
-        RecoveryWindow, SecretName, SecurityGroupName, SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn,
-        UserName,
+        RecoveryWindow, Replicas, SecretName, SecurityGroupName, Shards, SnapshotRetention, SnapshotWindow, Tags,
+        Tenancy, TopicArn, UserName,
     },
 };
 
@@ -208,7 +208,8 @@ operations! {
 
         Write CreateReplicationGroup {
             replication_group_id: Name, description: String, engine: EngineKind, engine_version: EngineVersion,
-            node_type: NodeType, num_cache_clusters: NodeCount, automatic_failover_enabled: bool, multi_az_enabled: bool,
+            node_type: NodeType, num_cache_clusters: Option<NodeCount>, num_node_groups: Option<Shards>,
+            replicas_per_node_group: Option<Replicas>, automatic_failover_enabled: bool, multi_az_enabled: bool,
             parameter_group_name: Option<Id<CacheParameterGroup>>, subnet_group_name: Id<CacheSubnetGroup>,
             security_group_ids: BTreeSet<Id<SecurityGroup>>, port: Port, kms_key_id: Option<KmsKeyArn>,
             auth_token: Option<SecretString>, user_group_id: Option<Id<UserGroup>>,
@@ -235,6 +236,9 @@ operations! {
             -> IncreaseReplicaCountOutput {}
         Write DecreaseReplicaCount { replication_group_id: Id<ReplicationGroup>, new_replica_count: u8 }
             -> DecreaseReplicaCountOutput {}
+        Write ModifyReplicationGroupShardConfiguration {
+            replication_group_id: Id<ReplicationGroup>, node_group_count: Shards, node_groups_to_remove: Vec<String>,
+        } -> ModifyReplicationGroupShardConfigurationOutput {}
         Write DeleteReplicationGroup { replication_group_id: Id<ReplicationGroup>, final_snapshot_identifier: Option<Name> }
             -> DeleteReplicationGroupOutput {}
 
@@ -276,6 +280,7 @@ operations! {
         Read GetSecretValue { secret_id: Id<Secret>, version_id: String } -> GetSecretValueOutput { value: SecretString }
         Read GetRandomPassword { length: u8, exclude_punctuation: bool } -> GetRandomPasswordOutput { value: SecretString }
         Write DeleteSecret { secret_id: Id<Secret>, recovery_window: RecoveryWindow } -> DeleteSecretOutput {}
+        Write RestoreSecret { secret_id: Id<Secret> } -> RestoreSecretOutput {}
         Write TagResource { secret_id: Id<Secret>, tags: Tags } -> TagResourceOutput {}
         Write UntagResource { secret_id: Id<Secret>, keys: Vec<String> } -> UntagResourceOutput {}
     }

@@ -93,10 +93,20 @@ impl Provider for AwsProvider {
         inputs: &'a JsonMap,
         token: &'a Token,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
-        match lifecycle(kind) {
-            Ok(lifecycle) => lifecycle.find(&self.aws, inputs, token),
-            Err(error) => failed(error),
-        }
+        let lifecycle = match lifecycle(kind) {
+            Ok(lifecycle) => lifecycle,
+            Err(error) => return failed(error),
+        };
+        Box::pin(async move {
+            // What was created a moment ago may not be seen yet, and would then be created twice.
+            for pause in [1, 2, 4] {
+                if let Some(id) = lifecycle.find(&self.aws, inputs, token).await? {
+                    return Ok(Some(id));
+                }
+                tokio::time::sleep(std::time::Duration::from_secs(pause)).await;
+            }
+            lifecycle.find(&self.aws, inputs, token).await
+        })
     }
 
     fn converge<'a>(

@@ -241,6 +241,12 @@ pub struct ReplicationGroupDescription {
     pub engine: EngineKind,
     /// The ids of the nodes' clusters, the first one first.
     pub member_clusters: Vec<String>,
+    /// Whether the keys are divided between shards.
+    pub cluster_enabled: bool,
+    /// The shards, of which a cache that is not divided has one.
+    pub node_groups: Vec<NodeGroupDescription>,
+    /// The address at which the shards are found; only of a cache that is divided, which has neither of the two below.
+    pub configuration_endpoint: Option<Endpoint>,
     /// The node type.
     pub node_type: String,
     /// Whether a replica takes over by itself.
@@ -279,6 +285,15 @@ pub struct ReplicationGroupDescription {
     pub log_delivery: BTreeSet<LogDelivery>,
     /// The names of what is being changed, as in `UserGroups`; empty if nothing is.
     pub pending_modified_values: Vec<String>,
+}
+
+/// A shard as ElastiCache reports it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NodeGroupDescription {
+    /// The id: four digits, from `0001`.
+    pub id: String,
+    /// How many nodes it has, the primary included.
+    pub nodes: u8,
 }
 
 /// A change of where one of a cache's logs is delivered to.

@@ -33,6 +33,8 @@ pub(crate) const AUTH_CHANGE: Millis = 4 * MINUTE;
 pub(crate) const NODE_CHANGE: Millis = 15 * MINUTE;
 /// One replica more or less.
 pub(crate) const REPLICA: Millis = 6 * MINUTE;
+/// How long a shard takes to be added or removed.
+pub(crate) const SHARD: Millis = 15 * MINUTE;
 /// By how much the group is `available` before its new members are.
 pub(crate) const MEMBERS_LATER: Millis = 45 * SECOND;
 /// What a final snapshot adds to a deletion.

@@ -260,6 +260,7 @@ fn answer(account: &mut Account, request: Request) -> Answer<Response> {
         CreateReplicationGroup create_replication_group, DescribeReplicationGroups describe_replication_groups,
         DescribeCacheClusters describe_cache_clusters, ModifyReplicationGroup modify_replication_group,
         IncreaseReplicaCount increase_replica_count, DecreaseReplicaCount decrease_replica_count,
+        ModifyReplicationGroupShardConfiguration modify_shard_configuration,
         DeleteReplicationGroup delete_replication_group,
         CreateUser create_user, DescribeUsers describe_users, ModifyUser modify_user, DeleteUser delete_user,
         CreateUserGroup create_user_group, DescribeUserGroups describe_user_groups,
@@ -269,6 +270,6 @@ fn answer(account: &mut Account, request: Request) -> Answer<Response> {
 
         CreateSecret create_secret, DescribeSecret describe_secret, UpdateSecret update_secret,
         PutSecretValue put_secret_value, GetSecretValue get_secret_value, GetRandomPassword get_random_password,
-        DeleteSecret delete_secret, TagResource tag_resource, UntagResource untag_resource,
+        DeleteSecret delete_secret, RestoreSecret restore_secret, TagResource tag_resource, UntagResource untag_resource,
     }
 }

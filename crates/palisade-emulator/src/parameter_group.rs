@@ -28,6 +28,9 @@ const PER_CALL: usize = 20;
 /// The families that AWS has default groups for.
 const FAMILIES: [&str; 7] = ["redis4.0", "redis5.0", "redis6.x", "redis7", "valkey7", "valkey8", "valkey9"];
 
+/// The parameter that divides the keys of a cache between shards.
+const CLUSTER_ENABLED: &str = "cluster-enabled";
+
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct ParameterGroup {
     pub(crate) family: String,
@@ -40,18 +43,25 @@ pub(crate) struct ParameterGroup {
 impl ParameterGroup {
     /// The groups that AWS owns.
     pub(crate) fn defaults(region: &str) -> BTreeMap<ParameterGroupId, Self> {
-        let group = |family: &str| {
-            let name = format!("default.{family}");
+        let group = |family: &str, suffix: &str, parameters: BTreeMap<String, String>| {
+            let name = format!("default.{family}{suffix}");
             let group = Self {
                 family: family.to_owned(),
                 description: format!("Default parameter group for {family}"),
-                parameters: BTreeMap::new(),
+                parameters,
                 arn: cache_arn(region, "parametergroup", &name),
                 tags: Tags::default(),
             };
             (id(name), group)
         };
-        FAMILIES.into_iter().map(group).collect()
+        let shards = BTreeMap::from([(CLUSTER_ENABLED.to_owned(), "yes".to_owned())]);
+        let plain = FAMILIES.into_iter().map(|family| group(family, "", BTreeMap::new()));
+        plain.chain(FAMILIES.into_iter().map(|family| group(family, ".cluster.on", shards.clone()))).collect()
+    }
+
+    /// Whether caches that use the group divide their keys between shards.
+    pub(crate) fn has_shards(&self) -> bool {
+        self.parameters.get(CLUSTER_ENABLED).is_some_and(|value| value == "yes")
     }
 }
 

@@ -4,8 +4,8 @@ use palisade_aws::{
     operations::{
         CreateSecret, CreateSecretOutput, DeleteSecret, DeleteSecretOutput, DescribeSecret, DescribeSecretOutput,
         GetRandomPassword, GetRandomPasswordOutput, GetSecretValue, GetSecretValueOutput, PutSecretValue,
-        PutSecretValueOutput, TagResource, TagResourceOutput, UntagResource, UntagResourceOutput, UpdateSecret,
-        UpdateSecretOutput,
+        PutSecretValueOutput, RestoreSecret, RestoreSecretOutput, TagResource, TagResourceOutput, UntagResource,
+        UntagResourceOutput, UpdateSecret, UpdateSecretOutput,
     },
     shapes::SecretDescription,
     types::{KmsKeyArn, Tags},
@@ -157,6 +157,12 @@ impl Account {
             }
         }
         Ok(DeleteSecretOutput {})
+    }
+
+    pub(crate) fn restore_secret(&mut self, call: RestoreSecret) -> Answer<RestoreSecretOutput> {
+        let secret = known(self.secrets.get_mut(&call.secret_id), "ResourceNotFoundException", cannot_find)?;
+        secret.purged_at = None;
+        Ok(RestoreSecretOutput {})
     }
 
     pub(crate) fn tag_resource(&mut self, call: TagResource) -> Answer<TagResourceOutput> {

@@ -135,28 +135,3 @@ pub(crate) fn check_description(description: &str) -> Answer<()> {
         )
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use palisade_aws::{
-        cidr,
-        operations::{CreateVpc, DeleteRouteTable},
-        types::Tenancy,
-    };
-
-    use super::*;
-
-    // No call tells the ids of what AWS makes with a VPC, so this is no test from outside.
-    #[test]
-    fn what_aws_makes_with_a_vpc_cannot_be_deleted_by_itself() {
-        let mut account = Account::new("us-east-1");
-        let call =
-            CreateVpc { cidr_block: cidr!("10.0.0.0/16"), instance_tenancy: Tenancy::Default, tags: Tags::default() };
-        account.create_vpc(call).unwrap();
-        let group_id = account.security_groups.keys().next().unwrap().clone();
-        assert_eq!(account.delete_security_group(DeleteSecurityGroup { group_id }).unwrap_err().code, "CannotDelete");
-        let route_table_id = account.route_tables.keys().next().unwrap().clone();
-        let refusal = account.delete_route_table(DeleteRouteTable { route_table_id }).unwrap_err();
-        assert_eq!(refusal.code, "DependencyViolation");
-    }
-}

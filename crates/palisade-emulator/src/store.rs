@@ -131,10 +131,11 @@ impl Store {
         if self.lock.is_some() {
             return Ok(false);
         }
-        self.lock = Some(self.lock_file().map_err(|error| format!("cannot lock the emulated account: {error}"))?);
+        let lock = self.lock_file().map_err(|error| format!("cannot lock the emulated account: {error}"))?;
         let before = self.serial;
         let (region, lag) = (account.region.clone(), account.lag);
         let fresh = self.load(&region).map_err(|error| error.to_string())?;
+        self.lock = Some(lock);
         if self.serial == before {
             return Ok(false);
         }

@@ -49,7 +49,7 @@ pub use palisade_core::{Address, Declare, Finding, Graph, Handle, Id, Input, Int
 pub mod prelude {
     pub use palisade_aws::{
         access, az, cidr, description, id, kms_key_arn, log_group_name, maintenance_window, name, node_type, port,
-        private_range, recovery_days, replicas, resources::*, retention_days, secret_name, security_group_name,
+        private_range, recovery_days, replicas, resources::*, retention_days, secret_name, security_group_name, shards,
         snapshot_window, tags, topic_arn, types::*, user_name,
     };
     pub use palisade_core::{Handle, Id, Output, Stack};

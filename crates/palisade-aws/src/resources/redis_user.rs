@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::user_group;
 use crate::{
     Aws, Lifecycle, Snapshot,
-    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, secret_value, sync_cache_tags},
+    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, secret_value, sync_cache_tags},
     operations::{CreateUser, DeleteUser, DescribeUsers, ModifyUser},
     shapes::{Credentials, Select, UserDescription},
     types::{AccessString, Arn, AuthenticationType, EngineKind, Name, SecretRef, Tags, UserName},
@@ -245,7 +245,11 @@ impl Lifecycle for RedisUser {
         if request.engine.is_some() || request.access_string.is_some() || request.credentials.is_some() {
             aws.call_until_settled(GROUP_SETTLED, request).await?;
             // The change passes through the groups of the user and their caches.
-            let user = active(aws, id).await?;
+            let user = once_seen(
+                async || active(aws, id).await,
+                |user| user.engine == self.engine && self.access_string.agrees_with(&user.access_string),
+            )
+            .await?;
             for group in &user.user_group_ids {
                 user_group::settled(aws, group).await?;
             }

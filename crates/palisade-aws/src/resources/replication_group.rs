@@ -18,7 +18,7 @@ pub(in crate::resources) use lifecycle::available;
 use super::{CacheParameterGroup, CacheSubnetGroup, Secret, SecurityGroup, UserGroup};
 use crate::types::{
     Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, MaintenanceWindow, Name, NetworkType,
-    NodeCount, NodeType, Port, Replicas, SecretRef, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
+    NodeCount, NodeType, Port, Replicas, SecretRef, Shards, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
 };
 
 /// A Redis or Valkey cache: a primary and its replicas.
@@ -78,9 +78,15 @@ pub struct ReplicationGroup {
     pub engine_version: EngineVersion,
     /// The type of the nodes.
     pub node_type: NodeType,
-    /// The number of nodes, the primary included.
+    /// The number of nodes of a cache without shards, the primary included.
     #[field(private)]
-    pub num_cache_clusters: NodeCount,
+    pub num_cache_clusters: Option<NodeCount>,
+    /// The number of shards, where the keys are divided. A cache that is divided later, or no more, is replaced.
+    #[field(private, replace_if = appears_or_goes)]
+    pub num_node_groups: Option<Shards>,
+    /// The replicas of each shard, where the keys are divided.
+    #[field(private)]
+    pub replicas_per_node_group: Option<Replicas>,
     /// Whether a replica takes over by itself.
     #[field(private)]
     pub automatic_failover_enabled: bool,
@@ -142,17 +148,20 @@ pub struct ReplicationGroup {
 pub struct ReplicationGroupAttributes {
     /// The ARN.
     pub arn: Arn,
-    /// The host name that writes go to.
+    /// The host name that writes go to; empty where the keys are divided between shards.
     #[attribute(terraform = "primary_endpoint_address")]
     pub primary_endpoint: String,
-    /// The host name that reads go to.
+    /// The host name that reads go to; empty where the keys are divided between shards.
     #[attribute(terraform = "reader_endpoint_address")]
     pub reader_endpoint: String,
+    /// The host name at which clients find the shards; empty where there are none.
+    #[attribute(terraform = "configuration_endpoint_address")]
+    pub configuration_endpoint: String,
     /// The version that runs, with its patch level.
     #[attribute(changes_with("engine", "engine_version"))]
     pub engine_version_actual: String,
     /// The ids of the nodes.
-    #[attribute(changes_with("num_cache_clusters"))]
+    #[attribute(changes_with("num_cache_clusters", "num_node_groups", "replicas_per_node_group"))]
     pub member_clusters: Vec<String>,
 }
 
@@ -272,6 +281,20 @@ impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentic
         self.topology(0, false, false)
     }
 
+    /// Shards between which the keys are divided, each with a primary and its replicas, in several zones. A parameter group
+    /// of its own must have `cluster-enabled` = `yes`.
+    pub fn sharded(
+        self,
+        shards: Shards,
+        replicas: Replicas,
+    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+        self.set_num_node_groups(shards)
+            .set_replicas_per_node_group(replicas)
+            .set_automatic_failover_enabled(true)
+            .set_multi_az_enabled(true)
+            .meet_topology()
+    }
+
     /// Who the clients are: `&user_group`, or `&secret` for an AUTH token.
     pub fn authentication(
         self,
@@ -311,6 +334,11 @@ impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentic
             .set_multi_az_enabled(multi_az)
             .meet_topology()
     }
+}
+
+/// A cache that is divided between shards, and one that is not, are two.
+fn appears_or_goes(old: &Json, new: &Json) -> bool {
+    old.is_null() != new.is_null()
 }
 
 /// The rules that need two fields, or the length of a text.
@@ -360,6 +388,19 @@ fn log_delivery_block(delivery: &LogDelivery) -> BTreeMap<String, Argument> {
     arguments.map(|(name, value)| (name.to_owned(), Argument::Value(Value::Json(value.into())))).into()
 }
 
+/// A cache with shards needs a parameter group that says so, and AWS's default one does not.
+fn default_cluster_parameters(resource: &mut TerraformResource) {
+    let field = |name: &str| resource.field(name).into_json().unwrap_or_default();
+    if field("num_node_groups").is_null() || resource.field("parameter_group_name") != Value::Json(Json::Null) {
+        return;
+    }
+    let engine = field("engine").as_str().and_then(EngineKind::reported);
+    let version = field("engine_version").as_str().map(EngineVersion::reported);
+    if let Some((engine, version)) = engine.zip(version) {
+        resource.set("parameter_group_name", Engine::default_cluster_parameter_group(engine, &version));
+    }
+}
+
 /// What Terraform must be told, as no field says it.
 fn terraform(resource: &mut TerraformResource) {
     resource.set("at_rest_encryption_enabled", true);
@@ -367,6 +408,7 @@ fn terraform(resource: &mut TerraformResource) {
     resource.set("transit_encryption_mode", "required");
     // Otherwise a change waits for the maintenance window, and looks like drift until then.
     resource.set("apply_immediately", true);
+    default_cluster_parameters(resource);
     let deliveries = resource.field("log_delivery");
     let deliveries: BTreeSet<LogDelivery> =
         deliveries.as_json().and_then(|json| Deserialize::deserialize(json).ok()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! [`Secret`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
     Attributes, Id, Resource, Value,
@@ -15,8 +15,8 @@ use crate::{
     Aws, Lifecycle, Snapshot,
     observe::{VISIBLE, gone, not_ours},
     operations::{
-        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, PutSecretValue, TagResource, UntagResource,
-        UpdateSecret,
+        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, PutSecretValue, RestoreSecret, TagResource,
+        UntagResource, UpdateSecret,
     },
     shapes::SecretDescription,
     types::{Arn, KmsKeyArn, RecoveryWindow, SecretName, SecretRef, SecretSource, Tags},
@@ -122,6 +122,12 @@ fn terraform(resource: &mut TerraformResource) {
     });
 }
 
+/// How long the name of a secret that was deleted at once stays taken.
+const DELETED: Duration = Duration::from_secs(2 * 60);
+
+/// The key that AWS uses where none is named.
+const AWS_OWNED_KEY: &str = "alias/aws/secretsmanager";
+
 impl Lifecycle for Secret {
     type Observed = SecretObserved;
 
@@ -135,7 +141,11 @@ impl Lifecycle for Secret {
             client_request_token: token.digest.clone(),
             tags: tags.owned_by(token),
         };
-        Ok(aws.call(request).await.map_err(not_ours)?.arn)
+        match aws.call_until_settled(DELETED, request).await {
+            Ok(created) => Ok(created.arn),
+            Err(error) if error.kind == ErrorKind::AlreadyExists => self.restore(aws, token, error).await,
+            Err(error) => Err(error),
+        }
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
@@ -157,12 +167,16 @@ impl Lifecycle for Secret {
     async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
         let secret =
             aws.wait(&format!("the secret {id} to appear"), VISIBLE, async || describe(aws, id.as_str()).await).await?;
-        let description_differs = secret.description != self.description;
-        if description_differs || secret.kms_key_id != self.kms_key_id {
+        let description_differs =
+            secret.description.clone().unwrap_or_default() != self.description.clone().unwrap_or_default();
+        let key_differs = own_key(secret.kms_key_id) != self.kms_key_id;
+        if description_differs || key_differs {
             let request = UpdateSecret {
                 secret_id: id.clone(),
+                // What is not sent stays as it is, so what is to go is sent as empty, or as AWS's own.
                 description: description_differs.then(|| self.description.clone().unwrap_or_default()),
-                kms_key_id: self.kms_key_id.clone(),
+                kms_key_id: key_differs
+                    .then(|| self.kms_key_id.clone().unwrap_or_else(|| KmsKeyArn::reported(AWS_OWNED_KEY))),
             };
             aws.call(request).await?;
         }
@@ -198,6 +212,20 @@ impl Secret {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Brings back the secret of this name whose deletion is scheduled, if this resource of this stack had made it: a stack
+    /// that was destroyed can be applied again before the recovery window has passed.
+    async fn restore(&self, aws: &Aws, token: &Token, error: ProviderError) -> Result<Id<Self>, ProviderError> {
+        let found = aws.call(DescribeSecret { secret_id: self.name.to_string() }).await?.secret;
+        let is_ours = found.tags.get("palisade:stack") == Some(&token.stack)
+            && found.tags.get("palisade:resource") == Some(&token.resource);
+        if !found.deleted || !is_ours {
+            return Err(not_ours(error));
+        }
+        aws.call(RestoreSecret { secret_id: found.arn.clone() }).await?;
+        aws.call(TagResource { secret_id: found.arn.clone(), tags: self.tags.owned_by(token) }).await?;
+        Ok(found.arn)
+    }
+
     async fn put_value(&self, aws: &Aws, id: &Id<Self>, version: String) -> Result<(), ProviderError> {
         let value = match &self.source {
             SecretSource::Generated => {
@@ -222,11 +250,16 @@ async fn describe(aws: &Aws, id: &str) -> Result<Option<SecretDescription>, Prov
     }
 }
 
+/// The key, unless it is AWS's own, which a program says by naming none.
+fn own_key(key: Option<KmsKeyArn>) -> Option<KmsKeyArn> {
+    key.filter(|key| key.as_str() != AWS_OWNED_KEY)
+}
+
 fn snapshot(secret: SecretDescription) -> Snapshot<SecretObserved, SecretAttributes> {
     let fields = SecretObserved {
         name: Some(SecretName::reported(secret.name)),
         description: Some(secret.description.filter(|description| !description.is_empty())),
-        kms_key_id: Some(secret.kms_key_id),
+        kms_key_id: Some(own_key(secret.kms_key_id)),
         recovery_window: None,
         source: None,
         generation: None,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{RedisUser, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot,
-    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, sync_cache_tags},
+    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, sync_cache_tags},
     operations::{CreateUserGroup, DeleteUserGroup, DescribeUserGroups, ModifyUserGroup},
     shapes::{Select, UserGroupDescription},
     types::{Arn, EngineKind, Name, Tags},
@@ -112,7 +112,8 @@ impl Lifecycle for UserGroup {
         };
         if request.engine.is_some() || !request.add.is_empty() || !request.remove.is_empty() {
             aws.call_until_settled(GROUP_SETTLED, request).await?;
-            settled(aws, id).await?;
+            let is_seen = |group: &UserGroupDescription| group.engine == self.engine && group.user_ids == self.user_ids;
+            once_seen(async || settled(aws, id).await, is_seen).await?;
         }
         sync_cache_tags(aws, &group.arn, &self.tags).await
     }

@@ -57,6 +57,12 @@ impl Engine {
     /// Valkey 9.0.
     pub const VALKEY_9_0: Self = Self::new(EngineKind::Valkey, "9.0", ParameterGroupFamily::Valkey9);
 
+    /// The parameter group that AWS owns for caches with shards. It must be named, as AWS's own default is the other one.
+    pub(crate) fn default_cluster_parameter_group(kind: EngineKind, version: &EngineVersion) -> String {
+        let major = version.as_str().split('.').next().unwrap_or_default();
+        format!("default.{kind}{major}.cluster.on")
+    }
+
     const fn new(kind: EngineKind, version: &'static str, family: ParameterGroupFamily) -> Self {
         Self { kind, version, family }
     }

@@ -11,6 +11,11 @@ checked_number! {
 }
 
 checked_number! {
+    /// The shards of a cluster, between which the keys are divided: 1 to 500.
+    Shards(u16), "a number of shards", check_shards, shards
+}
+
+checked_number! {
     /// For how many days automatic snapshots are kept: 1 to 35.
     SnapshotRetention(u8), "a retention in days", check_retention, retention_days
 }
@@ -30,6 +35,10 @@ const fn check_replicas(number: u8) -> Option<&'static str> {
     } else {
         Some("a primary has 1 to 5 replicas; a group without any is `.single_node()`")
     }
+}
+
+const fn check_shards(number: u16) -> Option<&'static str> {
+    if 1 <= number && number <= 500 { None } else { Some("a cluster has 1 to 500 shards") }
 }
 
 const fn check_retention(number: u8) -> Option<&'static str> {

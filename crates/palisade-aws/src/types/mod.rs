@@ -24,7 +24,7 @@ pub use checked::CheckError;
 pub use cidr::{Cidr, PrivateRange};
 pub use engine::{Engine, EngineKind, EngineVersion, ParameterGroupFamily};
 pub(crate) use engine::{is_downgrade, leaves_valkey};
-pub use limits::{NodeCount, RecoveryWindow, Replicas, SnapshotRetention};
+pub use limits::{NodeCount, RecoveryWindow, Replicas, Shards, SnapshotRetention};
 pub use log_delivery::{LogDelivery, LogDestinationType, LogFormat, LogGroupName, LogType};
 pub use name::{Description, Name, SecretName, SecurityGroupName, UserName};
 pub use node_type::NodeType;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use palisade_aws::{
     operations::{CreateReplicationGroup, CreateReplicationGroupOutput},
-    types::{IpDiscovery, NetworkType},
+    types::{IpDiscovery, NetworkType, NodeCount, Replicas},
 };
 
 use super::{Member, ReplicationGroup, Settings, rules};
@@ -30,17 +30,16 @@ impl Account {
         require(!self.replication_groups.contains_key(&key), "ReplicationGroupAlreadyExists", || {
             format!("Replication group {name} already exists.")
         })?;
-        let nodes = call.num_cache_clusters.get();
-        require((1..=NODES).contains(&nodes), "InvalidParameterValue", || {
-            format!("The parameter NumCacheClusters must be 1 to {NODES}.")
-        })?;
+        let (shards, nodes) = topology(&call)?;
         check_fixed(&call, &self.region)?;
         let settings = self.first_settings(&call)?;
         self.check_settings(&settings, &call.subnet_group_name, usize::from(nodes), call.data_tiering_enabled)?;
+        self.check_cluster_mode(&settings, call.num_node_groups.is_some())?;
         if let Some(group) = &settings.user_group {
             self.check_user_group(group, &settings, true)?;
         }
-        let subnets = self.places(&call.subnet_group_name, &BTreeMap::new(), usize::from(nodes))?;
+        let count = usize::from(shards) * usize::from(nodes);
+        let subnets = self.places(&call.subnet_group_name, &BTreeMap::new(), count)?;
 
         let phase = Phase::Creating { until: self.now + CREATE_CACHE };
         let mut group = ReplicationGroup {
@@ -53,12 +52,14 @@ impl Account {
             dns: self.ids.digits(6),
             settings,
             pending: None,
+            cluster_enabled: call.num_node_groups.is_some(),
             members: BTreeMap::new(),
             phase,
             fails: std::mem::take(&mut self.creation_fails),
             tags: call.tags,
         };
-        self.add_members(&name, &mut group, subnets, phase);
+        let shards: Vec<u16> = (1..=shards).collect();
+        self.add_members(&name, &mut group, &shards, subnets, phase);
         self.replication_groups.insert(key, group);
         Ok(CreateReplicationGroupOutput {})
     }
@@ -124,31 +125,56 @@ impl Account {
         Ok(places)
     }
 
-    /// Adds one node in each of `subnets`, with its network interface.
+    /// Adds one node in each of `subnets`, with its network interface: as many to each of `shards`.
     pub(super) fn add_members(
         &mut self,
         name: &str,
         group: &mut ReplicationGroup,
+        shards: &[u16],
         subnets: Vec<SubnetId>,
         phase: Phase,
     ) {
-        let mut number = 1;
-        for subnet in subnets {
-            while group.members.contains_key(&cluster(name, number)) {
-                number += 1;
-            }
-            let cluster = cluster(name, number);
+        // The nodes of one shard follow each other in the zones, so that a shard is not in one zone.
+        let each = subnets.len() / shards.len().max(1);
+        for (index, subnet) in subnets.into_iter().enumerate() {
+            let shard = shards[(index / each.max(1)).min(shards.len() - 1)];
+            let id = |number| cluster(name, group.cluster_enabled, shard, number);
+            let number = (1..).find(|&number| !group.members.contains_key(&id(number))).unwrap_or_default();
+            let cluster = id(number);
             let groups = group.settings.security_groups.clone();
             let interface = Interface { subnet: subnet.clone(), groups, cluster: cluster.clone(), gone_at: None };
             self.interfaces.insert(format!("eni-0{}", self.ids.digits(16)), interface);
-            group.members.insert(cluster, Member { subnet, phase });
+            group.members.insert(cluster, Member { shard, subnet, phase });
         }
     }
 }
 
-/// The id of the cluster of a group's n-th node.
-fn cluster(group: &str, number: u32) -> String {
-    format!("{group}-{number:03}")
+/// The id of the cluster of a shard's n-th node; without shards it is the group's n-th.
+fn cluster(group: &str, has_shards: bool, shard: u16, number: u32) -> String {
+    if has_shards { format!("{group}-{shard:04}-{number:03}") } else { format!("{group}-{number:03}") }
+}
+
+/// How many shards the group has, and how many nodes each.
+fn topology(call: &CreateReplicationGroup) -> Answer<(u16, u8)> {
+    match (call.num_cache_clusters, call.num_node_groups, call.replicas_per_node_group) {
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) => refuse(
+            "InvalidParameterCombination",
+            "NumCacheClusters cannot be used together with NumNodeGroups or ReplicasPerNodeGroup.".to_owned(),
+        ),
+        (_, Some(shards), replicas) => {
+            require((1..=500).contains(&shards.get()), "InvalidParameterValue", || {
+                "The parameter NumNodeGroups must be 1 to 500.".to_owned()
+            })?;
+            Ok((shards.get(), replicas.map_or(0, Replicas::get) + 1))
+        }
+        (nodes, None, _) => {
+            let nodes = nodes.map_or(1, NodeCount::get);
+            require((1..=NODES).contains(&nodes), "InvalidParameterValue", || {
+                format!("The parameter NumCacheClusters must be 1 to {NODES}.")
+            })?;
+            Ok((1, nodes))
+        }
+    }
 }
 
 /// Refuses what can never be changed later.

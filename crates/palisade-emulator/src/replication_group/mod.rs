@@ -5,6 +5,7 @@ mod create;
 mod modify;
 mod replicas;
 mod rules;
+mod shards;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,9 @@ use crate::{
     refusal::{Answer, known, refuse, require},
 };
 
+/// The role of the endpoint at which clients find the shards.
+const CONFIGURATION: &str = "clustercfg";
+
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct ReplicationGroup {
     pub(crate) arn: Arn,
@@ -42,7 +46,9 @@ pub(crate) struct ReplicationGroup {
     pub(crate) settings: Settings,
     /// What the settings will be once the change that is under way is done.
     pub(crate) pending: Option<Settings>,
-    /// The nodes by the ids of their clusters, of which the first in order is the primary.
+    /// Whether the keys are divided between shards.
+    pub(crate) cluster_enabled: bool,
+    /// The nodes by the ids of their clusters, of which the first of each shard in order is the primary.
     pub(crate) members: BTreeMap<String, Member>,
     pub(crate) phase: Phase,
     /// Whether the creation will not succeed.
@@ -75,6 +81,8 @@ pub(crate) struct Settings {
 /// A node with its cluster.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Member {
+    /// The number of the shard, from 1.
+    pub(crate) shard: u16,
     pub(crate) subnet: SubnetId,
     pub(crate) phase: Phase,
 }
@@ -126,14 +134,25 @@ impl ReplicationGroup {
         self.all_settings().any(|settings| settings.user_group.as_ref() == Some(id))
     }
 
-    /// How many replicas there are, or will be once the change that is under way is done.
-    fn replicas(&self) -> usize {
-        let staying = self.members.values().filter(|member| !matches!(member.phase, Phase::Deleting { .. })).count();
-        staying.saturating_sub(1)
+    /// The shards with the number of their nodes, as they are, or will be once the change that is under way is done.
+    fn shards(&self) -> BTreeMap<u16, u8> {
+        let staying = self.members.values().filter(|member| !matches!(member.phase, Phase::Deleting { .. }));
+        let mut shards = BTreeMap::new();
+        for member in staying {
+            *shards.entry(member.shard).or_insert(0) += 1;
+        }
+        shards
     }
 
+    /// How many replicas each primary has, or will have once the change that is under way is done.
+    fn replicas(&self) -> usize {
+        usize::from(self.shards().values().min().copied().unwrap_or_default().saturating_sub(1))
+    }
+
+    /// The endpoint for `role`, of which a cache with shards has another than one without.
     fn endpoint(&self, id: &ReplicationGroupId, region: &str, role: &str) -> Option<Endpoint> {
-        let exists = !matches!(self.phase, Phase::Creating { .. } | Phase::Failed);
+        let exists = !matches!(self.phase, Phase::Creating { .. } | Phase::Failed)
+            && self.cluster_enabled == (role == CONFIGURATION);
         let region = short(region);
         exists.then(|| Endpoint {
             address: format!("{role}.{id}.{}.{region}.cache.amazonaws.com", self.dns),
@@ -165,6 +184,9 @@ impl Account {
             node_type: settings.node_type.as_str().to_owned(),
             automatic_failover_enabled: settings.automatic_failover,
             multi_az_enabled: settings.multi_az,
+            cluster_enabled: group.cluster_enabled,
+            node_groups: group.shards().into_iter().map(shards::describe).collect(),
+            configuration_endpoint: group.endpoint(id, &self.region, CONFIGURATION),
             primary_endpoint: group.endpoint(id, &self.region, "master"),
             reader_endpoint: group.endpoint(id, &self.region, "replica"),
             snapshot_retention_limit: settings.snapshot_retention,

@@ -24,7 +24,7 @@ impl Account {
         let id = call.replication_group_id.clone();
         let group = self.replication_group_to_change(&id)?;
         let (old, subnet_group) = (group.settings.clone(), group.subnet_group.clone());
-        let (nodes, data_tiering) = (group.replicas() + 1, group.data_tiering);
+        let (nodes, data_tiering, cluster_enabled) = (group.replicas() + 1, group.data_tiering, group.cluster_enabled);
         let sets_token = call.auth_token.is_some();
         let new = self.changed(&old, call)?;
         require(sets_token || new != old, "InvalidParameterCombination", || {
@@ -32,6 +32,7 @@ impl Account {
         })?;
         check_engine(&old, &new)?;
         self.check_settings(&new, &subnet_group, nodes, data_tiering)?;
+        self.check_cluster_mode(&new, cluster_enabled)?;
         if let Some(group) = &new.user_group {
             self.check_user_group(group, &new, new.user_group != old.user_group)?;
         }

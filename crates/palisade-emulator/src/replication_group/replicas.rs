@@ -24,12 +24,19 @@ impl Account {
         require(wanted <= MOST, "InvalidParameterValue", || format!("A primary can have at most {MOST} replicas."))?;
         let added = wanted - present;
         let group = self.replication_group(&id)?;
-        let subnets = self.places(&group.subnet_group, &group.members, added)?;
+        let shards: Vec<u16> = group.shards().into_keys().collect();
+        let subnets = self.places(&group.subnet_group, &group.members, added * shards.len())?;
         let until = self.now + steps(added);
         if let Some(mut group) = self.replication_groups.remove(&id) {
             group.phase = group.phase.modified(self.now, until);
             // The group is said to be available before its new nodes are.
-            self.add_members(id.as_str(), &mut group, subnets, Phase::Creating { until: until + MEMBERS_LATER });
+            self.add_members(
+                id.as_str(),
+                &mut group,
+                &shards,
+                subnets,
+                Phase::Creating { until: until + MEMBERS_LATER },
+            );
             self.replication_groups.insert(id, group);
         }
         Ok(IncreaseReplicaCountOutput {})
@@ -49,8 +56,11 @@ impl Account {
         let until = self.now + steps(removed);
         if let Some(group) = self.replication_groups.get_mut(&id) {
             group.phase = group.phase.modified(self.now, until);
-            for member in group.members.values_mut().rev().take(removed) {
-                member.phase = Phase::Deleting { until };
+            for shard in group.shards().into_keys() {
+                let members = group.members.values_mut().filter(|member| member.shard == shard);
+                for member in members.rev().take(removed) {
+                    member.phase = Phase::Deleting { until };
+                }
             }
         }
         Ok(DecreaseReplicaCountOutput {})

@@ -6,11 +6,15 @@ use palisade_aws::{
     Aws, Supplier, name, node_type,
     operations::{
         CreateCacheSubnetGroup, CreateReplicationGroup, CreateSecurityGroup, CreateSubnet, CreateUser, CreateUserGroup,
-        CreateVpc, DescribeReplicationGroups, DescribeUserGroups, DescribeUsers, ModifyReplicationGroup, Operation,
+        CreateVpc, DescribeReplicationGroups, DescribeSecurityGroups, DescribeUserGroups, DescribeUsers,
+        ModifyReplicationGroup, Operation,
     },
     port,
     resources::{CacheSubnetGroup, RedisUser, ReplicationGroup, SecurityGroup, Subnet, UserGroup, Vpc},
-    shapes::{Credentials, ReplicationGroupDescription, Select, UserDescription, UserGroupDescription},
+    shapes::{
+        Credentials, ReplicationGroupDescription, SecurityGroupDescription, Select, SelectSecurityGroups,
+        UserDescription, UserGroupDescription,
+    },
     types::{
         AccessString, AvailabilityZone, Cidr, Description, EngineKind, EngineVersion, IpDiscovery, Name, NetworkType,
         NodeCount, SecurityGroupName, SnapshotRetention, Tags, Tenancy, UserName,
@@ -115,6 +119,12 @@ impl Account {
         self.call(create_security_group(vpc, name)).await.group_id
     }
 
+    /// The group that AWS made with the VPC.
+    pub(crate) async fn default_group(&self, vpc: &Id<Vpc>) -> Option<SecurityGroupDescription> {
+        let select = SelectSecurityGroups::DefaultOf(vec![vpc.clone()]);
+        self.call(DescribeSecurityGroups { select }).await.security_groups.pop()
+    }
+
     /// A VPC with two subnets in two zones, a group of them, and a security group.
     pub(crate) async fn network(&self) -> Network {
         let vpc = self.vpc().await;
@@ -188,7 +198,9 @@ impl Network {
             engine: EngineKind::Redis,
             engine_version: EngineVersion::reported("7.1"),
             node_type: node_type!("cache.t4g.small"),
-            num_cache_clusters: NodeCount::reported(2),
+            num_cache_clusters: Some(NodeCount::reported(2)),
+            num_node_groups: None,
+            replicas_per_node_group: None,
             automatic_failover_enabled: true,
             multi_az_enabled: true,
             parameter_group_name: None,
@@ -206,6 +218,7 @@ impl Network {
             data_tiering_enabled: false,
             network_type: NetworkType::Ipv4,
             ip_discovery: IpDiscovery::Ipv4,
+            log_delivery: BTreeSet::new(),
             tags: Tags::default(),
         }
     }
@@ -232,6 +245,7 @@ pub(crate) fn modify(id: &Id<ReplicationGroup>) -> ModifyReplicationGroup {
         auto_minor_version_upgrade: None,
         notification_topic: None,
         ip_discovery: None,
+        log_delivery: Vec::new(),
     }
 }
 

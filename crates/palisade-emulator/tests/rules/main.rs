@@ -14,6 +14,7 @@ mod replication_group_changes;
 mod route_table;
 mod secret;
 mod security_group;
+mod shards;
 mod subnet;
 mod subnet_group;
 mod tagging;

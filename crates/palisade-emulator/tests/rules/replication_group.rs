@@ -8,8 +8,8 @@ use palisade_aws::{
         CreateCacheParameterGroup, CreateReplicationGroup, CreateVpc, DeleteReplicationGroup, DescribeCacheClusters,
     },
     types::{
-        Cidr, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, MaintenanceWindow, Name, NodeCount, NodeType,
-        ParameterGroupFamily, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
+        Cidr, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, LogGroupName, LogType, MaintenanceWindow,
+        Name, NodeCount, NodeType, ParameterGroupFamily, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
     },
 };
 
@@ -88,7 +88,7 @@ async fn a_description_is_needed() {
 async fn a_cache_has_one_to_six_nodes() {
     for nodes in [0, 7] {
         refuses("InvalidParameterValue", |_, call| CreateReplicationGroup {
-            num_cache_clusters: NodeCount::reported(nodes),
+            num_cache_clusters: Some(NodeCount::reported(nodes)),
             ..call
         })
         .await;
@@ -98,7 +98,7 @@ async fn a_cache_has_one_to_six_nodes() {
 #[tokio::test(start_paused = true)]
 async fn failover_needs_two_nodes() {
     refuses("InvalidParameterCombination", |_, call| CreateReplicationGroup {
-        num_cache_clusters: NodeCount::reported(1),
+        num_cache_clusters: Some(NodeCount::reported(1)),
         multi_az_enabled: false,
         ..call
     })
@@ -193,7 +193,7 @@ async fn there_must_be_a_free_address_for_each_node() {
     account.call(create_subnet_group("tiny", [tiny])).await;
     let cache = |name, nodes| CreateReplicationGroup {
         subnet_group_name: id("tiny"),
-        num_cache_clusters: NodeCount::reported(nodes),
+        num_cache_clusters: Some(NodeCount::reported(nodes)),
         multi_az_enabled: false,
         ..network.cache(name)
     };
@@ -212,7 +212,7 @@ async fn nodes_are_spread_over_the_zones() {
     account
         .call(CreateReplicationGroup {
             subnet_group_name: id("three"),
-            num_cache_clusters: NodeCount::reported(4),
+            num_cache_clusters: Some(NodeCount::reported(4)),
             ..network.cache("redis")
         })
         .await;
@@ -410,4 +410,25 @@ async fn the_user_group_is_busy_for_a_while_after_its_cache_is_gone() {
     account.refused(remove(), "InvalidUserGroupState").await;
     pass(minutes(1)).await;
     account.call(remove()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_log_is_delivered_to_one_place() {
+    let log_of = |group| LogDelivery::to_log_group(LogType::SlowLog, LogGroupName::reported(group));
+    refuses("InvalidParameterValue", |_, call| CreateReplicationGroup {
+        log_delivery: BTreeSet::from([log_of("a"), log_of("b")]),
+        ..call
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_engine_log_needs_redis_6_2() {
+    let log = LogDelivery::to_log_group(LogType::EngineLog, LogGroupName::reported("a"));
+    refuses("InvalidParameterCombination", |_, call| CreateReplicationGroup {
+        engine_version: EngineVersion::reported("6.0"),
+        log_delivery: BTreeSet::from([log]),
+        ..call
+    })
+    .await;
 }

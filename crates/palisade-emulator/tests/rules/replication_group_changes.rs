@@ -9,9 +9,10 @@ use palisade_aws::{
         DescribeCacheClusters, IncreaseReplicaCount, ModifyReplicationGroup,
     },
     resources::ReplicationGroup,
+    shapes::LogDeliveryChange,
     types::{
-        EngineKind, EngineVersion, MaintenanceWindow, NodeCount, ParameterGroupFamily, SnapshotRetention, Tags,
-        TopicArn,
+        EngineKind, EngineVersion, LogDelivery, LogGroupName, LogType, MaintenanceWindow, NodeCount,
+        ParameterGroupFamily, SnapshotRetention, Tags, TopicArn,
     },
 };
 use palisade_core::Id;
@@ -204,7 +205,7 @@ async fn the_group_is_available_before_its_new_members_are() {
 async fn replicas_go_one_step_of_minutes_each_and_the_last_first() {
     let account = account();
     let network = account.network().await;
-    let call = CreateReplicationGroup { num_cache_clusters: NodeCount::reported(4), ..network.cache("redis") };
+    let call = CreateReplicationGroup { num_cache_clusters: Some(NodeCount::reported(4)), ..network.cache("redis") };
     let cache = account.cache(call).await;
     account.call(decrease(&cache, 1)).await;
     pass(minutes(11)).await;
@@ -251,7 +252,7 @@ async fn failover_cannot_be_turned_on_without_a_replica() {
     let account = account();
     let network = account.network().await;
     let call = CreateReplicationGroup {
-        num_cache_clusters: NodeCount::reported(1),
+        num_cache_clusters: Some(NodeCount::reported(1)),
         automatic_failover_enabled: false,
         multi_az_enabled: false,
         ..network.cache("redis")
@@ -262,4 +263,24 @@ async fn failover_cannot_be_turned_on_without_a_replica() {
     account.call(increase(&cache, 1)).await;
     pass(minutes(7)).await;
     account.call(on()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_is_delivered_elsewhere_or_not_any_more_by_a_change_of_that_log() {
+    let (account, _, cache) = cache().await;
+    let log_of = |kind, group| LogDelivery::to_log_group(kind, LogGroupName::reported(group));
+    let (slow, engine, other) =
+        (log_of(LogType::SlowLog, "slow"), log_of(LogType::EngineLog, "engine"), log_of(LogType::SlowLog, "other"));
+    for (changes, expected) in [
+        (
+            vec![LogDeliveryChange::Enable(slow.clone()), LogDeliveryChange::Enable(engine.clone())],
+            vec![slow, engine.clone()],
+        ),
+        (vec![LogDeliveryChange::Enable(other.clone())], vec![other, engine.clone()]),
+        (vec![LogDeliveryChange::Disable(LogType::SlowLog)], vec![engine]),
+    ] {
+        account.call(ModifyReplicationGroup { log_delivery: changes, ..modify(&cache) }).await;
+        pass(seconds(30)).await;
+        assert_eq!(account.describe_cache(&cache).await.log_delivery, BTreeSet::from_iter(expected));
+    }
 }

@@ -2,8 +2,8 @@
 
 use palisade_aws::{
     operations::{
-        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, GetSecretValue, PutSecretValue, TagResource,
-        UntagResource, UpdateSecret,
+        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, GetSecretValue, PutSecretValue, RestoreSecret,
+        TagResource, UntagResource, UpdateSecret,
     },
     resources::Secret,
     types::{RecoveryWindow, SecretName, Tags},
@@ -114,6 +114,16 @@ async fn a_secret_that_is_scheduled_for_deletion_is_told_and_takes_no_calls() {
     pass(seconds(7 * 24 * 60 * 60)).await;
     account.refused(DescribeSecret { secret_id: secret.to_string() }, "ResourceNotFoundException").await;
     account.call(create("redis/token")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_scheduled_for_deletion_can_be_restored_with_its_value() {
+    let (account, secret) = secret().await;
+    account.call(put(&secret, 'a', "one")).await;
+    account.call(delete(&secret, 7)).await;
+    account.call(RestoreSecret { secret_id: secret.clone() }).await;
+    assert!(!account.call(DescribeSecret { secret_id: secret.to_string() }).await.secret.deleted);
+    account.call(get(&secret, 'a')).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,11 +2,11 @@
 
 use palisade_aws::{
     operations::{
-        CreateRouteTable, CreateVpc, DeleteSecurityGroup, DeleteSubnet, DeleteVpc, DescribeSecurityGroups,
-        DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy,
+        CreateRouteTable, CreateVpc, DeleteRouteTable, DeleteSecurityGroup, DeleteSubnet, DeleteVpc,
+        DescribeRouteTables, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy,
     },
     resources::Vpc,
-    shapes::{Select, SelectSecurityGroups, VpcAttribute},
+    shapes::{Select, SelectRouteTables, VpcAttribute},
     types::{Tags, Tenancy},
 };
 use palisade_core::Id;
@@ -106,11 +106,21 @@ async fn what_aws_makes_with_a_vpc_goes_with_it() {
     account.call(DeleteVpc { vpc_id: vpc_id.clone() }).await;
     assert_eq!(account.emulator.inventory(), []);
     assert_eq!(state(&account, &vpc_id).await, None);
+    assert!(account.default_group(&vpc_id).await.is_none());
     account.refused(DeleteVpc { vpc_id }, "InvalidVpcID.NotFound").await;
-    let groups = account
-        .call(DescribeSecurityGroups { select: SelectSecurityGroups::Groups(Select::Token(String::new())) })
-        .await;
-    assert_eq!(groups.security_groups.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_aws_makes_with_a_vpc_cannot_be_deleted_by_itself() {
+    let account = account();
+    let (vpc, _other) = (account.vpc().await, account.vpc().await);
+    let group = account.default_group(&vpc).await.unwrap();
+    assert_eq!((group.name.as_str(), &group.vpc_id), ("default", &vpc));
+    account.refused(DeleteSecurityGroup { group_id: group.id }, "CannotDelete").await;
+    let select = SelectRouteTables::MainOf(vec![vpc.clone()]);
+    let [table] = account.call(DescribeRouteTables { select }).await.route_tables.try_into().unwrap();
+    assert!(table.main && table.vpc_id == vpc);
+    account.refused(DeleteRouteTable { route_table_id: table.id }, "DependencyViolation").await;
 }
 
 #[tokio::test(start_paused = true)]

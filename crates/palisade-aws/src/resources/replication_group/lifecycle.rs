@@ -7,18 +7,20 @@ use palisade_core::{
     provider::{ErrorKind, ProviderError, Token},
 };
 
+use super::super::CacheParameterGroup;
 use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
 use crate::{
     Aws, Lifecycle, Snapshot,
-    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, secret_value, sync_cache_tags},
+    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, secret_value, sync_cache_tags},
     operations::{
         CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
         DescribeReplicationGroups, IncreaseReplicaCount, ModifyReplicationGroup,
+        ModifyReplicationGroupShardConfiguration,
     },
     shapes::{CacheClusterDescription, LogDeliveryChange, ReplicationGroupDescription, Select, TokenStrategy},
     types::{
-        EngineVersion, LogDelivery, MaintenanceWindow, Name, NodeCount, NodeType, Port, SnapshotRetention,
-        SnapshotWindow,
+        Engine, EngineVersion, LogDelivery, MaintenanceWindow, Name, NodeCount, NodeType, Port, Replicas, Shards,
+        SnapshotRetention, SnapshotWindow,
     },
 };
 
@@ -38,9 +40,11 @@ impl Lifecycle for ReplicationGroup {
             engine_version,
             node_type,
             num_cache_clusters,
+            num_node_groups,
+            replicas_per_node_group,
             automatic_failover_enabled,
             multi_az_enabled,
-            parameter_group_name,
+            parameter_group_name: _,
             subnet_group_name,
             security_group_ids,
             port,
@@ -70,9 +74,11 @@ impl Lifecycle for ReplicationGroup {
             engine_version,
             node_type,
             num_cache_clusters,
+            num_node_groups,
+            replicas_per_node_group,
             automatic_failover_enabled,
             multi_az_enabled,
-            parameter_group_name,
+            parameter_group_name: self.parameter_group()?,
             subnet_group_name,
             security_group_ids,
             port,
@@ -128,18 +134,19 @@ impl Lifecycle for ReplicationGroup {
     /// replicas; and it is available again before each.
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let group = available(aws, id).await?;
-        let wanted = self.num_cache_clusters.get();
-        if wanted > nodes(&group) {
-            let request = IncreaseReplicaCount { replication_group_id: id.clone(), new_replica_count: wanted - 1 };
+        self.converge_shards(aws, id, &group).await?;
+        let (wanted, observed) = (self.replicas(), replicas(&group));
+        if wanted > observed {
+            let request = IncreaseReplicaCount { replication_group_id: id.clone(), new_replica_count: wanted };
             aws.call_until_settled(AVAILABLE, request).await?;
-            available(aws, id).await?;
+            changed(aws, id, |group| replicas(group) == wanted).await?;
         }
         self.converge_attributes(aws, id, &group).await?;
         self.converge_authentication(aws, id, previous).await?;
-        if wanted < nodes(&group) {
-            let request = DecreaseReplicaCount { replication_group_id: id.clone(), new_replica_count: wanted - 1 };
+        if wanted < observed {
+            let request = DecreaseReplicaCount { replication_group_id: id.clone(), new_replica_count: wanted };
             aws.call_until_settled(AVAILABLE, request).await?;
-            available(aws, id).await?;
+            changed(aws, id, |group| replicas(group) == wanted).await?;
         }
         sync_cache_tags(aws, &group.arn, &self.tags).await
     }
@@ -160,14 +167,67 @@ impl Lifecycle for ReplicationGroup {
 }
 
 impl ReplicationGroup {
-    /// All that one call can change. Only what differs is sent: AWS refuses some attributes even where they stay the same.
+    /// The replicas of each primary.
+    fn replicas(&self) -> u8 {
+        let replicas = self.replicas_per_node_group.map(Replicas::get);
+        replicas.or_else(|| Some(self.num_cache_clusters?.get() - 1)).unwrap_or_default()
+    }
+
+    /// The parameter group to ask for. With shards there must be one that says so.
+    fn parameter_group(&self) -> Result<Option<Id<CacheParameterGroup>>, ProviderError> {
+        if self.parameter_group_name.is_some() || self.num_node_groups.is_none() {
+            return Ok(self.parameter_group_name.clone());
+        }
+        named(Engine::default_cluster_parameter_group(self.engine, &self.engine_version)).map(Some)
+    }
+
+    /// Divides the keys between as many shards as there should be; the last ones go first.
+    async fn converge_shards(
+        &self,
+        aws: &Aws,
+        id: &Id<Self>,
+        group: &ReplicationGroupDescription,
+    ) -> Result<(), ProviderError> {
+        let Some(wanted) = self.num_node_groups.filter(|wanted| usize::from(wanted.get()) != group.node_groups.len())
+        else {
+            return Ok(());
+        };
+        let mut ids: Vec<_> = group.node_groups.iter().map(|node_group| node_group.id.clone()).collect();
+        ids.sort();
+        let request = ModifyReplicationGroupShardConfiguration {
+            replication_group_id: id.clone(),
+            node_group_count: wanted,
+            node_groups_to_remove: ids.into_iter().skip(usize::from(wanted.get())).collect(),
+        };
+        aws.call_until_settled(AVAILABLE, request).await?;
+        changed(aws, id, |group| group.node_groups.len() == usize::from(wanted.get())).await
+    }
+
+    /// All that one call can change.
     async fn converge_attributes(
         &self,
         aws: &Aws,
         id: &Id<Self>,
         group: &ReplicationGroupDescription,
     ) -> Result<(), ProviderError> {
-        let Some(member) = first_member(aws, group).await? else { return Ok(()) };
+        let Some(request) = self.changes(aws, id, group).await? else { return Ok(()) };
+        modify(aws, request).await?;
+        let differences = async || {
+            let group = available(aws, id).await?;
+            self.changes(aws, id, &group).await
+        };
+        once_seen(differences, Option::is_none).await.map(|_| ())
+    }
+
+    /// The request that leads from `group` to what it should be, if anything differs. Only what differs is in it: AWS
+    /// refuses some attributes even where they stay the same.
+    async fn changes(
+        &self,
+        aws: &Aws,
+        id: &Id<Self>,
+        group: &ReplicationGroupDescription,
+    ) -> Result<Option<ModifyReplicationGroup>, ProviderError> {
+        let Some(member) = first_member(aws, group).await? else { return Ok(None) };
         let mut changed = false;
         let mut differs = |differs: bool| {
             changed |= differs;
@@ -175,7 +235,8 @@ impl ReplicationGroup {
         };
         let engine = differs(group.engine != self.engine);
         let version = differs(minor_version(&member.engine_version) != self.engine_version.as_str()) || engine;
-        let parameter_group = self.parameter_group_name.as_ref().filter(|name| **name != member.parameter_group_name);
+        // A new major version needs a group of its family, which for caches with shards AWS does not find by itself.
+        let parameter_group = self.parameter_group()?.filter(|name| *name != member.parameter_group_name);
         let topic = differs(member.notification_topic_arn != self.notification_topic_arn);
         let snapshots = self.snapshot_window.as_ref();
         let snapshot_window = snapshots.filter(|window| Some(window.as_str()) != group.snapshot_window.as_deref());
@@ -192,7 +253,7 @@ impl ReplicationGroup {
             automatic_failover_enabled: differs(group.automatic_failover_enabled != self.automatic_failover_enabled)
                 .then_some(self.automatic_failover_enabled),
             multi_az_enabled: differs(group.multi_az_enabled != self.multi_az_enabled).then_some(self.multi_az_enabled),
-            parameter_group_name: differs(parameter_group.is_some()).then(|| parameter_group.cloned()).flatten(),
+            parameter_group_name: differs(parameter_group.is_some()).then_some(parameter_group).flatten(),
             security_group_ids: differs(member.security_group_ids != self.security_group_ids)
                 .then(|| self.security_group_ids.clone()),
             auth_token: None,
@@ -208,10 +269,7 @@ impl ReplicationGroup {
             ip_discovery: differs(group.ip_discovery != self.ip_discovery).then_some(self.ip_discovery),
             log_delivery,
         };
-        if changed {
-            modify(aws, request).await?;
-        }
-        Ok(())
+        Ok(changed.then_some(request))
     }
 
     /// Leads from one way to prove who a client is to another, with no moment in which there is none.
@@ -229,11 +287,11 @@ impl ReplicationGroup {
                 // The token may go only in the call that brings the user group.
                 let auth_token = group.auth_token_enabled.then_some((TokenStrategy::Delete, None));
                 let add_user_group = Some(wanted.clone());
-                modify(
-                    aws,
-                    ModifyReplicationGroup { auth_token, add_user_group, remove_user_group: attached, ..request },
-                )
-                .await
+                let request =
+                    ModifyReplicationGroup { auth_token, add_user_group, remove_user_group: attached, ..request };
+                modify(aws, request).await?;
+                changed(aws, id, |group| group.user_group_ids.first() == Some(wanted) && !group.auth_token_enabled)
+                    .await
             }
             (None, Some(secret)) => {
                 let rotates = previous.is_some_and(|previous| previous.auth_token.as_ref() != Some(secret));
@@ -247,7 +305,8 @@ impl ReplicationGroup {
                     modify(aws, ModifyReplicationGroup { auth_token, ..request.clone() }).await?;
                 }
                 let auth_token = Some((TokenStrategy::Set, Some(token)));
-                modify(aws, ModifyReplicationGroup { auth_token, remove_user_group: attached, ..request }).await
+                modify(aws, ModifyReplicationGroup { auth_token, remove_user_group: attached, ..request }).await?;
+                changed(aws, id, |group| group.user_group_ids.is_empty() && group.auth_token_enabled).await
             }
             _ => Ok(()),
         }
@@ -296,6 +355,15 @@ async fn modify(aws: &Aws, request: ModifyReplicationGroup) -> Result<(), Provid
     available(aws, &id).await.map(|_| ())
 }
 
+/// Waits until a change that was accepted shows, and is done.
+async fn changed(
+    aws: &Aws,
+    id: &Id<ReplicationGroup>,
+    is_seen: impl Fn(&ReplicationGroupDescription) -> bool,
+) -> Result<(), ProviderError> {
+    once_seen(async || available(aws, id).await, is_seen).await.map(|_| ())
+}
+
 /// Waits until the group and all its members are available and nothing is pending. AWS calls the group available while
 /// members are still being made.
 pub(in crate::resources) async fn available(
@@ -334,8 +402,10 @@ async fn first_member(
     Ok(aws.call(DescribeCacheClusters { ids: vec![first.clone()] }).await?.clusters.pop())
 }
 
-fn nodes(group: &ReplicationGroupDescription) -> u8 {
-    u8::try_from(group.member_clusters.len()).unwrap_or(u8::MAX)
+/// The replicas of each primary; where shards differ, those of the smallest.
+fn replicas(group: &ReplicationGroupDescription) -> u8 {
+    let smallest = group.node_groups.iter().map(|node_group| node_group.nodes).min();
+    smallest.unwrap_or_default().saturating_sub(1)
 }
 
 /// `7.1.0` as `7.1`: the patch level is AWS's own matter.
@@ -350,19 +420,26 @@ async fn snapshot(
     group: &ReplicationGroupDescription,
     member: Option<&CacheClusterDescription>,
 ) -> Result<Snapshot<ReplicationGroupObserved, ReplicationGroupAttributes>, ProviderError> {
+    let shards = u16::try_from(group.node_groups.len()).unwrap_or(u16::MAX);
     let fields = ReplicationGroupObserved {
         replication_group_id: Some(Name::reported(group.id.as_str())),
         description: Some(group.description.clone()),
         engine: Some(group.engine),
         engine_version: member.map(|member| EngineVersion::reported(minor_version(&member.engine_version))),
         node_type: Some(NodeType::reported(group.node_type.as_str())),
-        num_cache_clusters: Some(NodeCount::reported(nodes(group))),
+        num_cache_clusters: Some((!group.cluster_enabled).then(|| NodeCount::reported(replicas(group) + 1))),
+        num_node_groups: Some(group.cluster_enabled.then(|| Shards::reported(shards))),
+        replicas_per_node_group: Some(group.cluster_enabled.then(|| Replicas::reported(replicas(group)))),
         automatic_failover_enabled: Some(group.automatic_failover_enabled),
         multi_az_enabled: Some(group.multi_az_enabled),
         parameter_group_name: member.map(|member| Some(member.parameter_group_name.clone())),
         subnet_group_name: member.map(|member| member.subnet_group_name.clone()),
         security_group_ids: member.map(|member| member.security_group_ids.clone()),
-        port: group.primary_endpoint.as_ref().map(|endpoint| Port::reported(endpoint.port)),
+        port: group
+            .primary_endpoint
+            .as_ref()
+            .or(group.configuration_endpoint.as_ref())
+            .map(|endpoint| Port::reported(endpoint.port)),
         kms_key_id: Some(group.kms_key_id.clone()),
         user_group_id: Some(group.user_group_ids.first().cloned()),
         // The token itself cannot be read; that there is none can.
@@ -386,6 +463,7 @@ async fn snapshot(
         arn: group.arn.clone(),
         primary_endpoint: address(&group.primary_endpoint),
         reader_endpoint: address(&group.reader_endpoint),
+        configuration_endpoint: address(&group.configuration_endpoint),
         engine_version_actual: member.map(|member| member.engine_version.clone()).unwrap_or_default(),
         member_clusters: group.member_clusters.clone(),
     };
