@@ -18,7 +18,7 @@ pub mod types;
 
 pub use aws::{Aws, Backend, Supplier};
 pub use classify::failure;
-pub use lifecycle::{Lifecycle, Snapshot};
+pub use lifecycle::{Lifecycle, Snapshot, Snapshots};
 pub use provider::{AwsProvider, schemas};
 
 /// An [`Id`](palisade_core::Id) from a literal, for an object that the stack does not manage: `id!(Vpc, "vpc-0a1b2c3d")`.

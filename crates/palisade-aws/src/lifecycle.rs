@@ -24,10 +24,7 @@ pub trait Lifecycle: Resource + Send + Sync {
     fn find(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Option<Id<Self>>, ProviderError>> + Send;
 
     /// Reads the objects, as many as there are in as few calls as AWS has. The answer is in the order of `ids`.
-    fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> impl Future<Output = Result<Vec<Option<Snapshot<Self::Observed, Self::Attributes>>>, ProviderError>> + Send;
+    fn read(aws: &Aws, ids: &[Id<Self>]) -> impl Future<Output = Result<Snapshots<Self>, ProviderError>> + Send;
 
     /// Brings the object from whatever it is to what it should be, and returns once it has settled: the same code after a
     /// creation, for an update, and after a crash. `previous` is what was applied last, for what cannot be read back.
@@ -41,6 +38,9 @@ pub trait Lifecycle: Resource + Send + Sync {
     /// Deletes the object, and returns once it is gone. `self` is what was applied last.
     fn delete(&self, aws: &Aws, id: &Id<Self>) -> impl Future<Output = Result<(), ProviderError>> + Send;
 }
+
+/// What the objects of a kind were when they were read; `None` stands for one that does not exist.
+pub type Snapshots<R> = Vec<Option<Snapshot<<R as Lifecycle>::Observed, <R as Resource>::Attributes>>>;
 
 /// What an object was when it was read.
 #[derive(Debug)]

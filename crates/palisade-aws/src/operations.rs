@@ -108,7 +108,6 @@ macro_rules! operations {
 
         /// Any of the calls.
         #[derive(Clone, Debug)]
-        #[expect(clippy::large_enum_variant, reason = "a request lives for one call, and boxing each would cost more")]
         pub enum Request {
             $($( #[doc = concat!("The call [`", stringify!($action), "`].")] $action($action), )*)*
         }

@@ -10,7 +10,7 @@ use palisade_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, named, not_ours, sync_cache_tags},
     operations::{
         CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups, DescribeCacheParameters,
@@ -120,10 +120,7 @@ impl Lifecycle for CacheParameterGroup {
         }
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<CacheParameterGroupObserved, CacheParameterGroupAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let mut snapshots = Vec::new();
         for group in in_order(ids, describe(aws, ids).await?, |group| &group.name) {
             snapshots.push(match group {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Subnet, Vpc};
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, named, not_ours, sync_cache_tags},
     operations::{CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups, ModifyCacheSubnetGroup},
     shapes::{CacheSubnetGroupDescription, Select},
@@ -78,10 +78,7 @@ impl Lifecycle for CacheSubnetGroup {
         }
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<CacheSubnetGroupObserved, CacheSubnetGroupAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let mut snapshots = Vec::new();
         for group in in_order(ids, describe(aws, ids).await?, |group| &group.name) {
             snapshots.push(match group {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::user_group;
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, secret_value, sync_cache_tags},
     operations::{CreateUser, DeleteUser, DescribeUsers, ModifyUser},
     shapes::{Credentials, Select, UserDescription},
@@ -200,10 +200,7 @@ impl Lifecycle for RedisUser {
         }
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<RedisUserObserved, RedisUserAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let found = aws.call(DescribeUsers { select: Select::Ids(ids.to_vec()) }).await?.users;
         let mut snapshots = Vec::new();
         for user in in_order(ids, found, |user| &user.id) {

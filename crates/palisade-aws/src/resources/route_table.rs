@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
     operations::{CreateRouteTable, DeleteRouteTable, DescribeRouteTables},
     shapes::{Select, SelectRouteTables},
@@ -60,10 +60,7 @@ impl Lifecycle for RouteTable {
         Ok(found.route_tables.into_iter().next().map(|table| table.id))
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<RouteTableObserved, RouteTableAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let select = SelectRouteTables::Tables(Select::Ids(ids.to_vec()));
         let found = aws.call(DescribeRouteTables { select }).await?.route_tables;
         let snapshot = |table: crate::shapes::RouteTableDescription| Snapshot {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RouteTable, Subnet};
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, named},
     operations::{AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, ReplaceRouteTableAssociation},
     shapes::{RouteTableAssociationDescription, SelectRouteTables},
@@ -56,10 +56,7 @@ impl Lifecycle for RouteTableAssociation {
         Ok(associations(aws, std::slice::from_ref(&id)).await?.into_iter().next().flatten().map(|_| id))
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<RouteTableAssociationObserved, ()>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let snapshot = |(route_table_id, association): (Id<RouteTable>, RouteTableAssociationDescription)| Snapshot {
             fields: RouteTableAssociationObserved {
                 subnet_id: Some(association.subnet_id),

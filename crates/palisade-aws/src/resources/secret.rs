@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, not_ours},
     operations::{
         CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, PutSecretValue, RestoreSecret, TagResource,
@@ -153,10 +153,7 @@ impl Lifecycle for Secret {
         Ok(found.filter(|secret| secret.tags.are_of(token)).map(|secret| secret.arn))
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<SecretObserved, SecretAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let mut snapshots = Vec::new();
         for id in ids {
             snapshots.push(describe(aws, id.as_str()).await?.map(snapshot));

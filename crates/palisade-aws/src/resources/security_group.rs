@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
         CreateSecurityGroup, DeleteSecurityGroup, DescribeSecurityGroupRules, DescribeSecurityGroups,
@@ -80,10 +80,7 @@ impl Lifecycle for SecurityGroup {
         Ok(found.security_groups.into_iter().next().map(|group| group.id))
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<SecurityGroupObserved, SecurityGroupAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let found = aws
             .call(DescribeSecurityGroups { select: SelectSecurityGroups::Groups(Select::Ids(ids.to_vec())) })
             .await?

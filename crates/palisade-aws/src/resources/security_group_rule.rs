@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SecurityGroup;
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
         AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules,
@@ -212,10 +212,7 @@ impl Lifecycle for SecurityGroupRule {
         Ok(aws.call(DescribeSecurityGroupRules { select }).await?.rules.into_iter().next().map(|rule| rule.id))
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<SecurityGroupRuleObserved, ()>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let select = SelectRules::Rules(Select::Ids(ids.to_vec()));
         let found = aws.call(DescribeSecurityGroupRules { select }).await?.rules;
         Ok(in_order(ids, found, |rule| &rule.id).into_iter().map(|rule| rule.map(snapshot)).collect())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, gone, in_order, sync_ec2_tags},
     operations::{CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute},
     shapes::{Select, SubnetAttribute, SubnetDescription},
@@ -104,10 +104,7 @@ impl Lifecycle for Subnet {
         Ok(found.subnets.into_iter().next().map(|subnet| subnet.id))
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<SubnetObserved, SubnetAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let found = aws.call(DescribeSubnets { select: Select::Ids(ids.to_vec()) }).await?.subnets;
         Ok(in_order(ids, found, |subnet| &subnet.id).into_iter().map(|subnet| subnet.map(snapshot)).collect())
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisUser, replication_group};
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, sync_cache_tags},
     operations::{CreateUserGroup, DeleteUserGroup, DescribeUserGroups, ModifyUserGroup},
     shapes::{Select, UserGroupDescription},
@@ -77,10 +77,7 @@ impl Lifecycle for UserGroup {
         }
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<UserGroupObserved, UserGroupAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let found = aws.call(DescribeUserGroups { select: Select::Ids(ids.to_vec()) }).await?.groups;
         let mut snapshots = Vec::new();
         for group in in_order(ids, found, |group| &group.id) {

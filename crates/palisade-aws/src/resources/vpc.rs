@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RouteTable, SecurityGroup};
 use crate::{
-    Aws, Lifecycle, Snapshot, failure,
+    Aws, Lifecycle, Snapshot, Snapshots, failure,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
     operations::{
         CreateVpc, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups, DescribeVpcAttribute, DescribeVpcs,
@@ -94,10 +94,7 @@ impl Lifecycle for Vpc {
         Ok(found.vpcs.into_iter().next().map(|vpc| vpc.id))
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<VpcObserved, VpcAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let found = aws.call(DescribeVpcs { select: Select::Ids(ids.to_vec()) }).await?.vpcs;
         let made_by_aws = MadeByAws::of(aws, ids).await?;
         let mut snapshots = Vec::new();

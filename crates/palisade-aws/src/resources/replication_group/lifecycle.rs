@@ -10,7 +10,7 @@ use palisade_core::{
 use super::super::CacheParameterGroup;
 use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
 use crate::{
-    Aws, Lifecycle, Snapshot,
+    Aws, Lifecycle, Snapshot, Snapshots,
     observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, secret_value, sync_cache_tags},
     operations::{
         CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
@@ -109,10 +109,7 @@ impl Lifecycle for ReplicationGroup {
         }
     }
 
-    async fn read(
-        aws: &Aws,
-        ids: &[Id<Self>],
-    ) -> Result<Vec<Option<Snapshot<ReplicationGroupObserved, ReplicationGroupAttributes>>>, ProviderError> {
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let found = aws.call(DescribeReplicationGroups { select: Select::Ids(ids.to_vec()) }).await?.groups;
         let first_members: Vec<_> = found.iter().filter_map(|group| group.member_clusters.first().cloned()).collect();
         let members = aws.call(DescribeCacheClusters { ids: first_members }).await?.clusters;
