@@ -52,7 +52,7 @@ impl Circle<'_> {
     fn replaced(&self, holder: &Address, step: &Step) -> Option<Finding> {
         let (held, holder) = (self.graph.node(&step.address)?, self.graph.node(holder)?);
         let field = &step.changes.iter().find(|change| change.forces_replacement)?.field;
-        let root = self.graph.node(self.root(&step.address))?;
+        let root = self.graph.node(self.root(&step.address)?)?;
         let identity = identity_fields(root.schema);
         let why = if root.address == held.address {
             format!("two objects with one {identity} cannot exist at a time")
@@ -73,32 +73,34 @@ impl Circle<'_> {
             ),
             spans,
             help: format!(
-                "change {identity} of {} as well, so that the new object can be created before the old one is deleted",
-                root.address
+                "change {one_of_identity} of {} as well, so that the new object can be created before the old one is deleted",
+                root.address,
+                // Any one of the fields tells the two apart.
+                one_of_identity = identity.replace(" and ", " or "),
             ),
         })
     }
 
-    /// The resource by which `address` has come to be deleted first: one that keeps its identity.
-    fn root<'s>(&'s self, address: &'s Address) -> &'s Address {
+    /// The resource by which `address` has come to be deleted first, if that is one that keeps its identity.
+    fn root<'s>(&'s self, address: &'s Address) -> Option<&'s Address> {
         let mut root = address;
         // Each round goes to a dependency, and there are not more of them than steps.
         for _ in &self.plan.steps {
-            let Some((node, step)) = self.graph.node(root).zip(self.plan.step(root)) else { break };
+            let (node, step) = self.graph.node(root).zip(self.plan.step(root))?;
             let mut identity = node.schema.fields.iter().filter(|field| field.identity).peekable();
-            let is_root = identity.peek().is_some()
-                && identity.all(|field| step.changes.iter().all(|change| change.field != field.name));
-            let held = self.state.current(root).map(|object| object.depends_on.difference(&object.released));
-            let held: Vec<_> = held.into_iter().flatten().collect();
-            let first = |step: &&Step| {
-                step.action == Action::Replace(ReplaceOrder::DeleteFirst) && held.contains(&&step.address)
-            };
-            match self.plan.steps.iter().find(first) {
-                Some(next) if !is_root => root = &next.address,
-                _ => break,
+            let keeps = |name: &str| step.changes.iter().all(|change| change.field != name);
+            if identity.peek().is_some() && identity.all(|field| keeps(field.name)) {
+                return Some(root);
             }
+            let object = self.state.current(root)?;
+            let first = |step: &&Step| {
+                step.action == Action::Replace(ReplaceOrder::DeleteFirst)
+                    && object.depends_on.contains(&step.address)
+                    && !object.released.contains(&step.address)
+            };
+            root = &self.plan.steps.iter().find(first)?.address;
         }
-        root
+        None
     }
 
     /// The object that goes has the identity of one that comes, and `holder` is to go over from the one to the other.

@@ -17,6 +17,7 @@ mod ledger;
 mod plan;
 mod planner;
 mod refresh;
+mod replace_order;
 mod state;
 mod steps;
 mod store;

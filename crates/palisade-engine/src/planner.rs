@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use palisade_core::{
-    Address, Graph, Json, Node, Reference, Schema, Value,
+    Address, Graph, Json, Node, Reference, Value,
     provider::{Observation, Provider},
 };
 use petgraph::{algo::toposort, graph::DiGraph};
 
 use crate::{
-    Action, FieldChange, ObjectState, OutputChange, Phase, Plan, PlanError, ReplaceOrder, State, Step,
+    Action, ObjectState, OutputChange, Phase, Plan, PlanError, State, Step,
     field_diff::{creation, deletion, difference, drift},
     impossible::impossible,
     refresh::{Refreshed, refresh},
+    replace_order::{delete_first, replace_order},
 };
 
 const GONE: &str = "it was deleted outside of this program";
@@ -38,14 +39,14 @@ pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Resu
     for node in graph.nodes() {
         planner.decide(node);
     }
-    planner.spread_delete_first();
     planner.delete_the_rest(provider);
-    let plan = Plan {
+    let mut plan = Plan {
         stack: graph.name().to_owned(),
         outputs: planner.outputs(),
         drift: all_drift(provider, &refreshed),
         steps: planner.steps,
     };
+    delete_first(graph, &refreshed.state, &mut plan);
     let findings = impossible(graph, &refreshed.state, &plan);
     if findings.is_empty() { Ok(plan) } else { Err(PlanError::Impossible(findings)) }
 }
@@ -70,7 +71,6 @@ struct Known<'a> {
 
 /// What others may rely on of a resource that has been decided.
 struct Decision {
-    step: usize,
     /// Whether the object is there before and after the apply.
     stays: bool,
     /// The attributes that an update may change.
@@ -90,7 +90,7 @@ impl<'a> Planner<'a> {
             }
         };
         let stays = matches!(step.action, Action::Update | Action::Nothing);
-        self.decided.insert(&node.address, Decision { step: self.steps.len(), stays, uncertain });
+        self.decided.insert(&node.address, Decision { stays, uncertain });
         self.steps.push(Step { deposed: self.known.deposed(&node.address), ..step });
     }
 
@@ -104,31 +104,6 @@ impl<'a> Planner<'a> {
         let decision = self.decided.get(&reference.address)?;
         let certain = !decision.uncertain.contains(&reference.attribute.as_str());
         (decision.stays && certain).then(|| self.known.state.attribute(&reference.address, &reference.attribute))?
-    }
-
-    /// A replaced object that refers to one that is deleted first has to be deleted before that, and so before its own
-    /// successor, if this one comes after the successor of the other.
-    fn spread_delete_first(&mut self) {
-        let mut dependents: HashMap<&Address, Vec<&Address>> = HashMap::new();
-        for (address, object) in self.known.state.objects() {
-            for target in object.depends_on.difference(&object.released) {
-                dependents.entry(target).or_default().push(address);
-            }
-        }
-        let is_first = |step: &&Step| step.action == Action::Replace(ReplaceOrder::DeleteFirst);
-        let mut firsts: Vec<Address> = self.steps.iter().filter(is_first).map(|step| step.address.clone()).collect();
-        while let Some(first) = firsts.pop() {
-            for &address in dependents.get(&first).into_iter().flatten() {
-                let Some(decision) = self.decided.get(address) else { continue };
-                let step = &mut self.steps[decision.step];
-                let is_candidate = step.action == Action::Replace(ReplaceOrder::CreateFirst);
-                if is_candidate && comes_after(self.graph, address, &first) {
-                    step.action = Action::Replace(ReplaceOrder::DeleteFirst);
-                    step.reason = Some(format!("it is deleted first, as {first}, which it refers to, is"));
-                    firsts.push(address.clone());
-                }
-            }
-        }
     }
 
     /// Adds the steps of the resources that are not in the program.
@@ -226,29 +201,6 @@ fn compare(
     let reason = reason.filter(|_| action == Action::Update).map(str::to_owned);
     let step = Step { id: object.id.clone(), changes: found.changes, unchanged, reason, ..step(&node.address, action) };
     (step, uncertain)
-}
-
-/// Two objects with one identity cannot exist at a time, so a successor that keeps the identity has to wait.
-fn replace_order(schema: &Schema, changes: &[FieldChange]) -> ReplaceOrder {
-    let mut identity = schema.fields.iter().filter(|field| field.identity).peekable();
-    let has_none = identity.peek().is_none();
-    if has_none || identity.any(|field| changes.iter().any(|change| change.field == field.name)) {
-        ReplaceOrder::CreateFirst
-    } else {
-        ReplaceOrder::DeleteFirst
-    }
-}
-
-/// Whether `address` refers to `target`, be it by way of others.
-fn comes_after(graph: &Graph, address: &Address, target: &Address) -> bool {
-    let mut seen = HashSet::new();
-    let mut reached = vec![address];
-    while let Some(address) = reached.pop() {
-        if seen.insert(address) {
-            reached.extend(graph.dependencies(address));
-        }
-    }
-    seen.contains(target)
 }
 
 /// The resources that are in the state only, each before all that it refers to.

@@ -11,7 +11,16 @@ use petgraph::{
 use crate::{Action, ObjectState, Plan, ReplaceOrder, State, Step, StepKind};
 
 /// The steps of a plan, with an edge from each to all that wait for it.
-pub(crate) type Steps = DiGraph<Work, ()>;
+pub(crate) type Steps = DiGraph<Work, Wait>;
+
+/// Why a step waits for another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Wait {
+    /// The two cannot be done in the other order.
+    Needed,
+    /// A replaced object had better live until its successor does.
+    Preferred,
+}
 
 /// One step: one object of one resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +131,7 @@ impl<'a> Builder<'a> {
             let Some(&make) = self.makes.get(&node.address) else { continue };
             for dependency in self.graph.dependencies(&node.address) {
                 if let Some(&first) = self.makes.get(dependency) {
-                    self.steps.update_edge(first, make, ());
+                    self.steps.update_edge(first, make, Wait::Needed);
                 }
             }
         }
@@ -134,14 +143,14 @@ impl<'a> Builder<'a> {
             let Some(&make) = self.makes.get(&step.address) else { continue };
             if let Some(&delete) = self.deletes.get(&(&step.address, Target::Current)) {
                 match step.action {
-                    Action::Replace(ReplaceOrder::DeleteFirst) => self.steps.update_edge(delete, make, ()),
-                    _ => self.steps.update_edge(make, delete, ()),
+                    Action::Replace(ReplaceOrder::DeleteFirst) => self.steps.update_edge(delete, make, Wait::Needed),
+                    _ => self.steps.update_edge(make, delete, Wait::Preferred),
                 };
             }
             for id in &step.deposed {
                 let delete = self.deletes[&(&step.address, Target::Deposed(id.clone()))];
                 if !self.is_namesake(step, &step.address, &Target::Deposed(id.clone())) {
-                    self.steps.update_edge(make, delete, ());
+                    self.steps.update_edge(make, delete, Wait::Needed);
                 }
             }
         }
@@ -169,7 +178,7 @@ impl<'a> Builder<'a> {
             }
         }
         for (delete, create) in edges {
-            self.steps.update_edge(delete, create, ());
+            self.steps.update_edge(delete, create, Wait::Needed);
         }
     }
 
@@ -187,7 +196,7 @@ impl<'a> Builder<'a> {
                 if dependent.released.contains(*address) {
                     released.push((first, delete));
                 } else {
-                    self.steps.update_edge(first, delete, ());
+                    self.steps.update_edge(first, delete, Wait::Needed);
                 }
             }
         }
@@ -195,7 +204,7 @@ impl<'a> Builder<'a> {
         released.sort();
         for (first, delete) in released {
             if !has_path_connecting(&self.steps, delete, first, None) {
-                self.steps.update_edge(first, delete, ());
+                self.steps.update_edge(first, delete, Wait::Needed);
             }
         }
     }

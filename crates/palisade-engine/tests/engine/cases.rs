@@ -317,6 +317,40 @@ fn a_renamed_resource_is_created_after_its_namesake_is_gone() {
 }
 
 #[test]
+fn two_objects_can_exchange_their_identities() {
+    run(async {
+        let account = Account::default();
+        let program = |a: &str, b: &str| {
+            graph(|stack| {
+                make::<User>().text("name", a).add(stack, "a");
+                make::<User>().text("name", b).add(stack, "b");
+            })
+        };
+        up(&account, &program("one", "two")).await;
+        let plan = up(&account, &program("two", "one")).await;
+        assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::DeleteFirst));
+        assert_eq!(action(&plan, "User.b"), Action::Replace(ReplaceOrder::CreateFirst));
+        assert_eq!(reason(&plan, "User.a").unwrap(), "it is deleted first, as User.b takes over its identity");
+    });
+}
+
+#[test]
+fn what_is_replaced_with_a_renamed_target_is_deleted_before_it() {
+    run(async {
+        let account = Account::default();
+        let program = |name: &str| {
+            graph(|stack| {
+                let user = make::<User>().text("name", "one").add(stack, name);
+                make::<Net>().text("range", "1").refer("sponsor", Some(&user), "id").add(stack, "n");
+            })
+        };
+        up(&account, &program("before")).await;
+        let plan = up(&account, &program("after")).await;
+        assert_eq!(action(&plan, "Net.n"), Action::Replace(ReplaceOrder::DeleteFirst));
+    });
+}
+
+#[test]
 fn a_reference_out_of_the_stack_is_a_failure_that_names_it() {
     run(async {
         let account = Account::default();

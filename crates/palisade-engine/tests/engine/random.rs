@@ -137,7 +137,7 @@ pub(crate) fn assert_impossible(account: &Account, graph: &Graph, error: PlanErr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
     #[test]
     fn the_account_becomes_the_program_and_then_nothing_remains_to_be_done((before, after) in edit()) {
