@@ -1,5 +1,6 @@
 //! [`apply`]: a plan becomes done.
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use palisade_core::{
     Address, Graph,
     provider::{ErrorKind, Provider, ProviderError},
@@ -10,7 +11,6 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     Event, Failure, Plan, Report, State, StateError, StepKind, Store,
     execute::{Executor, StepError},
-    in_flight::InFlight,
     ledger::Ledger,
     steps::{Steps, steps},
 };
@@ -101,7 +101,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     async fn complete(mut self) -> Report {
-        let mut running = InFlight::new();
+        let mut running = FuturesUnordered::new();
         loop {
             if !self.is_to_stop() {
                 for step in std::mem::take(&mut self.ready) {

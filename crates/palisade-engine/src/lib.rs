@@ -12,7 +12,6 @@ mod event;
 mod execute;
 mod field_diff;
 mod impossible;
-mod in_flight;
 mod ledger;
 mod plan;
 mod planner;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
 use palisade_core::{
     Address,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError},
+    provider::{ErrorKind, Object, Observation, Provider, ProviderError},
 };
 
-use crate::{Phase, PlanError, State, in_flight::InFlight};
+use crate::{Phase, PlanError, State};
 
 /// The state, completed by what the account says.
 pub(crate) struct Refreshed {
@@ -38,14 +39,12 @@ pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Re
 
 /// The objects that interrupted creations left.
 async fn find_interrupted(provider: &dyn Provider, state: &State) -> Result<Vec<(Address, String)>, PlanError> {
-    let mut finds = InFlight::new();
-    for (address, object) in state.objects().filter(|(_, object)| object.is_unsettled()) {
-        finds.push(Box::pin(async move {
-            let found = provider.find(address.kind(), &object.inputs, &object.token).await;
-            found.map(|id| Some((address.clone(), id?))).map_err(|error| unreadable(address.kind(), error))
-        }));
-    }
-    Ok(all(finds).await?.into_iter().flatten().collect())
+    let unsettled = state.objects().filter(|(_, object)| object.is_unsettled());
+    let finds = unsettled.map(async |(address, object)| {
+        let found = provider.find(address.kind(), &object.inputs, &object.token).await;
+        found.map(|id| Some((address.clone(), id?))).map_err(|error| unreadable(address.kind(), error))
+    });
+    Ok(try_join_all(finds).await?.into_iter().flatten().collect())
 }
 
 async fn read_all(provider: &dyn Provider, state: &State) -> Result<BTreeMap<Address, Option<Observation>>, PlanError> {
@@ -57,28 +56,15 @@ async fn read_all(provider: &dyn Provider, state: &State) -> Result<BTreeMap<Add
             objects.push(object);
         }
     }
-    let mut reads = InFlight::new();
-    for (kind, (addresses, objects)) in &kinds {
-        let read: BoxFuture<'_, _> = Box::pin(async move {
-            let observations = provider.read(kind, objects).await.map_err(|error| unreadable(kind, error))?;
-            if observations.len() != objects.len() {
-                // To go on would take objects for deleted, and create them again.
-                return Err(unreadable(kind, short_answer(objects.len(), observations.len())));
-            }
-            Ok(addresses.iter().map(|&address| address.clone()).zip(observations).collect::<Vec<_>>())
-        });
-        reads.push(read);
-    }
-    Ok(all(reads).await?.into_iter().flatten().collect())
-}
-
-/// The values of all futures, or the first error that one of them ends with.
-async fn all<T>(mut futures: InFlight<'_, Result<T, PlanError>>) -> Result<Vec<T>, PlanError> {
-    let mut values = Vec::new();
-    while let Some(value) = futures.next().await {
-        values.push(value?);
-    }
-    Ok(values)
+    let reads = kinds.iter().map(async |(kind, (addresses, objects))| {
+        let observations = provider.read(kind, objects).await.map_err(|error| unreadable(kind, error))?;
+        if observations.len() != objects.len() {
+            // To go on would take objects for deleted, and create them again.
+            return Err(unreadable(kind, short_answer(objects.len(), observations.len())));
+        }
+        Ok(addresses.iter().map(|&address| address.clone()).zip(observations).collect::<Vec<_>>())
+    });
+    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
 /// Adds the attributes that the state has never heard of: they came into the schema after the last apply.
