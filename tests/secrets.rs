@@ -18,7 +18,7 @@ impl Supplier for Canary {
 }
 
 fn stack(stack: &mut Stack) {
-    let secret = stack.add("token", Secret::builder().name(secret_name!("redis/token")).supplied("TOKEN"));
+    let secret = stack.add("token", Secret::builder().name(secret_name!("redis/token")).supplied(variable!("TOKEN")));
     let user = RedisUser::with_password(name!("reader"), name!("reader"), &secret);
     stack.add("reader", user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
     let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));

@@ -89,6 +89,9 @@ fn by_form(code: &str) -> ErrorKind {
 fn help(code: &str) -> &'static str {
     match code {
         "DefaultUserRequired" => "add `RedisUser::disabled_default(name!(\"...\"))` to the group's users",
+        "SnapshotAlreadyExistsFault" => {
+            "an earlier final snapshot has the name: delete it, or give `final_snapshot_identifier` another value and apply"
+        }
         "DuplicateUserName" => "give the users of a group names of their own",
         "InvalidSubnet.Conflict" => "give the subnet addresses that no other subnet of the VPC has",
         "InvalidSubnet.Range" => "give the subnet addresses inside the VPC's block",

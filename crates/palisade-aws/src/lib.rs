@@ -19,7 +19,7 @@ pub mod types;
 pub use aws::{Aws, Backend, Supplier};
 pub use classify::failure;
 pub use lifecycle::{Lifecycle, Snapshot, Snapshots};
-pub use provider::{AwsProvider, schemas};
+pub use provider::{AwsProvider, calls, schemas};
 
 /// An [`Id`](palisade_core::Id) from a literal, for an object that the stack does not manage: `id!(Vpc, "vpc-0a1b2c3d")`.
 /// It is checked when the program is compiled.

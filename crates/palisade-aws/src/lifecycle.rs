@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Id, JsonMap, Resource,
-    provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, Token},
+    provider::{BoxFuture, Call, ErrorKind, Object, Observation, ProviderError, Token},
 };
 use serde::Serialize;
 
@@ -15,6 +15,9 @@ use crate::Aws;
 pub trait Lifecycle: Resource + Send + Sync {
     /// What was read; the derive makes it, with one field for each of the resource's.
     type Observed: Serialize + Send;
+
+    /// All calls that the methods below can make. A test holds the list against what they do make.
+    const CALLS: &'static [Call];
 
     /// Creates the object, with the token's tags in the very call where AWS takes tags, and returns its id. Nothing else:
     /// the id is written down before [`Lifecycle::converge`] goes on.

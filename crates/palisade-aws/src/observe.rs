@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use palisade_core::{
     Id, Resource,
-    provider::{ErrorKind, ProviderError},
+    provider::{ErrorKind, ProviderError, Token},
 };
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
@@ -88,6 +88,15 @@ pub(crate) async fn sync_cache_tags(aws: &Aws, arn: &Arn, wanted: &Tags) -> Resu
 /// The tags of an ElastiCache object, which no description has.
 pub(crate) async fn cache_tags(aws: &Aws, arn: &Arn) -> Result<Tags, ProviderError> {
     Ok(aws.call_until_settled(GROUP_SETTLED, ListTagsForResource { arn: arn.clone() }).await?.tags)
+}
+
+/// Whether an ElastiCache object was made by the creation of `token`. One that is just going was not, whatever it was.
+pub(crate) async fn is_made_by(aws: &Aws, arn: &Arn, token: &Token) -> Result<bool, ProviderError> {
+    match cache_tags(aws, arn).await {
+        Ok(tags) => Ok(tags.are_of(token)),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The value of a secret. It goes from here into the call that needs it, and nowhere else.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_core::Id;
+use palisade_core::{Id, provider::Call};
 use secrecy::SecretString;
 
 use crate::{
@@ -39,6 +39,17 @@ pub enum Service {
     SecretsManager,
 }
 
+impl Service {
+    /// The service as permissions name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::ElastiCache => "elasticache",
+            Self::SecretsManager => "secretsmanager",
+        }
+    }
+}
+
 /// Whether a call changes anything.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Effect {
@@ -61,6 +72,10 @@ pub trait Operation: Clone + Into<Request> + Send + 'static {
 
     /// Whether it changes anything.
     const EFFECT: Effect;
+
+    /// The call without its request, as permissions name it.
+    const CALL: Call =
+        Call { service: Self::SERVICE.as_str(), action: Self::ACTION, writes: matches!(Self::EFFECT, Effect::Write) };
 
     /// The output in `response`, or `None` where a backend answered another operation's.
     fn output(response: Response) -> Option<Self::Output>;

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use palisade_core::{
     JsonMap, Schema,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token},
+    provider::{BoxFuture, Call, ErrorKind, Object, Observation, Provider, ProviderError, Token},
 };
 
 use crate::{
@@ -34,16 +34,22 @@ const REGISTRY: &[Kind] = &[
 
 struct Kind {
     schema: &'static Schema,
+    calls: &'static [Call],
     lifecycle: &'static dyn ErasedLifecycle,
 }
 
 const fn kind<R: Lifecycle>() -> Kind {
-    Kind { schema: R::SCHEMA, lifecycle: &Erased::<R>(PhantomData) }
+    Kind { schema: R::SCHEMA, calls: R::CALLS, lifecycle: &Erased::<R>(PhantomData) }
 }
 
 /// The schemas of all resources, in the order of their names.
 pub fn schemas() -> impl Iterator<Item = &'static Schema> {
     REGISTRY.iter().map(|kind| kind.schema)
+}
+
+/// The calls that the life of a resource of `kind` can take; none where there is no such kind.
+pub fn calls(kind: &str) -> &'static [Call] {
+    REGISTRY.iter().find(|entry| entry.schema.kind == kind).map_or(&[], |entry| entry.calls)
 }
 
 /// The resources of an account as the engine reaches them.
@@ -62,6 +68,10 @@ impl AwsProvider {
 impl Provider for AwsProvider {
     fn schema(&self, kind: &str) -> Option<&'static Schema> {
         schemas().find(|schema| schema.kind == kind)
+    }
+
+    fn calls(&self, kind: &str) -> &'static [Call] {
+        calls(kind)
     }
 
     fn read<'a>(

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Handle, Id, Reference, Resource, Value};
+use crate::{Handle, Id, Json, Reference, Resource, Value};
 
 /// A type that a field of a resource may have.
 ///
@@ -16,23 +16,63 @@ use crate::{Handle, Id, Reference, Resource, Value};
     message = "`{Self}` is not the type of a field",
     note = "a field holds a checked type such as `Cidr`, `Port` or `Name`, an `Id`, a text, a number or a list of these"
 )]
-pub trait Field: Serialize + DeserializeOwned {}
+pub trait Field: Serialize + DeserializeOwned {
+    /// What is wrong with a value of the type that a program declares, if anything is: the rule that it breaks.
+    ///
+    /// What comes from AWS is not checked when it is read, so a program could declare what AWS might have answered. This is
+    /// the check that no value gets around.
+    fn problem(json: &Json) -> Option<String> {
+        let _ = json;
+        None
+    }
+}
 
 impl Field for bool {}
 impl Field for u8 {}
 impl Field for u16 {}
 impl Field for u32 {}
 impl Field for String {}
-impl<R: Resource> Field for Id<R> {}
-impl<T: Field> Field for Vec<T> {}
-impl<T: Field + Ord> Field for BTreeSet<T> {}
-impl<T: Field> Field for Option<T> {}
-impl<T: Field> Field for BTreeMap<String, T> {}
+
+impl<R: Resource> Field for Id<R> {
+    fn problem(json: &Json) -> Option<String> {
+        Id::<R>::new(json.as_str().unwrap_or_default()).err().map(|error| error.to_string())
+    }
+}
+
+impl<T: Field> Field for Vec<T> {
+    fn problem(json: &Json) -> Option<String> {
+        json.as_array()?.iter().find_map(T::problem)
+    }
+}
+
+impl<T: Field + Ord> Field for BTreeSet<T> {
+    fn problem(json: &Json) -> Option<String> {
+        json.as_array()?.iter().find_map(T::problem)
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    fn problem(json: &Json) -> Option<String> {
+        if json.is_null() { None } else { T::problem(json) }
+    }
+}
+
+impl<T: Field> Field for BTreeMap<String, T> {
+    fn problem(json: &Json) -> Option<String> {
+        json.as_object()?.values().find_map(T::problem)
+    }
+}
 
 /// A value of the type `T`, or a reference to one that is known only once another resource exists.
 pub struct Input<T> {
     value: Value,
     field: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Input<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.value.clone())
+    }
 }
 
 impl<T> Input<T> {
@@ -51,8 +91,9 @@ impl<T> Input<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used where `{T}` is wanted",
     label = "this is not a `{T}`",
-    note = "a setter takes a checked literal of its type, an output of that type, or `&resource` where an id of that \
-            kind of resource is wanted"
+    note = "a checked literal is written with the macro of its type, as in cidr!(\"10.0.0.0/16\"), az!(\"us-east-1a\"), \
+            name!(\"redis\"), port!(6379), access!(\"on ~* +@read\"), node_type!(\"cache.t4g.small\")",
+    note = "a setter also takes an output of its type, and `&resource` where an id of that kind of resource is wanted"
 )]
 pub trait IntoInput<T> {
     /// The value as an input.

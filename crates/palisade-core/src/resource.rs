@@ -82,10 +82,6 @@ impl Declaration {
         Self { fields: schema.fields.iter().filter_map(default).collect() }
     }
 
-    pub(crate) fn from_fields(fields: BTreeMap<&'static str, Value>) -> Self {
-        Self { fields }
-    }
-
     /// Sets `field` to `value`, in place of an earlier value.
     pub fn set<T>(&mut self, field: &'static str, value: Input<T>) {
         self.fields.insert(field, value.into_value());

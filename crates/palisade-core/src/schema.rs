@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Declaration, Json, terraform::TerraformResource};
+use crate::{Finding, Json, Node, Stack, terraform::TerraformResource};
 
 /// What the tool knows of a kind of resource: enough to compare, to show and to export it without its Rust type.
 ///
@@ -23,8 +23,8 @@ pub struct Schema {
     pub terraform_type: &'static str,
     /// What the export writes that no single field says; see [`TerraformResource`].
     pub terraform: Option<fn(&mut TerraformResource)>,
-    /// The rules that need more than one field of the declaration. Each text names a broken rule and its cure.
-    pub check: Option<fn(&Declaration) -> Vec<String>>,
+    /// The rules that need more than one field, or another resource of the stack.
+    pub check: Option<fn(&Node, &Stack) -> Vec<Finding>>,
 }
 
 /// One field of a [`Schema`].
@@ -34,6 +34,8 @@ pub struct FieldSchema {
     pub name: &'static str,
     /// The first paragraph of the field's documentation.
     pub doc: &'static str,
+    /// What is wrong with a declared value, if anything is; [`Field::problem`](crate::Field::problem) of the field's type.
+    pub problem: fn(&Json) -> Option<String>,
     /// The value of a declaration that does not set the field; `None` where it must be set.
     pub default: Option<fn() -> Json>,
     /// What becomes of the object when the field changes.

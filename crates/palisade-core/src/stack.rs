@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, panic::Location};
 
-use crate::{Address, Declare, Finding, Handle, Output, Resource, Schema, Span, Value};
+use crate::{Address, Declare, Finding, Handle, Json, Output, Resource, Schema, Span, Value};
 
 /// The resources and outputs that a program declares.
 ///
@@ -72,6 +72,11 @@ impl Stack {
         &self.name
     }
 
+    /// The resource at `address`.
+    pub fn node(&self, address: &Address) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.address == *address)
+    }
+
     /// The resources in the order of their declaration, so that each stands after all that it refers to.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
@@ -103,14 +108,11 @@ impl Stack {
                     node.location,
                 ));
             }
-            for problem in node.schema.check.map(|check| check(&node.declaration())).unwrap_or_default() {
-                let (message, help) = problem.split_once('\n').unwrap_or((&problem, ""));
-                findings.push(Finding {
-                    message: format!("{address}: {message}"),
-                    spans: vec![Span::new(node.location, "declared here")],
-                    help: help.to_owned(),
-                });
+            let values = node.schema.fields.iter().filter_map(|field| Some((field, node.json(field.name)?)));
+            for (field, problem) in values.filter_map(|(field, json)| Some((field, (field.problem)(json)?))) {
+                findings.push(node.finding(&format!("`{}`: {problem}", field.name), ""));
             }
+            findings.extend(node.schema.check.map(|check| check(node, self)).unwrap_or_default());
         }
         findings.extend(self.duplicate_identities());
         let mut outputs = BTreeMap::new();
@@ -169,8 +171,36 @@ impl Node {
         self.fields.values().flat_map(Value::references).collect()
     }
 
-    fn declaration(&self) -> crate::Declaration {
-        crate::Declaration::from_fields(self.fields.clone())
+    /// The value of `field`, if it holds no reference and the declaration has one.
+    pub fn json(&self, field: &str) -> Option<&Json> {
+        self.fields.get(field)?.as_json().filter(|json| !json.is_null())
+    }
+
+    /// The value of `field`, if it is a text without a reference.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.json(field)?.as_str()
+    }
+
+    /// The resources of `stack` that `field` refers to.
+    pub fn targets<'a>(&self, stack: &'a Stack, field: &str) -> Vec<&'a Node> {
+        let references = self.fields.get(field).map(Value::references).unwrap_or_default();
+        references.into_iter().filter_map(|reference| stack.node(&reference.address)).collect()
+    }
+
+    /// A finding about this resource.
+    pub fn finding(&self, message: &str, help: &str) -> Finding {
+        Finding {
+            message: format!("{}: {message}", self.address),
+            spans: vec![Span::new(self.location, "declared here")],
+            help: help.to_owned(),
+        }
+    }
+
+    /// A finding about this resource, in which another one has part.
+    pub fn finding_with(&self, other: &Self, label: &str, message: &str, help: &str) -> Finding {
+        let mut finding = self.finding(message, help);
+        finding.spans.push(Span::new(other.location, label));
+        finding
     }
 }
 

@@ -129,6 +129,7 @@ fn field_schema(field: &Field) -> TokenStream {
         ::palisade_core::FieldSchema {
             name: #name,
             doc: #doc,
+            problem: <#ty as ::palisade_core::Field>::problem,
             default: #default,
             on_change: #on_change,
             identity: #identity,

@@ -17,6 +17,7 @@ const fn field(name: &'static str, terraform_name: Option<&'static str>) -> Fiel
     FieldSchema {
         name,
         doc: "",
+        problem: |_| None,
         default: Some(|| Json::Null),
         on_change: OnChange::Update,
         identity: false,

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use palisade_core::{
     Attributes, Id, Resource, Value,
-    provider::{ProviderError, Token},
+    provider::{Call, ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
-    observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, named, not_ours, sync_cache_tags},
+    observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
-        CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups, DescribeCacheParameters,
-        ModifyCacheParameterGroup, ResetCacheParameterGroup,
+        AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
+        DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
+        ResetCacheParameterGroup,
     },
     shapes::{CacheParameterGroupDescription, Select},
     types::{Arn, Name, ParameterGroupFamily, Tags},
@@ -100,6 +101,18 @@ const PARAMETERS_PER_CALL: usize = 20;
 impl Lifecycle for CacheParameterGroup {
     type Observed = CacheParameterGroupObserved;
 
+    const CALLS: &'static [Call] = &[
+        CreateCacheParameterGroup::CALL,
+        DescribeCacheParameterGroups::CALL,
+        DescribeCacheParameters::CALL,
+        ModifyCacheParameterGroup::CALL,
+        ResetCacheParameterGroup::CALL,
+        DeleteCacheParameterGroup::CALL,
+        ListTagsForResource::CALL,
+        AddTagsToResource::CALL,
+        RemoveTagsFromResource::CALL,
+    ];
+
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { name, family, description, tags, parameters: _ } = self;
         let request = CreateCacheParameterGroup {
@@ -115,7 +128,7 @@ impl Lifecycle for CacheParameterGroup {
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
         let id = named(self.name.as_str())?;
         match describe(aws, std::slice::from_ref(&id)).await?.pop() {
-            Some(group) if cache_tags(aws, &group.arn).await?.are_of(token) => Ok(Some(id)),
+            Some(group) if is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
             _ => Ok(None),
         }
     }

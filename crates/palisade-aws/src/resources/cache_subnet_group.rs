@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 
 use palisade_core::{
-    Attributes, Id, Resource,
-    provider::{ProviderError, Token},
+    Attributes, Finding, Id, Node, Resource, Stack, Value,
+    provider::{Call, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Subnet, Vpc};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
-    observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, named, not_ours, sync_cache_tags},
-    operations::{CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups, ModifyCacheSubnetGroup},
+    observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
+    operations::{
+        AddTagsToResource, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
+        ListTagsForResource, ModifyCacheSubnetGroup, Operation, RemoveTagsFromResource,
+    },
     shapes::{CacheSubnetGroupDescription, Select},
     types::{Arn, Name, Tags},
 };
@@ -30,7 +33,7 @@ use crate::{
 /// let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_elasticache_subnet_group", attributes = CacheSubnetGroupAttributes)]
+#[resource(terraform = "aws_elasticache_subnet_group", attributes = CacheSubnetGroupAttributes, check = check)]
 pub struct CacheSubnetGroup {
     /// The name.
     #[field(replace, identity)]
@@ -55,8 +58,42 @@ pub struct CacheSubnetGroupAttributes {
     pub vpc_id: Id<Vpc>,
 }
 
+/// How many subnets a group has at most.
+const MOST: usize = 20;
+
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    let count = match &node.fields["subnet_ids"] {
+        Value::Json(ids) => ids.as_array().map_or(0, Vec::len),
+        Value::List(ids) | Value::Set(ids) => ids.len(),
+        Value::Map(_) | Value::Reference(_) => 1,
+    };
+    let mut findings = Vec::new();
+    if !(1..=MOST).contains(&count) {
+        let message = format!("a subnet group has 1 to {MOST} subnets, and this one has {count}");
+        findings.push(node.finding(&message, "name its subnets with `.subnet_ids([&a, &b])`"));
+    }
+    let subnets = node.targets(stack, "subnet_ids");
+    let vpc = |subnet: &&&Node| subnet.fields.get("vpc_id") != subnets[0].fields.get("vpc_id");
+    if let Some(other) = subnets.iter().find(vpc) {
+        let message = format!("{} and {} are in two VPCs", subnets[0].address, other.address);
+        let help = "the subnets of a group are all of one VPC";
+        findings.push(node.finding_with(other, "in another VPC", &message, help));
+    }
+    findings
+}
+
 impl Lifecycle for CacheSubnetGroup {
     type Observed = CacheSubnetGroupObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateCacheSubnetGroup::CALL,
+        DescribeCacheSubnetGroups::CALL,
+        ModifyCacheSubnetGroup::CALL,
+        DeleteCacheSubnetGroup::CALL,
+        ListTagsForResource::CALL,
+        AddTagsToResource::CALL,
+        RemoveTagsFromResource::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { name, description, subnet_ids, tags } = self;
@@ -73,7 +110,7 @@ impl Lifecycle for CacheSubnetGroup {
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
         let id = named(self.name.as_str())?;
         match describe(aws, std::slice::from_ref(&id)).await?.pop() {
-            Some(group) if cache_tags(aws, &group.arn).await?.are_of(token) => Ok(Some(id)),
+            Some(group) if is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
             _ => Ok(None),
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use palisade_core::{
-    Attributes, Declaration, Id, IntoInput, Json, Resource, Set, Unset, Value,
-    provider::{ErrorKind, ProviderError, Token},
+    Attributes, Declaration, Declare, Finding, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset, Value,
+    provider::{Call, ErrorKind, ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,15 @@ use serde::{Deserialize, Serialize};
 use super::user_group;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
-    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, secret_value, sync_cache_tags},
-    operations::{CreateUser, DeleteUser, DescribeUsers, ModifyUser},
+    observe::{
+        GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, once_seen, secret_value,
+        sync_cache_tags,
+    },
+    operations::{
+        AddTagsToResource, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
+        DescribeUserGroups, DescribeUsers, GetSecretValue, ListTagsForResource, ModifyUser, Operation,
+        RemoveTagsFromResource,
+    },
     shapes::{Credentials, Select, UserDescription},
     types::{AccessString, Arn, AuthenticationType, EngineKind, Name, SecretRef, Tags, UserName},
 };
@@ -102,14 +109,37 @@ impl RedisUser {
     }
 
     /// The user named `default` that every Redis user group must have, switched off: whoever gives no name gets nothing.
-    pub fn disabled_default(id: Name) -> RedisUserBuilder<Set, Set, Set> {
-        Self::builder()
-            .set_user_id(id)
-            .set_user_name(UserName::literal("default"))
-            .engine(EngineKind::Redis)
-            .access_string(AccessString::disabled())
-            .set_authentication_type(AuthenticationType::NoPassword)
-            .meet_authentication()
+    pub fn disabled_default(id: Name) -> DisabledDefault {
+        DisabledDefault(
+            Self::builder()
+                .set_user_id(id)
+                .set_user_name(UserName::literal("default"))
+                .engine(EngineKind::Redis)
+                .access_string(AccessString::disabled())
+                .set_authentication_type(AuthenticationType::NoPassword)
+                .meet_authentication(),
+        )
+    }
+}
+
+/// The declaration of a [`RedisUser`] that is named `default` and switched off. Nothing about it can be changed but its
+/// tags, since it has no password.
+#[derive(Debug)]
+#[must_use = "a declaration does nothing until it is added to a stack"]
+pub struct DisabledDefault(RedisUserBuilder<Set, Set, Set>);
+
+impl DisabledDefault {
+    /// The tags.
+    pub fn tags(self, tags: impl IntoInput<Tags>) -> Self {
+        Self(self.0.tags(tags))
+    }
+}
+
+impl Declare for DisabledDefault {
+    type Resource = RedisUser;
+
+    fn declare(self) -> Declaration {
+        self.0.declare()
     }
 }
 
@@ -137,17 +167,24 @@ impl IntoPasswords for [&palisade_core::Handle<super::Secret>; 2] {
     }
 }
 
-/// What no type holds: that nobody but the AWS-owned user is called `default` by id.
-fn check(declaration: &Declaration) -> Vec<String> {
-    let is =
-        |field: &str, text: &str| declaration.fields().get(field).and_then(Value::as_json) == Some(&Json::from(text));
-    let mut problems = Vec::new();
+/// What no type holds.
+fn check(node: &Node, _: &Stack) -> Vec<Finding> {
+    let is = |field: &str, text: &str| node.text(field) == Some(text);
+    let mut findings = Vec::new();
     if is("user_id", "default") {
-        problems.push(
-            "the user id `default` is AWS's own user\ngive the user another id, as in `redis-default`".to_owned(),
+        findings.push(
+            node.finding("the user id `default` is AWS's own user", "give the user another id, as in `redis-default`"),
         );
     }
-    problems
+    let is_open = is("authentication_type", AuthenticationType::NoPassword.as_str());
+    if is_open && !(is("access_string", AccessString::disabled().as_str()) && is("engine", EngineKind::Redis.as_str()))
+    {
+        findings.push(node.finding(
+            "a user without a password must be switched off, and of the engine Redis",
+            "begin with `RedisUser::disabled_default(..)`, `RedisUser::iam(..)` or `RedisUser::with_password(..)`",
+        ));
+    }
+    findings
 }
 
 /// Terraform can hold a password only in its state. So a user with passwords is exported as one that cannot log in, and
@@ -163,7 +200,16 @@ fn terraform(resource: &mut TerraformResource) {
         // The block form of "no password" plans an update forever, as AWS spells it otherwise when it answers.
         Some(AuthenticationType::NoPassword) => resource.set("no_password_required", true),
         Some(AuthenticationType::Password) | None => {
-            resource.set("no_password_required", true);
+            // A Valkey user must have a password or IAM; the latter needs nothing that Terraform would keep, and as nobody
+            // has an IAM policy for the user, nobody can log in as it.
+            if resource.field("engine").as_json() == Some(&Json::from(EngineKind::Valkey.as_str())) {
+                let block =
+                    [("type".to_owned(), Argument::Value(Value::Json(AuthenticationType::Iam.as_str().into())))];
+                resource.arguments.insert("authentication_mode".to_owned(), Argument::Blocks(vec![block.into()]));
+                resource.arguments.insert("user_name".to_owned(), Argument::Value(resource.field("user_id")));
+            } else {
+                resource.set("no_password_required", true);
+            }
             resource.set("access_string", AccessString::disabled().as_str());
             resource.ignore_changes = vec!["access_string", "authentication_mode", "no_password_required", "passwords"];
             resource.comment = Some(
@@ -177,6 +223,20 @@ fn terraform(resource: &mut TerraformResource) {
 
 impl Lifecycle for RedisUser {
     type Observed = RedisUserObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateUser::CALL,
+        DescribeUsers::CALL,
+        ModifyUser::CALL,
+        DeleteUser::CALL,
+        DescribeUserGroups::CALL,
+        DescribeReplicationGroups::CALL,
+        DescribeCacheClusters::CALL,
+        GetSecretValue::CALL,
+        ListTagsForResource::CALL,
+        AddTagsToResource::CALL,
+        RemoveTagsFromResource::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { user_id, user_name, engine, access_string, tags, authentication_type: _, passwords: _ } = self;
@@ -195,7 +255,7 @@ impl Lifecycle for RedisUser {
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
         let id = named(self.user_id.as_str())?;
         match describe(aws, &id).await? {
-            Some(user) if cache_tags(aws, &user.arn).await?.are_of(token) => Ok(Some(id)),
+            Some(user) if user.status != "deleting" && is_made_by(aws, &user.arn, token).await? => Ok(Some(id)),
             _ => Ok(None),
         }
     }

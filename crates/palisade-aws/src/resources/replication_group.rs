@@ -1,5 +1,6 @@
 //! [`ReplicationGroup`], which a stack takes only as [`Encrypted<ReplicationGroup>`](Encrypted).
 
+mod check;
 mod lifecycle;
 
 use std::{
@@ -49,7 +50,7 @@ use crate::types::{
     terraform = "aws_elasticache_replication_group",
     attributes = ReplicationGroupAttributes,
     terraform_with = terraform,
-    check = check,
+    check = check::check,
     by_hand,
     requires(
         engine("this `ReplicationGroup` has no engine", "call `.engine(Engine::REDIS_7_1)`, or another of `Engine`"),
@@ -339,42 +340,6 @@ impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentic
 /// A cache that is divided between shards, and one that is not, are two.
 fn appears_or_goes(old: &Json, new: &Json) -> bool {
     old.is_null() != new.is_null()
-}
-
-/// The rules that need two fields, or the length of a text.
-fn check(declaration: &Declaration) -> Vec<String> {
-    let field = |name: &str| declaration.fields().get(name).and_then(Value::as_json);
-    let mut problems = Vec::new();
-    if let Some(Json::String(description)) = field("description")
-        && (description.is_empty() || description.chars().count() > 255)
-    {
-        problems
-            .push("the description must have 1 to 255 characters\nsay in a few words what the cache is for".to_owned());
-    }
-    let windows = field("maintenance_window").zip(field("snapshot_window"));
-    if let Some((Json::String(maintenance), Json::String(snapshot))) = windows
-        && MaintenanceWindow::reported(maintenance.as_str()).overlaps(&SnapshotWindow::reported(snapshot.as_str()))
-    {
-        problems.push(format!(
-            "the snapshot window {snapshot} falls into the maintenance window {maintenance}\nAWS refuses windows that overlap: \
-             move one of them"
-        ));
-    }
-    if let (Some(Json::String(node_type)), Some(&Json::Bool(tiering))) =
-        (field("node_type"), field("data_tiering_enabled"))
-        && NodeType::reported(node_type.as_str()).has_data_tiering() != tiering
-    {
-        problems.push(format!(
-            "{node_type} with data tiering {state}\ndata tiering is always on with the r6gd family, and never with another",
-            state = if tiering { "on" } else { "off" },
-        ));
-    }
-    let deliveries =
-        field("log_delivery").and_then(|json| Vec::<LogDelivery>::deserialize(json).ok()).unwrap_or_default();
-    if deliveries.windows(2).any(|pair| pair[0].log_type == pair[1].log_type) {
-        problems.push("one log has two places\nAWS delivers each log to one place: keep one of the two".to_owned());
-    }
-    problems
 }
 
 fn log_delivery_block(delivery: &LogDelivery) -> BTreeMap<String, Argument> {

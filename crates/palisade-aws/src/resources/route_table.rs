@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Attributes, Id, Resource,
-    provider::{ProviderError, Token},
+    provider::{Call, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
-    operations::{CreateRouteTable, DeleteRouteTable, DescribeRouteTables},
+    operations::{CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, Operation},
     shapes::{Select, SelectRouteTables},
     types::{Arn, Tags},
 };
@@ -46,6 +46,14 @@ pub struct RouteTableAttributes {
 
 impl Lifecycle for RouteTable {
     type Observed = RouteTableObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateRouteTable::CALL,
+        DescribeRouteTables::CALL,
+        DeleteRouteTable::CALL,
+        CreateTags::CALL,
+        DeleteTags::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { vpc_id, tags } = self;

@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Id, Resource,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{Call, ErrorKind, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,9 @@ use super::{RouteTable, Subnet};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, named},
-    operations::{AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, ReplaceRouteTableAssociation},
+    operations::{
+        AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, Operation, ReplaceRouteTableAssociation,
+    },
     shapes::{RouteTableAssociationDescription, SelectRouteTables},
 };
 
@@ -40,6 +42,13 @@ pub struct RouteTableAssociation {
 
 impl Lifecycle for RouteTableAssociation {
     type Observed = RouteTableAssociationObserved;
+
+    const CALLS: &'static [Call] = &[
+        AssociateRouteTable::CALL,
+        DescribeRouteTables::CALL,
+        ReplaceRouteTableAssociation::CALL,
+        DisassociateRouteTable::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, _: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { subnet_id, route_table_id } = self;

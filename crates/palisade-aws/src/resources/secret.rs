@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
     Attributes, Id, Resource, Value,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{Call, ErrorKind, ProviderError, Token},
     terraform::{Argument, Companion, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, not_ours},
     operations::{
-        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, PutSecretValue, RestoreSecret, TagResource,
-        UntagResource, UpdateSecret,
+        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
+        TagResource, UntagResource, UpdateSecret,
     },
     shapes::SecretDescription,
-    types::{Arn, KmsKeyArn, RecoveryWindow, SecretName, SecretRef, SecretSource, Tags},
+    types::{Arn, KmsKeyArn, RecoveryWindow, SecretName, SecretRef, SecretSource, Tags, Variable},
 };
 
 /// A secret in Secrets Manager. Its value is generated, or supplied by whoever runs the apply; it is in no program, plan,
@@ -41,7 +41,7 @@ use crate::{
     terraform_with = terraform,
     requires(source(
         "this `Secret` does not say where its value comes from",
-        "call `.generated()`, or `.supplied(\"VARIABLE\")` for a value that whoever runs the apply supplies"
+        "call `.generated()`, or `.supplied(variable!(\"APP_TOKEN\"))` for a value that whoever runs the apply supplies"
     ))
 )]
 pub struct Secret {
@@ -72,7 +72,7 @@ pub struct SecretAttributes {
     /// The ARN, which is also the id.
     pub arn: Arn,
     /// The current version of the value, by reference.
-    #[attribute(changes_with("source", "generation"))]
+    #[attribute(changes_with("source", "generation"), terraform = "arn")]
     pub value: SecretRef,
 }
 
@@ -84,8 +84,10 @@ impl<HasName, HasSource> SecretBuilder<HasName, HasSource> {
 
     /// A value that the environment variable `variable` holds when the value is first put there, that is, at the apply
     /// that creates the secret or raises its generation.
-    pub fn supplied(self, variable: &str) -> SecretBuilder<HasName, palisade_core::Set> {
-        self.set_source(SecretSource::Supplied { variable: variable.to_owned() }).meet_source()
+    ///
+    /// It is named with `variable!("APP_TOKEN")`, so that the value itself cannot stand here by mistake.
+    pub fn supplied(self, variable: Variable) -> SecretBuilder<HasName, palisade_core::Set> {
+        self.set_source(SecretSource::Supplied { variable }).meet_source()
     }
 }
 
@@ -130,6 +132,18 @@ const AWS_OWNED_KEY: &str = "alias/aws/secretsmanager";
 
 impl Lifecycle for Secret {
     type Observed = SecretObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateSecret::CALL,
+        DescribeSecret::CALL,
+        UpdateSecret::CALL,
+        PutSecretValue::CALL,
+        GetRandomPassword::CALL,
+        RestoreSecret::CALL,
+        DeleteSecret::CALL,
+        TagResource::CALL,
+        UntagResource::CALL,
+    ];
 
     /// Creates the secret without a value, so that a crash leaves either no secret or one that `converge` completes.
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -193,7 +207,11 @@ impl Lifecycle for Secret {
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         let request = DeleteSecret { secret_id: id.clone(), recovery_window: self.recovery_window };
-        gone(aws.call(request).await)
+        match describe(aws, id.as_str()).await? {
+            // Its deletion is scheduled, by an interrupted run or by somebody else: that is what is wanted.
+            None => Ok(()),
+            Some(_) => gone(aws.call(request).await),
+        }
     }
 }
 
@@ -228,7 +246,7 @@ impl Secret {
             SecretSource::Generated => {
                 aws.call(GetRandomPassword { length: 64, exclude_punctuation: true }).await?.value
             }
-            SecretSource::Supplied { variable } => aws.supplied(variable)?,
+            SecretSource::Supplied { variable } => aws.supplied(variable.as_str())?,
         };
         match aws.call(PutSecretValue { secret_id: id.clone(), client_request_token: version, value }).await {
             // An earlier attempt at this step put its value; that one counts.

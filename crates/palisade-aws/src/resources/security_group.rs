@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Attributes, Id, Resource,
-    provider::{ProviderError, Token},
+    provider::{Call, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +11,8 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
-        CreateSecurityGroup, DeleteSecurityGroup, DescribeSecurityGroupRules, DescribeSecurityGroups,
-        RevokeSecurityGroupEgress,
+        CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
+        DescribeSecurityGroups, Operation, RevokeSecurityGroupEgress,
     },
     shapes::{RuleDescription, SecurityGroupDescription, Select, SelectRules, SelectSecurityGroups},
     types::{Arn, Description, Direction, SecurityGroupName, Tags},
@@ -61,6 +61,16 @@ pub struct SecurityGroupAttributes {
 
 impl Lifecycle for SecurityGroup {
     type Observed = SecurityGroupObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateSecurityGroup::CALL,
+        DescribeSecurityGroups::CALL,
+        DescribeSecurityGroupRules::CALL,
+        RevokeSecurityGroupEgress::CALL,
+        DeleteSecurityGroup::CALL,
+        CreateTags::CALL,
+        DeleteTags::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { vpc_id, group_name, description, tags } = self;

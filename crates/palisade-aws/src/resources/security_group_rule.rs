@@ -1,8 +1,8 @@
 //! [`SecurityGroupRule`].
 
 use palisade_core::{
-    Handle, Id, IntoInput, Json, Resource, Set, Unset,
-    provider::{ProviderError, Token},
+    Finding, Handle, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset,
+    provider::{Call, ProviderError, Token},
     terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,9 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
-        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules,
-        ModifySecurityGroupRules, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
+        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
+        DescribeSecurityGroupRules, ModifySecurityGroupRules, Operation, RevokeSecurityGroupEgress,
+        RevokeSecurityGroupIngress,
     },
     shapes::{RuleDescription, RuleSpecification, Select, SelectRules},
     types::{Description, Direction, Port, PrivateRange, Protocol, Tags},
@@ -41,6 +42,7 @@ use crate::{
     terraform = "aws_vpc_security_group_ingress_rule",
     id_prefix = "sgr-",
     terraform_with = terraform,
+    check = check,
     requires(
         group(
             "this `SecurityGroupRule` belongs to no group",
@@ -144,14 +146,26 @@ impl<HasDescription, HasGroup, HasPeer, HasPort> SecurityGroupRuleBuilder<HasDes
     }
 
     /// The one port that the rule allows.
-    pub fn port(self, port: Port) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
-        self.ports(port, port)
+    pub fn port(self, port: impl IntoInput<Port>) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
+        let port = port.into_input();
+        self.ports(port.clone(), port)
     }
 
     /// The ports that the rule allows, from `first` to `last`.
-    pub fn ports(self, first: Port, last: Port) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
+    pub fn ports(
+        self,
+        first: impl IntoInput<Port>,
+        last: impl IntoInput<Port>,
+    ) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
         self.set_from_port(first).set_to_port(last).meet_port()
     }
+}
+
+fn check(node: &Node, _: &Stack) -> Vec<Finding> {
+    let port = |field: &str| node.json(field).and_then(Json::as_u64);
+    let is_reversed = port("from_port").zip(port("to_port")).is_some_and(|(from, to)| from > to);
+    let finding = || node.finding("the first port is greater than the last", "write the lower port first");
+    is_reversed.then(finding).into_iter().collect()
 }
 
 /// A peer of another kind makes another rule; one of the same kind is changed in place.
@@ -192,6 +206,17 @@ impl SecurityGroupRule {
 
 impl Lifecycle for SecurityGroupRule {
     type Observed = SecurityGroupRuleObserved;
+
+    const CALLS: &'static [Call] = &[
+        AuthorizeSecurityGroupIngress::CALL,
+        AuthorizeSecurityGroupEgress::CALL,
+        DescribeSecurityGroupRules::CALL,
+        ModifySecurityGroupRules::CALL,
+        RevokeSecurityGroupIngress::CALL,
+        RevokeSecurityGroupEgress::CALL,
+        CreateTags::CALL,
+        DeleteTags::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let (group_id, rule, tags) = (self.security_group_id.clone(), self.specification(), self.tags.owned_by(token));

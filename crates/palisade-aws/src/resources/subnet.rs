@@ -1,8 +1,8 @@
 //! [`Subnet`].
 
 use palisade_core::{
-    Attributes, Id, IntoInput, Resource, Set,
-    provider::{ProviderError, Token},
+    Attributes, Finding, Id, IntoInput, Node, Resource, Set, Stack,
+    provider::{Call, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,9 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, gone, in_order, sync_ec2_tags},
-    operations::{CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute},
+    operations::{
+        CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
+    },
     shapes::{Select, SubnetAttribute, SubnetDescription},
     types::{Arn, AvailabilityZone, Cidr, HostnameType, Tags},
 };
@@ -28,7 +30,7 @@ use crate::{
 /// let subnet = stack.add("private-a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_subnet", attributes = SubnetAttributes, id_prefix = "subnet-")]
+#[resource(terraform = "aws_subnet", attributes = SubnetAttributes, id_prefix = "subnet-", check = check)]
 pub struct Subnet {
     /// The VPC that holds the subnet.
     #[field(replace, identity)]
@@ -77,8 +79,73 @@ impl Subnet {
     }
 }
 
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    [outside(node, stack), overlap(node, stack), region(node, stack)].into_iter().flatten().collect()
+}
+
+/// The addresses of a subnet are inside those of its VPC.
+fn outside(node: &Node, stack: &Stack) -> Option<Finding> {
+    let vpc = *node.targets(stack, "vpc_id").first()?;
+    let (own, of_vpc) = (block(node)?, block(vpc)?);
+    (!of_vpc.contains(own)).then(|| {
+        node.finding_with(
+            vpc,
+            &format!("has the addresses {of_vpc}"),
+            &format!("the addresses {own} are outside of {}", vpc.address),
+            &format!("choose a block inside {of_vpc}"),
+        )
+    })
+}
+
+/// Two subnets of a VPC have no address in common. Of each pair the later one is found.
+fn overlap(node: &Node, stack: &Stack) -> Option<Finding> {
+    let own = block(node)?;
+    let earlier = stack.nodes().iter().take_while(|other| other.address != node.address);
+    let mut siblings = earlier.filter(|other| {
+        other.address.kind() == node.address.kind() && other.fields.get("vpc_id") == node.fields.get("vpc_id")
+    });
+    let (other, taken) = siblings.find_map(|other| block(other).filter(|b| b.overlaps(own)).map(|b| (other, b)))?;
+    // The same block twice is found already, as one identity.
+    (taken != own).then(|| {
+        node.finding_with(
+            other,
+            &format!("has the addresses {taken}"),
+            &format!("the addresses {own} overlap those of {}", other.address),
+            "give each subnet of a VPC addresses of its own",
+        )
+    })
+}
+
+/// The zones of one stack are of one region, as a stack is applied to one.
+fn region(node: &Node, stack: &Stack) -> Option<Finding> {
+    let region = |node: &Node| Some(AvailabilityZone::reported(node.text("availability_zone")?).region().to_owned());
+    let own = region(node)?;
+    let (first, other) = stack.nodes().iter().find_map(|first| Some((first, region(first)?)))?;
+    (own != other).then(|| {
+        node.finding_with(
+            first,
+            &format!("is in {other}"),
+            &format!("the zone is in {own}, and that of {} in {other}", first.address),
+            "declare what stands in another region in a stack of its own",
+        )
+    })
+}
+
+fn block(node: &Node) -> Option<Cidr> {
+    Cidr::reported(node.text("cidr_block")?)
+}
+
 impl Lifecycle for Subnet {
     type Observed = SubnetObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateSubnet::CALL,
+        DescribeSubnets::CALL,
+        ModifySubnetAttribute::CALL,
+        DeleteSubnet::CALL,
+        CreateTags::CALL,
+        DeleteTags::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self {

@@ -1,20 +1,23 @@
 //! [`UserGroup`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_core::{
-    Attributes, Id, Resource,
-    provider::{ProviderError, Token},
+    Attributes, Finding, Id, Json, Node, Resource, Stack, Value,
+    provider::{Call, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{RedisUser, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
-    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, sync_cache_tags},
-    operations::{CreateUserGroup, DeleteUserGroup, DescribeUserGroups, ModifyUserGroup},
+    observe::{GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, once_seen, sync_cache_tags},
+    operations::{
+        AddTagsToResource, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
+        DescribeUserGroups, ListTagsForResource, ModifyUserGroup, Operation, RemoveTagsFromResource,
+    },
     shapes::{Select, UserGroupDescription},
-    types::{Arn, EngineKind, Name, Tags},
+    types::{Arn, AuthenticationType, EngineKind, Name, Tags},
 };
 
 /// The users that may log in to the caches which use the group: up to 100, no two with one user name. A group for Redis
@@ -32,7 +35,7 @@ use crate::{
 /// );
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_elasticache_user_group", attributes = UserGroupAttributes)]
+#[resource(terraform = "aws_elasticache_user_group", attributes = UserGroupAttributes, check = check)]
 pub struct UserGroup {
     /// The id.
     #[field(replace, identity)]
@@ -54,8 +57,90 @@ pub struct UserGroupAttributes {
     pub arn: Arn,
 }
 
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    let users = node.targets(stack, "user_ids");
+    let checks = [built_in_user(node), default_user(node, &users), engines(node, &users), names(node, &users)];
+    checks.into_iter().flatten().collect()
+}
+
+/// The user that AWS makes with every account has all rights and no password.
+fn built_in_user(node: &Node) -> Option<Finding> {
+    let ids = match &node.fields["user_ids"] {
+        Value::Json(ids) => ids.as_array()?.iter().collect(),
+        Value::List(ids) | Value::Set(ids) => ids.iter().filter_map(Value::as_json).collect(),
+        Value::Map(_) | Value::Reference(_) => Vec::new(),
+    };
+    ids.contains(&&Json::from("default")).then(|| {
+        node.finding(
+            "the user `default` is AWS's own, with all rights and no password",
+            "replace it by `RedisUser::disabled_default(name!(\"...\"))`",
+        )
+    })
+}
+
+/// A group for Redis needs a user named `default`. Where users come from outside of the stack, it may be among them.
+fn default_user(node: &Node, users: &[&Node]) -> Option<Finding> {
+    let all_known = match &node.fields["user_ids"] {
+        Value::Json(ids) => ids.as_array().is_some_and(Vec::is_empty),
+        Value::List(ids) | Value::Set(ids) => ids.len() == users.len(),
+        Value::Map(_) | Value::Reference(_) => false,
+    };
+    let is_redis = node.text("engine") == Some(EngineKind::Redis.as_str());
+    let has_default = users.iter().any(|user| user.text("user_name") == Some("default"));
+    if node.json("user_ids").and_then(Json::as_array).is_some_and(Vec::is_empty) && !is_redis {
+        return Some(node.finding("the group has no users", "name them with `.user_ids([&user])`"));
+    }
+    (is_redis && all_known && !has_default).then(|| {
+        node.finding(
+            "a group for Redis needs a user named `default`",
+            "add `RedisUser::disabled_default(name!(\"...\"))` to its users, so that whoever gives no name gets nothing",
+        )
+    })
+}
+
+/// A Redis group takes no Valkey users, and a Valkey group none without a password.
+fn engines(node: &Node, users: &[&Node]) -> Option<Finding> {
+    if node.text("engine") == Some(EngineKind::Valkey.as_str()) {
+        let open = Some(AuthenticationType::NoPassword.as_str());
+        let user = users.iter().find(|user| user.text("authentication_type") == open)?;
+        let message = format!("a group for Valkey takes no user without a password, and {} is one", user.address);
+        let help = "leave it out: Valkey switches its default user off by itself";
+        return Some(node.finding_with(user, "has no password", &message, help));
+    }
+    let user = users.iter().find(|user| user.text("engine") == Some(EngineKind::Valkey.as_str()))?;
+    let message = format!("a group for Redis takes no user for Valkey, and {} is one", user.address);
+    let help = "give the user `.engine(EngineKind::Redis)`: it can be in groups for both";
+    Some(node.finding_with(user, "a user for Valkey", &message, help))
+}
+
+/// Clients log in by the name, so each name stands for one user.
+fn names(node: &Node, users: &[&Node]) -> Option<Finding> {
+    let mut seen = BTreeMap::new();
+    let name_of = |user: &Node| user.text("user_name").map(str::to_owned);
+    let (first, second) = users.iter().find_map(|user| Some((seen.insert(name_of(user)?, *user)?, *user)))?;
+    let message = format!("{} and {} have one user name", first.address, second.address);
+    Some(node.finding_with(
+        second,
+        "the second user of the name",
+        &message,
+        "give each user of a group a name of its own",
+    ))
+}
+
 impl Lifecycle for UserGroup {
     type Observed = UserGroupObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateUserGroup::CALL,
+        DescribeUserGroups::CALL,
+        ModifyUserGroup::CALL,
+        DeleteUserGroup::CALL,
+        DescribeReplicationGroups::CALL,
+        DescribeCacheClusters::CALL,
+        ListTagsForResource::CALL,
+        AddTagsToResource::CALL,
+        RemoveTagsFromResource::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { user_group_id, engine, user_ids, tags } = self;
@@ -72,7 +157,7 @@ impl Lifecycle for UserGroup {
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
         let id = named(self.user_group_id.as_str())?;
         match describe(aws, &id).await? {
-            Some(group) if cache_tags(aws, &group.arn).await?.are_of(token) => Ok(Some(id)),
+            Some(group) if group.status != "deleting" && is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
             _ => Ok(None),
         }
     }

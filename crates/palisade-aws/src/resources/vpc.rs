@@ -1,8 +1,8 @@
 //! [`Vpc`].
 
 use palisade_core::{
-    Attributes, Id, Resource,
-    provider::{ProviderError, Token},
+    Attributes, Finding, Id, Node, Resource, Stack,
+    provider::{Call, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +11,8 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, failure,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
     operations::{
-        CreateVpc, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups, DescribeVpcAttribute, DescribeVpcs,
-        ModifyVpcAttribute, ModifyVpcTenancy,
+        CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups,
+        DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy, Operation,
     },
     shapes::{
         RouteTableDescription, SecurityGroupDescription, Select, SelectRouteTables, SelectSecurityGroups, VpcAttribute,
@@ -31,7 +31,7 @@ use crate::{
 /// let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).tags(tags! { "Name" = "main-vpc" }));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_vpc", attributes = VpcAttributes, id_prefix = "vpc-")]
+#[resource(terraform = "aws_vpc", attributes = VpcAttributes, id_prefix = "vpc-", check = check)]
 pub struct Vpc {
     /// The addresses of the network: a prefix of /16 to /28. A change replaces the VPC and all that is in it.
     #[field(replace)]
@@ -71,8 +71,29 @@ fn becomes_dedicated(old: &palisade_core::Json, new: &palisade_core::Json) -> bo
     old != new && new == Tenancy::Dedicated.as_str()
 }
 
+fn check(node: &Node, _: &Stack) -> Vec<Finding> {
+    let is = |field: &str, value: bool| node.json(field).and_then(palisade_core::Json::as_bool) == Some(value);
+    let is_wrong = is("enable_dns_hostnames", true) && is("enable_dns_support", false);
+    let finding =
+        || node.finding("host names need the DNS server", "leave `.enable_dns_support(true)`, or host names off");
+    is_wrong.then(finding).into_iter().collect()
+}
+
 impl Lifecycle for Vpc {
     type Observed = VpcObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateVpc::CALL,
+        DescribeVpcs::CALL,
+        DescribeVpcAttribute::CALL,
+        ModifyVpcAttribute::CALL,
+        ModifyVpcTenancy::CALL,
+        DeleteVpc::CALL,
+        DescribeSecurityGroups::CALL,
+        DescribeRouteTables::CALL,
+        CreateTags::CALL,
+        DeleteTags::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         // Every field is named: a new one does not compile until someone decides where it is sent.

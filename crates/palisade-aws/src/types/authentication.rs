@@ -1,6 +1,6 @@
 //! How users prove who they are, and where secrets come from.
 
-use palisade_core::{Field, Handle, Id, Input, IntoInput};
+use palisade_core::{Field, Handle, Id, Input, IntoInput, Json};
 use serde::{Deserialize, Serialize};
 
 use crate::resources::Secret;
@@ -45,8 +45,35 @@ pub enum SecretSource {
     /// Whoever runs the apply supplies it in an environment variable.
     Supplied {
         /// The name of the variable.
-        variable: String,
+        variable: Variable,
     },
 }
 
-impl Field for SecretSource {}
+impl Field for SecretSource {
+    fn problem(json: &Json) -> Option<String> {
+        Variable::problem(json.get("supplied")?.get("variable")?)
+    }
+}
+
+checked_text! {
+    /// The name of an environment variable, as in `APP_TOKEN`: upper-case letters, digits and `_`, no digit first.
+    Variable, "the name of an environment variable", check_variable, variable
+}
+
+const fn check_variable(text: &str) -> Option<&'static str> {
+    const RULE: &str = "name the variable that holds the value, in upper-case letters, digits and `_`, as in APP_TOKEN; the \
+                        value itself does not stand in a program";
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || bytes.len() > 64 || bytes[0].is_ascii_digit() {
+        return Some(RULE);
+    }
+    let mut i = 0;
+    while i < bytes.len() {
+        match bytes[i] {
+            b'A'..=b'Z' | b'0'..=b'9' | b'_' => {}
+            _ => return Some(RULE),
+        }
+        i += 1;
+    }
+    None
+}

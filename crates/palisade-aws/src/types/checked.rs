@@ -12,6 +12,18 @@ pub struct CheckError {
     pub rule: &'static str,
 }
 
+impl CheckError {
+    /// The error for `text`, in which what could be a password is not repeated.
+    pub(crate) fn new(text: &str, what: &'static str, rule: &'static str) -> Self {
+        // The password rules of an access string are the one place where people write a password as they know it from Redis.
+        let shown = |word: &str| match word.chars().next() {
+            Some(mark @ ('>' | '<')) => format!("{mark}(hidden)"),
+            _ => word.to_owned(),
+        };
+        Self { value: text.split(' ').map(shown).collect::<Vec<_>>().join(" "), what, rule }
+    }
+}
+
 /// Defines a text type with one `const` check, which serves the literal macro and the run-time constructor alike.
 ///
 /// What comes from AWS, and from state, is not checked: AWS may hold what a program could not have written.
@@ -33,7 +45,7 @@ macro_rules! checked_text {
             pub fn new(text: impl Into<String>) -> Result<Self, crate::types::CheckError> {
                 let text = text.into();
                 match $check(&text) {
-                    Some(rule) => Err(crate::types::CheckError { value: text, what: $what, rule }),
+                    Some(rule) => Err(crate::types::CheckError::new(&text, $what, rule)),
                     None => Ok(Self(std::borrow::Cow::Owned(text))),
                 }
             }
@@ -50,7 +62,7 @@ macro_rules! checked_text {
                 }
             }
 
-            /// The value as AWS reports it, unchecked.
+            /// The value as AWS reports it, unchecked. A stack that declares it is checked all the same.
             pub fn reported(text: impl Into<String>) -> Self {
                 Self(std::borrow::Cow::Owned(text.into()))
             }
@@ -67,7 +79,11 @@ macro_rules! checked_text {
             }
         }
 
-        impl palisade_core::Field for $type {}
+        impl palisade_core::Field for $type {
+            fn problem(json: &palisade_core::Json) -> Option<String> {
+                Self::new(json.as_str().unwrap_or_default()).err().map(|error| error.to_string())
+            }
+        }
 
         #[doc = concat!("A [`", stringify!($type), "`](crate::types::", stringify!($type), ") from a literal, checked when the program is compiled.")]
         #[macro_export]
@@ -116,7 +132,7 @@ macro_rules! checked_number {
                 }
             }
 
-            /// The value as AWS reports it, unchecked.
+            /// The value as AWS reports it, unchecked. A stack that declares it is checked all the same.
             pub const fn reported(number: $inner) -> Self {
                 Self(number)
             }
@@ -133,7 +149,16 @@ macro_rules! checked_number {
             }
         }
 
-        impl palisade_core::Field for $type {}
+        impl palisade_core::Field for $type {
+            fn problem(json: &palisade_core::Json) -> Option<String> {
+                let number = json.as_u64().and_then(|number| <$inner>::try_from(number).ok());
+                match number.map(Self::new) {
+                    Some(Ok(_)) => None,
+                    Some(Err(error)) => Some(error.to_string()),
+                    None => Some(format!("`{json}` is not {}", $what)),
+                }
+            }
+        }
 
         #[doc = concat!("A [`", stringify!($type), "`](crate::types::", stringify!($type), ") from a literal, checked when the program is compiled.")]
         #[macro_export]

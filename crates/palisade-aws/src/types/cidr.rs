@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv4Addr};
 
-use palisade_core::Field;
+use palisade_core::{Field, Json};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::CheckError;
@@ -227,8 +227,17 @@ impl<'de> Deserialize<'de> for PrivateRange {
     }
 }
 
-impl Field for Cidr {}
-impl Field for PrivateRange {}
+impl Field for Cidr {
+    fn problem(json: &Json) -> Option<String> {
+        Self::new(json.as_str().unwrap_or_default()).err().map(|error| error.to_string())
+    }
+}
+
+impl Field for PrivateRange {
+    fn problem(json: &Json) -> Option<String> {
+        Self::new(json.as_str().unwrap_or_default()).err().map(|error| error.to_string())
+    }
+}
 
 /// A [`Cidr`](crate::types::Cidr) from a literal, checked when the program is compiled.
 #[macro_export]

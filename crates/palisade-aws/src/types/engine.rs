@@ -57,10 +57,15 @@ impl Engine {
     /// Valkey 9.0.
     pub const VALKEY_9_0: Self = Self::new(EngineKind::Valkey, "9.0", ParameterGroupFamily::Valkey9);
 
+    /// The family of an engine and version, for versions that this program does not know too.
+    pub(crate) fn family_of(kind: EngineKind, version: &EngineVersion) -> String {
+        let major = version.as_str().split('.').next().unwrap_or_default();
+        format!("{kind}{major}")
+    }
+
     /// The parameter group that AWS owns for caches with shards. It must be named, as AWS's own default is the other one.
     pub(crate) fn default_cluster_parameter_group(kind: EngineKind, version: &EngineVersion) -> String {
-        let major = version.as_str().split('.').next().unwrap_or_default();
-        format!("default.{kind}{major}.cluster.on")
+        format!("default.{}.cluster.on", Self::family_of(kind, version))
     }
 
     const fn new(kind: EngineKind, version: &'static str, family: ParameterGroupFamily) -> Self {

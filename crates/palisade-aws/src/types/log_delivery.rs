@@ -1,6 +1,6 @@
 //! [`LogDelivery`].
 
-use palisade_core::Field;
+use palisade_core::{Field, Json};
 use serde::{Deserialize, Serialize};
 
 text_enum! {
@@ -53,7 +53,11 @@ pub struct LogDelivery {
     pub log_format: LogFormat,
 }
 
-impl Field for LogDelivery {}
+impl Field for LogDelivery {
+    fn problem(json: &Json) -> Option<String> {
+        LogGroupName::problem(json.get("destination")?)
+    }
+}
 
 impl LogDelivery {
     /// Delivers `log_type` to a log group of CloudWatch Logs, as JSON.

@@ -19,7 +19,7 @@ mod window;
 
 pub use access::AccessString;
 pub use arn::{Arn, KmsKeyArn, TopicArn};
-pub use authentication::{AuthenticationType, SecretRef, SecretSource};
+pub use authentication::{AuthenticationType, SecretRef, SecretSource, Variable};
 pub use checked::CheckError;
 pub use cidr::{Cidr, PrivateRange};
 pub use engine::{Engine, EngineKind, EngineVersion, ParameterGroupFamily};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use palisade_core::{Field, provider::Token};
+use palisade_core::{Field, Json, provider::Token};
 use serde::{Deserialize, Serialize};
 
 checked_text! {
@@ -88,7 +88,19 @@ impl Tags {
     }
 }
 
-impl Field for Tags {}
+impl Field for Tags {
+    fn problem(json: &Json) -> Option<String> {
+        let tags = json.as_object()?;
+        if tags.len() > MOST {
+            return Some(format!("there are {} tags, and AWS takes {MOST} beside the tool's own", tags.len()));
+        }
+        tags.iter()
+            .find_map(|(key, value)| TagKey::problem(&Json::from(key.as_str())).or_else(|| TagValue::problem(value)))
+    }
+}
+
+/// How many tags a program can declare: AWS takes 50 for an object, of which the tool needs three.
+const MOST: usize = 47;
 
 /// [`Tags`](crate::types::Tags) from literals, checked when the program is compiled.
 #[macro_export]

@@ -4,18 +4,21 @@ use std::{collections::BTreeSet, time::Duration};
 
 use palisade_core::{
     Id,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{Call, ErrorKind, ProviderError, Token},
 };
 
 use super::super::CacheParameterGroup;
 use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
-    observe::{GROUP_SETTLED, cache_tags, gone, in_order, named, not_ours, once_seen, secret_value, sync_cache_tags},
+    observe::{
+        GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, once_seen, secret_value,
+        sync_cache_tags,
+    },
     operations::{
-        CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
-        DescribeReplicationGroups, IncreaseReplicaCount, ModifyReplicationGroup,
-        ModifyReplicationGroupShardConfiguration,
+        AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
+        DescribeReplicationGroups, GetSecretValue, IncreaseReplicaCount, ListTagsForResource, ModifyReplicationGroup,
+        ModifyReplicationGroupShardConfiguration, Operation, RemoveTagsFromResource,
     },
     shapes::{CacheClusterDescription, LogDeliveryChange, ReplicationGroupDescription, Select, TokenStrategy},
     types::{
@@ -31,6 +34,21 @@ const DELETED: Duration = Duration::from_secs(60 * 60);
 
 impl Lifecycle for ReplicationGroup {
     type Observed = ReplicationGroupObserved;
+
+    const CALLS: &'static [Call] = &[
+        CreateReplicationGroup::CALL,
+        DescribeReplicationGroups::CALL,
+        DescribeCacheClusters::CALL,
+        ModifyReplicationGroup::CALL,
+        ModifyReplicationGroupShardConfiguration::CALL,
+        IncreaseReplicaCount::CALL,
+        DecreaseReplicaCount::CALL,
+        DeleteReplicationGroup::CALL,
+        GetSecretValue::CALL,
+        ListTagsForResource::CALL,
+        AddTagsToResource::CALL,
+        RemoveTagsFromResource::CALL,
+    ];
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self {
@@ -104,7 +122,7 @@ impl Lifecycle for ReplicationGroup {
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
         let id = named(self.replication_group_id.as_str())?;
         match describe(aws, &id).await? {
-            Some(group) if cache_tags(aws, &group.arn).await?.are_of(token) => Ok(Some(id)),
+            Some(group) if group.status != "deleting" && is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
             _ => Ok(None),
         }
     }

@@ -1,0 +1,217 @@
+//! What the compiler cannot see, found before any call: all of it in one pass.
+
+use palisade::prelude::*;
+use palisade_core::{Declaration, Declare, IntoInput, Resource};
+
+/// The messages of the findings of a stack, a line each.
+fn findings(declare: impl FnOnce(&mut Stack)) -> String {
+    let mut stack = Stack::new("test");
+    declare(&mut stack);
+    stack.findings().into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")
+}
+
+fn vpc(stack: &mut Stack) -> Handle<Vpc> {
+    stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")))
+}
+
+fn cache(
+    stack: &mut Stack,
+    complete: impl FnOnce(
+        ReplicationGroupBuilder<palisade_core::Set, palisade_core::Set>,
+        &Handle<CacheSubnetGroup>,
+        &Handle<SecurityGroup>,
+    ) -> Encrypted<ReplicationGroup>,
+) {
+    let vpc = vpc(stack);
+    let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+    let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
+    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = stack.add("redis", group);
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
+    let cache = ReplicationGroup::builder().replication_group_id(name!("r")).node_type(node_type!("cache.t4g.micro"));
+    stack.add("redis", complete(cache, &subnets, &group));
+}
+
+#[test]
+fn subnets_are_inside_their_vpc_apart_and_in_one_region() {
+    let found = findings(|stack| {
+        let vpc = vpc(stack);
+        stack.add("a", Subnet::private(&vpc, cidr!("10.0.0.0/20"), az!("us-east-1a")));
+        stack.add("b", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1b")));
+        stack.add("c", Subnet::private(&vpc, cidr!("10.1.1.0/24"), az!("eu-west-1b")));
+    });
+    insta::assert_snapshot!(found, @"
+    Subnet.b: the addresses 10.0.1.0/24 overlap those of Subnet.a
+    Subnet.c: the addresses 10.1.1.0/24 are outside of Vpc.main
+    Subnet.c: the zone is in eu-west-1, and that of Subnet.a in us-east-1
+    ");
+}
+
+#[test]
+fn a_user_group_has_its_default_user_and_users_of_its_engine() {
+    let found = findings(|stack| {
+        let user = |name, engine| RedisUser::iam(name).engine(engine).access_string(AccessString::read_only());
+        let redis = stack.add("redis", user(name!("redis"), EngineKind::Redis));
+        let valkey = stack.add("valkey", user(name!("valkey"), EngineKind::Valkey));
+        let off = stack.add("off", RedisUser::disabled_default(name!("off")));
+        let again = stack.add("again", RedisUser::disabled_default(name!("again")));
+        let group = |name, engine| UserGroup::builder().user_group_id(name).engine(engine);
+        stack.add("a", group(name!("a"), EngineKind::Redis).user_ids([&redis]));
+        stack.add("b", group(name!("b"), EngineKind::Redis).user_ids([&off, &valkey]));
+        stack.add("c", group(name!("c"), EngineKind::Valkey).user_ids([&valkey, &off]));
+        stack.add("d", group(name!("d"), EngineKind::Redis).user_ids([&off, &again]));
+        stack.add("e", group(name!("e"), EngineKind::Redis).user_ids([id!(RedisUser, "default")]));
+        stack.add("f", group(name!("f"), EngineKind::Valkey).user_ids(Vec::<&Handle<RedisUser>>::new()));
+    });
+    insta::assert_snapshot!(found, @"
+    UserGroup.a: a group for Redis needs a user named `default`
+    UserGroup.b: a group for Redis takes no user for Valkey, and RedisUser.valkey is one
+    UserGroup.c: a group for Valkey takes no user without a password, and RedisUser.off is one
+    UserGroup.d: RedisUser.off and RedisUser.again have one user name
+    UserGroup.e: the user `default` is AWS's own, with all rights and no password
+    UserGroup.f: the group has no users
+    ");
+}
+
+#[test]
+fn a_cache_fits_its_parameter_group_its_subnets_and_its_users() {
+    let found = findings(|stack| {
+        let parameters = CacheParameterGroup::builder().name(name!("p")).family(Engine::VALKEY_8_0.family());
+        let parameters = stack.add("p", parameters.parameter("cluster-enabled", "yes"));
+        let user = RedisUser::iam(name!("u")).engine(EngineKind::Valkey).access_string(AccessString::read_only());
+        let user = stack.add("u", user);
+        let users = UserGroup::builder().user_group_id(name!("users")).engine(EngineKind::Valkey).user_ids([&user]);
+        let users = stack.add("users", users);
+        cache(stack, |cache, subnets, group| {
+            cache
+                .engine(Engine::REDIS_7_1)
+                .multi_az(replicas!(1))
+                .parameter_group_name(&parameters)
+                .subnet_group_name(subnets)
+                .security_group_ids([group])
+                .authentication(&users)
+                .snapshot_window(snapshot_window!("05:30-06:30"))
+                .maintenance_window(maintenance_window!("sun:05:00-sun:06:00"))
+                .data_tiering_enabled(true)
+                .description("")
+                .encrypted(AtRest::default(), InTransit::Required)
+        });
+    });
+    insta::assert_snapshot!(found, @"
+    ReplicationGroup.redis: the description must have 1 to 255 characters
+    ReplicationGroup.redis: the snapshot window 05:30-06:30 falls into the maintenance window sun:05:00-sun:06:00
+    ReplicationGroup.redis: cache.t4g.micro with data tiering on
+    ReplicationGroup.redis: redis 7.1 needs a parameter group of the family redis7
+    ReplicationGroup.redis: a Redis cache takes no user group for Valkey
+    ");
+    let found = findings(|stack| {
+        let parameters = CacheParameterGroup::builder().name(name!("p")).family(Engine::REDIS_7_1.family());
+        let parameters = stack.add("p", parameters);
+        let token = stack.add("token", Secret::builder().name(secret_name!("token")).generated());
+        let vpc = stack.add("other", Vpc::builder().cidr_block(cidr!("10.9.0.0/16")));
+        let one_zone = stack.add("z", Subnet::private(&vpc, cidr!("10.9.1.0/24"), az!("us-east-1a")));
+        let one_zone = CacheSubnetGroup::builder().name(name!("one-zone")).subnet_ids([&one_zone]);
+        let one_zone = stack.add("one-zone", one_zone);
+        cache(stack, |cache, _, group| {
+            cache
+                .engine(Engine::REDIS_7_1)
+                .sharded(shards!(2), replicas!(1))
+                .parameter_group_name(&parameters)
+                .subnet_group_name(&one_zone)
+                .security_group_ids([group])
+                .authentication(&token)
+                .encrypted(AtRest::default(), InTransit::Required)
+        });
+    });
+    insta::assert_snapshot!(found, @"
+    ReplicationGroup.redis: SecurityGroup.redis is in another VPC than the subnets
+    ReplicationGroup.redis: a Multi-AZ cache needs subnets in two zones
+    ReplicationGroup.redis: shards need a parameter group that divides the keys
+    ");
+}
+
+#[test]
+fn sets_are_not_empty_and_ranges_not_reversed() {
+    let found = findings(|stack| {
+        stack.add("none", CacheSubnetGroup::builder().name(name!("n")).subnet_ids(Vec::<&Handle<Subnet>>::new()));
+        let group = id!(SecurityGroup, "sg-0a1b2c3d");
+        let rule = SecurityGroupRule::ingress(group).peer(private_range!("10.0.0.0/16"));
+        stack.add("rule", rule.ports(port!(6380), port!(6379)).description(description!("Redis")));
+        let vpc = Vpc::builder().cidr_block(cidr!("10.0.0.0/16"));
+        stack.add("dns", vpc.enable_dns_support(false).enable_dns_hostnames(true));
+        let token = stack.add("token", Secret::builder().name(secret_name!("token")).generated());
+        cache(stack, |cache, subnets, _| {
+            cache
+                .engine(Engine::REDIS_7_1)
+                .single_node()
+                .subnet_group_name(subnets)
+                .security_group_ids(Vec::<&Handle<SecurityGroup>>::new())
+                .authentication(&token)
+                .encrypted(AtRest::default(), InTransit::Required)
+        });
+    });
+    insta::assert_snapshot!(found, @"
+    CacheSubnetGroup.none: a subnet group has 1 to 20 subnets, and this one has 0
+    SecurityGroupRule.rule: the first port is greater than the last
+    Vpc.dns: host names need the DNS server
+    ReplicationGroup.redis: there is no security group
+    ");
+}
+
+/// Values as AWS might report them are not checked when they are made, so that drift can be read. They are when declared.
+#[test]
+fn there_is_no_way_around_the_check_of_a_value() {
+    let found = findings(|stack| {
+        let group = id!(SecurityGroup, "sg-0a1b2c3d");
+        let anywhere = PrivateRange::reported("0.0.0.0/0").unwrap();
+        let rule = SecurityGroupRule::ingress(group.clone()).peer(anywhere).port(Port::reported(0));
+        stack.add("a", rule.description(description!("open")));
+        let anywhere: PrivateRange = serde_json::from_str("\"0.0.0.0/1\"").unwrap();
+        let rule = SecurityGroupRule::ingress(group).peer(anywhere).port(port!(6379));
+        stack.add(
+            "b",
+            rule.description(description!("half open")).tags(Tags::reported([("aws:a".into(), "b".into())].into())),
+        );
+        let access = AccessString::reported("on ~* nopass >literalpassword");
+        stack.add("c", RedisUser::iam(Name::reported("C")).engine(EngineKind::Redis).access_string(access));
+    });
+    insta::assert_snapshot!(found, @r"
+    SecurityGroupRule.a: `from_port`: `0` is not a port: a port is 1 to 65535
+    SecurityGroupRule.a: `to_port`: `0` is not a port: a port is 1 to 65535
+    SecurityGroupRule.a: `cidr_ipv4`: `0.0.0.0/0` is not a private range: a cache is never open to public addresses: name a range within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10, or better a security group
+    SecurityGroupRule.b: `cidr_ipv4`: `0.0.0.0/1` is not a private range: a cache is never open to public addresses: name a range within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10, or better a security group
+    SecurityGroupRule.b: `tags`: `aws:a` is not the key of a tag: keys that begin with `aws:` are AWS's own
+    RedisUser.c: `user_id`: `C` is not a name: use lower-case letters, digits and hyphens only, since AWS keeps names in lower case
+    RedisUser.c: `access_string`: `on ~* nopass >(hidden)` is not an access string: ElastiCache refuses nopass, resetpass and reset: how a user logs in is set beside the access string
+    ");
+}
+
+/// A declaration that was not made by the builder.
+struct ByHand<R>(Declaration, std::marker::PhantomData<fn() -> R>);
+
+impl<R: Resource> Declare for ByHand<R> {
+    type Resource = R;
+
+    fn declare(self) -> Declaration {
+        self.0
+    }
+}
+
+#[test]
+fn a_declaration_that_no_builder_made_is_held_to_the_same() {
+    let found = findings(|stack| {
+        let mut cache = Declaration::new(ReplicationGroup::SCHEMA);
+        cache.set("replication_group_id", IntoInput::<Name>::into_input(name!("open")));
+        stack.add("open", ByHand::<ReplicationGroup>(cache, std::marker::PhantomData));
+        let mut user = Declaration::new(RedisUser::SCHEMA);
+        user.set("user_id", IntoInput::<Name>::into_input(name!("open")));
+        user.set("engine", EngineKind::Redis.into_input());
+        user.set("access_string", AccessString::administrator().into_input());
+        user.set("authentication_type", AuthenticationType::NoPassword.into_input());
+        stack.add("open", ByHand::<RedisUser>(user, std::marker::PhantomData));
+    });
+    insta::assert_snapshot!(found, @"
+    ReplicationGroup.open: there must be one authentication, a user group or an AUTH token
+    RedisUser.open: a user without a password must be switched off, and of the engine Redis
+    ");
+}
