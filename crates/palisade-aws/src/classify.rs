@@ -11,7 +11,7 @@ pub fn failure(action: &str, code: &str, message: impl Into<String>) -> Provider
     ProviderError {
         kind: kind(code, &message),
         operation: action.to_owned(),
-        help: help(code).to_owned(),
+        help: help(code, &message).to_owned(),
         code: code.to_owned(),
         message,
     }
@@ -86,8 +86,13 @@ fn by_form(code: &str) -> ErrorKind {
     }
 }
 
-fn help(code: &str) -> &'static str {
+fn help(code: &str, message: &str) -> &'static str {
     match code {
+        // The value stands in Secrets Manager by now, so to supply another one is not enough.
+        "InvalidParameterValue" if message.contains("AuthToken") || message.to_lowercase().contains("password") => {
+            "the value of the secret does not fit: supply 16 to 128 letters and digits, and raise the secret's \
+             `.generation(..)` so that it is put"
+        }
         "DefaultUserRequired" => "add `RedisUser::disabled_default(name!(\"...\"))` to the group's users",
         "SnapshotAlreadyExistsFault" => {
             "an earlier final snapshot has the name: delete it, or give `final_snapshot_identifier` another value and apply"

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Finding, Json, Node, Stack, terraform::TerraformResource};
+use crate::{Finding, Graph, Json, Node, Stack, terraform::TerraformResource};
 
 /// What the tool knows of a kind of resource: enough to compare, to show and to export it without its Rust type.
 ///
@@ -22,7 +22,7 @@ pub struct Schema {
     /// The type of the resource in Terraform, as in `aws_subnet`.
     pub terraform_type: &'static str,
     /// What the export writes that no single field says; see [`TerraformResource`].
-    pub terraform: Option<fn(&mut TerraformResource)>,
+    pub terraform: Option<fn(&mut TerraformResource, &Graph)>,
     /// The rules that need more than one field, or another resource of the stack.
     pub check: Option<fn(&Node, &Stack) -> Vec<Finding>>,
 }

@@ -20,6 +20,9 @@ pub struct TerraformResource {
     pub ignore_changes: Vec<&'static str>,
     /// Further blocks of the document that belong to this resource.
     pub companions: Vec<Companion>,
+    /// Whether the resource is left out of the document, as it would be unsafe before a step that Terraform does not take.
+    /// Nothing refers to such a resource.
+    pub left_out: bool,
     /// What a reader of the document must know or do; it is written as a comment beside the resource.
     pub comment: Option<String>,
 }

@@ -21,7 +21,7 @@ mod valid;
 /// - `terraform = "aws_vpc"`: the resource's type in Terraform. Required.
 /// - `attributes = VpcAttributes`: the struct with `#[derive(Attributes)]` that lists what the object has once it exists.
 /// - `id_prefix = "vpc-"`: how the cloud's ids begin; leave it out where the user chooses the id.
-/// - `terraform_with = path`: a `fn(&mut TerraformResource)` that writes what no single field says.
+/// - `terraform_with = path`: a `fn(&mut TerraformResource, &Graph)` that writes what no single field says.
 /// - `check = path`: a `fn(&Node, &Stack) -> Vec<Finding>` for the rules that need more than one field, or another resource.
 /// - `requires(topology("message", "note"), ...)`: further requirements, which methods written by hand meet by calling the
 ///   private `meet_topology`. The message is the compile error of a builder that lacks it.

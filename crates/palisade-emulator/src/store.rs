@@ -195,7 +195,7 @@ impl Store {
 
     fn lock_file(&self) -> io::Result<File> {
         fs::create_dir_all(&self.folder)?;
-        let path = self.folder.join("account.lock");
+        let path = self.folder.join("account.json.lock");
         let file = private().create(true).truncate(false).open(&path)?;
         match file.try_lock() {
             Ok(()) => Ok(file),

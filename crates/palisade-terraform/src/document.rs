@@ -31,10 +31,10 @@ pub struct Document(Json);
 /// - [`ExportError::UnknownAttribute`] if a value refers to an attribute that the schema of its resource lacks.
 /// - [`ExportError::Collision`] if two resources have one type and one name in Terraform.
 pub fn export(graph: &Graph, options: &ExportOptions) -> Result<Document, ExportError> {
-    let resources: BTreeMap<_, _> = graph.nodes().map(|node| (&node.address, translate(node))).collect();
+    let resources: BTreeMap<_, _> = graph.nodes().map(|node| (&node.address, translate(node, graph))).collect();
     let renderer = Renderer::new(graph, &resources);
     let mut blocks = Blocks::default();
-    for resource in resources.values() {
+    for resource in resources.values().filter(|resource| !resource.left_out) {
         let address = &resource.address;
         blocks.insert("resource", &resource.resource_type, address, renderer.resource(resource)?)?;
         for companion in &resource.companions {

@@ -49,7 +49,7 @@ static CACHE: Schema = Schema {
 };
 
 /// All that a resource can say beyond its fields.
-fn adapt(resource: &mut TerraformResource) {
+fn adapt(resource: &mut TerraformResource, _: &Graph) {
     resource.resource_type = "aws_cache_v2".to_owned();
     resource.set("engine", "valkey");
     let logs = |name: &str| BTreeMap::from([("type".to_owned(), Argument::Value(json!(name).into()))]);

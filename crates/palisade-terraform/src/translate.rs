@@ -1,13 +1,13 @@
 //! [`translate`]: what a resource says in Terraform, still as data.
 
 use palisade_core::{
-    Json, Node, Value,
+    Graph, Json, Node, Value,
     terraform::{Argument, TerraformResource},
 };
 
 /// The resource as Terraform has it: one argument for each field with a Terraform name and a value, and then whatever the
 /// resource's own module changes.
-pub(crate) fn translate(node: &Node) -> TerraformResource {
+pub(crate) fn translate(node: &Node, graph: &Graph) -> TerraformResource {
     let named = |field: &palisade_core::FieldSchema| Some((field.terraform_name?, node.fields.get(field.name)?));
     let arguments = node.schema.fields.iter().filter_map(named).filter(|(_, value)| !is_null(value));
     let mut resource = TerraformResource {
@@ -17,10 +17,11 @@ pub(crate) fn translate(node: &Node) -> TerraformResource {
         arguments: arguments.map(|(name, value)| (name.to_owned(), Argument::Value(value.clone()))).collect(),
         ignore_changes: Vec::new(),
         companions: Vec::new(),
+        left_out: false,
         comment: None,
     };
     if let Some(adapt) = node.schema.terraform {
-        adapt(&mut resource);
+        adapt(&mut resource, graph);
     }
     resource
 }

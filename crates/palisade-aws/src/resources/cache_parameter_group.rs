@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade_core::{
-    Attributes, Id, Resource, Value,
+    Attributes, Graph, Id, Resource, Value,
     provider::{Call, ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
@@ -79,7 +79,7 @@ impl<HasName, HasFamily> CacheParameterGroupBuilder<HasName, HasFamily> {
 }
 
 /// Terraform has a block for each parameter.
-fn terraform(resource: &mut TerraformResource) {
+fn terraform(resource: &mut TerraformResource, _: &Graph) {
     let parameters = resource.field("parameters");
     let Some(parameters) = parameters.as_json().and_then(palisade_core::Json::as_object) else { return };
     let block = |(name, value): (&String, &palisade_core::Json)| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use palisade_core::{
-    Attributes, Declaration, Declare, Finding, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset, Value,
+    Attributes, Declaration, Declare, Finding, Graph, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset, Value,
     provider::{Call, ErrorKind, ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
@@ -189,7 +189,7 @@ fn check(node: &Node, _: &Stack) -> Vec<Finding> {
 
 /// Terraform can hold a password only in its state. So a user with passwords is exported as one that cannot log in, and
 /// the values are set out of band.
-fn terraform(resource: &mut TerraformResource) {
+fn terraform(resource: &mut TerraformResource, _: &Graph) {
     let kind = resource.field("authentication_type");
     let kind = kind.as_json().and_then(Json::as_str).and_then(AuthenticationType::reported);
     match kind {

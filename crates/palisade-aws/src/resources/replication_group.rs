@@ -9,7 +9,8 @@ use std::{
 };
 
 use palisade_core::{
-    Attributes, Complete, Declaration, Declare, Handle, Id, Input, IntoInput, Json, Resource, Set, Unset, Value,
+    Attributes, Complete, Declaration, Declare, Graph, Handle, Id, Input, IntoInput, Json, Node, Resource, Set, Unset,
+    Value,
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -366,8 +367,14 @@ fn default_cluster_parameters(resource: &mut TerraformResource) {
     }
 }
 
+/// Whether the cache has an AUTH token, which Terraform cannot set without keeping it.
+pub(in crate::resources) fn waits_for_token(node: &Node) -> bool {
+    node.schema.kind == ReplicationGroup::SCHEMA.kind
+        && node.fields.get("auth_token").is_some_and(|token| token.as_json() != Some(&Json::Null))
+}
+
 /// What Terraform must be told, as no field says it.
-fn terraform(resource: &mut TerraformResource) {
+fn terraform(resource: &mut TerraformResource, _: &Graph) {
     resource.set("at_rest_encryption_enabled", true);
     resource.set("transit_encryption_enabled", true);
     resource.set("transit_encryption_mode", "required");
@@ -389,8 +396,8 @@ fn terraform(resource: &mut TerraformResource) {
         resource.ignore_changes = vec!["auth_token", "auth_token_update_strategy"];
         resource.comment = Some(
             "Terraform would keep the AUTH token in its state, so it is not set here: the cache has no authentication until \
-             `aws elasticache modify-replication-group --auth-token` has set the secret's value with ROTATE, then SET. Open \
-             the security group after that."
+             `aws elasticache modify-replication-group --auth-token` has set the secret's value with ROTATE, then SET. So \
+             the rules that let clients in are left out of this document: add them after that."
                 .to_owned(),
         );
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
-    Attributes, Id, Resource, Value,
+    Attributes, Graph, Id, Resource, Value,
     provider::{Call, ErrorKind, ProviderError, Token},
     terraform::{Argument, Companion, TerraformResource},
 };
@@ -93,7 +93,7 @@ impl<HasName, HasSource> SecretBuilder<HasName, HasSource> {
 
 /// A generated value stays out of Terraform's state: it is drawn by an ephemeral resource and sent by a write-only argument.
 /// A supplied one is put out of band.
-fn terraform(resource: &mut TerraformResource) {
+fn terraform(resource: &mut TerraformResource, _: &Graph) {
     let generated = resource.field("source") == Value::Json(serde_json::json!("generated"));
     if !generated {
         resource.comment =

@@ -1,13 +1,13 @@
 //! [`SecurityGroupRule`].
 
 use palisade_core::{
-    Finding, Handle, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset,
+    Finding, Graph, Handle, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset,
     provider::{Call, ProviderError, Token},
     terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
 
-use super::SecurityGroup;
+use super::{SecurityGroup, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, in_order, not_ours, sync_ec2_tags},
@@ -173,7 +173,18 @@ fn appears_or_goes(old: &Json, new: &Json) -> bool {
     old.is_null() != new.is_null()
 }
 
-fn terraform(resource: &mut TerraformResource) {
+fn terraform(resource: &mut TerraformResource, graph: &Graph) {
+    let group = resource.field("security_group_id");
+    let groups = group.references();
+    let is_of = |cache: &Node| {
+        let references =
+            cache.fields.get("security_group_ids").map(palisade_core::Value::references).unwrap_or_default();
+        references.iter().any(|reference| groups.contains(reference))
+    };
+    let is_ingress = resource.field("direction").as_json() == Some(&Json::from(Direction::Ingress.as_str()));
+    // Terraform creates such a cache without its token; until it is set, nobody may reach the cache.
+    resource.left_out =
+        is_ingress && graph.nodes().any(|cache| replication_group::waits_for_token(cache) && is_of(cache));
     let direction = resource.field("direction");
     if direction.as_json() == Some(&Json::from(Direction::Egress.as_str())) {
         resource.resource_type = "aws_vpc_security_group_egress_rule".to_owned();
