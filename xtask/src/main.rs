@@ -1,4 +1,4 @@
-//! The one check of the repository, and its parts: `cargo xtask ci`, `fast`, `tidy`, `terraform`, `bench`.
+//! The one check of the repository, and its parts: `cargo xtask ci`, `fast`, `live`, `tidy`, `terraform`, `bench`.
 #![expect(clippy::print_stdout, reason = "this program reports to a terminal or a log")]
 #![expect(clippy::disallowed_methods, reason = "this program measures durations and starts other programs")]
 
@@ -7,6 +7,8 @@ use std::{env, process::ExitCode};
 mod bench;
 mod ci;
 mod deny;
+mod live;
+mod ministack;
 mod step;
 mod terraform;
 mod tidy;
@@ -18,7 +20,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   ci         everything that is checked before a change lands, in one run
-  fast       the fast lane only: fmt, clippy, tidy, tests
+  fast       the fast lane only, without an AWS SDK: fmt, tidy, tests, clippy
+  live       the live lane only: the stacks through the AWS SDKs, against ministack
   tidy       the rules of the design that no compiler checks
   terraform  the real terraform reads the export of every example
   bench      how long a first build, a plan and an apply take, against their bounds";
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     match command {
         "ci" => ci::all(&workspace).finish(),
         "fast" => ci::fast(&workspace).finish(),
+        "live" => one("live", || live::run(&workspace)),
         "tidy" => one("tidy", || tidy::run(&workspace)),
         "terraform" => one("terraform", || terraform::run(&workspace)),
         "bench" => bench::run(&workspace),

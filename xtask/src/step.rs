@@ -1,9 +1,13 @@
 //! Named steps with a duration, and the summary at the end.
 
 use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
+
+use serde_json::Value as Json;
 
 /// How a step ended.
 #[derive(Debug)]
@@ -43,8 +47,22 @@ impl Report {
         passed
     }
 
-    /// Notes a step that makes no sense after a failure before it.
-    pub(crate) fn skip(&mut self, name: &'static str, reason: &str) {
+    /// Runs a step where `possible`; otherwise it makes no sense after what failed before, which is the `reason`.
+    pub(crate) fn step_if(
+        &mut self,
+        possible: bool,
+        name: &'static str,
+        reason: &str,
+        check: impl FnOnce() -> Outcome,
+    ) {
+        if possible {
+            self.step(name, check);
+        } else {
+            self.skip(name, reason);
+        }
+    }
+
+    fn skip(&mut self, name: &'static str, reason: &str) {
         self.ended.push(Ended { name, outcome: Outcome::Skipped(reason.to_owned()), took: Duration::ZERO });
     }
 
@@ -111,12 +129,27 @@ pub(crate) fn capture(command: &mut Command) -> Result<String, String> {
 }
 
 fn shown(command: &Command) -> String {
-    let program = std::path::Path::new(command.get_program());
+    let program = Path::new(command.get_program());
     let mut text = program.file_stem().unwrap_or(command.get_program()).display().to_string();
     for argument in command.get_args() {
         text += &format!(" {}", argument.display());
     }
     text
+}
+
+/// Makes cargo say on its standard output what it builds.
+pub(crate) const MESSAGES: &str = "--message-format=json-render-diagnostics";
+
+/// The programs that cargo says it has built, by the name of their target.
+pub(crate) fn programs_of(messages: &str) -> HashMap<String, PathBuf> {
+    messages.lines().filter_map(program_of_message).collect()
+}
+
+fn program_of_message(line: &str) -> Option<(String, PathBuf)> {
+    let message: Json = serde_json::from_str(line).ok()?;
+    let is_program = message["target"]["kind"][0] == "bin" && message["profile"]["test"] == false;
+    let executable = message["executable"].as_str().filter(|_| is_program)?;
+    Some((message["target"]["name"].as_str()?.to_owned(), executable.into()))
 }
 
 #[cfg(test)]
@@ -144,5 +177,21 @@ mod tests {
     #[test]
     fn a_command_is_shown_without_the_folder_of_its_program() {
         assert_eq!(shown(Command::new("bin/cargo").args(["fmt", "--all"])), "cargo fmt --all");
+    }
+
+    #[test]
+    fn only_programs_are_taken_from_cargos_messages() {
+        let message = |kind: &str, test: bool| {
+            serde_json::json!({
+                "reason": "compiler-artifact", "target": {"kind": [kind], "name": "redis"},
+                "profile": {"test": test}, "executable": "target/debug/redis",
+            })
+            .to_string()
+        };
+        let program = program_of_message(&message("bin", false));
+        assert_eq!(program, Some(("redis".into(), "target/debug/redis".into())));
+        assert_eq!(program_of_message(&message("bin", true)), None);
+        assert_eq!(program_of_message(&message("test", false)), None);
+        assert_eq!(program_of_message("not JSON"), None);
     }
 }

@@ -8,8 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value as Json;
-
 use crate::{
     ci,
     step::{self, Outcome},
@@ -80,15 +78,8 @@ fn validate(workspace: &Workspace, package: &Package, program: &Path, out: &Path
 /// Builds as the lanes do, so that nothing is compiled for this check alone; the programs by the name of their package.
 pub(crate) fn build(workspace: &Workspace) -> Result<HashMap<String, PathBuf>, String> {
     let mut command = workspace.cargo();
-    let messages = step::capture(command.args(ci::BUILD).arg("--message-format=json-render-diagnostics"))?;
-    Ok(messages.lines().filter_map(program_of_message).collect())
-}
-
-fn program_of_message(line: &str) -> Option<(String, PathBuf)> {
-    let message: Json = serde_json::from_str(line).ok()?;
-    let is_program = message["target"]["kind"][0] == "bin" && message["profile"]["test"] == false;
-    let executable = message["executable"].as_str().filter(|_| is_program)?;
-    Some((message["target"]["name"].as_str()?.to_owned(), executable.into()))
+    let messages = step::capture(command.args(["build", "--all-targets"]).args(ci::FAST).arg(step::MESSAGES))?;
+    Ok(step::programs_of(&messages))
 }
 
 /// A configuration that takes providers from the mirror only: this check needs no network.
@@ -173,21 +164,5 @@ mod tests {
     fn a_configuration_names_its_mirrors() {
         let text = "provider_installation {\n  filesystem_mirror { path = \"/m\" }\n  direct {}\n}\nplugin_cache_dir = \"/c\"\n";
         assert_eq!(mirrors_in(text), [PathBuf::from("/m"), PathBuf::from("/c")]);
-    }
-
-    #[test]
-    fn only_programs_are_taken_from_cargos_messages() {
-        let message = |kind: &str, test: bool| {
-            serde_json::json!({
-                "reason": "compiler-artifact", "target": {"kind": [kind], "name": "redis"},
-                "profile": {"test": test}, "executable": "target/debug/redis",
-            })
-            .to_string()
-        };
-        let program = program_of_message(&message("bin", false));
-        assert_eq!(program, Some(("redis".into(), "target/debug/redis".into())));
-        assert_eq!(program_of_message(&message("bin", true)), None);
-        assert_eq!(program_of_message(&message("test", false)), None);
-        assert_eq!(program_of_message("not JSON"), None);
     }
 }

@@ -10,6 +10,7 @@ mod classify;
 mod lifecycle;
 mod observe;
 pub mod operations;
+mod policy;
 mod provider;
 pub mod resources;
 pub mod shapes;
@@ -19,6 +20,7 @@ pub mod types;
 pub use aws::{Aws, Backend, Supplier};
 pub use classify::failure;
 pub use lifecycle::{Lifecycle, Snapshot, Snapshots};
+pub use policy::policy;
 pub use provider::{AwsProvider, calls, schemas};
 
 /// An [`Id`](palisade_core::Id) from a literal, for an object that the stack does not manage: `id!(Vpc, "vpc-0a1b2c3d")`.

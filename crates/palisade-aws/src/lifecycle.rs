@@ -2,11 +2,11 @@
 
 use palisade_core::{
     Id, JsonMap, Resource,
-    provider::{BoxFuture, Call, ErrorKind, Object, Observation, ProviderError, Token},
+    provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, Token},
 };
 use serde::Serialize;
 
-use crate::Aws;
+use crate::{Aws, operations::Call};
 
 /// How a resource becomes real, stays what it should be, and goes.
 ///

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_core::{Id, provider::Call};
+use palisade_core::Id;
 use secrecy::SecretString;
 
 use crate::{
@@ -57,6 +57,17 @@ pub enum Effect {
     Read,
     /// It changes something.
     Write,
+}
+
+/// A call without its request: what a permission is about.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Call {
+    /// The service as permissions name it, as in `ec2`.
+    pub service: &'static str,
+    /// The action, as in `CreateVpc`.
+    pub action: &'static str,
+    /// Whether it changes anything.
+    pub writes: bool,
 }
 
 /// One AWS call. Its fields are what is sent; its output is what is used of the answer.
@@ -297,5 +308,32 @@ operations! {
         Write RestoreSecret { secret_id: Id<Secret> } -> RestoreSecretOutput {}
         Write TagResource { secret_id: Id<Secret>, tags: Tags } -> TagResourceOutput {}
         Write UntagResource { secret_id: Id<Secret>, keys: Vec<String> } -> UntagResourceOutput {}
+    }
+}
+
+impl ModifyReplicationGroup {
+    /// A request about the group `id` that changes nothing yet.
+    pub fn unchanged(id: &Id<ReplicationGroup>) -> Self {
+        Self {
+            replication_group_id: id.clone(),
+            description: None,
+            engine: None,
+            engine_version: None,
+            node_type: None,
+            automatic_failover_enabled: None,
+            multi_az_enabled: None,
+            parameter_group_name: None,
+            security_group_ids: None,
+            auth_token: None,
+            add_user_group: None,
+            remove_user_group: None,
+            snapshot_retention_limit: None,
+            snapshot_window: None,
+            maintenance_window: None,
+            auto_minor_version_upgrade: None,
+            notification_topic: None,
+            ip_discovery: None,
+            log_delivery: Vec::new(),
+        }
     }
 }

@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 
 use palisade_core::{
     JsonMap, Schema,
-    provider::{BoxFuture, Call, ErrorKind, Object, Observation, Provider, ProviderError, Token},
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token},
 };
 
 use crate::{
     Aws, Lifecycle,
     lifecycle::{Erased, ErasedLifecycle},
+    operations::Call,
     resources::{
         CacheParameterGroup, CacheSubnetGroup, RedisUser, ReplicationGroup, RouteTable, RouteTableAssociation, Secret,
         SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
@@ -68,10 +69,6 @@ impl AwsProvider {
 impl Provider for AwsProvider {
     fn schema(&self, kind: &str) -> Option<&'static Schema> {
         schemas().find(|schema| schema.kind == kind)
-    }
-
-    fn calls(&self, kind: &str) -> &'static [Call] {
-        calls(kind)
     }
 
     fn read<'a>(

@@ -7,6 +7,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use crate::Clouds;
+
 const EXAMPLES: &str = "\
 Examples:
   cargo run -- plan                     what would change, and why
@@ -42,8 +44,11 @@ pub(crate) struct Global {
 
     /// The region to work in
     #[arg(long, global = true, value_name = "REGION", env = "AWS_REGION", hide_env_values = true)]
-    #[arg(default_value = "us-east-1")]
-    pub(crate) region: String,
+    pub(crate) region: Option<String>,
+
+    /// Work on the emulated account, and not on AWS; in the environment, write `emulated` or `aws`
+    #[arg(long, global = true, env = "PALISADE_CLOUD", hide_env_values = true, value_parser = is_emulated)]
+    pub(crate) emulated: bool,
 
     /// When to use colors; `auto` also respects NO_COLOR
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -53,6 +58,15 @@ pub(crate) struct Global {
     /// the program runs in another folder.
     #[arg(long, global = true, hide = true, env = "CARGO_MANIFEST_DIR")]
     pub(crate) manifest_dir: Option<PathBuf>,
+}
+
+/// Reads `--emulated`, for which clap says `true` or `false`, and its variable, in which a cloud is named.
+fn is_emulated(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "true" | "emulated" => Ok(true),
+        "false" | "aws" => Ok(false),
+        _ => Err("write `emulated` or `aws`"),
+    }
 }
 
 /// When to use colors.
@@ -81,6 +95,8 @@ pub(crate) enum Command {
     State(StateCommand),
     /// Draw the resources and what they refer to
     Graph(GraphArgs),
+    /// Print the least IAM policy that lets the stack be planned, applied and destroyed
+    IamPolicy,
     /// Write the stack in another tool's language
     #[command(subcommand)]
     Export(ExportCommand),
@@ -167,9 +183,20 @@ pub(crate) struct Told {
 }
 
 /// Parses the arguments, the first of which is the program. `name` is what the help calls the program, and `width` the
-/// width of the terminal, which is found out where it is `None`.
-pub(crate) fn parse(name: &str, width: Option<usize>, args: impl IntoIterator<Item = OsString>) -> Result<Cli, Told> {
+/// width of the terminal, which is found out where it is `None`. The help offers what there is among the `clouds`.
+pub(crate) fn parse(
+    name: &str,
+    width: Option<usize>,
+    clouds: Clouds<'_>,
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<Cli, Told> {
     let mut command = Cli::command().bin_name(name);
+    if clouds.emulated.is_none() {
+        command = command.mut_arg("emulated", |emulated| emulated.hide(true));
+    }
+    if let Some(region) = clouds.usual.default_region() {
+        command = command.mut_arg("region", |argument| argument.default_value(region));
+    }
     if let Some(width) = width {
         command = command.term_width(width);
     }

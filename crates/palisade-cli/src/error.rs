@@ -95,6 +95,9 @@ impl From<StateError> for CommandError {
         let message = error.to_string();
         let help = match &error {
             StateError::Empty { path } | StateError::Corrupt { path, .. } => vec![restore(path)],
+            StateError::Missing { path, backup } => {
+                vec![restore(path), format!("delete {} if the stack is gone: then this is a new one", backup.display())]
+            }
             StateError::Newer { .. } => {
                 vec!["update Palisade, with `cargo update -p palisade`, to the version that wrote the file".to_owned()]
             }
@@ -164,6 +167,19 @@ mod tests {
         insta::assert_snapshot!(cure(io::ErrorKind::StorageFull), @"make room on the disk that holds infra, or name another folder with --out");
         insta::assert_snapshot!(cure(io::ErrorKind::NotADirectory), @"something else is at infra: move it away, or name another folder with --out");
         insta::assert_snapshot!(cure(io::ErrorKind::Other), @"see that infra can be read and written, or name another folder with --out");
+    }
+
+    #[test]
+    fn a_state_that_is_gone_can_be_put_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, backup) = (folder.path().join("a.json"), folder.path().join("a.json.backup"));
+        std::fs::write(&backup, "").unwrap();
+        let text = CommandError::from(StateError::Missing { path, backup }).text();
+        insta::assert_snapshot!(text.replace(folder.path().to_str().unwrap(), "FOLDER"), @r"
+        error: the state file FOLDER/a.json is gone, and its version before, FOLDER/a.json.backup, is still there
+        help: put the version before in its place: cp FOLDER/a.json.backup FOLDER/a.json
+        help: delete FOLDER/a.json.backup if the stack is gone: then this is a new one
+        ");
     }
 
     #[test]

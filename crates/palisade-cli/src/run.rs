@@ -10,8 +10,9 @@ use anstream::{AutoStream, ColorChoice};
 use palisade_core::Stack;
 
 use crate::{
-    Cloud, Settings, args,
+    Clouds, Settings, args,
     commands::{self, Context},
+    error::CommandError,
     exit_code,
     render::{
         findings::Sources,
@@ -21,16 +22,16 @@ use crate::{
 };
 
 /// Runs the command line of the program whose stack is called `name`: it reads the arguments of the process, lets
-/// `declare` fill the stack, and does on `cloud` what the arguments ask for. The exit codes are those of [`exit_code`].
+/// `declare` fill the stack, and does on one of the `clouds` what the arguments ask for. The exit codes are those of [`exit_code`].
 ///
 /// ```no_run
 /// # use std::process::ExitCode;
 /// # fn cloud() -> Box<dyn palisade_cli::Cloud> { unimplemented!() }
 /// fn main() -> ExitCode {
-///     palisade_cli::run("network", |stack| { /* stack.add(...) */ }, &*cloud())
+///     palisade_cli::run("network", |stack| { /* stack.add(...) */ }, palisade_cli::Clouds::only(&*cloud()))
 /// }
 /// ```
-pub fn run(name: &str, declare: impl FnOnce(&mut Stack), cloud: &dyn Cloud) -> ExitCode {
+pub fn run(name: &str, declare: impl FnOnce(&mut Stack), clouds: Clouds<'_>) -> ExitCode {
     let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
     let stdout_colors = AutoStream::choice(&stdout) != ColorChoice::Never;
     let stderr_colors = AutoStream::choice(&stderr) != ColorChoice::Never;
@@ -41,7 +42,18 @@ pub fn run(name: &str, declare: impl FnOnce(&mut Stack), cloud: &dyn Cloud) -> E
         stderr: Stream::new(&mut stderr, stderr_colors),
         width: None,
     };
-    ExitCode::from(run_with(std::env::args_os(), streams, name, declare, cloud))
+    ExitCode::from(run_with(std::env::args_os(), streams, name, declare, clouds))
+}
+
+/// The name of a stack is also that of its files, so it must not lead out of their folder.
+fn check_name(name: &str) -> Result<(), CommandError> {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.len() <= 64 && name.chars().all(is_good) {
+        return Ok(());
+    }
+    let help =
+        "call `palisade::run` with a letter first, and up to 64 letters, digits, `-` and `_`, as in \"secured-redis\"";
+    Err(CommandError::new(format!("`{name}` is not a name for a stack"), help))
 }
 
 /// Does what [`run`] does, on any streams.
@@ -50,16 +62,22 @@ pub(crate) fn run_with(
     streams: Streams<'_>,
     name: &str,
     declare: impl FnOnce(&mut Stack),
-    cloud: &dyn Cloud,
+    clouds: Clouds<'_>,
 ) -> u8 {
     let width = streams.width;
     let mut terminal = Terminal::new(streams);
-    let code = match args::parse(name, width, args) {
+    let code = match args::parse(name, width, clouds, args) {
         Ok(cli) => {
             terminal.choose_colors(cli.global.color);
+            if let Err(error) = check_name(name) {
+                terminal.complain(&error.render(&Sources::new(None)));
+                return exit_code::ERROR;
+            }
             let mut stack = Stack::new(name);
             declare(&mut stack);
-            let settings = Settings { folder: cli.global.state_dir, region: cli.global.region };
+            let cloud = clouds.emulated.filter(|_| cli.global.emulated).unwrap_or(clouds.usual);
+            let region = cli.global.region.or_else(|| cloud.default_region().map(str::to_owned));
+            let settings = Settings { folder: cli.global.state_dir, region };
             let mut context = Context { terminal: &mut terminal, stack: &stack, cloud, settings };
             commands::execute(cli.command, &mut context).unwrap_or_else(|error| {
                 let sources = Sources::new(cli.global.manifest_dir.as_deref());
@@ -82,6 +100,21 @@ pub(crate) fn run_with(
         Err(error) => {
             terminal.note(&format!("{} the output could not be printed to its end: {error}", paint(ERROR, "error:")));
             exit_code::ERROR
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_name;
+
+    #[test]
+    fn the_name_of_a_stack_cannot_lead_out_of_its_folder() {
+        for good in ["secured-redis", "a", "A_1"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "../evil", "a/b", "1st", "a b", ".a", &"a".repeat(65)] {
+            assert!(check_name(bad).is_err(), "{bad}");
         }
     }
 }

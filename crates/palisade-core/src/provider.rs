@@ -18,9 +18,6 @@ pub trait Provider: Send + Sync {
     /// The schema of `kind`, or `None` if the program that runs has no such kind.
     fn schema(&self, kind: &str) -> Option<&'static Schema>;
 
-    /// The calls that the life of a resource of `kind` can take, from which follows what a caller must be allowed.
-    fn calls(&self, kind: &str) -> &'static [Call];
-
     /// Reads what the objects are now, in the order of `objects`; `None` stands for one that does not exist.
     fn read<'a>(
         &'a self,
@@ -57,17 +54,6 @@ pub trait Provider: Send + Sync {
 
     /// Deletes an object and returns once it is gone. An object that does not exist is gone.
     fn delete<'a>(&'a self, kind: &'a str, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>>;
-}
-
-/// A call of the cloud's API.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Call {
-    /// The service as permissions name it, as in `ec2`.
-    pub service: &'static str,
-    /// The action, as in `CreateVpc`.
-    pub action: &'static str,
-    /// Whether it changes anything.
-    pub writes: bool,
 }
 
 /// An object that the state knows.

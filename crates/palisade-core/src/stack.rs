@@ -47,8 +47,8 @@ impl Stack {
     /// Adds a resource under `name`, and returns the handle by which others refer to it.
     ///
     /// The name is the user's own: it stands in plans and in state, and the cloud never sees it. It begins with a letter,
-    /// goes on with letters, digits, `-` and `_`, and is unique among the resources of its kind; a rename is a deletion and
-    /// a creation.
+    /// goes on with letters, digits, `-` and `_`, and is unique among the resources of its kind. A resource that gets another
+    /// name keeps its object, as long as it is the only one that can be meant.
     #[track_caller]
     pub fn add<D: Declare>(&mut self, name: &str, declaration: D) -> Handle<D::Resource> {
         let schema = D::Resource::SCHEMA;

@@ -10,6 +10,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Event, Failure, Plan, Report, State, StateError, StepKind, Store,
+    align::aligned,
     execute::{Executor, StepError},
     ledger::Ledger,
     steps::{Steps, steps},
@@ -55,8 +56,11 @@ pub async fn apply(
     listener: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Report, StateError> {
     let begin = Instant::now();
+    let saved = state;
+    // The same that the plan was made of.
+    let state = aligned(graph, &saved).state;
     let steps = steps(graph, &state, plan);
-    let executor = Executor::new(provider, graph, Ledger::new(state, store, listener));
+    let executor = Executor::new(provider, graph, Ledger::new(state, &saved, store, listener));
     let mut report = Run::new(&executor, &steps, options).complete().await;
     let state = executor.into_ledger().finish(graph, plan)?;
     report.outputs = state.outputs;

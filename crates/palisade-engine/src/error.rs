@@ -44,6 +44,15 @@ pub enum StateError {
         /// What is wrong, with line and column where it is not JSON.
         detail: String,
     },
+    /// There is no file, and beside its place is a version of it, so that the stack is not a new one.
+    #[error("the state file {path} is gone, and its version before, {backup}, is still there",
+        path = path.display(), backup = backup.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The version before.
+        backup: PathBuf,
+    },
     /// A later version of Palisade wrote the file.
     #[error("the state file {path} has the format {found}, and this program reads the formats up to {known}",
         path = path.display())]

@@ -124,7 +124,7 @@ impl<'a> Executor<'a> {
                 self.settle(address).await?;
                 self.current(address)
             }
-            Target::Deposed(id) => self.deposed(address, id),
+            Target::Deposed(token) => self.deposed(address, token).await?,
         };
         self.started(address, StepKind::Delete);
         let object = object.and_then(|object| object.object());
@@ -138,11 +138,24 @@ impl<'a> Executor<'a> {
     /// Finds out whether the interrupted creation of `address`, if there is one, has left an object, and records it.
     async fn settle(&self, address: &Address) -> Result<Option<ObjectState>, StepError> {
         let Some(object) = self.current(address).filter(ObjectState::is_unsettled) else { return Ok(None) };
-        let Some(id) = self.provider.find(address.kind(), &object.inputs, &object.token).await? else {
-            return Ok(None);
-        };
+        let Some(id) = self.find(address, &object).await? else { return Ok(None) };
         self.created(address, &id)?;
         Ok(self.current(address))
+    }
+
+    /// The object beside the current one that has this token, with its id if it exists.
+    async fn deposed(&self, address: &Address, token: &str) -> Result<Option<ObjectState>, StepError> {
+        let deposed = self.ledger().state().deposed(address, token).cloned();
+        let Some(mut object) = deposed else { return Ok(None) };
+        if object.is_unsettled() {
+            // That it was found need not be recorded, as it is deleted now, or else found again.
+            object.id = self.find(address, &object).await?;
+        }
+        Ok(Some(object))
+    }
+
+    async fn find(&self, address: &Address, object: &ObjectState) -> Result<Option<String>, ProviderError> {
+        self.provider.find(address.kind(), &object.inputs, &object.token).await
     }
 
     fn created(&self, address: &Address, id: &str) -> Result<(), StepError> {
@@ -185,12 +198,6 @@ impl Executor<'_> {
 
     fn current(&self, address: &Address) -> Option<ObjectState> {
         self.ledger().state().current(address).cloned()
-    }
-
-    fn deposed(&self, address: &Address, id: &str) -> Option<ObjectState> {
-        let ledger = self.ledger();
-        let deposed = &ledger.state().resources.get(address)?.deposed;
-        deposed.iter().find(|object| object.id.as_deref() == Some(id)).cloned()
     }
 
     /// The fields of `node`, in which the attributes of other objects have been put in place of the references to them.

@@ -31,7 +31,7 @@ pub(crate) fn difference(
                 forces_replacement: field.on_change.replaces(before, after.as_json()),
                 after: Some(after),
             });
-        } else if object.phase == Phase::Ready && before != applied(object, field.name) {
+        } else if object.phase == Phase::Ready && before != object.input(field.name) {
             difference.adopted.push(field.name);
         }
     }
@@ -43,7 +43,7 @@ pub(crate) fn difference(
 /// What the cloud answers is not always what it was given: it may sort, lower-case or complete a value. So as long as it
 /// answers what it answered right after the last apply, the value is the one that was applied.
 pub(crate) fn current_value<'a>(field: &FieldSchema, object: &'a ObjectState, now: &'a Observation) -> &'a Json {
-    let applied = applied(object, field.name);
+    let applied = object.input(field.name);
     let Some(read) = now.fields.get(field.name) else { return applied };
     let as_it_was = match &object.observed {
         Some(last) => last.fields.get(field.name) == Some(read),
@@ -52,11 +52,6 @@ pub(crate) fn current_value<'a>(field: &FieldSchema, object: &'a ObjectState, no
         None => !matches!(field.on_change, OnChange::Update),
     };
     if as_it_was { applied } else { read }
-}
-
-/// What was applied last; null where the program that did so knew no such field.
-fn applied<'a>(object: &'a ObjectState, field: &str) -> &'a Json {
-    object.inputs.get(field).unwrap_or(&Json::Null)
 }
 
 /// What others have done to a finished object since the last apply.
@@ -88,7 +83,7 @@ pub(crate) fn creation(node: &Node, wanted: impl Fn(&'static str) -> Value) -> V
 /// The fields of an object that is to be deleted; `now` where it still exists.
 pub(crate) fn deletion(schema: &Schema, object: &ObjectState, now: Option<&Observation>) -> Vec<FieldChange> {
     let values = schema.fields.iter().map(|field| {
-        let value = now.map_or_else(|| applied(object, field.name), |now| current_value(field, object, now));
+        let value = now.map_or_else(|| object.input(field.name), |now| current_value(field, object, now));
         (field.name, value)
     });
     let set = values.filter(|(_, value)| !says_nothing(value));

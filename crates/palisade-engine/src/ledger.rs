@@ -15,6 +15,8 @@ pub(crate) struct Ledger<'a> {
     state: State,
     store: &'a dyn Store,
     listener: &'a mut (dyn FnMut(Event) + Send),
+    /// Whether the state differs from what is saved.
+    is_ahead: bool,
     /// The first error of the store.
     error: Option<StateError>,
 }
@@ -24,8 +26,15 @@ pub(crate) struct Ledger<'a> {
 pub(crate) struct Unsaved;
 
 impl<'a> Ledger<'a> {
-    pub(crate) fn new(state: State, store: &'a dyn Store, listener: &'a mut (dyn FnMut(Event) + Send)) -> Self {
-        Self { state, store, listener, error: None }
+    /// The ledger of `state`, which was made of the state that is `saved`.
+    pub(crate) fn new(
+        state: State,
+        saved: &State,
+        store: &'a dyn Store,
+        listener: &'a mut (dyn FnMut(Event) + Send),
+    ) -> Self {
+        let is_ahead = state != *saved;
+        Self { state, store, listener, is_ahead, error: None }
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -129,7 +138,7 @@ impl<'a> Ledger<'a> {
         if let Some(entry) = self.state.resources.get_mut(address) {
             match target {
                 Target::Current => entry.current = None,
-                Target::Deposed(id) => entry.deposed.retain(|object| object.id.as_ref() != Some(id)),
+                Target::Deposed(token) => entry.deposed.retain(|object| object.token.digest != *token),
             }
         }
         self.forget_if_empty(address);
@@ -142,9 +151,9 @@ impl<'a> Ledger<'a> {
     /// returned all the same.
     pub(crate) fn finish(mut self, graph: &Graph, plan: &Plan) -> Result<State, StateError> {
         let outputs = self.outputs(graph);
-        let is_stale = self.update_dependencies(graph, plan) || outputs != self.state.outputs;
+        self.is_ahead |= self.update_dependencies(graph, plan) || outputs != self.state.outputs;
         self.state.outputs = outputs;
-        if is_stale || self.is_broken() {
+        if self.is_ahead {
             // The error, if there is one, is kept.
             let _ = self.save();
         }
@@ -176,10 +185,17 @@ impl<'a> Ledger<'a> {
 
     fn save(&mut self) -> Result<(), Unsaved> {
         self.state.serial += 1;
-        self.store.save(&self.state).map_err(|error| {
-            self.error.get_or_insert(error);
-            Unsaved
-        })
+        self.is_ahead = true;
+        match self.store.save(&self.state) {
+            Ok(()) => {
+                self.is_ahead = false;
+                Ok(())
+            }
+            Err(error) => {
+                self.error.get_or_insert(error);
+                Err(Unsaved)
+            }
+        }
     }
 
     fn current_mut(&mut self, address: &Address) -> Option<&mut ObjectState> {

@@ -4,6 +4,7 @@
 //! [`Provider`](palisade_core::provider::Provider), tells what happens as [`Event`]s, and keeps what it did in a
 //! [`Store`].
 
+mod align;
 mod apply;
 mod dependencies;
 mod digest;
@@ -11,6 +12,7 @@ mod error;
 mod event;
 mod execute;
 mod field_diff;
+mod identity;
 mod impossible;
 mod ledger;
 mod plan;

@@ -22,11 +22,15 @@ pub struct Plan {
 pub struct Step {
     /// The resource.
     pub address: Address,
+    /// The address that the resource had in the program at the last apply, where it has another one now.
+    #[serde(default)]
+    pub moved_from: Option<Address>,
     /// What is done.
     pub action: Action,
     /// The id of the object that exists now, if one does.
     pub id: Option<String>,
-    /// Ids of older objects of the resource that an interrupted replacement left, and that are deleted now.
+    /// Ids of other objects of the resource that an interrupted replacement left, and that are deleted now. An id is empty
+    /// where the creation was interrupted, and no object is found: the apply looks for it once more.
     pub deposed: Vec<String>,
     /// The fields that are set, changed or lost. Of an update and a replacement only those that differ; of a creation
     /// all that are not null or empty; of a deletion all that were not.
@@ -114,10 +118,14 @@ impl Action {
 }
 
 impl Plan {
-    /// Whether an apply would change anything: a resource, an older object, or an output.
+    /// Whether an apply would change anything: an object, an output, or the address under which the state has a resource.
+    ///
+    /// A plan that only moves resources changes nothing in the cloud, and yet has changes: an apply records them, and until
+    /// then each plan finds them again.
     pub fn has_changes(&self) -> bool {
         let (add, change, destroy) = self.counts();
-        add + change + destroy > 0 || self.outputs.iter().any(OutputChange::is_change)
+        let is_moved = self.steps.iter().any(|step| step.moved_from.is_some());
+        add + change + destroy > 0 || is_moved || self.outputs.iter().any(OutputChange::is_change)
     }
 
     /// How many objects are added, changed in place and destroyed; a replacement counts as one added and one destroyed.

@@ -10,6 +10,7 @@ use petgraph::{algo::toposort, graph::DiGraph};
 
 use crate::{
     Action, ObjectState, OutputChange, Phase, Plan, PlanError, State, Step,
+    align::{Aligned, aligned},
     field_diff::{creation, deletion, difference, drift},
     impossible::impossible,
     refresh::{Refreshed, refresh},
@@ -33,13 +34,17 @@ const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last a
 /// - [`PlanError::Impossible`] if no order of the steps obeys the references: an object has to be deleted before its
 ///   successor can be created, while another one that stays refers to it.
 pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Plan, PlanError> {
-    let refreshed = refresh(provider, state).await?;
-    let known = Known { recorded: state, state: &refreshed.state, observations: &refreshed.observations };
+    let Aligned { state, mut moved } = aligned(graph, state);
+    let refreshed = refresh(provider, &state).await?;
+    let known = Known { recorded: &state, state: &refreshed.state, observations: &refreshed.observations };
     let mut planner = Planner { graph, known, decided: HashMap::new(), steps: Vec::new() };
     for node in graph.nodes() {
         planner.decide(node);
     }
     planner.delete_the_rest(provider);
+    for step in &mut planner.steps {
+        step.moved_from = moved.remove(&step.address);
+    }
     let mut plan = Plan {
         stack: graph.name().to_owned(),
         outputs: planner.outputs(),
@@ -62,7 +67,7 @@ struct Planner<'a> {
 /// What is known of the objects before anything is done.
 #[derive(Clone, Copy)]
 struct Known<'a> {
-    /// The state as it was saved.
+    /// The state as it was saved, under the addresses of the program.
     recorded: &'a State,
     /// The state completed by what the account says.
     state: &'a State,
@@ -110,7 +115,7 @@ impl<'a> Planner<'a> {
     fn delete_the_rest(&mut self, provider: &dyn Provider) {
         for address in going(self.graph, self.known.state) {
             let Some(object) = self.known.state.current(address) else {
-                // An interrupted replacement has deleted the current object, and left an older one.
+                // An interrupted replacement has deleted the current object, and left another one.
                 let deposed = self.known.deposed(address);
                 self.steps.push(Step { deposed, ..step(address, Action::Nothing) });
                 continue;
@@ -155,10 +160,11 @@ impl<'a> Known<'a> {
         self.observations.get(address)?.as_ref()
     }
 
-    /// The ids of the older objects of `address`.
+    /// The ids of the objects of `address` beside the current one.
     fn deposed(&self, address: &Address) -> Vec<String> {
         let entry = self.state.resources.get(address);
-        entry.into_iter().flat_map(|entry| &entry.deposed).filter_map(|object| object.id.clone()).collect()
+        let deposed = entry.into_iter().flat_map(|entry| &entry.deposed);
+        deposed.map(|object| object.id.clone().unwrap_or_default()).collect()
     }
 
     /// Whether the refresh has found attributes that are not on record.
@@ -231,6 +237,7 @@ fn all_drift(provider: &dyn Provider, refreshed: &Refreshed) -> Vec<crate::Drift
 fn step(address: &Address, action: Action) -> Step {
     Step {
         address: address.clone(),
+        moved_from: None,
         action,
         id: None,
         deposed: Vec::new(),

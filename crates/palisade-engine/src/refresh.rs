@@ -8,7 +8,7 @@ use palisade_core::{
     provider::{ErrorKind, Object, Observation, Provider, ProviderError},
 };
 
-use crate::{Phase, PlanError, State};
+use crate::{Entry, Phase, PlanError, State};
 
 /// The state, completed by what the account says.
 pub(crate) struct Refreshed {
@@ -26,8 +26,9 @@ pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Re
         return Err(PlanError::UnknownKind { address: address.clone() });
     }
     let mut state = state.clone();
-    for (address, id) in find_interrupted(provider, &state).await? {
-        if let Some(object) = state.resources.get_mut(&address).and_then(|entry| entry.current.as_mut()) {
+    let mut found = find_interrupted(provider, &state).await?;
+    for object in state.resources.values_mut().flat_map(Entry::objects_mut) {
+        if let Some(id) = found.remove(&object.token.digest) {
             object.id = Some(id);
             object.phase = Phase::Created;
         }
@@ -37,12 +38,12 @@ pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Re
     Ok(Refreshed { state, observations })
 }
 
-/// The objects that interrupted creations left.
-async fn find_interrupted(provider: &dyn Provider, state: &State) -> Result<Vec<(Address, String)>, PlanError> {
+/// The ids of the objects that interrupted creations left, by the digests of their tokens.
+async fn find_interrupted(provider: &dyn Provider, state: &State) -> Result<BTreeMap<String, String>, PlanError> {
     let unsettled = state.objects().filter(|(_, object)| object.is_unsettled());
     let finds = unsettled.map(async |(address, object)| {
         let found = provider.find(address.kind(), &object.inputs, &object.token).await;
-        found.map(|id| Some((address.clone(), id?))).map_err(|error| unreadable(address.kind(), error))
+        found.map(|id| Some((object.token.digest.clone(), id?))).map_err(|error| unreadable(address.kind(), error))
     });
     Ok(try_join_all(finds).await?.into_iter().flatten().collect())
 }

@@ -18,6 +18,10 @@ pub struct State {
     /// What tells this stack's objects from those of an earlier stack of the same name: 32 hexadecimal digits, drawn at
     /// the first apply.
     pub lineage: String,
+    /// The account that the objects are in, as the caller calls it. Names are often the same in two accounts, so a state must
+    /// not be taken to another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Counts the writes.
     pub serial: u64,
     /// The resources.
@@ -31,7 +35,7 @@ pub struct State {
 pub struct Entry {
     /// The object that the program means.
     pub current: Option<ObjectState>,
-    /// Objects that a replacement has outlived and not yet deleted.
+    /// The other objects that a replacement has left, and that are yet to be deleted.
     pub deposed: Vec<ObjectState>,
 }
 
@@ -71,6 +75,7 @@ impl State {
         Self {
             stack: stack.into(),
             lineage: lineage.into(),
+            account: None,
             serial: 0,
             resources: BTreeMap::new(),
             outputs: JsonMap::new(),
@@ -93,6 +98,11 @@ impl State {
         self.resources.get(address)?.current.as_ref()
     }
 
+    /// The object of `address`, beside the current one, whose token has this digest.
+    pub(crate) fn deposed(&self, address: &Address, token: &str) -> Option<&ObjectState> {
+        self.resources.get(address)?.deposed.iter().find(|object| object.token.digest == token)
+    }
+
     /// All objects, each with its address.
     pub(crate) fn objects(&self) -> impl Iterator<Item = (&Address, &ObjectState)> {
         self.resources.iter().flat_map(|(address, entry)| entry.objects().map(move |object| (address, object)))
@@ -102,16 +112,21 @@ impl State {
     pub(crate) fn refers(&self, object: &ObjectState, address: &Address, target: &ObjectState) -> bool {
         // The state knows which resources an object refers to. After an interrupted replacement a resource has several
         // objects. An update that was interrupted may have reached the current one already, whatever its inputs say; one of
-        // the older ones is meant only where it is named.
+        // the others is meant only where it is named.
         object.depends_on.contains(address)
             && (self.current(address).is_some_and(|current| std::ptr::eq(current, target)) || object.names(target))
     }
 }
 
 impl Entry {
-    /// The current object and the older ones.
+    /// The current object and the others.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &ObjectState> {
         self.current.iter().chain(&self.deposed)
+    }
+
+    /// The current object and the others, to be changed.
+    pub(crate) fn objects_mut(&mut self) -> impl Iterator<Item = &mut ObjectState> {
+        self.current.iter_mut().chain(&mut self.deposed)
     }
 }
 
@@ -126,12 +141,22 @@ impl ObjectState {
         self.phase == Phase::Creating && self.id.is_none()
     }
 
+    /// What was applied last; null where the program that did so knew no such field.
+    pub(crate) fn input(&self, field: &str) -> &Json {
+        self.inputs.get(field).unwrap_or(&Json::Null)
+    }
+
     /// Whether an input has the value of the id or of an attribute of `target`.
-    fn names(&self, target: &Self) -> bool {
-        let attributes = target.observed.iter().flat_map(|observed| observed.attributes.values());
+    pub(crate) fn names(&self, target: &Self) -> bool {
+        target.is_named_in(self.inputs.values())
+    }
+
+    /// Whether one of the values is, or holds, the id or an attribute.
+    pub(crate) fn is_named_in<'v>(&self, mut values: impl Iterator<Item = &'v Json>) -> bool {
+        let attributes = self.observed.iter().flat_map(|observed| observed.attributes.values());
         let mut names: Vec<&str> = attributes.filter_map(Json::as_str).collect();
-        names.extend(target.id.as_deref());
-        self.inputs.values().any(|input| contains_any(input, &names))
+        names.extend(self.id.as_deref());
+        values.any(|value| contains_any(value, &names))
     }
 }
 

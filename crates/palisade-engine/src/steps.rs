@@ -1,14 +1,17 @@
 //! [`Steps`]: the steps of a plan, and which of them wait for which.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use palisade_core::{Address, Graph, Json, Node, Schema};
+use palisade_core::{Address, Graph, Node};
 use petgraph::{
     algo::has_path_connecting,
     graph::{DiGraph, NodeIndex},
 };
 
-use crate::{Action, ObjectState, Plan, ReplaceOrder, State, Step, StepKind};
+use crate::{
+    Action, ObjectState, Plan, ReplaceOrder, State, Step, StepKind,
+    identity::{identity, identity_of},
+};
 
 /// The steps of a plan, with an edge from each to all that wait for it.
 pub(crate) type Steps = DiGraph<Work, Wait>;
@@ -18,7 +21,7 @@ pub(crate) type Steps = DiGraph<Work, Wait>;
 pub(crate) enum Wait {
     /// The two cannot be done in the other order.
     Needed,
-    /// A replaced object had better live until its successor does.
+    /// They can, and had better not: a replaced object lives until its successor does, with all that belongs to it.
     Preferred,
 }
 
@@ -50,7 +53,7 @@ pub(crate) enum Task {
 pub(crate) enum Target {
     /// The current one.
     Current,
-    /// The older one with this id.
+    /// The one beside the current one whose token has this digest. It may have no id.
     Deposed(String),
 }
 
@@ -74,6 +77,10 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     builder.replace_in_order(plan);
     builder.create_after_namesakes(plan);
     builder.delete_after_dependents();
+    // Whoever goes over from an object to its successor finds there what belongs to it, and leaves behind what is whole. So
+    // wherever a failure stops the way, it has all of the one or all of the other.
+    builder.keep_until_left();
+    builder.complete_before_entered();
     builder.steps
 }
 
@@ -81,27 +88,44 @@ struct Builder<'a> {
     graph: &'a Graph,
     state: &'a State,
     steps: Steps,
+    plan: HashMap<&'a Address, &'a Step>,
     /// The creations and updates, of which a resource has one at most.
     makes: HashMap<&'a Address, NodeIndex>,
     /// The deletions, by what the object is before the apply.
     deletes: BTreeMap<(&'a Address, Target), NodeIndex>,
 }
 
+/// An object that refers to another one.
+struct Dependent<'a> {
+    address: &'a Address,
+    target: Target,
+    object: &'a ObjectState,
+}
+
+impl<'a> Dependent<'a> {
+    /// What the deletion of the object is found by.
+    fn key(&self) -> (&'a Address, Target) {
+        (self.address, self.target.clone())
+    }
+}
+
 impl<'a> Builder<'a> {
     fn new(graph: &'a Graph, state: &'a State) -> Self {
-        Self { graph, state, steps: Steps::new(), makes: HashMap::new(), deletes: BTreeMap::new() }
+        let (makes, deletes) = (HashMap::new(), BTreeMap::new());
+        Self { graph, state, steps: Steps::new(), plan: HashMap::new(), makes, deletes }
     }
 
     fn add(&mut self, step: &'a Step) {
+        self.plan.insert(&step.address, step);
         let nothing_found = step.id.is_none();
         match step.action {
             Action::Create => self.make(step, Task::Create { keep_old: false, nothing_found }),
             Action::Update => self.make(step, Task::Update),
             Action::Replace(ReplaceOrder::CreateFirst) => {
                 self.make(step, Task::Create { keep_old: true, nothing_found });
-                // Once the creation has begun, the object is one of the older ones.
-                let target = step.id.clone().map_or(Target::Current, Target::Deposed);
-                self.delete(step, Target::Current, target);
+                // Once the creation has begun, the object is no longer the current one.
+                let old = self.state.current(&step.address).map(|object| object.token.digest.clone());
+                self.delete(step, Target::Current, old.map_or(Target::Current, Target::Deposed));
             }
             Action::Replace(ReplaceOrder::DeleteFirst) => {
                 self.delete(step, Target::Current, Target::Current);
@@ -110,8 +134,8 @@ impl<'a> Builder<'a> {
             Action::Delete => self.delete(step, Target::Current, Target::Current),
             Action::Nothing => {}
         }
-        for id in &step.deposed {
-            self.delete(step, Target::Deposed(id.clone()), Target::Deposed(id.clone()));
+        for target in self.deposed(step) {
+            self.delete(step, target.clone(), target);
         }
     }
 
@@ -137,7 +161,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The two steps of a replacement follow each other. Older objects go once there is a new one.
+    /// The two steps of a replacement follow each other. What an earlier one left goes once there is a new object.
     fn replace_in_order(&mut self, plan: &Plan) {
         for step in &plan.steps {
             let Some(&make) = self.makes.get(&step.address) else { continue };
@@ -147,10 +171,9 @@ impl<'a> Builder<'a> {
                     _ => self.steps.update_edge(make, delete, Wait::Preferred),
                 };
             }
-            for id in &step.deposed {
-                let delete = self.deletes[&(&step.address, Target::Deposed(id.clone()))];
-                if !self.is_namesake(step, &step.address, &Target::Deposed(id.clone())) {
-                    self.steps.update_edge(make, delete, Wait::Needed);
+            for target in self.deposed(step) {
+                if !self.is_namesake(step, &target) {
+                    self.steps.update_edge(make, self.deletes[&(&step.address, target)], Wait::Needed);
                 }
             }
         }
@@ -188,12 +211,12 @@ impl<'a> Builder<'a> {
         let dependents = self.dependents();
         for ((address, target), &delete) in &self.deletes {
             let Some(object) = self.object(address, target) else { continue };
-            for (from, from_target, dependent) in dependents.get(address).into_iter().flatten() {
-                if from == address || !self.state.refers(dependent, address, object) {
+            for dependent in dependents.get(address).into_iter().flatten() {
+                if !self.refers(dependent, address, object) {
                     continue;
                 }
-                let Some(first) = self.end_of_reference(from, from_target.clone()) else { continue };
-                if dependent.released.contains(*address) {
+                let Some(first) = self.end_of_reference(dependent) else { continue };
+                if dependent.object.released.contains(*address) {
                     released.push((first, delete));
                 } else {
                     self.steps.update_edge(first, delete, Wait::Needed);
@@ -203,38 +226,95 @@ impl<'a> Builder<'a> {
         // The cloud drops these references by itself, so that this order is only the quieter one, where there is a choice.
         released.sort();
         for (first, delete) in released {
-            if !has_path_connecting(&self.steps, delete, first, None) {
-                self.steps.update_edge(first, delete, Wait::Needed);
+            self.prefer(first, delete, Wait::Needed);
+        }
+    }
+
+    /// What refers to an object that goes is deleted after all others that refer to it, and stay or have a successor, have
+    /// left the object.
+    fn keep_until_left(&mut self) {
+        let dependents = self.dependents();
+        let mut orders = BTreeSet::new();
+        for (address, target) in self.deletes.keys() {
+            let Some(object) = self.object(address, target) else { continue };
+            let all = dependents.get(address).into_iter().flatten();
+            let all: Vec<_> = all.filter(|dependent| self.refers(dependent, address, object)).collect();
+            for left in all.iter().filter(|dependent| dependent.target == Target::Current) {
+                let Some(&make) = self.makes.get(left.address) else { continue };
+                let others = all.iter().filter(|dependent| dependent.address != left.address);
+                orders.extend(others.filter_map(|other| Some((make, *self.deletes.get(&other.key())?))));
             }
+        }
+        for (make, delete) in orders {
+            self.prefer(make, delete, Wait::Preferred);
+        }
+    }
+
+    /// What refers to an object is created before others that stay are changed to refer to it.
+    fn complete_before_entered(&mut self) {
+        let mut orders = BTreeSet::new();
+        for node in self.graph.nodes() {
+            let dependents = self.graph.dependents(&node.address);
+            let makes: Vec<_> = dependents.into_iter().filter_map(|dependent| self.makes.get(dependent)).collect();
+            let (creations, updates): (Vec<_>, Vec<_>) =
+                makes.into_iter().partition(|&&make| self.steps[make].kind() == StepKind::Create);
+            let entering =
+                updates.into_iter().filter(|&&update| self.enters(&self.steps[update].address, &node.address));
+            orders.extend(entering.flat_map(|&update| creations.iter().map(move |&&create| (create, update))));
+        }
+        for (create, update) in orders {
+            self.prefer(create, update, Wait::Preferred);
+        }
+    }
+
+    /// Lets `then` wait for `first`, unless `first` waits for it.
+    fn prefer(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
+        if !self.steps.contains_edge(first, then) && !has_path_connecting(&self.steps, then, first, None) {
+            self.steps.add_edge(first, then, wait);
         }
     }
 }
 
 /// Lookups.
 impl<'a> Builder<'a> {
-    /// All objects by the resources that they refer to, each with what it is.
-    fn dependents(&self) -> HashMap<&'a Address, Vec<(&'a Address, Target, &'a ObjectState)>> {
+    /// All objects by the other resources that they refer to.
+    fn dependents(&self) -> HashMap<&'a Address, Vec<Dependent<'a>>> {
         let mut dependents: HashMap<_, Vec<_>> = HashMap::new();
         for (address, entry) in &self.state.resources {
             let current = entry.current.iter().map(|object| (Target::Current, object));
-            let deposed =
-                entry.deposed.iter().map(|object| (Target::Deposed(object.id.clone().unwrap_or_default()), object));
+            let deposed = entry.deposed.iter().map(|object| (Target::Deposed(object.token.digest.clone()), object));
             for (target, object) in current.chain(deposed) {
-                for dependency in &object.depends_on {
-                    dependents.entry(dependency).or_default().push((address, target.clone(), object));
+                for dependency in object.depends_on.iter().filter(|dependency| *dependency != address) {
+                    let dependent = Dependent { address, target: target.clone(), object };
+                    dependents.entry(dependency).or_default().push(dependent);
                 }
             }
         }
         dependents
     }
 
-    /// The step after which the object of `address` refers no more to what it referred to.
-    fn end_of_reference(&self, address: &'a Address, target: Target) -> Option<NodeIndex> {
-        let is_current = target == Target::Current;
-        if let Some(&delete) = self.deletes.get(&(address, target)) {
+    /// Whether `dependent` may refer to `object`, which is one of the resource at `address`.
+    fn refers(&self, dependent: &Dependent<'_>, address: &Address, object: &ObjectState) -> bool {
+        // An update that was interrupted may have reached an object that is no longer the current one. Then the plan has
+        // found this out.
+        let step = self.plan.get(dependent.address).filter(|_| dependent.target == Target::Current);
+        let found = step.into_iter().flat_map(|step| &step.changes).filter_map(|change| change.before.as_ref());
+        self.state.refers(dependent.object, address, object) || object.is_named_in(found)
+    }
+
+    /// Whether the object of `address` is to refer to an object of `target` that it did not refer to.
+    fn enters(&self, address: &Address, target: &Address) -> bool {
+        let is_created = self.makes.get(target).is_some_and(|&make| self.steps[make].kind() == StepKind::Create);
+        let objects = self.state.current(address).zip(self.state.current(target));
+        is_created || objects.is_some_and(|(object, target)| !object.names(target))
+    }
+
+    /// The step after which an object refers no more to what it referred to.
+    fn end_of_reference(&self, dependent: &Dependent<'a>) -> Option<NodeIndex> {
+        if let Some(&delete) = self.deletes.get(&dependent.key()) {
             return Some(delete);
         }
-        let make = self.makes.get(address).copied().filter(|_| is_current)?;
+        let make = self.makes.get(dependent.address).copied().filter(|_| dependent.target == Target::Current)?;
         // A creation stands for an object that is gone, and refers to nothing.
         (self.steps[make].task == Task::Update).then_some(make)
     }
@@ -243,14 +323,23 @@ impl<'a> Builder<'a> {
         let entry = self.state.resources.get(address)?;
         match target {
             Target::Current => entry.current.as_ref(),
-            Target::Deposed(id) => entry.deposed.iter().find(|object| object.id.as_ref() == Some(id)),
+            Target::Deposed(token) => entry.deposed.iter().find(|object| object.token.digest == *token),
         }
     }
 
-    /// Whether the object that `step` creates has the identity of another one of the same kind.
-    fn is_namesake(&self, step: &Step, address: &Address, target: &Target) -> bool {
+    /// The objects beside the current one that `step` deletes.
+    fn deposed(&self, step: &Step) -> Vec<Target> {
+        let entry = self.state.resources.get(&step.address);
+        let objects = entry.into_iter().flat_map(|entry| &entry.deposed);
+        // Without its id, the apply does not know whether the plan has found the object, and has to look for it anyway.
+        let planned = objects.filter(|object| object.id.as_ref().is_none_or(|id| step.deposed.contains(id)));
+        planned.map(|object| Target::Deposed(object.token.digest.clone())).collect()
+    }
+
+    /// Whether the object that `step` creates has the identity of another one of the same resource.
+    fn is_namesake(&self, step: &Step, target: &Target) -> bool {
         let Some(node) = self.graph.node(&step.address) else { return false };
-        let old = self.object(address, target).and_then(|object| identity_of(node.schema, object));
+        let old = self.object(&step.address, target).and_then(|object| identity_of(node.schema, object));
         old.is_some() && old == self.new_identity(step)
     }
 
@@ -263,18 +352,7 @@ impl<'a> Builder<'a> {
         let old = matches!(step.action, Action::Replace(_)).then(|| self.state.current(&step.address)).flatten();
         identity(node.schema, |field| match step.changes.iter().find(|change| change.field == field) {
             Some(change) => change.after.as_ref()?.as_json().cloned(),
-            None => Some(old.and_then(|object| object.inputs.get(field).cloned()).unwrap_or_default()),
+            None => Some(old.map(|object| object.input(field).clone()).unwrap_or_default()),
         })
     }
-}
-
-fn identity_of(schema: &Schema, object: &ObjectState) -> Option<String> {
-    identity(schema, |field| Some(object.inputs.get(field).cloned().unwrap_or_default()))
-}
-
-/// The values of the identity fields as one text; `None` where one is not known, or where the kind has no identity.
-fn identity(schema: &Schema, value: impl Fn(&str) -> Option<Json>) -> Option<String> {
-    let fields = schema.fields.iter().filter(|field| field.identity);
-    let values: Vec<Json> = fields.map(|field| value(field.name)).collect::<Option<_>>()?;
-    (!values.iter().all(Json::is_null)).then(|| Json::Array(values).to_string())
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use palisade_core::Json;
-use serde::Serialize;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{State, StateError, digest::sha256};
 
@@ -20,7 +21,8 @@ pub trait Store: Send + Sync {
     /// The state as it was saved last, or `None` if there has never been one.
     ///
     /// # Errors
-    /// [`StateError`] if there is something that is not a state of this stack; that is never taken for a new stack.
+    /// [`StateError`] if there is something that is not a state of this stack, or if there are traces of an earlier state;
+    /// that is never taken for a new stack.
     fn load(&self) -> Result<Option<State>, StateError>;
 
     /// Saves the state. When it returns, the state survives a crash of the machine; when it fails, the state that was
@@ -52,12 +54,20 @@ pub struct MemoryStore {
     saved: Mutex<Option<State>>,
 }
 
-/// The file as it is written.
-#[derive(Serialize)]
-struct Document {
-    format: u64,
+/// The file, once its format is known.
+#[derive(Deserialize)]
+struct Document<'a> {
     checksum: String,
-    state: Json,
+    /// The text of the state. The checksum is that of this text, so that it need not be written anew to be checked.
+    #[serde(borrow)]
+    state: &'a RawValue,
+}
+
+/// All that every format says at the same place.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    format: Json,
 }
 
 impl LocalStore {
@@ -117,7 +127,7 @@ impl LocalStore {
 
     /// Keeps the present file under another name, so that at no moment one of the two is missing or half written.
     fn keep_backup(&self) -> Result<(), StateError> {
-        let backup = self.sibling("state.json.backup");
+        let backup = self.backup();
         let fresh = self.sibling("state.json.backup.tmp");
         match fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot("remove", &fresh)(error)),
@@ -132,6 +142,22 @@ impl LocalStore {
         fs::rename(&fresh, &backup).map_err(cannot("write", &backup))
     }
 
+    /// An error if there has been a state. Each save but the first leaves a backup, and at no moment is there one without
+    /// the file.
+    fn never_saved(&self) -> Result<(), StateError> {
+        let backup = self.backup();
+        match backup.try_exists() {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(StateError::Missing { path: self.path.clone(), backup }),
+            Err(error) => Err(cannot("read", &backup)(error)),
+        }
+    }
+
+    /// The file that holds the version before.
+    fn backup(&self) -> PathBuf {
+        self.sibling("state.json.backup")
+    }
+
     fn corrupt(&self, detail: impl Into<String>) -> StateError {
         StateError::Corrupt { path: self.path.clone(), detail: detail.into() }
     }
@@ -141,20 +167,21 @@ impl LocalStore {
         if bytes.is_empty() {
             return Err(StateError::Empty { path: self.path.clone() });
         }
-        let mut document: Json = serde_json::from_slice(bytes).map_err(|error| self.corrupt(error.to_string()))?;
+        let head: Head = serde_json::from_slice(bytes).map_err(|error| self.corrupt(error.to_string()))?;
         // The format comes first: in a later one, nothing else need be where it is in this one.
-        match document.get("format").and_then(Json::as_u64) {
+        match head.format.as_u64() {
             Some(FORMAT) => {}
             Some(found) if found > FORMAT => {
                 return Err(StateError::Newer { path: self.path.clone(), found, known: FORMAT });
             }
             _ => return Err(self.corrupt("it does not say which format it has")),
         }
-        let state = document.get_mut("state").map(Json::take).unwrap_or_default();
-        if document.get("checksum").and_then(Json::as_str) != Some(&sha256(&state.to_string())) {
+        let document: Document<'_> = serde_json::from_slice(bytes).map_err(|error| self.corrupt(error.to_string()))?;
+        if document.checksum != sha256(document.state.get()) {
             return Err(self.corrupt("its checksum is wrong, so it was edited by hand, or damaged"));
         }
-        let state: State = serde_json::from_value(state).map_err(|error| self.corrupt(error.to_string()))?;
+        let state: State =
+            serde_json::from_str(document.state.get()).map_err(|error| self.corrupt(error.to_string()))?;
         if state.stack != self.stack {
             let (path, found, expected) = (self.path.clone(), state.stack, self.stack.clone());
             return Err(StateError::OtherStack { path, found, expected });
@@ -167,7 +194,7 @@ impl Store for LocalStore {
     fn load(&self) -> Result<Option<State>, StateError> {
         match fs::read(&self.path) {
             Ok(bytes) => self.decode(&bytes).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.never_saved().map(|()| None),
             Err(error) => Err(cannot("read", &self.path)(error)),
         }
     }
@@ -201,10 +228,11 @@ impl Store for MemoryStore {
     }
 }
 
+/// The file as a text. There are several saves for each object, so the state is written out once only.
 fn encode(state: &State) -> Result<String, serde_json::Error> {
-    let state = serde_json::to_value(state)?;
-    let document = Document { format: FORMAT, checksum: sha256(&state.to_string()), state };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    let state = serde_json::to_string(state)?;
+    let checksum = sha256(&state);
+    Ok(format!("{{\"format\":{FORMAT},\"checksum\":\"{checksum}\",\"state\":{state}}}\n"))
 }
 
 /// Options for a file that only its owner may read and write.
@@ -264,7 +292,7 @@ mod tests {
             store.save(&state(serial)).unwrap();
             assert_eq!(store.load().unwrap(), Some(state(serial)));
         }
-        let backup = fs::read(store.sibling("state.json.backup")).unwrap();
+        let backup = fs::read(store.backup()).unwrap();
         assert_eq!(store.decode(&backup).unwrap(), state(2));
         let names: Vec<_> = fs::read_dir(&store.folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names.len(), 2, "temporary files are left: {names:?}");
@@ -274,19 +302,7 @@ mod tests {
     fn the_document_begins_with_its_format() {
         let (_folder, store) = store();
         store.save(&state(1)).unwrap();
-        insta::assert_snapshot!(text(&store), @r#"
-        {
-          "format": 1,
-          "checksum": "17716f849cf02f6d1e3d7618f4088092dee920847a42ceab4740c8c7b6dc3b68",
-          "state": {
-            "lineage": "00112233445566778899aabbccddeeff",
-            "outputs": {},
-            "resources": {},
-            "serial": 1,
-            "stack": "shop"
-          }
-        }
-        "#);
+        insta::assert_snapshot!(text(&store), @r#"{"format":1,"checksum":"ff73d181490ef1eb27367ede767d3789949f8680fe6e5ffc5e08efb7365e2221","state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"resources":{},"outputs":{}}}"#);
     }
 
     #[cfg(unix)]
@@ -309,6 +325,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_gone_is_not_a_new_stack() {
+        let (_folder, store) = store();
+        store.save(&state(1)).unwrap();
+        fs::remove_file(store.path()).unwrap();
+        assert_eq!(store.load().unwrap(), None, "one save leaves no backup");
+        store.save(&state(1)).unwrap();
+        store.save(&state(2)).unwrap();
+        fs::remove_file(store.path()).unwrap();
+        let Err(StateError::Missing { path, backup }) = store.load() else { panic!("it is taken for a new stack") };
+        fs::copy(backup, path).unwrap();
+        assert_eq!(store.load().unwrap(), Some(state(1)));
+    }
+
+    #[test]
     fn a_torn_file_is_refused_at_every_length() {
         let (_folder, store) = store();
         store.save(&state(1)).unwrap();
@@ -324,7 +354,7 @@ mod tests {
     fn an_edit_by_hand_is_noticed() {
         let (_folder, store) = store();
         store.save(&state(1)).unwrap();
-        write(&store, &text(&store).replace(r#""serial": 1"#, r#""serial": 2"#));
+        write(&store, &text(&store).replace(r#""serial":1"#, r#""serial":2"#));
         let Err(StateError::Corrupt { detail, .. }) = store.load() else { panic!("the edit is accepted") };
         assert!(detail.contains("edited by hand, or damaged"), "{detail}");
     }

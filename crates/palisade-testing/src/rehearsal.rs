@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use palisade_aws::{Aws, AwsProvider, Supplier};
+use palisade_aws::{Aws, AwsProvider, Backend, Supplier};
 use palisade_core::{Graph, Stack};
 use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, Plan, PlanError, Report, State, Store};
 use secrecy::SecretString;
 
-/// The life of a stack in an emulated account that exists for one test: apply it, change it, destroy it, and look at what
-/// the account holds in between.
+/// The life of a stack in an account that exists for one test: apply it, change it, destroy it, and look at what the
+/// account holds in between.
 ///
-/// Time is virtual: an apply that would take AWS a quarter of an hour takes milliseconds.
-pub struct Rehearsal {
+/// The account is an emulated one, unless [`Rehearsal::in_real_time`] leads to another. Time is virtual there: an apply that
+/// would take AWS a quarter of an hour takes milliseconds.
+pub struct Rehearsal<B = Emulator> {
     runtime: tokio::runtime::Runtime,
-    emulator: Emulator,
+    backend: Arc<B>,
     provider: AwsProvider,
     store: MemoryStore,
 }
@@ -32,10 +33,38 @@ impl Rehearsal {
             .start_paused(true)
             .build()
             .expect("a runtime without I/O needs nothing of the operating system");
-        let provider = AwsProvider::new(Aws::new(Arc::new(emulator.clone()), supplier));
-        Self { runtime, emulator, provider, store: MemoryStore::default() }
+        Self::with(runtime, emulator, supplier)
     }
 
+    /// The account.
+    pub fn emulator(&self) -> &Emulator {
+        &self.backend
+    }
+}
+
+impl<B: Backend + 'static> Rehearsal<B> {
+    /// An account behind any other backend, on a clock that nobody stops. `connect` leads to it, and is awaited in the
+    /// runtime in which the account is then used. Each secret that a program wants supplied gets a value of its own.
+    ///
+    /// # Panics
+    /// If the operating system gives no means for I/O.
+    pub fn in_real_time(connect: impl Future<Output = B>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("the operating system gives the means for I/O");
+        let backend = runtime.block_on(connect);
+        Self::with(runtime, backend, Arc::new(Invented))
+    }
+
+    fn with(runtime: tokio::runtime::Runtime, backend: B, supplier: Arc<dyn Supplier>) -> Self {
+        let backend = Arc::new(backend);
+        let provider = AwsProvider::new(Aws::new(backend.clone(), supplier));
+        Self { runtime, backend, provider, store: MemoryStore::default() }
+    }
+}
+
+impl<B> Rehearsal<B> {
     /// What an apply of the stack would do now.
     ///
     /// # Panics
@@ -94,11 +123,6 @@ impl Rehearsal {
     #[track_caller]
     pub fn destroy(&mut self) -> Report {
         self.apply(|_| {})
-    }
-
-    /// The account.
-    pub fn emulator(&self) -> &Emulator {
-        &self.emulator
     }
 
     /// What the engine knows to exist.

@@ -35,14 +35,19 @@
 use std::process::ExitCode;
 
 mod emulated;
+mod environment;
+#[cfg(feature = "live")]
+mod live;
 
 pub use emulated::Emulated;
+#[cfg(feature = "live")]
+pub use live::AmazonWebServices;
 pub use palisade_aws::{
     access, arn, az, cidr, description, engine_version, id, kms_key_arn, log_group_name, maintenance_window, name,
     node_count, node_type, port, private_range, recovery_days, replicas, resources, retention_days, secret_name,
-    security_group_name, snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name,
+    security_group_name, snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name, variable,
 };
-pub use palisade_cli::{Cloud, exit_code};
+pub use palisade_cli::{Cloud, Clouds, exit_code};
 pub use palisade_core::{Address, Declare, Finding, Graph, Handle, Id, Input, IntoInput, Output, Resource, Stack};
 
 /// What a program needs: `use palisade::prelude::*;`.
@@ -50,7 +55,7 @@ pub mod prelude {
     pub use palisade_aws::{
         access, az, cidr, description, id, kms_key_arn, log_group_name, maintenance_window, name, node_type, port,
         private_range, recovery_days, replicas, resources::*, retention_days, secret_name, security_group_name, shards,
-        snapshot_window, tags, topic_arn, types::*, user_name,
+        snapshot_window, tags, topic_arn, types::*, user_name, variable,
     };
     pub use palisade_core::{Handle, Id, Output, Stack};
 }
@@ -59,9 +64,17 @@ pub mod prelude {
 /// returns the exit code of [`exit_code`].
 ///
 /// `name` is the stack's name: its state is kept under it.
+///
+/// The program works on the emulated account. Built with the feature `live`, it works on AWS, and on the emulated account
+/// with `--emulated`.
 pub fn run(name: &str, declare: impl FnOnce(&mut Stack)) -> ExitCode {
-    palisade_cli::run(name, declare, &Emulated)
+    palisade_cli::run(name, declare, CLOUDS)
 }
+
+#[cfg(not(feature = "live"))]
+const CLOUDS: Clouds<'static> = Clouds { usual: &Emulated, emulated: None };
+#[cfg(feature = "live")]
+const CLOUDS: Clouds<'static> = Clouds { usual: &AmazonWebServices, emulated: Some(&Emulated) };
 
 /// The programs in the README are compiled with the documentation's tests.
 #[cfg(doctest)]

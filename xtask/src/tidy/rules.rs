@@ -16,6 +16,7 @@ pub(super) const ARROWS: &[(&str, May)] = &[
     ("palisade", May::UseAll),
     ("palisade-testing", May::UseAll),
     ("palisade-tests", May::UseAll),
+    ("palisade-live-tests", May::UseAll),
     ("xtask", May::Use(&[])),
 ];
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use palisade_core::{
     Attributes, Graph, Id, Resource, Value,
-    provider::{Call, ProviderError, Token},
+    provider::{ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
-        AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
+        AddTagsToResource, Call, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
         ResetCacheParameterGroup,
     },

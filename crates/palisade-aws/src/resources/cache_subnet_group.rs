@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use palisade_core::{
     Attributes, Finding, Id, Node, Resource, Stack, Value,
-    provider::{Call, ProviderError, Token},
+    provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
-        AddTagsToResource, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
+        AddTagsToResource, Call, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
         ListTagsForResource, ModifyCacheSubnetGroup, Operation, RemoveTagsFromResource,
     },
     shapes::{CacheSubnetGroupDescription, Select},

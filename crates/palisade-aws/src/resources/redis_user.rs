@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use palisade_core::{
     Attributes, Declaration, Declare, Finding, Graph, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset, Value,
-    provider::{Call, ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::{
         sync_cache_tags,
     },
     operations::{
-        AddTagsToResource, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
+        AddTagsToResource, Call, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, DescribeUsers, GetSecretValue, ListTagsForResource, ModifyUser, Operation,
         RemoveTagsFromResource,
     },

@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Attributes, Id, Resource,
-    provider::{Call, ProviderError, Token},
+    provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
-    operations::{CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, Operation},
+    operations::{Call, CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, Operation},
     shapes::{Select, SelectRouteTables},
     types::{Arn, Tags},
 };

@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Id, Resource,
-    provider::{Call, ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, named},
     operations::{
-        AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, Operation, ReplaceRouteTableAssociation,
+        AssociateRouteTable, Call, DescribeRouteTables, DisassociateRouteTable, Operation, ReplaceRouteTableAssociation,
     },
     shapes::{RouteTableAssociationDescription, SelectRouteTables},
 };

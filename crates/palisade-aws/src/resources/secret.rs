@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
     Attributes, Graph, Id, Resource, Value,
-    provider::{Call, ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Token},
     terraform::{Argument, Companion, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, not_ours},
     operations::{
-        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
+        Call, CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
         TagResource, UntagResource, UpdateSecret,
     },
     shapes::SecretDescription,

@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Attributes, Id, Resource,
-    provider::{Call, ProviderError, Token},
+    provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
-        CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
+        Call, CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
         DescribeSecurityGroups, Operation, RevokeSecurityGroupEgress,
     },
     shapes::{RuleDescription, SecurityGroupDescription, Select, SelectRules, SelectSecurityGroups},

@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Finding, Graph, Handle, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset,
-    provider::{Call, ProviderError, Token},
+    provider::{ProviderError, Token},
     terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{VISIBLE, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
-        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
+        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, Call, CreateTags, DeleteTags,
         DescribeSecurityGroupRules, ModifySecurityGroupRules, Operation, RevokeSecurityGroupEgress,
         RevokeSecurityGroupIngress,
     },

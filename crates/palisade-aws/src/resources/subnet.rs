@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Attributes, Finding, Id, IntoInput, Node, Resource, Set, Stack,
-    provider::{Call, ProviderError, Token},
+    provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{RELEASED, VISIBLE, gone, in_order, sync_ec2_tags},
     operations::{
-        CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
+        Call, CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
     },
     shapes::{Select, SubnetAttribute, SubnetDescription},
     types::{Arn, AvailabilityZone, Cidr, HostnameType, Tags},

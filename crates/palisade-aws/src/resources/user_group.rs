@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_core::{
     Attributes, Finding, Id, Json, Node, Resource, Stack, Value,
-    provider::{Call, ProviderError, Token},
+    provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, once_seen, sync_cache_tags},
     operations::{
-        AddTagsToResource, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
+        AddTagsToResource, Call, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, ListTagsForResource, ModifyUserGroup, Operation, RemoveTagsFromResource,
     },
     shapes::{Select, UserGroupDescription},

@@ -2,7 +2,7 @@
 
 use palisade_core::{
     Attributes, Finding, Id, Node, Resource, Stack,
-    provider::{Call, ProviderError, Token},
+    provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, failure,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
     operations::{
-        CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups,
+        Call, CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups,
         DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy, Operation,
     },
     shapes::{

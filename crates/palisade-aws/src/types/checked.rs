@@ -24,6 +24,19 @@ impl CheckError {
     }
 }
 
+/// Whether `text` begins with `prefix`, for the checks that run while a program is compiled.
+pub(crate) const fn begins(text: &str, prefix: &str) -> bool {
+    let (text, prefix) = (text.as_bytes(), prefix.as_bytes());
+    let mut i = 0;
+    while i < prefix.len() {
+        if i >= text.len() || text[i] != prefix[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
 /// Defines a text type with one `const` check, which serves the literal macro and the run-time constructor alike.
 ///
 /// What comes from AWS, and from state, is not checked: AWS may hold what a program could not have written.

@@ -2,6 +2,8 @@
 
 use palisade_core::{Input, IntoInput};
 
+use super::checked::begins;
+
 checked_text! {
     /// The name of an ElastiCache object (a replication group, a user, a user group, a subnet group, a parameter group),
     /// unique in its account and region.
@@ -93,8 +95,7 @@ const fn check_user_name(text: &str) -> Option<&'static str> {
 }
 
 const fn check_security_group_name(text: &str) -> Option<&'static str> {
-    let bytes = text.as_bytes();
-    if bytes.len() >= 3 && bytes[0] == b's' && bytes[1] == b'g' && bytes[2] == b'-' {
+    if begins(text, "sg-") {
         return Some("the name of a security group does not begin with `sg-`, which is how its id begins");
     }
     check_description(text)

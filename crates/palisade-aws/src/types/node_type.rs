@@ -1,5 +1,7 @@
 //! [`NodeType`].
 
+use super::checked::begins;
+
 checked_text! {
     /// The type of a cache's nodes, as in `cache.t4g.small`. The previous generations (t1, m1, m2, m3, r3, c1) are refused,
     /// as they lack failover, snapshots or TLS.
@@ -43,18 +45,6 @@ const fn check(text: &str) -> Option<&'static str> {
         i += 1;
     }
     None
-}
-
-const fn begins(text: &str, prefix: &str) -> bool {
-    let (text, prefix) = (text.as_bytes(), prefix.as_bytes());
-    let mut i = 0;
-    while i < prefix.len() {
-        if i >= text.len() || text[i] != prefix[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
 }
 
 #[cfg(test)]

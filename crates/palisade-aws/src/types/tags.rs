@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use palisade_core::{Field, Json, provider::Token};
 use serde::{Deserialize, Serialize};
 
+use super::checked::begins;
+
 checked_text! {
     /// The key of a tag: 1 to 128 characters, not beginning with `aws:`, which is AWS's own, nor with `palisade:`, which is
     /// the tool's.
@@ -119,10 +121,10 @@ const fn check_key(text: &str) -> Option<&'static str> {
     if bytes.is_empty() || bytes.len() > 128 {
         return Some("the key of a tag has 1 to 128 characters");
     }
-    if begins(bytes, b"aws:") {
+    if begins(text, "aws:") {
         return Some("keys that begin with `aws:` are AWS's own");
     }
-    if begins(bytes, b"palisade:") {
+    if begins(text, "palisade:") {
         return Some("keys that begin with `palisade:` are how the tool knows its objects");
     }
     None
@@ -130,17 +132,6 @@ const fn check_key(text: &str) -> Option<&'static str> {
 
 const fn check_value(text: &str) -> Option<&'static str> {
     if text.len() > 256 { Some("the value of a tag has up to 256 characters") } else { None }
-}
-
-const fn begins(bytes: &[u8], prefix: &[u8]) -> bool {
-    let mut i = 0;
-    while i < prefix.len() {
-        if i >= bytes.len() || bytes[i] != prefix[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ fn execute(context: &mut Context<'_, '_>, args: &ApplyArgs, graph: &Graph, words
     let store = session::store(context);
     // From before the plan to the end: nobody may change the state between what is shown and what is done.
     let _lock = store.lock(&format!("`{}`, process {}", words.command, std::process::id()))?;
-    let state = store.load()?.unwrap_or_else(|| session::new_state(context));
+    let state = session.state(context, store.load()?)?;
     let plan = session.plan(graph, &state)?;
     context.terminal.print(&format!("\n{}\n", render::plan::plan(&plan)));
     if plan.has_changes() && !args.auto_approve {

@@ -18,7 +18,10 @@ use crate::{
 pub(super) fn terraform(context: &mut Context<'_, '_>, out: &Path) -> Result<u8, CommandError> {
     let graph = context.graph()?;
     context.terminal.note("Cloud: none is used");
-    let document = export(&graph, &ExportOptions { region: context.settings.region.clone() })?;
+    let region = context.settings.region.clone().ok_or_else(|| {
+        CommandError::new("no region is chosen, and the provider's block names one", "name one with --region")
+    })?;
+    let document = export(&graph, &ExportOptions { region })?;
 
     let refused = |path: &Path, error: &io::Error| {
         CommandError::new(format!("cannot write {}: {error}", path.display()), io_help(path, error, "--out"))

@@ -5,10 +5,12 @@ mod export;
 mod graph;
 mod output;
 mod plan;
+mod policy;
 mod session;
 mod state;
 
 use palisade_core::{Graph, Stack};
+use session::Session;
 
 use crate::{
     Cloud, Settings,
@@ -35,6 +37,7 @@ pub(crate) fn execute(command: Command, context: &mut Context<'_, '_>) -> Result
         Command::State(StateCommand::List) => state::list(context),
         Command::State(StateCommand::Show { address }) => state::show(context, &address),
         Command::Graph(args) => graph::graph(context, &args),
+        Command::IamPolicy => policy::policy(context),
         Command::Export(ExportCommand::Terraform { out }) => export::terraform(context, &out),
     }
 }
@@ -52,8 +55,8 @@ impl Context<'_, '_> {
     /// Says on the standard error stream which cloud the state is about, for the commands that read only the state. They
     /// work without the cloud too.
     pub(crate) fn note_cloud(&mut self) {
-        let line = match self.cloud.connect(&self.settings) {
-            Ok(connection) => format!("Cloud: {}", connection.description),
+        let line = match Session::open(self) {
+            Ok(session) => session.first_line(),
             Err(error) => format!("Cloud: not reached, and not needed: {error}"),
         };
         self.terminal.note(&line);

@@ -17,7 +17,7 @@ pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8,
     } else {
         context.terminal.line(&session.first_line());
     }
-    let state = session::read_state(context)?.unwrap_or_else(|| session::new_state(context));
+    let state = session.state(context, session::read_state(context)?)?;
     let plan = session.plan(&graph, &state)?;
     if args.json {
         let json = serde_json::to_string_pretty(&plan).expect("a plan has text keys only, so there is JSON for it");

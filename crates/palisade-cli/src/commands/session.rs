@@ -7,24 +7,27 @@ use palisade_engine::{ApplyOptions, Event, LocalStore, Plan, Report, State, Stat
 use tokio::runtime::{Builder, Runtime};
 
 use super::Context;
-use crate::{Connection, error::CommandError};
+use crate::{ConnectError, Connection, error::CommandError};
 
 /// A cloud that is connected, with the runtime that its calls need.
 pub(super) struct Session {
     connection: Connection,
     runtime: Runtime,
+    paused_clock: bool,
 }
 
 impl Session {
     /// Connects.
-    pub(super) fn open(context: &Context<'_, '_>) -> Result<Self, CommandError> {
-        let connection = context.cloud.connect(&context.settings)?;
-        // One thread is enough: the work is waiting for answers.
-        let runtime = Builder::new_current_thread().enable_all().start_paused(connection.paused_clock).build();
-        let runtime = runtime.map_err(|error| {
-            CommandError::new(format!("cannot set up the calls of the cloud: {error}"), "raise the limit of open files")
+    pub(super) fn open(context: &Context<'_, '_>) -> Result<Self, ConnectError> {
+        let paused_clock = context.cloud.paused_clock();
+        // One thread is enough: the work is waiting for answers. The connections that are made belong to this runtime.
+        let runtime = Builder::new_current_thread().enable_all().start_paused(paused_clock).build();
+        let runtime = runtime.map_err(|error| ConnectError {
+            message: format!("cannot set up the calls of the cloud: {error}"),
+            help: "raise the limit of open files".to_owned(),
         })?;
-        Ok(Self { connection, runtime })
+        let connection = runtime.block_on(context.cloud.connect(&context.settings))?;
+        Ok(Self { connection, runtime, paused_clock })
     }
 
     /// The line that each command begins with.
@@ -34,7 +37,23 @@ impl Session {
 
     /// What is said of the time that something took on the cloud's clock.
     pub(super) fn clock(&self) -> &'static str {
-        if self.connection.paused_clock { " of emulated AWS time" } else { "" }
+        if self.paused_clock { " of emulated AWS time" } else { "" }
+    }
+
+    /// The state to work on: the one that was loaded, if it is of this account, or a new one.
+    pub(super) fn state(&self, context: &Context<'_, '_>, loaded: Option<State>) -> Result<State, CommandError> {
+        let account = Some(self.connection.account.clone());
+        let state = loaded.unwrap_or_else(|| State::new(context.stack.name(), lineage()));
+        match &state.account {
+            Some(found) if Some(found) != account.as_ref() => {
+                let message =
+                    format!("the state is of the account `{found}`, and this is `{}`", self.connection.account);
+                let help = "choose that account, with its credentials, `--region` or `--emulated`; or name another folder for \
+                            the state of this one with `--state-dir`";
+                Err(CommandError::new(message, help))
+            }
+            _ => Ok(State { account, ..state }),
+        }
     }
 
     /// Compares `graph` with `state` and with the cloud.
@@ -65,11 +84,6 @@ pub(super) fn store(context: &Context<'_, '_>) -> LocalStore {
 /// The state; `None` if the stack was never applied.
 pub(super) fn read_state(context: &Context<'_, '_>) -> Result<Option<State>, StateError> {
     store(context).load()
-}
-
-/// The state of a stack that was never applied.
-pub(super) fn new_state(context: &Context<'_, '_>) -> State {
-    State::new(context.stack.name(), lineage())
 }
 
 /// What tells this stack's objects from those of an earlier stack of the same name: 32 hexadecimal digits.

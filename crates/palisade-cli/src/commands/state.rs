@@ -38,7 +38,7 @@ pub(super) fn show(context: &mut Context<'_, '_>, address: &str) -> Result<u8, C
         context.terminal.print(&render(&address.to_string(), object));
     }
     for object in &entry.deposed {
-        context.terminal.print(&render(&format!("{address}, an older object that the next apply deletes"), object));
+        context.terminal.print(&render(&format!("{address}, another object that the next apply deletes"), object));
     }
     Ok(exit_code::DONE)
 }

@@ -40,7 +40,7 @@ pub(crate) fn plan(plan: &Plan) -> String {
 }
 
 fn is_shown(step: &Step) -> bool {
-    step.action != Action::Nothing || !step.deposed.is_empty()
+    step.action != Action::Nothing || !step.deposed.is_empty() || step.moved_from.is_some()
 }
 
 /// What was changed by others. It explains steps that the program alone does not.
@@ -81,6 +81,10 @@ fn drift(drift: &[Drift]) -> String {
 
 /// What the symbols mean, as far as the plan uses them.
 fn legend(steps: &[&Step]) -> String {
+    let is_idle = |step: &&Step| step.action == Action::Nothing && step.deposed.is_empty();
+    if steps.iter().all(is_idle) {
+        return "Palisade will record new names of resources, and leave the objects as they are:\n\n".to_owned();
+    }
     let mut text = "Palisade will perform these actions; the symbols say what is done to each object:\n".to_owned();
     let meanings = [
         (Action::Create, "create"),
@@ -121,6 +125,9 @@ fn step(step: &Step) -> String {
     };
     let mut text = format!("  # {} {verdict}\n", paint(STRONG, &step.address));
     let mut comment = |line: String| text += &format!("  # {line}\n");
+    if let Some(earlier) = &step.moved_from {
+        comment(format!("It was {earlier} in the program before."));
+    }
     if let Some(reason) = &step.reason {
         comment(format!("({reason})"));
     }
@@ -128,7 +135,11 @@ fn step(step: &Step) -> String {
         comment(format!("The object {id} is destroyed {}.", paint(REMOVED, "with all that it holds")));
     }
     for id in &step.deposed {
-        comment(format!("The older object {id}, which an interrupted replacement left, is destroyed."));
+        comment(if id.is_empty() {
+            "An object that an interrupted replacement may have left is destroyed.".to_owned()
+        } else {
+            format!("The other object {id}, which an interrupted replacement left, is destroyed.")
+        });
     }
     if step.action != Action::Nothing {
         let hidden = hidden(step.unchanged, "field", MARGIN);

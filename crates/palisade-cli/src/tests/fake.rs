@@ -20,6 +20,7 @@ const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
     FieldSchema {
         name,
         doc: "",
+        problem: |_| None,
         default: Some(|| Json::Null),
         on_change,
         identity: false,
@@ -105,15 +106,56 @@ impl Account {
 }
 
 impl Cloud for Account {
-    fn connect(&self, settings: &Settings) -> Result<Connection, ConnectError> {
-        if settings.region == "nowhere-1" {
-            return Err(ConnectError {
-                message: "there is no region `nowhere-1`".to_owned(),
-                help: "name one that exists with --region".to_owned(),
-            });
-        }
-        let description = format!("a fake account, region {}", settings.region);
-        Ok(Connection { provider: Arc::new(self.clone()), description, paused_clock: true })
+    fn paused_clock(&self) -> bool {
+        true
+    }
+
+    fn default_region(&self) -> Option<&'static str> {
+        Some("us-east-1")
+    }
+
+    fn policy(&self, kinds: &std::collections::BTreeSet<&str>) -> palisade_core::Json {
+        kinds.iter().map(|kind| palisade_core::Json::from(*kind)).collect()
+    }
+
+    fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {
+        Box::pin(async {
+            let region = settings.region.as_deref().unwrap_or_default();
+            if region == "nowhere-1" {
+                return Err(ConnectError {
+                    message: "there is no region `nowhere-1`".to_owned(),
+                    help: "name one that exists with --region".to_owned(),
+                });
+            }
+            Ok(Connection {
+                provider: Arc::new(self.clone()),
+                account: "fake".to_owned(),
+                description: format!("a fake account, region {region}"),
+            })
+        })
+    }
+}
+
+/// A cloud that is not the emulated account: it has no region of its own, and cannot be reached.
+pub(crate) struct Elsewhere;
+
+impl Cloud for Elsewhere {
+    fn paused_clock(&self) -> bool {
+        false
+    }
+
+    fn default_region(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn policy(&self, _: &std::collections::BTreeSet<&str>) -> palisade_core::Json {
+        palisade_core::Json::Null
+    }
+
+    fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {
+        let region = settings.region.as_deref().unwrap_or("any region");
+        let message = format!("no credentials for {region}");
+        Box::pin(async { Err(ConnectError { message, help: "log in".to_owned() }) })
     }
 }
 

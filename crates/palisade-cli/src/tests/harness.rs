@@ -8,8 +8,12 @@ use std::{
 
 use palisade_core::Stack;
 
-use super::{fake::Account, stacks::pair};
+use super::{
+    fake::{Account, Elsewhere},
+    stacks::pair,
+};
 use crate::{
+    Clouds,
     run::run_with,
     terminal::{Stream, Streams},
 };
@@ -18,6 +22,8 @@ use crate::{
 pub(super) struct Desk {
     folder: tempfile::TempDir,
     pub(super) account: Account,
+    /// Whether there is another cloud, which the commands work on unless they say `--emulated`.
+    choice: bool,
 }
 
 /// What a command ended with.
@@ -46,7 +52,12 @@ impl Write for Pipe {
 
 impl Desk {
     pub(super) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), account: Account::default() }
+        Self { folder: tempfile::tempdir().unwrap(), account: Account::default(), choice: false }
+    }
+
+    /// A desk of a program that can work on two clouds.
+    pub(super) fn with_choice() -> Self {
+        Self { choice: true, ..Self::new() }
     }
 
     /// The folder of the state; nothing makes it but the commands.
@@ -98,10 +109,14 @@ impl Desk {
         let mut args: Vec<String> = std::iter::once("palisade".to_owned()).chain(words).collect();
         if args.len() > 1 {
             args.extend(options.map(str::to_owned));
-            if !command.contains("--region") {
+            if !command.contains("--region") && !self.choice {
                 args.extend(["--region", "us-east-1"].map(str::to_owned));
             }
         }
+        let clouds = match self.choice {
+            true => Clouds { usual: &Elsewhere, emulated: Some(&self.account) },
+            false => Clouds::only(&self.account),
+        };
         let mut stderr = Vec::new();
         let streams = Streams {
             stdin: &mut stdin.as_bytes(),
@@ -109,7 +124,7 @@ impl Desk {
             stderr: Stream::new(&mut stderr, false),
             width: Some(100),
         };
-        let code = run_with(args.into_iter().map(Into::into), streams, "test", declare, &self.account);
+        let code = run_with(args.into_iter().map(Into::into), streams, "test", declare, clouds);
         (code, self.text(stderr))
     }
 

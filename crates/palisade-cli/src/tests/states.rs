@@ -63,6 +63,21 @@ fn a_state_of_another_stack_is_refused() {
 }
 
 #[test]
+fn a_state_of_another_account_is_refused() {
+    let desk = Desk::new();
+    let store = LocalStore::new(desk.state_dir(), "test");
+    store.save(&State { account: Some("aws 111122223333 us-east-1".to_owned()), ..State::new("test", "") }).unwrap();
+    for command in ["plan", "apply --yes", "destroy --yes"] {
+        insta::allow_duplicates! {
+            assert_snapshot!(desk.run(command).error(), @r"
+            error: the state is of the account `aws 111122223333 us-east-1`, and this is `fake`
+            help: choose that account, with its credentials, `--region` or `--emulated`; or name another folder for the state of this one with `--state-dir`
+            ");
+        }
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_an_error_before_anything_is_changed() {
     let desk = Desk::new();
     fs::write(desk.state_dir(), "a file in the place of the folder").unwrap();
@@ -183,7 +198,7 @@ fn what_an_interrupted_apply_left_is_shown_as_what_it_is() {
     inputs     = {}
     attributes = null
     depends_on = []
-    # Thing.main, an older object that the next apply deletes
+    # Thing.main, another object that the next apply deletes
     id         = "thing-1"
     phase      = "created: the next apply goes on from here"
     inputs     = {}

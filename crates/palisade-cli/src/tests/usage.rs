@@ -51,14 +51,15 @@ fn without_a_command_the_help_is_shown_and_nothing_is_done() {
     Usage: test [OPTIONS] <COMMAND>
 
     Commands:
-      plan     Show what an apply would change, and why; change nothing
-      apply    Bring the cloud to what the program declares
-      destroy  Delete all objects of the stack
-      output   Show the outputs of the last apply
-      state    Look into the state: the objects that the last applies made
-      graph    Draw the resources and what they refer to
-      export   Write the stack in another tool's language
-      help     Print this message or the help of the given subcommand(s)
+      plan        Show what an apply would change, and why; change nothing
+      apply       Bring the cloud to what the program declares
+      destroy     Delete all objects of the stack
+      output      Show the outputs of the last apply
+      state       Look into the state: the objects that the last applies made
+      graph       Draw the resources and what they refer to
+      iam-policy  Print the least IAM policy that lets the stack be planned, applied and destroyed
+      export      Write the stack in another tool's language
+      help        Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help
@@ -156,4 +157,25 @@ fn colors_are_the_users_choice() {
     assert!(!desk.run("plan").stdout.contains('\u{1b}'));
     assert!(desk.run("plan --color always").stdout.contains('\u{1b}'));
     assert!(!desk.run("plan --color never").stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn the_emulated_account_is_a_choice_where_there_is_another_cloud() {
+    let desk = Desk::with_choice();
+    assert_snapshot!(desk.run("plan").error(), @r"
+    error: no credentials for any region
+    help: log in
+    ");
+    assert_snapshot!(desk.run("plan --region eu-west-1").error(), @r"
+    error: no credentials for eu-west-1
+    help: log in
+    ");
+    assert_snapshot!(desk.run("export terraform --out DESK/infra").error(), @r"
+    Cloud: none is used
+    error: no region is chosen, and the provider's block names one
+    help: name one with --region
+    ");
+    assert!(desk.run("plan --emulated").stdout.starts_with("Cloud: a fake account, region us-east-1\n"));
+    let help = desk.run("plan --help").stdout;
+    assert!(help.contains("--emulated") && !help.contains("[default: us-east-1]"), "{help}");
 }

@@ -226,27 +226,7 @@ impl Network {
 
 /// A change of nothing.
 pub(crate) fn modify(id: &Id<ReplicationGroup>) -> ModifyReplicationGroup {
-    ModifyReplicationGroup {
-        replication_group_id: id.clone(),
-        description: None,
-        engine: None,
-        engine_version: None,
-        node_type: None,
-        automatic_failover_enabled: None,
-        multi_az_enabled: None,
-        parameter_group_name: None,
-        security_group_ids: None,
-        auth_token: None,
-        add_user_group: None,
-        remove_user_group: None,
-        snapshot_retention_limit: None,
-        snapshot_window: None,
-        maintenance_window: None,
-        auto_minor_version_upgrade: None,
-        notification_topic: None,
-        ip_discovery: None,
-        log_delivery: Vec::new(),
-    }
+    ModifyReplicationGroup::unchanged(id)
 }
 
 pub(crate) fn create_vpc(cidr: &str) -> CreateVpc {

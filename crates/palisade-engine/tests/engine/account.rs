@@ -143,7 +143,8 @@ impl Provider for Account {
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         let read = |inner: &mut Inner| {
-            let each = objects.iter().map(|object| Some(inner.world.thing(kind, &object.id)?.observation(&object.id)));
+            let each =
+                objects.iter().map(|object| Some(inner.world.thing(kind, &object.id)?.observation(kind, &object.id)));
             Ok(each.collect())
         };
         Box::pin(self.call(format!("read {} {kind}", objects.len()), read))
@@ -246,9 +247,11 @@ impl World {
 }
 
 impl Thing {
-    fn observation(&self, id: &str) -> Observation {
-        let mut fields = self.fields.clone();
-        fields.remove("secret");
+    fn observation(&self, kind: &str, id: &str) -> Observation {
+        // What can be read and is not set is null. What is absent cannot be read.
+        let readable = schema_of(kind).unwrap().fields.iter().map(|field| field.name).filter(|name| *name != "secret");
+        let read = |name: &str| (name.to_owned(), self.fields.get(name).cloned().unwrap_or_default());
+        let mut fields: JsonMap = readable.map(read).collect();
         if let Some(Json::String(access)) = fields.get_mut("access") {
             *access = access.to_uppercase();
         }

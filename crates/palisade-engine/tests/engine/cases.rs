@@ -306,13 +306,18 @@ fn what_is_replaced_with_its_target_is_deleted_before_it() {
 }
 
 #[test]
-fn a_renamed_resource_is_created_after_its_namesake_is_gone() {
+fn a_name_goes_over_to_another_resource_once_it_is_free() {
     run(async {
         let account = Account::default();
-        let program =
-            |name: &str| graph(|stack| _ = make::<User>().text("name", "one").text("engine", "e").add(stack, name));
-        up(&account, &program("before")).await;
-        up(&account, &program("after")).await;
+        let program = |names: &[(&str, &str)]| {
+            let add =
+                |stack: &mut Stack, (of, name): &(&str, &str)| _ = make::<User>().text("name", name).add(stack, of);
+            graph(|stack| names.iter().for_each(|pair| add(stack, pair)))
+        };
+        up(&account, &program(&[("a", "one")])).await;
+        let plan = up(&account, &program(&[("a", "two"), ("b", "one")])).await;
+        assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::CreateFirst));
+        assert_eq!(action(&plan, "User.b"), Action::Create);
     });
 }
 
@@ -335,17 +340,24 @@ fn two_objects_can_exchange_their_identities() {
 }
 
 #[test]
-fn what_is_replaced_with_a_renamed_target_is_deleted_before_it() {
+fn what_is_replaced_goes_before_the_target_whose_name_its_new_target_takes() {
     run(async {
         let account = Account::default();
-        let program = |name: &str| {
-            graph(|stack| {
-                let user = make::<User>().text("name", "one").add(stack, name);
-                make::<Net>().text("range", "1").refer("sponsor", Some(&user), "id").add(stack, "n");
-            })
+        let add = |stack: &mut Stack, of: &str, name: &str| make::<User>().text("name", name).add(stack, of);
+        let net = |stack: &mut Stack, user: &Address| {
+            make::<Net>().text("range", "1").refer("sponsor", Some(user), "id").add(stack, "n");
         };
-        up(&account, &program("before")).await;
-        let plan = up(&account, &program("after")).await;
+        let before = graph(|stack| {
+            let a = add(stack, "a", "one");
+            net(stack, &a);
+        });
+        let after = graph(|stack| {
+            add(stack, "a", "two");
+            let b = add(stack, "b", "one");
+            net(stack, &b);
+        });
+        up(&account, &before).await;
+        let plan = up(&account, &after).await;
         assert_eq!(action(&plan, "Net.n"), Action::Replace(ReplaceOrder::DeleteFirst));
     });
 }

@@ -65,7 +65,16 @@ const fn schema(
 }
 
 const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
-    FieldSchema { name, doc: "", default: None, on_change, identity: false, released: false, terraform_name: None }
+    FieldSchema {
+        name,
+        doc: "",
+        problem: |_| None,
+        default: None,
+        on_change,
+        identity: false,
+        released: false,
+        terraform_name: None,
+    }
 }
 
 /// One of the kinds as a type.

@@ -6,5 +6,7 @@ mod account;
 mod cases;
 mod crashes;
 mod kinds;
+mod orders;
 mod random;
+mod renames;
 mod runs;

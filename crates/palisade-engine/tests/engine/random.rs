@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use palisade_core::{Address, Graph, Json, Stack, Value, provider::ErrorKind};
+use palisade_core::{Address, Graph, Json, Node, Stack, Value, provider::ErrorKind};
 use palisade_engine::{Action, Entry, PlanError, ReplaceOrder, State};
 use proptest::{collection::vec, prelude::*};
 
@@ -36,7 +36,7 @@ pub(crate) fn program() -> impl Strategy<Value = Vec<Spec>> {
 
 /// A program, and another one that was made of it by some edits.
 pub(crate) fn edit() -> impl Strategy<Value = (Vec<Spec>, Vec<Spec>)> {
-    (program(), program(), vec(0..4_u8, 13)).prop_map(|(before, other, choices)| {
+    (program(), program(), vec(0..5_u8, 13)).prop_map(|(before, other, choices)| {
         let mut after = Vec::new();
         for (index, spec) in before.iter().enumerate() {
             let other = other.get(index);
@@ -44,6 +44,7 @@ pub(crate) fn edit() -> impl Strategy<Value = (Vec<Spec>, Vec<Spec>)> {
                 (0, _) => {}
                 (1, Some(other)) => after.push(other.clone()),
                 (2, Some(other)) => after.push(Spec { fixed: other.fixed, ..spec.clone() }),
+                (3, _) => after.push(renamed(spec)),
                 _ => after.push(spec.clone()),
             }
         }
@@ -52,16 +53,26 @@ pub(crate) fn edit() -> impl Strategy<Value = (Vec<Spec>, Vec<Spec>)> {
     })
 }
 
-/// The program that the specifications describe. Two with one address or one identity count once.
+/// The same resource under another name in the program.
+pub(crate) fn renamed(spec: &Spec) -> Spec {
+    Spec { name: spec.name + 3, ..spec.clone() }
+}
+
+/// The specifications that count: of two with one address or one identity, the first.
+pub(crate) fn counted(specs: &[Spec]) -> Vec<Spec> {
+    let mut taken = BTreeSet::new();
+    let mut is_free = |Spec { kind, name, identity, .. }: &&Spec| {
+        taken.insert((*kind, 'n', *name)) && (*kind == 0 || taken.insert((*kind, 'i', *identity)))
+    };
+    specs.iter().filter(|spec| is_free(spec)).cloned().collect()
+}
+
+/// The program that the specifications describe.
 pub(crate) fn graph_of(specs: &[Spec]) -> Graph {
     let mut stack = Stack::new("test");
-    let mut taken = BTreeSet::new();
     let mut nets: Vec<Address> = Vec::new();
     let mut users: Vec<Address> = Vec::new();
-    for Spec { kind, name, identity, fixed, free, references } in specs {
-        if !taken.insert((*kind, 'n', *name)) || (*kind > 0 && !taken.insert((*kind, 'i', *identity))) {
-            continue;
-        }
+    for Spec { kind, name, identity, fixed, free, references } in &counted(specs) {
         let name = format!("n{name}");
         let pick = |from: &[Address], which: usize| {
             let index = references[which] as usize % (from.len() + 1);
@@ -103,13 +114,16 @@ pub(crate) fn graph_of(specs: &[Spec]) -> Graph {
 /// refers to it, directly or through others, or two objects exchange their identities.
 fn has_conflict(state: &State, graph: &Graph) -> bool {
     state.resources.iter().any(|(address, entry)| {
-        entry.current.iter().chain(&entry.deposed).any(|old| {
+        entry.current.iter().chain(&entry.deposed).enumerate().any(|(index, old)| {
             let Some(name) = old.inputs.get("name") else { return false };
             let namesakes = graph.nodes().filter(|node| node.address.kind() == address.kind());
             let Some(heir) = namesakes.into_iter().find(|node| node.fields["name"].as_json() == Some(name)) else {
                 return false;
             };
-            let is_renamed = heir.address != *address;
+            // A resource that has only another name in the program keeps its object.
+            let is_moved = index == 0 && entry.current.is_some() && graph.node(address).is_none();
+            let is_moved = is_moved && !state.resources.contains_key(&heir.address);
+            let is_renamed = heir.address != *address && !is_moved;
             let is_replaced = ["engine", "net"].iter().any(|field| {
                 let new = heir.fields.get(field).cloned().unwrap_or(Value::Json(Json::Null));
                 // A reference counts as changed: it may be to what is replaced.
@@ -126,7 +140,12 @@ fn is_needed(state: &State, graph: &Graph, address: &Address) -> bool {
     let objects = |entry: &Entry| entry.current.iter().chain(&entry.deposed).cloned().collect::<Vec<_>>();
     let refers = |entry: &Entry| objects(entry).iter().any(|object| object.depends_on.contains(address));
     let mut dependents = state.resources.iter().filter(|(_, entry)| refers(entry)).map(|(dependent, _)| dependent);
-    dependents.any(|dependent| graph.node(dependent).is_some() || is_needed(state, graph, dependent))
+    dependents.any(|dependent| {
+        // What is new in the program may be the same resource under another name.
+        let is_new = |node: &Node| !state.resources.contains_key(&node.address);
+        let may_be_moved = graph.nodes().any(|node| node.address.kind() == dependent.kind() && is_new(node));
+        graph.node(dependent).is_some() || may_be_moved || is_needed(state, graph, dependent)
+    })
 }
 
 /// Asserts that the plan was refused for a reason.

@@ -39,6 +39,10 @@ pub(crate) async fn up(account: &Account, graph: &Graph) -> Plan {
     let (report, _) = applied(account, graph, &plan).await;
     assert!(report.is_complete(), "{report:?}\n{plan:#?}\n{:?}", account.lock().calls);
     assert_eq!((report.added, report.changed, report.destroyed), plan.counts());
+    for step in plan.steps.iter().filter(|step| matches!(step.action, Action::Replace(_))) {
+        let is_explained = step.reason.is_some() || step.changes.iter().any(|change| change.forces_replacement);
+        assert!(is_explained, "{step:#?}");
+    }
     assert_settled(account, graph).await;
     plan
 }

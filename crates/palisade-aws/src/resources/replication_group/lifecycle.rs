@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use palisade_core::{
     Id,
-    provider::{Call, ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Token},
 };
 
 use super::super::CacheParameterGroup;
@@ -16,9 +16,9 @@ use crate::{
         sync_cache_tags,
     },
     operations::{
-        AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
-        DescribeReplicationGroups, GetSecretValue, IncreaseReplicaCount, ListTagsForResource, ModifyReplicationGroup,
-        ModifyReplicationGroupShardConfiguration, Operation, RemoveTagsFromResource,
+        AddTagsToResource, Call, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup,
+        DescribeCacheClusters, DescribeReplicationGroups, GetSecretValue, IncreaseReplicaCount, ListTagsForResource,
+        ModifyReplicationGroup, ModifyReplicationGroupShardConfiguration, Operation, RemoveTagsFromResource,
     },
     shapes::{CacheClusterDescription, LogDeliveryChange, ReplicationGroupDescription, Select, TokenStrategy},
     types::{
@@ -296,7 +296,7 @@ impl ReplicationGroup {
     ) -> Result<(), ProviderError> {
         let group = available(aws, id).await?;
         let attached = group.user_group_ids.first().cloned();
-        let request = unchanged(id);
+        let request = ModifyReplicationGroup::unchanged(id);
         match (&self.user_group_id, &self.auth_token) {
             (Some(wanted), _) if attached.as_ref() != Some(wanted) => {
                 // The token may go only in the call that brings the user group.
@@ -333,31 +333,6 @@ fn log_changes(observed: &BTreeSet<LogDelivery>, wanted: &BTreeSet<LogDelivery>)
     let gone = observed.iter().filter(|old| wanted.iter().all(|new| new.log_type != old.log_type));
     let enable = wanted.difference(observed).cloned().map(LogDeliveryChange::Enable);
     enable.chain(gone.map(|old| LogDeliveryChange::Disable(old.log_type))).collect()
-}
-
-/// A request that changes nothing yet.
-fn unchanged(id: &Id<ReplicationGroup>) -> ModifyReplicationGroup {
-    ModifyReplicationGroup {
-        replication_group_id: id.clone(),
-        description: None,
-        engine: None,
-        engine_version: None,
-        node_type: None,
-        automatic_failover_enabled: None,
-        multi_az_enabled: None,
-        parameter_group_name: None,
-        security_group_ids: None,
-        auth_token: None,
-        add_user_group: None,
-        remove_user_group: None,
-        snapshot_retention_limit: None,
-        snapshot_window: None,
-        maintenance_window: None,
-        auto_minor_version_upgrade: None,
-        notification_topic: None,
-        ip_discovery: None,
-        log_delivery: Vec::new(),
-    }
 }
 
 /// Makes a change, and waits until it is done.

@@ -24,7 +24,8 @@ fn set(field: &str, after: impl Into<Value>) -> FieldChange {
 
 fn step(kind: &str, name: &str, action: Action, changes: Vec<FieldChange>) -> Step {
     let id = (action != Action::Create).then(|| format!("{}-1", kind.to_lowercase()));
-    Step { address: address(kind, name), action, id, deposed: Vec::new(), changes, unchanged: 0, reason: None }
+    let (address, moved_from, deposed) = (address(kind, name), None, Vec::new());
+    Step { address, moved_from, action, id, deposed, changes, unchanged: 0, reason: None }
 }
 
 fn shown(steps: Vec<Step>, outputs: Vec<OutputChange>, drift: Vec<Drift>) -> String {
@@ -124,13 +125,14 @@ fn a_deletion_says_what_is_lost() {
     let mut vpc = step("Vpc", "old", Action::Delete, vec![change("cidr_block", Some(json!("10.0.0.0/16")), None)]);
     vpc.reason = Some("it is no longer in the program".to_owned());
     let mut left = step("Vpc", "main", Action::Nothing, Vec::new());
-    left.deposed = vec!["vpc-0".to_owned()];
+    left.deposed = vec!["vpc-0".to_owned(), String::new()];
     assert_snapshot!(shown(vec![left, vpc], Vec::new(), Vec::new()), @r#"
     Palisade will perform these actions; the symbols say what is done to each object:
       - destroy
 
       # Vpc.main stays as it is
-      # The older object vpc-0, which an interrupted replacement left, is destroyed.
+      # The other object vpc-0, which an interrupted replacement left, is destroyed.
+      # An object that an interrupted replacement may have left is destroyed.
 
       # Vpc.old will be destroyed
       # (it is no longer in the program)
@@ -140,7 +142,38 @@ fn a_deletion_says_what_is_lost() {
           - cidr_block = "10.0.0.0/16" -> null
         }
 
-    Plan: 0 to add, 0 to change, 2 to destroy.
+    Plan: 0 to add, 0 to change, 3 to destroy.
+    "#);
+}
+
+#[test]
+fn a_new_name_in_the_program_is_shown() {
+    let moved = |mut step: Step| {
+        step.moved_from = Some(address("Vpc", "old"));
+        step
+    };
+    let kept = moved(step("Vpc", "main", Action::Nothing, Vec::new()));
+    assert_snapshot!(shown(vec![kept], Vec::new(), Vec::new()), @r"
+    Palisade will record new names of resources, and leave the objects as they are:
+
+      # Vpc.main stays as it is
+      # It was Vpc.old in the program before.
+
+    Plan: 0 to add, 0 to change, 0 to destroy.
+    ");
+    let tags = vec![change("tags", Some(json!("a")), Some(json!("b").into()))];
+    assert_snapshot!(shown(vec![moved(step("Vpc", "main", Action::Update, tags))], Vec::new(), Vec::new()), @r#"
+    Palisade will perform these actions; the symbols say what is done to each object:
+      ~ update in place
+
+      # Vpc.main will be updated in place
+      # It was Vpc.old in the program before.
+      ~ Vpc "main" {
+            id   = "vpc-1"
+          ~ tags = "a" -> "b"
+        }
+
+    Plan: 0 to add, 1 to change, 0 to destroy.
     "#);
 }
 

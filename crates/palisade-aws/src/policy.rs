@@ -1,0 +1,61 @@
+//! [`policy`]: what a caller must be allowed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use palisade_core::Json;
+use serde_json::json;
+
+use crate::{calls, operations::Service};
+
+/// The IAM policy that lets stacks with resources of `kinds` be planned, applied and destroyed, and nothing else.
+///
+/// It is made from the lists of calls beside the lifecycles, which a test holds against the calls that these make. The
+/// resources are not narrowed down: most ids do not exist before the first apply.
+///
+/// AWS: [Policy grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html)
+pub fn policy(kinds: &BTreeSet<&str>) -> Json {
+    let mut actions: BTreeMap<(bool, &str), BTreeSet<String>> = BTreeMap::new();
+    for call in kinds.iter().flat_map(|kind| calls(kind)) {
+        let action = format!("{}:{}", call.service, call.action);
+        actions.entry((call.writes, call.service)).or_default().insert(action);
+    }
+    let uses_elasticache = actions.contains_key(&(true, Service::ElastiCache.as_str()));
+    let mut statements: Vec<_> =
+        actions.into_iter().map(|((writes, service), actions)| statement(writes, service, &actions)).collect();
+    if uses_elasticache {
+        statements.push(service_linked_role());
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn statement(writes: bool, service: &str, actions: &BTreeSet<String>) -> Json {
+    let verb = if writes { "Change" } else { "Read" };
+    let sid = format!("{verb}{}", service.split('-').collect::<String>());
+    json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*" })
+}
+
+/// The first cache of an account makes ElastiCache's own role, in the name of the caller.
+fn service_linked_role() -> Json {
+    json!({
+        "Sid": "FirstUseOfElastiCache",
+        "Effect": "Allow",
+        "Action": "iam:CreateServiceLinkedRole",
+        "Resource": "arn:aws:iam::*:role/aws-service-role/elasticache.amazonaws.com/*",
+        "Condition": { "StringEquals": { "iam:AWSServiceName": "elasticache.amazonaws.com" } },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_needs_no_cache() {
+        let policy = policy(&BTreeSet::from(["Vpc", "RouteTableAssociation"]));
+        let actions: Vec<_> =
+            policy["Statement"].as_array().unwrap().iter().map(|s| s["Sid"].as_str().unwrap()).collect();
+        assert_eq!(actions, ["Readec2", "Changeec2"]);
+        assert!(policy["Statement"][1]["Action"].as_array().unwrap().contains(&json!("ec2:CreateVpc")));
+        assert!(!policy.to_string().contains("ec2:CreateSubnet"));
+    }
+}

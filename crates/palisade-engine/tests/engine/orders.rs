@@ -1,0 +1,137 @@
+//! Where one object goes and another one comes in its place: who moves over when, and what is there at every moment.
+
+use palisade_core::{Graph, Json, provider::ErrorKind};
+use palisade_engine::{Action, ReplaceOrder, State};
+use proptest::prelude::*;
+
+use crate::{
+    account::{Account, Fault, World},
+    kinds::{Group, Net, User, make},
+    runs::{applied, graph, planned, run, up},
+};
+
+/// Users, networks that belong to them, and groups that are changed in place when they get another owner.
+#[derive(Clone, Debug)]
+struct Household {
+    /// The numbers in the names of the two users, whose change replaces them.
+    users: [u8; 2],
+    /// The user to whom each network belongs; there is none at 2.
+    nets: [usize; 3],
+    groups: [usize; 2],
+}
+
+impl Household {
+    fn graph(&self) -> Graph {
+        graph(|stack| {
+            let [one, two] = self.users;
+            let users = [("a", one), ("b", two)]
+                .map(|(name, number)| make::<User>().text("name", &format!("{name}{number}")).add(stack, name));
+            for (number, user) in self.nets.iter().enumerate().filter(|(_, user)| **user < 2) {
+                let net = make::<Net>().text("range", &format!("{number}")).refer("sponsor", Some(&users[*user]), "id");
+                net.add(stack, &format!("n{number}"));
+            }
+            for (number, user) in self.groups.iter().enumerate() {
+                let group = make::<Group>().text("name", &format!("g{number}")).refer_all("users", &[]);
+                group.refer("owner", Some(&users[*user]), "id").add(stack, &format!("g{number}"));
+            }
+        })
+    }
+}
+
+/// A user with a network, and a group that it owns.
+fn simple(number: u8) -> Graph {
+    Household { users: [number, 0], nets: [0, 2, 2], groups: [0, 0] }.graph()
+}
+
+fn nets_of<'w>(world: &'w World, user: &str) -> Vec<&'w str> {
+    let nets = world.objects.iter().filter(|(_, thing)| thing.fields.get("sponsor").is_some_and(|of| of == user));
+    nets.map(|((_, id), _)| id.as_str()).collect()
+}
+
+fn owner<'w>(world: &'w World, group: &str) -> Option<&'w str> {
+    world.thing("Group", group)?.fields.get("owner").and_then(Json::as_str)
+}
+
+/// Asserts that at every moment each group has all that belongs to its owner: of the owner at first, if it goes, all that
+/// there was, and of the owner at last all that there is in the end.
+fn assert_never_without(moments: &[(Option<State>, World)]) {
+    let (Some((_, first)), Some((_, last))) = (moments.first(), moments.last()) else { return };
+    for (_, world) in moments {
+        for group in ["g0", "g1"] {
+            let Some(user) = owner(world, group) else { continue };
+            let mut needed = Vec::new();
+            if last.thing("User", user).is_none() {
+                needed.extend(nets_of(first, user));
+            }
+            if owner(first, group) != Some(user) {
+                needed.extend(nets_of(last, user));
+            }
+            for net in needed {
+                assert!(world.thing("Net", net).is_some(), "{group} has the owner {user}, who has no {net}");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_refers_to_a_replaced_object_moves_over_between_its_children() {
+    run(async {
+        let account = Account::default();
+        up(&account, &simple(1)).await;
+        account.lock().calls.clear();
+        up(&account, &simple(2)).await;
+        let calls = account.lock().calls.clone();
+        let at = |call: &str| calls.iter().position(|other| other == call).unwrap_or_else(|| panic!("{calls:?}"));
+        for update in ["converge Group.g0", "converge Group.g1"] {
+            assert!(at("create User.a") < at("create Net.n0"));
+            assert!(at("converge Net.net-7") < at(update) && at(update) < at("delete Net.net-3"), "{calls:?}");
+            assert!(at("delete Net.net-3") < at("delete User.a1"));
+        }
+    });
+}
+
+#[test]
+fn an_update_that_fails_leaves_what_belongs_to_the_old_object() {
+    run(async {
+        let account = Account::default();
+        up(&account, &simple(1)).await;
+        let plan = planned(&account, &simple(2)).await.unwrap();
+        let step = |of: &str| plan.step(&of.parse().unwrap()).unwrap().action;
+        assert_eq!(step("User.a"), Action::Replace(ReplaceOrder::CreateFirst));
+        assert_eq!((step("Net.n0"), step("Group.g0")), (Action::Replace(ReplaceOrder::CreateFirst), Action::Update));
+        // The creations of the user and of the network take three calls each.
+        let call = account.lock().calls.len() + 6;
+        account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+        let (report, _) = applied(&account, &simple(2), &plan).await;
+        assert_eq!(report.failures[0].address.kind(), "Group");
+        let world = account.lock().world.clone();
+        assert_eq!((nets_of(&world, "a1").len(), nets_of(&world, "a2").len()), (1, 1));
+        up(&account, &simple(2)).await;
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn nobody_is_ever_without_what_belongs_to_its_owner(
+        users in any::<[bool; 2]>(), nets in [[0..3_usize, 0..3, 0..3], [0..3, 0..3, 0..3]],
+        groups in [[0..2_usize, 0..2], [0..2, 0..2]], call in 0..25_usize, after_effect: bool, is_service: bool,
+    ) {
+        run(async {
+            let account = Account::default();
+            let before = Household { users: [0, 0], nets: nets[0], groups: groups[0] };
+            let after = Household { users: users.map(u8::from), nets: nets[1], groups: groups[1] };
+            up(&account, &before.graph()).await;
+            let first = account.lock().moments.len().saturating_sub(1);
+            let plan = planned(&account, &after.graph()).await.unwrap();
+            let kind = if is_service { ErrorKind::Service } else { ErrorKind::Denied };
+            let call = account.lock().calls.len() + call;
+            account.lock().fault = Some(Fault { call, after_effect, kind });
+            applied(&account, &after.graph(), &plan).await;
+            account.lock().fault = None;
+            up(&account, &after.graph()).await;
+            assert_never_without(&account.lock().moments[first..]);
+        });
+    }
+}

@@ -1,0 +1,244 @@
+//! Resources that get another name in the program, and programs that are taken back half-way.
+
+use palisade_core::{Address, Graph, Stack, provider::ErrorKind};
+use palisade_engine::{Action, Plan, ReplaceOrder, State};
+use proptest::prelude::*;
+
+use crate::{
+    account::{Account, Fault},
+    kinds::{Group, Net, User, make, output},
+    random::{Spec, assert_impossible, counted, edit, graph_of, program, renamed},
+    runs::{applied, graph, planned, run, state, up},
+};
+
+fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+fn step<'p>(plan: &'p Plan, of: &str) -> &'p palisade_engine::Step {
+    plan.step(&address(of)).unwrap()
+}
+
+/// A network and a user in it, whom a group owns; each of them under this name in the program.
+fn chain(name: &str) -> Graph {
+    graph(|stack| {
+        let net = make::<Net>().text("range", "10").add(stack, name);
+        let user = make::<User>().text("name", "one").refer("net", Some(&net), "id").add(stack, name);
+        let group = make::<Group>().text("name", "all").refer_all("users", &[&user]).refer("owner", Some(&user), "id");
+        group.add(stack, name);
+        stack.output("route", output(&net, "route"));
+    })
+}
+
+#[test]
+fn a_new_name_in_the_program_is_recorded_and_changes_nothing() {
+    run(async {
+        let account = Account::default();
+        up(&account, &chain("before")).await;
+        let world = account.lock().world.clone();
+        let saved = state(&account);
+        let plan = planned(&account, &chain("after")).await.unwrap();
+        assert_eq!((plan.counts(), plan.has_changes()), ((0, 0, 0), true));
+        assert_eq!(step(&plan, "User.after").moved_from, Some(address("User.before")));
+        assert_eq!(state(&account), saved, "a plan writes nothing");
+        up(&account, &chain("after")).await;
+        assert_eq!(account.lock().world, world);
+        let state = state(&account);
+        assert_eq!(state.serial, saved.serial + 1, "one write records all");
+        let group = state.resources[&address("Group.after")].current.as_ref().unwrap();
+        assert_eq!(group.depends_on, [address("User.after")].into());
+    });
+}
+
+#[test]
+fn what_changes_along_with_a_new_name_is_an_update() {
+    run(async {
+        let account = Account::default();
+        let user = |name: &str, access: &str| {
+            graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, name))
+        };
+        up(&account, &user("before", "on")).await;
+        let plan = up(&account, &user("after", "off")).await;
+        assert_eq!(step(&plan, "User.after").action, Action::Update);
+        assert_eq!((plan.steps.len(), step(&plan, "User.after").moved_from.clone()), (1, Some(address("User.before"))));
+    });
+}
+
+#[test]
+fn a_kind_without_identity_keeps_its_object_only_if_all_is_the_same() {
+    run(async {
+        let account = Account::default();
+        let program = |name: &str, tag: &str| {
+            graph(|stack| {
+                let net = make::<Net>().text("range", "10").text("tag", tag).add(stack, name);
+                make::<User>().text("name", "one").refer("net", Some(&net), "id").add(stack, name);
+            })
+        };
+        up(&account, &program("before", "t")).await;
+        let plan = up(&account, &program("after", "other")).await;
+        assert_eq!(step(&plan, "Net.after").action, Action::Create);
+        assert_eq!(step(&plan, "Net.before").action, Action::Delete);
+        let user = step(&plan, "User.after");
+        assert_eq!(user.moved_from, Some(address("User.before")));
+        assert_eq!(user.action, Action::Replace(ReplaceOrder::DeleteFirst));
+    });
+}
+
+#[test]
+fn a_name_that_could_be_that_of_two_moves_nothing() {
+    run(async {
+        let nets = |names: &[&str]| {
+            let add = |stack: &mut Stack, name: &str| _ = make::<Net>().text("range", "10").add(stack, name);
+            graph(|stack| names.iter().for_each(|name| add(stack, name)))
+        };
+        for (before, after) in [(&["a", "b"][..], &["c"][..]), (&["a"], &["b", "c"]), (&["a", "b"], &["c", "d"])] {
+            let account = Account::default();
+            up(&account, &nets(before)).await;
+            let plan = up(&account, &nets(after)).await;
+            assert_eq!(plan.counts(), (after.len(), 0, before.len()));
+        }
+        let account = Account::default();
+        up(&account, &nets(&["a", "b"])).await;
+        assert_eq!(up(&account, &nets(&["a", "c"])).await.counts(), (0, 0, 0));
+    });
+}
+
+/// A user of this name, a network that is replaced with it, and a group that stays.
+fn owned(name: &str, tag: &str) -> Graph {
+    graph(|stack| {
+        let user = make::<User>().text("name", name).add(stack, "u");
+        make::<Net>().text("range", "10").text("tag", tag).refer("sponsor", Some(&user), "id").add(stack, "n");
+        let group = make::<Group>().text("name", "all").refer_all("users", &[]).refer("owner", Some(&user), "id");
+        group.add(stack, "g");
+    })
+}
+
+#[test]
+fn a_program_that_is_taken_back_half_way_keeps_the_old_object() {
+    run(async {
+        let mut kept = 0;
+        // Each call of the apply fails in turn.
+        for call in 0..12 {
+            for (after_effect, kind) in [(false, ErrorKind::Denied), (true, ErrorKind::Service)] {
+                let account = Account::default();
+                up(&account, &owned("old", "t")).await;
+                let plan = planned(&account, &owned("new", "t")).await.unwrap();
+                assert_eq!(step(&plan, "User.u").action, Action::Replace(ReplaceOrder::CreateFirst));
+                let call = account.lock().calls.len() + call;
+                account.lock().fault = Some(Fault { call, after_effect, kind });
+                applied(&account, &owned("new", "t"), &plan).await;
+                account.lock().fault = None;
+                let is_gone = |kind, id| account.lock().world.thing(kind, id).is_none();
+                if is_gone("User", "old") || is_gone("Net", "net-2") {
+                    continue;
+                }
+                kept += 1;
+                let plan = up(&account, &owned("old", "other")).await;
+                let user = step(&plan, "User.u");
+                assert_eq!((user.action, user.id.as_deref()), (Action::Nothing, Some("old")));
+                let net = step(&plan, "Net.n");
+                assert_eq!((net.action, net.id.as_deref()), (Action::Update, Some("net-2")));
+            }
+        }
+        assert!(kept > 10, "{kept}");
+    });
+}
+
+#[test]
+fn an_object_that_may_yet_appear_is_looked_for_after_its_program_was_taken_back() {
+    run(async {
+        let account = Account::default();
+        up(&account, &owned("old", "t")).await;
+        let plan = planned(&account, &owned("new", "t")).await.unwrap();
+        let call = account.lock().calls.len();
+        account.lock().fault = Some(Fault { call, after_effect: true, kind: ErrorKind::Service });
+        applied(&account, &owned("new", "t"), &plan).await;
+        // The plan finds nothing, and the apply does.
+        let world = account.lock().world.clone();
+        account.lock().world.objects.retain(|(_, id), _| id != "new");
+        let plan = planned(&account, &owned("old", "t")).await.unwrap();
+        assert_eq!((plan.counts(), &step(&plan, "User.u").deposed), ((0, 0, 1), &vec![String::new()]));
+        account.lock().world = world;
+        let (report, _) = applied(&account, &owned("old", "t"), &plan).await;
+        assert_eq!((report.is_complete(), report.destroyed), (true, 1));
+        assert!(account.lock().world.thing("User", "new").is_none());
+        crate::runs::assert_settled(&account, &owned("old", "t")).await;
+    });
+}
+
+/// Whether no two networks are the same, so that each can be told by its values.
+fn is_unambiguous(graph: &Graph) -> bool {
+    let nets: Vec<_> = graph.nodes().filter(|node| node.address.kind() == "Net").collect();
+    nets.iter().enumerate().all(|(index, net)| nets[..index].iter().all(|other| other.fields != net.fields))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn new_names_alone_change_nothing(program in program(), which: [bool; 13]) {
+        let program = counted(&program);
+        let some = |(spec, is_new): (&Spec, bool)| if is_new { renamed(spec) } else { spec.clone() };
+        let after: Vec<Spec> = program.iter().zip(which).map(some).collect();
+        let (before, after) = (graph_of(&program), graph_of(&after));
+        prop_assume!(is_unambiguous(&before));
+        run(async {
+            let account = Account::default();
+            up(&account, &before).await;
+            let world = account.lock().world.clone();
+            let plan = up(&account, &after).await;
+            assert_eq!((plan.counts(), &account.lock().world), ((0, 0, 0), &world));
+            let moved = plan.steps.iter().filter(|step| step.moved_from.is_some()).count();
+            let is_new = |node: &&palisade_core::Node| before.node(&node.address).is_none();
+            assert_eq!((moved, plan.has_changes()), (after.nodes().filter(is_new).count(), moved > 0));
+        });
+    }
+
+    #[test]
+    fn a_failed_run_can_be_taken_back(
+        (before, after) in edit(), call in 0..25_usize, after_effect: bool, is_service: bool,
+    ) {
+        run(async {
+            let account = Account::default();
+            let before = graph_of(&before);
+            up(&account, &before).await;
+            let graph = graph_of(&after);
+            let Ok(plan) = planned(&account, &graph).await else { return };
+            let kind = if is_service { ErrorKind::Service } else { ErrorKind::Denied };
+            let call = account.lock().calls.len() + call;
+            account.lock().fault = Some(Fault { call, after_effect, kind });
+            applied(&account, &graph, &plan).await;
+            account.lock().fault = None;
+            match planned(&account, &before).await {
+                Ok(_) => _ = up(&account, &before).await,
+                Err(error) => assert_impossible(&account, &before, error),
+            }
+        });
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+
+    #[test]
+    fn every_moment_can_be_taken_back((before, after) in edit()) {
+        run(async {
+            let account = Account::default();
+            let before = graph_of(&before);
+            up(&account, &before).await;
+            let graph = graph_of(&after);
+            let Ok(plan) = planned(&account, &graph).await else { return };
+            let first = account.lock().moments.len().saturating_sub(1);
+            applied(&account, &graph, &plan).await;
+            let moments: Vec<(Option<State>, _)> = account.lock().moments[first..].to_vec();
+            for (saved, world) in moments {
+                let crashed = Account::of(world, saved);
+                match planned(&crashed, &before).await {
+                    Ok(_) => _ = up(&crashed, &before).await,
+                    Err(error) => assert_impossible(&crashed, &before, error),
+                }
+            }
+        });
+    }
+}

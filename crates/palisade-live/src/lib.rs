@@ -1,0 +1,90 @@
+//! AWS itself, through the AWS SDKs: the only crate that knows one.
+//!
+//! [`Live`] sends each operation of `palisade-aws` as what the SDK calls it, and reads the answer back. There is no judgement
+//! here: what to call, when to wait and what to repeat is decided there, once for every backend.
+
+mod answer;
+mod connect;
+mod ec2;
+mod elasticache;
+mod failure;
+mod limiter;
+mod secrets_manager;
+mod service;
+
+use std::fmt;
+
+use palisade_aws::{
+    Backend,
+    operations::{Request, Response},
+};
+use palisade_core::provider::{BoxFuture, ProviderError};
+
+pub use connect::{ConnectError, Identity};
+use service::Service;
+
+/// An AWS account, reached over the network.
+pub struct Live {
+    region: String,
+    ec2: Service<aws_sdk_ec2::Client>,
+    elasticache: Service<aws_sdk_elasticache::Client>,
+    secrets_manager: Service<aws_sdk_secretsmanager::Client>,
+}
+
+impl Backend for Live {
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(self.dispatch(request))
+    }
+}
+
+/// Sends each request by its service's client. There is no arm for "the others": an operation that is missing here does not
+/// compile.
+macro_rules! dispatch {
+    ($live:ident, $request:ident, $( $client:ident { $($action:ident)* } )*) => {
+        match $request {
+            $($( Request::$action(call) => $live.$client.answer(call).await.map(Response::$action), )*)*
+        }
+    };
+}
+
+impl Live {
+    async fn dispatch(&self, request: Request) -> Result<Response, ProviderError> {
+        dispatch! { self, request,
+            ec2 {
+                CreateVpc DescribeVpcs DescribeVpcAttribute ModifyVpcAttribute ModifyVpcTenancy DeleteVpc
+                CreateSubnet DescribeSubnets ModifySubnetAttribute DeleteSubnet
+                CreateRouteTable DescribeRouteTables AssociateRouteTable ReplaceRouteTableAssociation
+                DisassociateRouteTable DeleteRouteTable
+                CreateSecurityGroup DescribeSecurityGroups DeleteSecurityGroup
+                AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress DescribeSecurityGroupRules
+                ModifySecurityGroupRules RevokeSecurityGroupIngress RevokeSecurityGroupEgress
+                CreateTags DeleteTags
+            }
+            elasticache {
+                CreateCacheSubnetGroup DescribeCacheSubnetGroups ModifyCacheSubnetGroup DeleteCacheSubnetGroup
+                CreateCacheParameterGroup DescribeCacheParameterGroups DescribeCacheParameters
+                ModifyCacheParameterGroup ResetCacheParameterGroup DeleteCacheParameterGroup
+                CreateReplicationGroup DescribeReplicationGroups DescribeCacheClusters ModifyReplicationGroup
+                IncreaseReplicaCount DecreaseReplicaCount ModifyReplicationGroupShardConfiguration
+                DeleteReplicationGroup
+                CreateUser DescribeUsers ModifyUser DeleteUser
+                CreateUserGroup DescribeUserGroups ModifyUserGroup DeleteUserGroup
+                ListTagsForResource AddTagsToResource RemoveTagsFromResource
+            }
+            secrets_manager {
+                CreateSecret DescribeSecret UpdateSecret PutSecretValue GetSecretValue GetRandomPassword DeleteSecret
+                RestoreSecret TagResource UntagResource
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("region", &self.region).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! The account that ministack emulates, as anyone sees it who asks over HTTP: none of our code is between.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
+use serde_json::Value as Json;
+
+/// Where ministack is.
+///
+/// # Panics
+/// If the environment does not say so, or leads to anything that is not on this machine: these tests empty the account.
+pub(crate) fn ministack() -> SocketAddr {
+    let url = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
+    let address = url.strip_prefix("http://").and_then(|address| address.parse::<SocketAddr>().ok());
+    match address {
+        Some(address) if address.ip().is_loopback() => address,
+        _ => panic!("this test needs ministack at AWS_ENDPOINT_URL, on the loopback interface: run `cargo xtask live`"),
+    }
+}
+
+/// Empties the account.
+pub(crate) fn reset() {
+    exchange("POST /_ministack/reset", &[], "");
+}
+
+/// How many objects of each kind there are. What a fresh account has is among them.
+pub(crate) type Inventory = BTreeMap<&'static str, usize>;
+
+/// A kind of object, and how a service lists all of it: its version, the action, and the element that has the id.
+type Listing = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const EC2: &str = "2016-11-15";
+const ELASTICACHE: &str = "2015-02-02";
+const LISTINGS: [Listing; 12] = [
+    ("Vpc", "ec2", EC2, "DescribeVpcs", "vpcId"),
+    ("Subnet", "ec2", EC2, "DescribeSubnets", "subnetId"),
+    ("RouteTable", "ec2", EC2, "DescribeRouteTables", "routeTableId"),
+    ("RouteTableAssociation", "ec2", EC2, "DescribeRouteTables", "routeTableAssociationId"),
+    ("SecurityGroup", "ec2", EC2, "DescribeSecurityGroups", "groupId"),
+    ("SecurityGroupRule", "ec2", EC2, "DescribeSecurityGroupRules", "securityGroupRuleId"),
+    ("CacheSubnetGroup", "elasticache", ELASTICACHE, "DescribeCacheSubnetGroups", "CacheSubnetGroupName"),
+    ("CacheParameterGroup", "elasticache", ELASTICACHE, "DescribeCacheParameterGroups", "CacheParameterGroupName"),
+    ("ReplicationGroup", "elasticache", ELASTICACHE, "DescribeReplicationGroups", "ReplicationGroupId"),
+    ("CacheCluster", "elasticache", ELASTICACHE, "DescribeCacheClusters", "CacheClusterId"),
+    ("RedisUser", "elasticache", ELASTICACHE, "DescribeUsers", "UserId"),
+    ("UserGroup", "elasticache", ELASTICACHE, "DescribeUserGroups", "UserGroupId"),
+];
+
+/// What the account holds. A secret whose deletion is scheduled counts as gone.
+pub(crate) fn inventory() -> Inventory {
+    let count = |&(kind, service, version, action, element): &Listing| {
+        let answer = ask(service, "application/x-www-form-urlencoded", &[], &format!("Action={action}&Version={version}"));
+        (kind, elements(&answer, element).len())
+    };
+    let mut inventory: Inventory = LISTINGS.iter().map(count).collect();
+    let target = ("X-Amz-Target", "secretsmanager.ListSecrets".to_owned());
+    let secrets: Json = serde_json::from_str(&ask("secretsmanager", "application/x-amz-json-1.1", &[target], "{}")).unwrap();
+    inventory.insert("Secret", secrets["SecretList"].as_array().unwrap().len());
+    inventory
+}
+
+/// The different texts of all elements of a name.
+fn elements<'a>(xml: &'a str, name: &str) -> BTreeSet<&'a str> {
+    let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
+    xml.split(&begin).skip(1).filter_map(|rest| rest.split(&end).next()).collect()
+}
+
+/// Asks a service. ministack tells the services apart by what is signed, and does not check the signature.
+fn ask(service: &str, kind: &str, headers: &[(&str, String)], body: &str) -> String {
+    let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request");
+    let scope = format!("{scope}, SignedHeaders=host, Signature=0");
+    let mut all = vec![("Authorization", scope), ("Content-Type", kind.to_owned())];
+    all.extend_from_slice(headers);
+    exchange("POST /", &all, body)
+}
+
+fn exchange(request: &str, headers: &[(&str, String)], body: &str) -> String {
+    let address = ministack();
+    let mut text = format!("{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{request}: {answer}");
+    body.to_owned()
+}

@@ -1,0 +1,59 @@
+//! The life of each example, in the process and as a program.
+
+use palisade::Stack;
+use palisade_live::Live;
+use palisade_testing::Rehearsal;
+
+use crate::{
+    account::{inventory, ministack, reset},
+    program::Program,
+};
+
+/// AWS as the environment leads to it.
+pub(crate) fn rehearsal() -> Rehearsal<Live> {
+    Rehearsal::in_real_time(async { Live::connect(None).await.unwrap().0 })
+}
+
+fn lives(stack: fn(&mut Stack)) {
+    ministack();
+    reset();
+    let fresh = inventory();
+    let mut rehearsal = rehearsal();
+    let declared = palisade_testing::graph(stack).nodes().count();
+
+    let report = rehearsal.apply(stack);
+    assert_eq!((report.added, report.changed, report.destroyed), (declared, 0, 0));
+    let applied = inventory();
+
+    let plan = rehearsal.plan(stack);
+    assert!(!plan.has_changes() && plan.drift.is_empty(), "{plan:?}");
+    let again = rehearsal.apply(stack);
+    assert_eq!((again.added, again.changed, again.destroyed), (0, 0, 0));
+    assert_eq!(inventory(), applied, "an apply without changes changes something");
+
+    assert_eq!(rehearsal.destroy().destroyed, declared);
+    assert_eq!(inventory(), fresh, "a destroy leaves something behind");
+}
+
+#[test]
+fn secured_redis_is_applied_changes_no_more_and_is_destroyed() {
+    lives(secured_redis::stack);
+}
+
+#[test]
+fn auth_token_is_applied_changes_no_more_and_is_destroyed() {
+    lives(auth_token::stack);
+}
+
+#[test]
+fn the_program_applies_has_nothing_to_change_and_destroys() {
+    let endpoint = ministack();
+    reset();
+    let fresh = inventory();
+    let program = Program::new();
+    let applied = program.succeed(endpoint, &["apply", "--auto-approve"]);
+    assert!(applied.contains(&format!("at http://{endpoint}")), "which account it is: {applied}");
+    program.succeed(endpoint, &["plan", "--detailed-exitcode"]);
+    program.succeed(endpoint, &["destroy", "--auto-approve"]);
+    assert_eq!(inventory(), fresh, "a destroy leaves something behind");
+}

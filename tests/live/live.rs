@@ -1,0 +1,12 @@
+//! Tests through the AWS SDKs, against ministack. `cargo xtask live` starts one and runs them; without it each of them fails,
+//! and says so, since a test that does nothing must not look as if it had passed.
+//!
+//! ministack is laxer than AWS and forgets some of what it is told. It is asked here for what only a network shows: that the
+//! calls are what a service understands, and that what happens on the way to it leaves nothing behind.
+
+mod account;
+mod changes;
+mod faults;
+mod life;
+mod program;
+mod proxy;

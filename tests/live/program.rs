@@ -1,0 +1,55 @@
+//! The program as its user starts it, with a state of its own.
+
+use std::{
+    net::SocketAddr,
+    process::{Child, Command, Output, Stdio},
+};
+
+/// A folder in which the program of the example `secured-redis` is started, and where it finds AWS.
+pub(crate) struct Program {
+    folder: tempfile::TempDir,
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Starts the program, with AWS at `endpoint`.
+    pub(crate) fn start(&self, endpoint: SocketAddr, arguments: &[&str]) -> Child {
+        let program = std::env::var_os("PALISADE_LIVE_PROGRAM")
+            .expect("this test needs the program of secured-redis in PALISADE_LIVE_PROGRAM: run `cargo xtask live`");
+        Command::new(program)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", format!("http://{endpoint}"))
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, endpoint: SocketAddr, arguments: &[&str]) -> Output {
+        self.start(endpoint, arguments).wait_with_output().unwrap()
+    }
+
+    /// Runs the program to its end, which must be that of a success.
+    #[track_caller]
+    pub(crate) fn succeed(&self, endpoint: SocketAddr, arguments: &[&str]) -> String {
+        let output = self.run(endpoint, arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output));
+        text(&output)
+    }
+}
+
+/// All that the program said.
+pub(crate) fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}

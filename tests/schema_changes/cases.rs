@@ -1,0 +1,349 @@
+//! What a change of each field of each resource does: the cases, and the life of a stack that goes through one. Any backend
+//! can be asked for it; the tests of the emulated account and those through the AWS SDKs do.
+
+use palisade::prelude::*;
+use palisade_core::{Address, Graph, Schema};
+use palisade_engine::{Action, Plan};
+use palisade_testing::Rehearsal;
+
+/// What AWS makes only by a new object. All other fields are changed in place.
+pub(crate) const REPLACED: &[(&str, &[&str])] = &[
+    ("CacheParameterGroup", &["name", "family", "description"]),
+    ("CacheSubnetGroup", &["name"]),
+    ("RedisUser", &["user_id", "user_name"]),
+    (
+        "ReplicationGroup",
+        &[
+            "replication_group_id",
+            "num_node_groups",
+            "subnet_group_name",
+            "port",
+            "kms_key_id",
+            "data_tiering_enabled",
+            "network_type",
+        ],
+    ),
+    ("RouteTable", &["vpc_id"]),
+    ("RouteTableAssociation", &["subnet_id"]),
+    ("Secret", &["name"]),
+    ("SecurityGroup", &["vpc_id", "group_name", "description"]),
+    ("SecurityGroupRule", &["security_group_id", "direction", "cidr_ipv4", "referenced_security_group_id"]),
+    ("Subnet", &["vpc_id", "cidr_block", "availability_zone"]),
+    ("UserGroup", &["user_group_id"]),
+    ("Vpc", &["cidr_block", "instance_tenancy"]),
+];
+
+/// Fields that are not changed one by one here: no setter leads to the first, and the second has a meaning only for a cache
+/// with shards, for which `the_shards_of_a_cache_and_their_replicas_change_in_place` changes it.
+pub(crate) const APART: &[(&str, &str)] =
+    &[("Subnet", "map_public_ip_on_launch"), ("ReplicationGroup", "replicas_per_node_group")];
+
+/// Every field of every resource that is changed one by one.
+pub(crate) fn fields() -> impl Iterator<Item = (&'static Schema, &'static str)> {
+    let all = palisade_aws::schemas().flat_map(|schema| schema.fields.iter().map(move |field| (schema, field.name)));
+    all.filter(|(schema, field)| !APART.contains(&(schema.kind, field)))
+}
+
+/// Applies the base stack of the kind, then the stack in which `field` differs, then destroys it.
+pub(crate) fn change<B>(rehearsal: &mut Rehearsal<B>, schema: &Schema, field: &str) -> Result<(), String> {
+    apply(rehearsal, &palisade_testing::graph(|stack| declare(stack, schema.kind, "")))?;
+
+    let changed = palisade_testing::graph(|stack| declare(stack, schema.kind, field));
+    let planned = plan(rehearsal, &changed)?;
+    let step = planned.step(&Address::new(schema.kind, "it")).ok_or("the resource has no step")?;
+    if !step.changes.iter().any(|change| change.field == field) {
+        return Err(format!("there is no case for it, or the plan does not see it: {step:?}"));
+    }
+    let replaced = REPLACED.iter().any(|(kind, fields)| *kind == schema.kind && fields.contains(&field));
+    if matches!(step.action, Action::Replace(_)) != replaced {
+        return Err(format!("is {:?}, and AWS {}", step.action, if replaced { "replaces" } else { "updates" }));
+    }
+
+    apply(rehearsal, &changed)?;
+    let after = plan(rehearsal, &changed)?;
+    if after.has_changes() || !after.drift.is_empty() {
+        return Err(format!("the plan after the apply is not empty: {:?} {:?}", after.steps, after.drift));
+    }
+    apply(rehearsal, &palisade_testing::graph(|_| {}))
+}
+
+fn plan<B>(rehearsal: &Rehearsal<B>, graph: &Graph) -> Result<Plan, String> {
+    rehearsal.try_plan(graph).map_err(|error| format!("{error:?}"))
+}
+
+fn apply<B>(rehearsal: &mut Rehearsal<B>, graph: &Graph) -> Result<(), String> {
+    let report = rehearsal.try_apply(graph).map_err(|error| format!("{error:?}"))?;
+    if report.is_complete() {
+        Ok(())
+    } else {
+        Err(format!("the apply failed: {:?} {:?}", report.failures, report.skipped))
+    }
+}
+
+/// Declares a resource of `kind` named `it`, with what it needs, and with `field` other than in the base.
+pub(crate) fn declare(stack: &mut Stack, kind: &str, field: &str) {
+    match kind {
+        "CacheParameterGroup" => cache_parameter_group(stack, field),
+        "CacheSubnetGroup" => cache_subnet_group(stack, field),
+        "RedisUser" => redis_user(stack, field),
+        "ReplicationGroup" => replication_group(stack, field),
+        "RouteTable" => route_table(stack, field),
+        "RouteTableAssociation" => route_table_association(stack, field),
+        "Secret" => secret(stack, field),
+        "SecurityGroup" => security_group(stack, field),
+        "SecurityGroupRule" => security_group_rule(stack, field),
+        "Subnet" => subnet(stack, field),
+        "UserGroup" => user_group(stack, field),
+        "Vpc" => vpc(stack, field),
+        other => panic!("there is no case for {other}"),
+    }
+}
+
+pub(crate) fn base_vpc(stack: &mut Stack, name: &str) -> Handle<Vpc> {
+    stack.add(name, Vpc::builder().cidr_block(cidr!("10.0.0.0/16")))
+}
+
+/// The tags of the base, or others.
+fn tagged(field: &str) -> Tags {
+    if field == "tags" {
+        tags! { "team" = "data", "tier" = "1" }
+    } else {
+        tags! { "team" = "platform", "cost" = "2" }
+    }
+}
+
+fn vpc(stack: &mut Stack, field: &str) {
+    let block = if field == "cidr_block" { cidr!("10.1.0.0/16") } else { cidr!("10.0.0.0/16") };
+    let vpc = Vpc::builder().cidr_block(block).tags(tagged(field));
+    let vpc = match field {
+        "enable_dns_support" => vpc.enable_dns_support(false),
+        "enable_dns_hostnames" => vpc.enable_dns_hostnames(true),
+        "enable_network_address_usage_metrics" => vpc.enable_network_address_usage_metrics(true),
+        "instance_tenancy" => vpc.instance_tenancy(Tenancy::Dedicated),
+        _ => vpc,
+    };
+    stack.add("it", vpc);
+}
+
+fn subnet(stack: &mut Stack, field: &str) {
+    let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
+    let vpc = if field == "vpc_id" { &other } else { &main };
+    let block = if field == "cidr_block" { cidr!("10.0.9.0/24") } else { cidr!("10.0.1.0/24") };
+    let zone = if field == "availability_zone" { az!("us-east-1b") } else { az!("us-east-1a") };
+    let subnet = Subnet::private(vpc, block, zone).tags(tagged(field));
+    let subnet = match field {
+        "private_dns_hostname_type" => subnet.private_dns_hostname_type(HostnameType::ResourceName),
+        "resource_name_dns_a_record" => subnet.resource_name_dns_a_record(true),
+        _ => subnet,
+    };
+    stack.add("it", subnet);
+}
+
+fn route_table(stack: &mut Stack, field: &str) {
+    let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
+    let vpc = if field == "vpc_id" { &other } else { &main };
+    stack.add("it", RouteTable::builder().vpc_id(vpc).tags(tagged(field)));
+}
+
+fn route_table_association(stack: &mut Stack, field: &str) {
+    let vpc = base_vpc(stack, "main");
+    let subnets = subnets(stack, &vpc);
+    let tables = ["a", "b"].map(|name| stack.add(name, RouteTable::builder().vpc_id(&vpc)));
+    stack.add(
+        "it",
+        RouteTableAssociation::builder()
+            .subnet_id(&subnets[usize::from(field == "subnet_id")])
+            .route_table_id(&tables[usize::from(field == "route_table_id")]),
+    );
+}
+
+pub(crate) fn base_group(stack: &mut Stack, vpc: &Handle<Vpc>, label: &str, name: Name) -> Handle<SecurityGroup> {
+    stack.add(label, SecurityGroup::builder().vpc_id(vpc).group_name(name).description(description!("a group")))
+}
+
+fn security_group(stack: &mut Stack, field: &str) {
+    let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
+    let vpc = if field == "vpc_id" { &other } else { &main };
+    let name = if field == "group_name" { name!("other") } else { name!("redis") };
+    let text = if field == "description" { description!("another text") } else { description!("a text") };
+    stack.add("it", SecurityGroup::builder().vpc_id(vpc).group_name(name).description(text).tags(tagged(field)));
+}
+
+fn security_group_rule(stack: &mut Stack, field: &str) {
+    let vpc = base_vpc(stack, "main");
+    let (a, b) = (base_group(stack, &vpc, "a", name!("a")), base_group(stack, &vpc, "b", name!("b")));
+    let group = if field == "security_group_id" { &b } else { &a };
+    let rule = if field == "direction" { SecurityGroupRule::egress(group) } else { SecurityGroupRule::ingress(group) };
+    let text = if field == "description" { description!("another text") } else { description!("a text") };
+    let rule = match field {
+        "cidr_ipv4" | "referenced_security_group_id" => rule.peer(&b),
+        _ => rule.peer(private_range!("10.0.0.0/16")),
+    };
+    let rule = match field {
+        "from_port" => rule.ports(port!(6378), port!(6379)),
+        "to_port" => rule.ports(port!(6379), port!(6380)),
+        _ => rule.port(port!(6379)),
+    };
+    let rule = if field == "ip_protocol" { rule.ip_protocol(Protocol::Udp) } else { rule };
+    stack.add("it", rule.description(text).tags(tagged(field)));
+}
+
+pub(crate) fn subnets(stack: &mut Stack, vpc: &Handle<Vpc>) -> [Handle<Subnet>; 3] {
+    [
+        stack.add("a", Subnet::private(vpc, cidr!("10.0.1.0/24"), az!("us-east-1a"))),
+        stack.add("b", Subnet::private(vpc, cidr!("10.0.2.0/24"), az!("us-east-1b"))),
+        stack.add("c", Subnet::private(vpc, cidr!("10.0.3.0/24"), az!("us-east-1c"))),
+    ]
+}
+
+fn cache_subnet_group(stack: &mut Stack, field: &str) {
+    let vpc = base_vpc(stack, "main");
+    let [a, b, c] = subnets(stack, &vpc);
+    let name = if field == "name" { name!("other") } else { name!("redis") };
+    let group = CacheSubnetGroup::builder().name(name).tags(tagged(field));
+    let group = if field == "subnet_ids" { group.subnet_ids([&c, &b]) } else { group.subnet_ids([&a, &b]) };
+    stack.add("it", if field == "description" { group.description("another text") } else { group });
+}
+
+fn cache_parameter_group(stack: &mut Stack, field: &str) {
+    let name = if field == "name" { name!("other") } else { name!("redis") };
+    let engine = if field == "family" { Engine::VALKEY_8_0 } else { Engine::REDIS_7_1 };
+    let group = CacheParameterGroup::builder().name(name).family(engine.family()).tags(tagged(field));
+    let group = match field {
+        "parameters" => group.parameter("maxmemory-policy", "allkeys-lru").parameter("maxmemory-samples", "5"),
+        _ => group.parameter("maxmemory-policy", "volatile-lru").parameter("timeout", "60"),
+    };
+    stack.add("it", if field == "description" { group.description("another text") } else { group });
+}
+
+fn secret(stack: &mut Stack, field: &str) {
+    let name = if field == "name" { secret_name!("redis/other") } else { secret_name!("redis/token") };
+    let secret = Secret::builder().name(name).tags(tagged(field));
+    let secret = if field == "source" { secret.supplied(variable!("TOKEN")) } else { secret.generated() };
+    let secret = match field {
+        "description" => secret.description("another text"),
+        "kms_key_id" => secret.kms_key_id(kms_key_arn!("arn:aws:kms:us-east-1:123456789012:key/1")),
+        "recovery_window" => secret.recovery_window(recovery_days!(7)),
+        "generation" => secret.generation(2),
+        _ => secret,
+    };
+    stack.add("it", secret);
+}
+
+fn redis_user(stack: &mut Stack, field: &str) {
+    let [one, two] = [secret_name!("redis/one"), secret_name!("redis/two")];
+    let [one, two] =
+        [("one", one), ("two", two)].map(|(label, name)| stack.add(label, Secret::builder().name(name).generated()));
+    let id = if field == "user_id" { name!("other") } else { name!("reader") };
+    let user_name = if field == "user_name" { name!("other-name") } else { name!("reader") };
+    let user = match field {
+        "authentication_type" => RedisUser::iam(id),
+        "passwords" => RedisUser::with_password(id, user_name, [&one, &two]),
+        _ => RedisUser::with_password(id, user_name, &one),
+    };
+    let engine = if field == "engine" { EngineKind::Valkey } else { EngineKind::Redis };
+    let access = if field == "access_string" { access!("on ~a:* +get") } else { AccessString::read_only() };
+    stack.add("it", user.engine(engine).access_string(access).tags(tagged(field)));
+}
+
+fn base_users(stack: &mut Stack) -> [Handle<RedisUser>; 3] {
+    let user = |name| RedisUser::iam(name).engine(EngineKind::Redis).access_string(AccessString::read_only());
+    [
+        stack.add("default", RedisUser::disabled_default(name!("my-default"))),
+        stack.add("one", user(name!("one"))),
+        stack.add("two", user(name!("two"))),
+    ]
+}
+
+fn user_group(stack: &mut Stack, field: &str) {
+    // A Valkey group takes no user without a password, so the change of the engine starts from users that fit both.
+    let [_, one, two] = base_users(stack);
+    let secret = stack.add("default", Secret::builder().name(secret_name!("redis/default")).generated());
+    let default = RedisUser::with_password(name!("default-off"), user_name!("default"), &secret);
+    let default = stack.add("default-off", default.engine(EngineKind::Redis).access_string(AccessString::disabled()));
+    let id = if field == "user_group_id" { name!("other") } else { name!("users") };
+    let engine = if field == "engine" { EngineKind::Valkey } else { EngineKind::Redis };
+    let group = UserGroup::builder().user_group_id(id).engine(engine).tags(tagged(field));
+    let group = if field == "user_ids" { group.user_ids([&default, &two]) } else { group.user_ids([&default, &one]) };
+    stack.add("it", group);
+}
+
+fn replication_group(stack: &mut Stack, field: &str) {
+    let vpc = base_vpc(stack, "main");
+    let [a, b, c] = subnets(stack, &vpc);
+    let group = |label, name, stack: &mut Stack| base_group(stack, &vpc, label, name);
+    let (sg, other_sg) = (group("redis", name!("redis"), stack), group("other", name!("other"), stack));
+    let subnet_group = CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]);
+    let subnet_group = stack.add("redis", subnet_group);
+    let other_subnets = CacheSubnetGroup::builder().name(name!("other")).subnet_ids([&b, &c]);
+    let other_subnets = stack.add("other", other_subnets);
+    let parameters = CacheParameterGroup::builder().name(name!("other")).family(Engine::REDIS_7_1.family());
+    let parameters = stack.add("other", parameters);
+    let [default, one, two] = base_users(stack);
+    let users = |label, id, user: &Handle<RedisUser>, stack: &mut Stack| {
+        let group = UserGroup::builder().user_group_id(id).engine(EngineKind::Redis);
+        stack.add(label, group.user_ids([&default, user]))
+    };
+    let (users, other_users) =
+        (users("users", name!("users"), &one, stack), users("other", name!("other"), &two, stack));
+    let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+
+    let id = if field == "replication_group_id" { name!("other") } else { name!("redis") };
+    let cache = ReplicationGroup::builder().replication_group_id(id).tags(tagged(field));
+    let cache = match field {
+        "engine" => cache.engine(Engine::VALKEY_8_0),
+        "engine_version" => cache.engine(Engine::REDIS_7_1),
+        _ => cache.engine(Engine::REDIS_7_0),
+    };
+    let cache = match field {
+        "node_type" => cache.node_type(node_type!("cache.r7g.large")),
+        "data_tiering_enabled" => cache.node_type(node_type!("cache.r6gd.xlarge")).data_tiering_enabled(true),
+        _ => cache.node_type(node_type!("cache.t4g.micro")),
+    };
+    let cache = match field {
+        "num_cache_clusters" => cache.multi_az(replicas!(2)),
+        "multi_az_enabled" => cache.single_az(replicas!(1)),
+        "automatic_failover_enabled" => cache.single_node(),
+        "num_node_groups" => cache.sharded(shards!(2), replicas!(1)),
+        _ => cache.multi_az(replicas!(1)),
+    };
+    let cache = cache.subnet_group_name(if field == "subnet_group_name" { &other_subnets } else { &subnet_group });
+    let cache = cache.security_group_ids([if field == "security_group_ids" { &other_sg } else { &sg }]);
+    let cache = match field {
+        "user_group_id" => cache.authentication(&other_users),
+        "auth_token" => cache.authentication(&token),
+        _ => cache.authentication(&users),
+    };
+    let cache = cache.log_delivery([slow_log(log_group_name!("/redis/slow"))]);
+    let cache = match field {
+        "description" => cache.description("another text"),
+        "parameter_group_name" => cache.parameter_group_name(&parameters),
+        "port" => cache.port(port!(6380)),
+        "snapshot_retention_limit" => cache.snapshot_retention_limit(retention_days!(14)),
+        "snapshot_window" => cache.snapshot_window(snapshot_window!("01:00-02:00")),
+        "final_snapshot_identifier" => cache.final_snapshot_identifier(name!("last")),
+        "maintenance_window" => cache.maintenance_window(maintenance_window!("wed:10:00-wed:11:00")),
+        "auto_minor_version_upgrade" => cache.auto_minor_version_upgrade(false),
+        "notification_topic_arn" => {
+            cache.notification_topic_arn(topic_arn!("arn:aws:sns:us-east-1:123456789012:events"))
+        }
+        "ip_discovery" => cache.ip_discovery(IpDiscovery::Ipv6),
+        "log_delivery" => cache.log_delivery([slow_log(log_group_name!("/redis/other")), engine_log()]),
+        _ => cache,
+    };
+    let network_type = if field == "network_type" { NetworkType::Ipv4 } else { NetworkType::DualStack };
+    let cache = cache.network_type(network_type);
+    let at_rest = match field {
+        "kms_key_id" => AtRest::Key(kms_key_arn!("arn:aws:kms:us-east-1:123456789012:key/1")),
+        _ => AtRest::AwsOwnedKey,
+    };
+    stack.add("it", cache.encrypted(at_rest, InTransit::Required));
+}
+
+fn slow_log(group: LogGroupName) -> LogDelivery {
+    LogDelivery::to_log_group(LogType::SlowLog, group)
+}
+
+fn engine_log() -> LogDelivery {
+    LogDelivery::to_log_group(LogType::EngineLog, log_group_name!("/redis/engine"))
+}
