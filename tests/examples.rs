@@ -3,9 +3,11 @@
 use palisade::Stack;
 use palisade_testing::Rehearsal;
 
+/// What fills the stack of an example.
+type Declare = fn(&mut Stack);
+
 /// All examples. A folder in `examples` that is missing here fails a test.
-const EXAMPLES: [(&str, fn(&mut Stack)); 2] =
-    [("secured-redis", secured_redis::stack), ("auth-token", auth_token::stack)];
+const EXAMPLES: [(&str, Declare); 2] = [("secured-redis", secured_redis::stack), ("auth-token", auth_token::stack)];
 
 fn snapshot(name: &str, text: &str) {
     insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
@@ -19,7 +21,8 @@ fn no_example_is_forgotten() {
     let mut found: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let mut known: Vec<_> = EXAMPLES.iter().map(|(name, _)| (*name).to_owned()).collect();
-    (found.sort(), known.sort());
+    found.sort();
+    known.sort();
     assert_eq!(found, known);
 }
 

@@ -191,7 +191,7 @@ mod tests {
             message: "you are not authorized".to_owned(),
             help: "allow ec2:DescribeVpcs".to_owned(),
         };
-        let error = CommandError::from(PlanError::Read { kind: "Vpc".to_owned(), error });
+        let error = CommandError::from(PlanError::Read { kind: "Vpc".to_owned(), error: Box::new(error) });
         insta::assert_snapshot!(error.text(), @r"
         error: cannot read the Vpc objects of the stack: you are not authorized
         help: allow ec2:DescribeVpcs

@@ -14,7 +14,7 @@ pub enum PlanError {
         kind: String,
         /// What the provider said.
         #[source]
-        error: ProviderError,
+        error: Box<ProviderError>,
     },
     /// The state holds a kind of resource that the program cannot have been built with.
     #[error("the state holds {address}, but this program knows no resource of the kind {kind}", kind = address.kind())]

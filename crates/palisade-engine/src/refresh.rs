@@ -81,7 +81,7 @@ fn complete_attributes(state: &mut State, observations: &BTreeMap<Address, Optio
 }
 
 fn unreadable(kind: &str, error: ProviderError) -> PlanError {
-    PlanError::Read { kind: kind.to_owned(), error }
+    PlanError::Read { kind: kind.to_owned(), error: Box::new(error) }
 }
 
 fn short_answer(asked: usize, answered: usize) -> ProviderError {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use palisade_aws::operations::Operation;
-use palisade_core::provider::ProviderError;
+use palisade_core::provider::{BoxFuture, ProviderError};
 use tokio::sync::Semaphore;
 
 use crate::{failure::Failure, limiter::Limiter};
@@ -52,8 +52,14 @@ impl<C> Service<C> {
         answer
     }
 
-    /// Carries out an operation.
-    pub(crate) async fn answer<O: Call<Client = C>>(&self, operation: O) -> Result<O::Output, ProviderError> {
-        operation.send(self).await.map_err(|failure| failure.of_call(O::SERVICE.as_str(), O::ACTION))
+    /// Carries out an operation. The future is boxed here, each operation's by itself: side by side in one match, all of
+    /// them took two megabytes of stack, and a thread has no more than that.
+    pub(crate) fn answer<O: Call<Client = C>>(&self, operation: O) -> BoxFuture<'_, Result<O::Output, ProviderError>>
+    where
+        C: Sync,
+    {
+        Box::pin(async move {
+            operation.send(self).await.map_err(|failure| failure.of_call(O::SERVICE.as_str(), O::ACTION))
+        })
     }
 }

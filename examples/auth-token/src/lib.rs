@@ -30,7 +30,10 @@ pub fn stack(stack: &mut Stack) {
     // Raise `.generation(2)` for a new token: it is drawn, put, and set on the cache in one apply.
     let token = stack.add(
         "token",
-        Secret::builder().name(secret_name!("auth-token-redis/token")).description("AUTH token of the cache").generated(),
+        Secret::builder()
+            .name(secret_name!("auth-token-redis/token"))
+            .description("AUTH token of the cache")
+            .generated(),
     );
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("auth-token-redis")).subnet_ids([&a, &b]));
     let redis = stack.add(

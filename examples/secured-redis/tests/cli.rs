@@ -1,5 +1,7 @@
 //! Transcripts of the program as its user sees it: what it prints, where, and its exit code.
 
+#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
+
 use std::{
     fmt::Write,
     path::{Path, PathBuf},

@@ -10,7 +10,7 @@ use crate::{
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+    #![proptest_config(crate::config(60))]
 
     #[test]
     fn the_next_run_goes_on_from_every_moment((before, after) in edit()) {

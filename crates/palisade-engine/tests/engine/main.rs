@@ -10,3 +10,17 @@ mod orders;
 mod random;
 mod renames;
 mod runs;
+
+/// How the properties are tested: on the same cases on every machine, so that a failure is one that can be repeated. Other
+/// cases are tried with another seed in `PROPTEST_RNG_SEED`, and more of them with `PROPTEST_CASES`.
+fn config(cases: u32) -> proptest::test_runner::Config {
+    use proptest::test_runner::{Config, RngSeed};
+    let from_environment = Config::default();
+    let is_chosen = |seed: &RngSeed| *seed != RngSeed::Random;
+    Config {
+        failure_persistence: None,
+        cases: if from_environment.cases == 256 { cases } else { from_environment.cases },
+        rng_seed: Some(from_environment.rng_seed).filter(is_chosen).unwrap_or(RngSeed::Fixed(0x5eed)),
+        ..Config::default()
+    }
+}

@@ -111,7 +111,7 @@ fn an_update_that_fails_leaves_what_belongs_to_the_old_object() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(crate::config(300))]
 
     #[test]
     fn nobody_is_ever_without_what_belongs_to_its_owner(

@@ -156,7 +156,7 @@ pub(crate) fn assert_impossible(account: &Account, graph: &Graph, error: PlanErr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(crate::config(300))]
 
     #[test]
     fn the_account_becomes_the_program_and_then_nothing_remains_to_be_done((before, after) in edit()) {
