@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use serde_json::Value as Json;
@@ -21,9 +22,53 @@ pub(crate) fn ministack() -> SocketAddr {
     }
 }
 
-/// Empties the account.
-pub(crate) fn reset() {
-    exchange("POST /_ministack/reset", &[], "");
+/// One of the accounts that ministack emulates: each access key that is a number of an account leads to its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) access_key: String,
+}
+
+impl Account {
+    /// The account that the environment of the tests leads to, empty.
+    pub(crate) fn usual() -> Self {
+        exchange("POST /_ministack/reset", &[], "");
+        Self { access_key: "test".to_owned() }
+    }
+
+    /// An account that nobody has used.
+    pub(crate) fn unused() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(200_000_000_000);
+        Self { access_key: NEXT.fetch_add(1, Ordering::Relaxed).to_string() }
+    }
+
+    /// What the account holds. A secret whose deletion is scheduled counts as gone.
+    pub(crate) fn inventory(&self) -> Inventory {
+        let count = |&(kind, service, version, action, element): &Listing| {
+            let answer = self.ask(
+                service,
+                "application/x-www-form-urlencoded",
+                &[],
+                &format!("Action={action}&Version={version}"),
+            );
+            (kind, elements(&answer, element).len())
+        };
+        let mut inventory: Inventory = LISTINGS.iter().map(count).collect();
+        let target = ("X-Amz-Target", "secretsmanager.ListSecrets".to_owned());
+        let secrets: Json =
+            serde_json::from_str(&self.ask("secretsmanager", "application/x-amz-json-1.1", &[target], "{}")).unwrap();
+        inventory.insert("Secret", secrets["SecretList"].as_array().unwrap().len());
+        inventory
+    }
+
+    /// Asks a service. ministack tells the services apart by what is signed, and does not check the signature.
+    fn ask(&self, service: &str, kind: &str, headers: &[(&str, String)], body: &str) -> String {
+        let scope =
+            format!("AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/{service}/aws4_request", self.access_key);
+        let scope = format!("{scope}, SignedHeaders=host, Signature=0");
+        let mut all = vec![("Authorization", scope), ("Content-Type", kind.to_owned())];
+        all.extend_from_slice(headers);
+        exchange("POST /", &all, body)
+    }
 }
 
 /// How many objects of each kind there are. What a fresh account has is among them.
@@ -49,32 +94,10 @@ const LISTINGS: [Listing; 12] = [
     ("UserGroup", "elasticache", ELASTICACHE, "DescribeUserGroups", "UserGroupId"),
 ];
 
-/// What the account holds. A secret whose deletion is scheduled counts as gone.
-pub(crate) fn inventory() -> Inventory {
-    let count = |&(kind, service, version, action, element): &Listing| {
-        let answer = ask(service, "application/x-www-form-urlencoded", &[], &format!("Action={action}&Version={version}"));
-        (kind, elements(&answer, element).len())
-    };
-    let mut inventory: Inventory = LISTINGS.iter().map(count).collect();
-    let target = ("X-Amz-Target", "secretsmanager.ListSecrets".to_owned());
-    let secrets: Json = serde_json::from_str(&ask("secretsmanager", "application/x-amz-json-1.1", &[target], "{}")).unwrap();
-    inventory.insert("Secret", secrets["SecretList"].as_array().unwrap().len());
-    inventory
-}
-
 /// The different texts of all elements of a name.
 fn elements<'a>(xml: &'a str, name: &str) -> BTreeSet<&'a str> {
     let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
     xml.split(&begin).skip(1).filter_map(|rest| rest.split(&end).next()).collect()
-}
-
-/// Asks a service. ministack tells the services apart by what is signed, and does not check the signature.
-fn ask(service: &str, kind: &str, headers: &[(&str, String)], body: &str) -> String {
-    let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request");
-    let scope = format!("{scope}, SignedHeaders=host, Signature=0");
-    let mut all = vec![("Authorization", scope), ("Content-Type", kind.to_owned())];
-    all.extend_from_slice(headers);
-    exchange("POST /", &all, body)
 }
 
 fn exchange(request: &str, headers: &[(&str, String)], body: &str) -> String {

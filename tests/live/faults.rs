@@ -1,9 +1,9 @@
 //! Each write of an apply goes wrong once: an apply that is run again must finish the work, and leave nothing twice.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use crate::{
-    account::{Inventory, inventory, ministack, reset},
+    account::{Account, Inventory, ministack},
     program::{Program, text},
     proxy::{Fault, Proxy},
 };
@@ -12,39 +12,45 @@ const APPLY: [&str; 2] = ["apply", "--auto-approve"];
 
 /// What an apply writes that nothing disturbs, and what it leaves in the account.
 fn undisturbed() -> (Vec<String>, Inventory) {
-    reset();
+    let account = Account::unused();
+    let fresh = account.inventory();
     let proxy = Proxy::start(ministack(), None);
-    Program::new().succeed(proxy.address, &APPLY);
-    (proxy.writes(), inventory())
+    Program::new(&account).succeed(proxy.address, &APPLY);
+    let complete = account.inventory();
+    assert_ne!(complete, fresh);
+    (proxy.writes(), complete)
 }
 
-/// Disturbs each write of an apply once, by `disturb`, and applies again.
-fn each_write(fault: Fault, disturb: impl Fn(&Program, &Proxy) -> Result<(), String>) {
-    let endpoint = ministack();
+/// Disturbs each write of an apply once, by `disturb`, and applies again. Each has an account of its own, so all go on side by
+/// side: they wait most of the time, for what a write that failed may have made after all.
+fn each_write(fault: Fault, disturb: impl Fn(&Program, &Proxy) -> Result<(), String> + Sync) {
     let (writes, complete) = undisturbed();
-    let mut failures = Vec::new();
-    for number in 1..=writes.len() {
-        reset();
-        let program = Program::new();
-        let proxy = Proxy::start(endpoint, Some((number, fault)));
-        let disturbed = disturb(&program, &proxy);
-        let action = proxy.writes().get(number - 1).cloned().unwrap_or_default();
-        if let Err(failure) = disturbed.and_then(|()| finishes(&program, &complete)) {
-            failures.push(format!("{fault:?} at write {number}, {action}: {failure}"));
-        }
-    }
+    let disturbed = |number: usize| {
+        let account = Account::unused();
+        let program = Program::new(&account);
+        let proxy = Proxy::start(ministack(), Some((number, fault)));
+        let outcome = disturb(&program, &proxy);
+        let action = proxy.writes().get(number - 1).cloned().unwrap_or_else(|| panic!("there is no write {number}"));
+        let outcome = outcome.and_then(|()| finishes(&program, &account, &complete));
+        outcome.err().map(|failure| format!("{fault:?} at write {number}, {action}: {failure}"))
+    };
+    let failures: Vec<_> = thread::scope(|scope| {
+        let disturbed = &disturbed;
+        let all: Vec<_> = (1..=writes.len()).map(|number| scope.spawn(move || disturbed(number))).collect();
+        all.into_iter().filter_map(|each| each.join().unwrap()).collect()
+    });
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), writes.len(), failures.join("\n"));
 }
 
 /// Applies again, and compares with what an apply leaves that nothing disturbed.
-fn finishes(program: &Program, complete: &Inventory) -> Result<(), String> {
+fn finishes(program: &Program, account: &Account, complete: &Inventory) -> Result<(), String> {
     for arguments in [APPLY, ["plan", "--detailed-exitcode"]] {
         let output = program.run(ministack(), &arguments);
         if output.status.code() != Some(0) {
             return Err(format!("{arguments:?} after it: {}\n{}", output.status, text(&output)));
         }
     }
-    let left = inventory();
+    let left = account.inventory();
     if left == *complete { Ok(()) } else { Err(format!("left {left:?}, not {complete:?}")) }
 }
 

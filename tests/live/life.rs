@@ -5,7 +5,7 @@ use palisade_live::Live;
 use palisade_testing::Rehearsal;
 
 use crate::{
-    account::{inventory, ministack, reset},
+    account::{Account, ministack},
     program::Program,
 };
 
@@ -15,24 +15,24 @@ pub(crate) fn rehearsal() -> Rehearsal<Live> {
 }
 
 fn lives(stack: fn(&mut Stack)) {
-    ministack();
-    reset();
-    let fresh = inventory();
+    let account = Account::usual();
+    let fresh = account.inventory();
     let mut rehearsal = rehearsal();
     let declared = palisade_testing::graph(stack).nodes().count();
 
     let report = rehearsal.apply(stack);
     assert_eq!((report.added, report.changed, report.destroyed), (declared, 0, 0));
-    let applied = inventory();
+    let applied = account.inventory();
+    assert_ne!(applied, fresh);
 
     let plan = rehearsal.plan(stack);
     assert!(!plan.has_changes() && plan.drift.is_empty(), "{plan:?}");
     let again = rehearsal.apply(stack);
     assert_eq!((again.added, again.changed, again.destroyed), (0, 0, 0));
-    assert_eq!(inventory(), applied, "an apply without changes changes something");
+    assert_eq!(account.inventory(), applied, "an apply without changes changes something");
 
     assert_eq!(rehearsal.destroy().destroyed, declared);
-    assert_eq!(inventory(), fresh, "a destroy leaves something behind");
+    assert_eq!(account.inventory(), fresh, "a destroy leaves something behind");
 }
 
 #[test]
@@ -48,12 +48,12 @@ fn auth_token_is_applied_changes_no_more_and_is_destroyed() {
 #[test]
 fn the_program_applies_has_nothing_to_change_and_destroys() {
     let endpoint = ministack();
-    reset();
-    let fresh = inventory();
-    let program = Program::new();
+    let account = Account::unused();
+    let fresh = account.inventory();
+    let program = Program::new(&account);
     let applied = program.succeed(endpoint, &["apply", "--auto-approve"]);
     assert!(applied.contains(&format!("at http://{endpoint}")), "which account it is: {applied}");
     program.succeed(endpoint, &["plan", "--detailed-exitcode"]);
     program.succeed(endpoint, &["destroy", "--auto-approve"]);
-    assert_eq!(inventory(), fresh, "a destroy leaves something behind");
+    assert_eq!(account.inventory(), fresh, "a destroy leaves something behind");
 }

@@ -5,14 +5,17 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use crate::account::Account;
+
 /// A folder in which the program of the example `secured-redis` is started, and where it finds AWS.
 pub(crate) struct Program {
     folder: tempfile::TempDir,
+    account: Account,
 }
 
 impl Program {
-    pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+    pub(crate) fn new(account: &Account) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), account: account.clone() }
     }
 
     /// Starts the program, with AWS at `endpoint`.
@@ -24,7 +27,7 @@ impl Program {
             .current_dir(self.folder.path())
             .env_clear()
             .env("AWS_ENDPOINT_URL", format!("http://{endpoint}"))
-            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_ACCESS_KEY_ID", &self.account.access_key)
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")

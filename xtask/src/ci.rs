@@ -61,7 +61,8 @@ fn clippy(workspace: &Workspace, selection: &[&str]) -> Outcome {
 
 fn docs(workspace: &Workspace) -> Outcome {
     // Without `--examples`, cargo leaves out the features that the tests ask for, and checks the SDKs again without them.
-    let kinds = ["--lib", "--bins", "--examples"];
+    // Of the programs, only this one is no example, whose page would be that of its library.
+    let kinds = ["--lib", "--bin", "xtask", "--examples"];
     // Only rustdoc reads this variable, so nothing is compiled again because of it.
     let mut command = workspace.cargo();
     step::run(command.args(["doc", "--no-deps"]).args(kinds).args(LIVE).env("RUSTDOCFLAGS", "-D warnings"))

@@ -19,13 +19,7 @@ const VERSION: &str = "1.5.33";
 const READY: Duration = Duration::from_secs(60);
 
 /// Parts of what pip prints when it cannot reach the index. Any other failure to install is a failure.
-const NO_NETWORK: [&str; 5] = [
-    "Failed to establish a new connection",
-    "Could not find a version",
-    "Temporary failure in name resolution",
-    "Connection refused",
-    "Read timed out",
-];
+const NO_NETWORK: [&str; 3] = ["(from versions: none)", "Failed to establish a new connection", "Read timed out"];
 
 /// The virtual environment that has it.
 pub(crate) struct Installed {
@@ -47,7 +41,9 @@ pub(crate) fn find_or_install(workspace: &Workspace) -> Result<Installed, Outcom
     }
     let failed = |problem: String| {
         if NO_NETWORK.iter().any(|part| problem.contains(part)) {
-            Outcome::Skipped(format!("ministack {VERSION} is not here, and the index of PyPI cannot be reached"))
+            Outcome::Skipped(format!(
+                "ministack {VERSION} is not here, and PyPI has none for this Python or cannot be reached"
+            ))
         } else {
             Outcome::Failed(format!("ministack {VERSION} does not install: {problem}"))
         }
