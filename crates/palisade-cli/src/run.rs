@@ -14,10 +14,7 @@ use crate::{
     commands::{self, Context},
     error::CommandError,
     exit_code,
-    render::{
-        findings::Sources,
-        style::{ERROR, paint},
-    },
+    render::findings::Sources,
     terminal::{Stream, Streams, Terminal},
 };
 
@@ -98,7 +95,12 @@ pub(crate) fn run_with(
     match terminal.finish() {
         Ok(()) => code,
         Err(error) => {
-            terminal.note(&format!("{} the output could not be printed to its end: {error}", paint(ERROR, "error:")));
+            let message = format!("the output could not be printed to its end: {error}");
+            let error = CommandError::new(
+                message,
+                "let all of it be read, or write it to a file; `state list` shows what exists",
+            );
+            terminal.complain(&error.render(&Sources::new(None)));
             exit_code::ERROR
         }
     }

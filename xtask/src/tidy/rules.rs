@@ -158,7 +158,7 @@ pub(super) const WORDS: &[WordRule] = &[
         instead: "cure the warning, or write `#[expect(..., reason = \"...\")]`",
     },
     WordRule {
-        words: &["/home/", "/root/", "/work/", "/usr/local/"],
+        words: &["/home/", "/root/", "/usr/local/"],
         look: Look::Text,
         within: EVERYWHERE,
         home: THE_RULES,

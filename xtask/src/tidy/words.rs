@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(occurrences("println!(); eprintln!()", "println!"), [0]);
         assert_eq!(occurrences("std::fs, std::fsx, xstd::fs", "std::fs"), [0]);
         assert_eq!(occurrences("aws_vpc, xaws_vpc", "aws_"), [0]);
-        assert_eq!(occurrences("\"/home/me\", https://host/home/, ~/work/, ../work/", "/home/"), [1]);
+        assert_eq!(occurrences("\"/home/me\", https://host/home/, ~/code/, ../code/", "/home/"), [1]);
     }
 
     #[test]
@@ -195,6 +195,6 @@ mod tests {
     fn unfinished_work_is_found_in_any_file() {
         assert_eq!(found("README.md", "one\nTODO: two"), ["2: `TODO` does not belong here"]);
         assert_eq!(found("tests/tests/all.rs", "#[ignore = \"slow\"]\nfn f() { todo!() }").len(), 2);
-        assert_eq!(found(".ci/run", "cd /work/main"), ["1: `/work/` does not belong here"]);
+        assert_eq!(found(".ci/run", "cd /home/me"), ["1: `/home/` does not belong here"]);
     }
 }

@@ -194,6 +194,7 @@ fn an_apply_goes_on_when_nobody_reads_it_any_more() {
     Thing.child: Creating...
     Thing.child: Creation complete after 5m 0s [id=thing-2]
     error: the output could not be printed to its end: broken pipe
+    help: let all of it be read, or write it to a file; `state list` shows what exists
     ");
     assert_eq!(desk.account.count(), 2);
     assert_eq!(desk.run("plan --detailed-exitcode").code, 0);
@@ -207,6 +208,7 @@ fn a_plan_that_nobody_saw_is_not_approved() {
     assert_snapshot!(errors, @r"
     Apply cancelled. Nothing was changed.
     error: the output could not be printed to its end: broken pipe
+    help: let all of it be read, or write it to a file; `state list` shows what exists
     ");
     assert_eq!(desk.account.count(), 0);
 }

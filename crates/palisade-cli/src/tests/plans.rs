@@ -127,7 +127,10 @@ fn a_cloud_that_cannot_be_used_is_an_error() {
 fn a_reader_that_goes_away_gets_one_message() {
     let (code, errors) = Desk::new().run_into_pipe("plan", 20);
     assert_eq!(code, 1);
-    assert_snapshot!(errors, @"error: the output could not be printed to its end: broken pipe");
+    assert_snapshot!(errors, @"
+    error: the output could not be printed to its end: broken pipe
+    help: let all of it be read, or write it to a file; `state list` shows what exists
+    ");
 }
 
 #[test]
