@@ -6,3 +6,4 @@ mod examples;
 mod findings;
 mod schema_changes;
 mod secrets;
+mod unheard;

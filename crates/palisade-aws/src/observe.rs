@@ -46,6 +46,18 @@ where
     }
 }
 
+/// The error for a change that AWS accepted and does not show. To take it for done would hide it from every later plan.
+pub(crate) fn not_shown(what: &str) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::TimedOut,
+        operation: String::new(),
+        code: String::new(),
+        message: format!("AWS accepted a change of {what}, and does not show it after {} seconds", STALE.as_secs()),
+        help: "see in the console what has become of it, and run the same command again: it is still to be done"
+            .to_owned(),
+    }
+}
+
 /// Puts what was found into the order of the ids that were asked for.
 pub(crate) fn in_order<R: Resource, D>(ids: &[Id<R>], found: Vec<D>, id: impl Fn(&D) -> &Id<R>) -> Vec<Option<D>> {
     let mut found: Vec<_> = found.into_iter().map(Some).collect();

@@ -30,7 +30,8 @@ pub fn policy(kinds: &BTreeSet<&str>) -> Json {
 
 fn statement(writes: bool, service: &str, actions: &BTreeSet<String>) -> Json {
     let verb = if writes { "Change" } else { "Read" };
-    let sid = format!("{verb}{}", service.split('-').collect::<String>());
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    let sid = format!("{verb}{}", capital(service));
     json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*" })
 }
 
@@ -54,7 +55,7 @@ mod tests {
         let policy = policy(&BTreeSet::from(["Vpc", "RouteTableAssociation"]));
         let actions: Vec<_> =
             policy["Statement"].as_array().unwrap().iter().map(|s| s["Sid"].as_str().unwrap()).collect();
-        assert_eq!(actions, ["Readec2", "Changeec2"]);
+        assert_eq!(actions, ["ReadEc2", "ChangeEc2"]);
         assert!(policy["Statement"][1]["Action"].as_array().unwrap().contains(&json!("ec2:CreateVpc")));
         assert!(!policy.to_string().contains("ec2:CreateSubnet"));
     }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::{RedisUser, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
-    observe::{GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, once_seen, sync_cache_tags},
+    observe::{
+        GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, sync_cache_tags,
+    },
     operations::{
         AddTagsToResource, Call, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, ListTagsForResource, ModifyUserGroup, Operation, RemoveTagsFromResource,
@@ -195,7 +197,9 @@ impl Lifecycle for UserGroup {
         if request.engine.is_some() || !request.add.is_empty() || !request.remove.is_empty() {
             aws.call_until_settled(GROUP_SETTLED, request).await?;
             let is_seen = |group: &UserGroupDescription| group.engine == self.engine && group.user_ids == self.user_ids;
-            once_seen(async || settled(aws, id).await, is_seen).await?;
+            if !is_seen(&once_seen(async || settled(aws, id).await, is_seen).await?) {
+                return Err(not_shown(id.as_str()));
+            }
         }
         sync_cache_tags(aws, &group.arn, &self.tags).await
     }

@@ -12,7 +12,7 @@ use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserv
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     observe::{
-        GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, once_seen, secret_value,
+        GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, secret_value,
         sync_cache_tags,
     },
     operations::{
@@ -231,7 +231,10 @@ impl ReplicationGroup {
             let group = available(aws, id).await?;
             self.changes(aws, id, &group).await
         };
-        once_seen(differences, Option::is_none).await.map(|_| ())
+        match once_seen(differences, Option::is_none).await? {
+            None => Ok(()),
+            Some(_) => Err(not_shown(id.as_str())),
+        }
     }
 
     /// The request that leads from `group` to what it should be, if anything differs. Only what differs is in it: AWS
@@ -351,7 +354,8 @@ async fn changed(
     id: &Id<ReplicationGroup>,
     is_seen: impl Fn(&ReplicationGroupDescription) -> bool,
 ) -> Result<(), ProviderError> {
-    once_seen(async || available(aws, id).await, is_seen).await.map(|_| ())
+    let group = once_seen(async || available(aws, id).await, &is_seen).await?;
+    if is_seen(&group) { Ok(()) } else { Err(not_shown(id.as_str())) }
 }
 
 /// Waits until the group and all its members are available and nothing is pending. AWS calls the group available while

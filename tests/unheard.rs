@@ -1,0 +1,54 @@
+//! A change that AWS accepts and does not make is not taken for done.
+
+use std::sync::Arc;
+
+use palisade::prelude::*;
+use palisade_aws::{
+    Aws, Backend, Lifecycle, Supplier,
+    operations::{ModifyUserGroupOutput, Request, Response},
+};
+use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError};
+use palisade_emulator::Emulator;
+use palisade_testing::Rehearsal;
+
+/// An account that says yes to every change of a user group, and makes none.
+struct Deaf(Emulator);
+
+impl Backend for Deaf {
+    fn region(&self) -> &str {
+        self.0.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        match request {
+            Request::ModifyUserGroup(_) => Box::pin(async { Ok(Response::ModifyUserGroup(ModifyUserGroupOutput {})) }),
+            other => self.0.answer(other),
+        }
+    }
+}
+
+struct Nothing;
+
+impl Supplier for Nothing {
+    fn supply(&self, _: &str) -> Option<palisade_testing::SecretString> {
+        None
+    }
+}
+
+#[test]
+fn a_change_that_does_not_show_is_an_error() {
+    let mut rehearsal = Rehearsal::new();
+    rehearsal.apply(secured_redis::stack);
+    let state = rehearsal.state();
+    let object = state.resources[&"UserGroup.redis".parse().unwrap()].current.clone().unwrap();
+    let before: UserGroup = serde_json::from_value(object.inputs.into()).unwrap();
+    let mut after = before.clone();
+    after.user_ids.retain(|user| user.as_str() != "readonly");
+
+    let aws = Aws::new(Arc::new(Deaf(rehearsal.emulator().clone())), Arc::new(Nothing));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let id = Id::new(object.id.unwrap()).unwrap();
+    let error = runtime.block_on(after.converge(&aws, &id, Some(&before))).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::TimedOut);
+    assert!(error.message.contains("redis-users"), "{error}");
+}
