@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError};
+use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError, Turn, Unlimited, interrupted};
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 
@@ -24,20 +24,27 @@ pub trait Supplier: Send + Sync {
     fn supply(&self, variable: &str) -> Option<SecretString>;
 }
 
-/// An account as the lifecycles reach it.
+/// An account as the lifecycles reach it, in the turn of one step.
 #[derive(Clone)]
 pub struct Aws {
     backend: Arc<dyn Backend>,
     supplier: Arc<dyn Supplier>,
+    turn: Arc<dyn Turn>,
 }
 
 /// How often a call is repeated that was throttled, or a read that the service failed to answer.
 const ATTEMPTS: u32 = 8;
 
 impl Aws {
-    /// The account behind `backend`.
+    /// The account behind `backend`, for whoever works alone.
     pub fn new(backend: Arc<dyn Backend>, supplier: Arc<dyn Supplier>) -> Self {
-        Self { backend, supplier }
+        Self { backend, supplier, turn: Arc::new(Unlimited) }
+    }
+
+    /// The same account, for a step that has this turn.
+    #[must_use]
+    pub fn in_turn(&self, turn: &Arc<dyn Turn>) -> Self {
+        Self { turn: Arc::clone(turn), ..self.clone() }
     }
 
     /// The region, as in `us-east-1`.
@@ -49,11 +56,15 @@ impl Aws {
     /// it failed to answer is not, since it may have had its effect.
     ///
     /// # Errors
-    /// What AWS answered, classified.
+    /// What AWS answered, classified; [`ErrorKind::Interrupted`] if the run stops before the call is sent, or between two
+    /// attempts.
     pub async fn call<O: Operation>(&self, operation: O) -> Result<O::Output, ProviderError> {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
-            match self.backend.answer(operation.clone().into()).await {
+            let slot = self.turn.slot().await?;
+            let answer = self.backend.answer(operation.clone().into()).await;
+            drop(slot);
+            match answer {
                 Ok(response) => {
                     return O::output(response).ok_or_else(|| ProviderError {
                         kind: ErrorKind::Service,
@@ -64,7 +75,7 @@ impl Aws {
                     });
                 }
                 Err(error) if attempt < ATTEMPTS && is_repeatable(error.kind, O::EFFECT) => {
-                    sleep(pause).await;
+                    self.pause(pause).await?;
                     pause = (pause * 2).min(Duration::from_secs(20));
                 }
                 Err(error) => return Err(error),
@@ -87,7 +98,7 @@ impl Aws {
         loop {
             match self.call(operation.clone()).await {
                 Err(error) if error.kind == ErrorKind::Transitional && Instant::now() < deadline => {
-                    sleep(Duration::from_secs(5)).await;
+                    self.pause(Duration::from_secs(5)).await?;
                 }
                 answer => return answer,
             }
@@ -119,8 +130,20 @@ impl Aws {
                         .to_owned(),
                 });
             }
-            sleep(pause).await;
+            self.pause(pause).await?;
             pause = (pause * 3 / 2).min(Duration::from_secs(15));
+        }
+    }
+
+    /// Lets `duration` pass. All that a lifecycle waits for, other than the answer to a call, it waits for by this.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`] if the run is to stop, or is stopped meanwhile.
+    pub async fn pause(&self, duration: Duration) -> Result<(), ProviderError> {
+        tokio::select! {
+            biased;
+            () = self.turn.stopped() => Err(interrupted()),
+            () = sleep(duration) => Ok(()),
         }
     }
 

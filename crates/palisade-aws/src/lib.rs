@@ -19,7 +19,7 @@ pub mod types;
 
 pub use aws::{Aws, Backend, Supplier};
 pub use classify::failure;
-pub use lifecycle::{Lifecycle, Snapshot, Snapshots};
+pub use lifecycle::{Lifecycle, Snapshot, Snapshots, TypicalDurations};
 pub use policy::policy;
 pub use provider::{AwsProvider, calls, schemas};
 

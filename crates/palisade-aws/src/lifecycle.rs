@@ -1,8 +1,10 @@
 //! [`Lifecycle`]: how a declared resource becomes real.
 
+use std::time::Duration;
+
 use palisade_core::{
     Id, JsonMap, Resource,
-    provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, Token},
+    provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, StepKind, Token},
 };
 use serde::Serialize;
 
@@ -18,6 +20,9 @@ pub trait Lifecycle: Resource + Send + Sync {
 
     /// All calls that the methods below can make. A test holds the list against what they do make.
     const CALLS: &'static [Call];
+
+    /// How long the steps usually take, which decides what goes first.
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(1, 1, 1);
 
     /// Creates the object, with the token's tags in the very call where AWS takes tags, and returns its id. Nothing else:
     /// the id is written down before [`Lifecycle::converge`] goes on.
@@ -42,6 +47,31 @@ pub trait Lifecycle: Resource + Send + Sync {
     fn delete(&self, aws: &Aws, id: &Id<Self>) -> impl Future<Output = Result<(), ProviderError>> + Send;
 }
 
+/// How long the steps of a kind usually take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TypicalDurations {
+    create: Duration,
+    update: Duration,
+    delete: Duration,
+}
+
+impl TypicalDurations {
+    /// The durations of a creation, an update and a deletion, in seconds.
+    pub const fn seconds(create: u64, update: u64, delete: u64) -> Self {
+        let [create, update, delete] =
+            [Duration::from_secs(create), Duration::from_secs(update), Duration::from_secs(delete)];
+        Self { create, update, delete }
+    }
+
+    pub(crate) fn of(self, step: StepKind) -> Duration {
+        match step {
+            StepKind::Create => self.create,
+            StepKind::Update => self.update,
+            StepKind::Delete => self.delete,
+        }
+    }
+}
+
 /// What the objects of a kind were when they were read; `None` stands for one that does not exist.
 pub type Snapshots<R> = Vec<Option<Snapshot<<R as Lifecycle>::Observed, <R as Resource>::Attributes>>>;
 
@@ -56,6 +86,7 @@ pub struct Snapshot<O, A> {
 
 /// A [`Lifecycle`] without its type, as the registry holds it: JSON in, JSON out.
 pub(crate) trait ErasedLifecycle: Send + Sync {
+    fn typical_durations(&self) -> TypicalDurations;
     fn read<'a>(
         &self,
         aws: &'a Aws,
@@ -87,6 +118,10 @@ pub(crate) trait ErasedLifecycle: Send + Sync {
 pub(crate) struct Erased<R>(pub(crate) std::marker::PhantomData<fn() -> R>);
 
 impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
+    fn typical_durations(&self) -> TypicalDurations {
+        R::TYPICAL
+    }
+
     fn read<'a>(
         &self,
         aws: &'a Aws,

@@ -7,7 +7,7 @@ use palisade_core::{
     provider::{ErrorKind, ProviderError, Token},
 };
 use secrecy::SecretString;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     Aws,
@@ -30,6 +30,7 @@ pub(crate) const STALE: Duration = Duration::from_secs(60);
 /// Asks `poll` until its answer shows what was just changed, as `is_seen` tells. After [`STALE`] the answer is taken as it
 /// is: AWS may write a value in another way than it was given.
 pub(crate) async fn once_seen<T, F>(
+    aws: &Aws,
     mut poll: impl FnMut() -> F,
     is_seen: impl Fn(&T) -> bool,
 ) -> Result<T, ProviderError>
@@ -42,7 +43,7 @@ where
         if is_seen(&answer) || start.elapsed() >= STALE {
             return Ok(answer);
         }
-        sleep(Duration::from_secs(1)).await;
+        aws.pause(Duration::from_secs(1)).await?;
     }
 }
 

@@ -1,10 +1,10 @@
 //! [`AwsProvider`]: the resources as the engine reaches them.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use palisade_core::{
     JsonMap, Schema,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token},
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
 };
 
 use crate::{
@@ -71,69 +71,67 @@ impl Provider for AwsProvider {
         schemas().find(|schema| schema.kind == kind)
     }
 
+    fn typical_duration(&self, kind: &str, step: StepKind) -> Duration {
+        lifecycle(kind).map_or(Duration::ZERO, |lifecycle| lifecycle.typical_durations().of(step))
+    }
+
     fn read<'a>(
         &'a self,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
-        match lifecycle(kind) {
-            Ok(lifecycle) => lifecycle.read(&self.aws, objects),
-            Err(error) => failed(error),
-        }
+        Box::pin(async move { lifecycle(kind)?.read(&self.aws.in_turn(turn), objects).await })
     }
 
     fn create<'a>(
         &'a self,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
     ) -> BoxFuture<'a, Result<String, ProviderError>> {
-        match lifecycle(kind) {
-            Ok(lifecycle) => lifecycle.create(&self.aws, inputs, token),
-            Err(error) => failed(error),
-        }
+        Box::pin(async move { lifecycle(kind)?.create(&self.aws.in_turn(turn), inputs, token).await })
     }
 
     fn find<'a>(
         &'a self,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
-        let lifecycle = match lifecycle(kind) {
-            Ok(lifecycle) => lifecycle,
-            Err(error) => return failed(error),
-        };
         Box::pin(async move {
+            let (lifecycle, aws) = (lifecycle(kind)?, self.aws.in_turn(turn));
             // What was created a moment ago may not be seen yet, and would then be created twice.
             for pause in [1, 2, 4] {
-                if let Some(id) = lifecycle.find(&self.aws, inputs, token).await? {
+                if let Some(id) = lifecycle.find(&aws, inputs, token).await? {
                     return Ok(Some(id));
                 }
-                tokio::time::sleep(std::time::Duration::from_secs(pause)).await;
+                aws.pause(Duration::from_secs(pause)).await?;
             }
-            lifecycle.find(&self.aws, inputs, token).await
+            lifecycle.find(&aws, inputs, token).await
         })
     }
 
     fn converge<'a>(
         &'a self,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         id: &'a str,
         inputs: &'a JsonMap,
         previous: Option<&'a JsonMap>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        match lifecycle(kind) {
-            Ok(lifecycle) => lifecycle.converge(&self.aws, id, inputs, previous),
-            Err(error) => failed(error),
-        }
+        Box::pin(async move { lifecycle(kind)?.converge(&self.aws.in_turn(turn), id, inputs, previous).await })
     }
 
-    fn delete<'a>(&'a self, kind: &'a str, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
-        match lifecycle(kind) {
-            Ok(lifecycle) => lifecycle.delete(&self.aws, object),
-            Err(error) => failed(error),
-        }
+    fn delete<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        object: &'a Object,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move { lifecycle(kind)?.delete(&self.aws.in_turn(turn), object).await })
     }
 }
 
@@ -145,10 +143,6 @@ fn lifecycle(kind: &str) -> Result<&'static dyn ErasedLifecycle, ProviderError> 
         message: format!("there is no resource of the kind {kind}"),
         help: String::new(),
     })
-}
-
-fn failed<'a, T: Send + 'a>(error: ProviderError) -> BoxFuture<'a, Result<T, ProviderError>> {
-    Box::pin(std::future::ready(Err(error)))
 }
 
 #[cfg(test)]

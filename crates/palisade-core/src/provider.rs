@@ -2,7 +2,7 @@
 //!
 //! The futures here are boxed and nothing runs them: this crate names no runtime.
 
-use std::{fmt, pin::Pin};
+use std::{any::Any, fmt, pin::Pin, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,22 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Makes declared objects real. The engine calls it with the kind of a resource and JSON that the kind's schema describes.
 ///
-/// Each call may be repeated: after a crash the engine does again what it does not know to be done.
+/// Each call may be repeated: after a crash the engine does again what it does not know to be done. All that a method sends,
+/// and all that it waits for, goes by the step's [`Turn`].
 pub trait Provider: Send + Sync {
     /// The schema of `kind`, or `None` if the program that runs has no such kind.
     fn schema(&self, kind: &str) -> Option<&'static Schema>;
 
+    /// How long a step usually takes. Earlier runs may tell better; then this is not asked for. It decides what goes first,
+    /// and no result.
+    fn typical_duration(&self, _kind: &str, _step: StepKind) -> Duration {
+        Duration::from_secs(1)
+    }
+
     /// Reads what the objects are now, in the order of `objects`; `None` stands for one that does not exist.
     fn read<'a>(
         &'a self,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>>;
@@ -29,6 +37,7 @@ pub trait Provider: Send + Sync {
     /// written down.
     fn create<'a>(
         &'a self,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
@@ -37,6 +46,7 @@ pub trait Provider: Send + Sync {
     /// Finds the object that an interrupted [`Provider::create`] with the same token may have left.
     fn find<'a>(
         &'a self,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
@@ -46,6 +56,7 @@ pub trait Provider: Send + Sync {
     /// inputs that were applied last, for what cannot be read back.
     fn converge<'a>(
         &'a self,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         id: &'a str,
         inputs: &'a JsonMap,
@@ -53,7 +64,70 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
 
     /// Deletes an object and returns once it is gone. An object that does not exist is gone.
-    fn delete<'a>(&'a self, kind: &'a str, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>>;
+    fn delete<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        object: &'a Object,
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
+}
+
+/// The kinds of step that an apply takes. A replacement is two.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum StepKind {
+    /// Creates an object and brings it to its inputs.
+    Create,
+    /// Brings an object to its inputs.
+    Update,
+    /// Deletes an object.
+    Delete,
+}
+
+/// What one step may do now: when it may send a call, and whether it is still worth waiting.
+pub trait Turn: Send + Sync {
+    /// Waits until a call may be sent. It is sent while the slot is held, and the slot is free again once it is dropped;
+    /// whoever only waits holds none. A call that was sent is waited for in any case, so that what it did can be recorded.
+    ///
+    /// Fails with [`ErrorKind::Interrupted`] once the run is to stop.
+    fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>>;
+
+    /// Ends once the run is to stop. Whoever waits for anything but an answer gives up then, with [`interrupted`].
+    fn stopped(&self) -> BoxFuture<'_, ()>;
+}
+
+/// The right to have one call under way. It is given back when it is dropped.
+pub struct Slot(#[expect(dead_code, reason = "it is dropped, and does what it does then")] Box<dyn Any + Send>);
+
+impl Slot {
+    /// A slot that is given back by dropping `held`.
+    pub fn new(held: impl Any + Send) -> Self {
+        Self(Box::new(held))
+    }
+}
+
+/// The turn of whoever works alone: there is always a slot, and no end.
+#[derive(Clone, Copy, Debug)]
+pub struct Unlimited;
+
+impl Turn for Unlimited {
+    fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>> {
+        Box::pin(std::future::ready(Ok(Slot::new(()))))
+    }
+
+    fn stopped(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// The error of a step that gives up as the run is to stop.
+pub fn interrupted() -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::Interrupted,
+        operation: String::new(),
+        code: String::new(),
+        message: "the run was interrupted".to_owned(),
+        help: "run the same command again: it goes on from here".to_owned(),
+    }
 }
 
 /// An object that the state knows.
@@ -110,6 +184,8 @@ pub enum ErrorKind {
     AlreadyExists,
     /// The caller may not do this, or is not known.
     Denied,
+    /// The run is to stop, so that a call was not sent, or a state not waited for.
+    Interrupted,
     /// The request is wrong: doing it again would fail again.
     Invalid,
     /// What the call is about does not exist.
@@ -126,6 +202,12 @@ pub enum ErrorKind {
     Transitional,
     /// The wait for a state ran out of time.
     TimedOut,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Slot")
+    }
 }
 
 impl fmt::Display for Token {

@@ -1,41 +1,54 @@
 //! [`apply`]: a plan becomes done.
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use std::{future::poll_fn, num::NonZeroUsize, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
 use palisade_core::{
     Address, Graph,
     provider::{ErrorKind, Provider, ProviderError},
 };
 use petgraph::{Direction, graph::NodeIndex};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use crate::{
-    Event, Failure, Plan, Report, State, StateError, StepKind, Store,
+    Event, Failure, Interruption, Plan, Report, State, StateError, StepKind, Store,
     align::aligned,
     execute::{Executor, StepError},
     ledger::Ledger,
+    slots::{Priority, Slots, StepTurn, is_stopped, priorities},
     steps::{Steps, steps},
 };
 
-/// How an apply behaves when something goes wrong.
+/// How an apply behaves.
 #[derive(Clone, Debug)]
 pub struct ApplyOptions {
     /// Whether no step is begun after one has failed. Else only those are left out that wait for it.
     pub fail_fast: bool,
-    /// Once it is true, no further step is begun. Those that run go on to their end, as what they have sent can have its
-    /// effect in any case, and has to be recorded.
+    /// How many calls are under way at a time. A step that only waits takes no part of it.
+    pub parallelism: NonZeroUsize,
+    /// Once it is true, no further call is sent, and nothing but answers is waited for. Calls that are under way come back
+    /// and are recorded, as they can have their effect in any case.
     pub stop: watch::Receiver<bool>,
+    /// How long they have for it. What has not come back by then is left: the state says that it was begun.
+    pub patience: Duration,
 }
 
 impl Default for ApplyOptions {
-    /// Goes on with what does not depend on a failure, and never stops.
+    /// Ten calls at a time, as other tools have it. Goes on with what does not depend on a failure, and never stops.
     fn default() -> Self {
-        Self { fail_fast: false, stop: watch::channel(false).1 }
+        let parallelism = const { NonZeroUsize::new(10).unwrap() };
+        // Whoever stops a program expects its end within five seconds.
+        Self { fail_fast: false, parallelism, stop: watch::channel(false).1, patience: Duration::from_secs(4) }
     }
 }
 
 /// Carries out `plan`, which was made of `graph` and `state`, and tells `listener` what happens.
 ///
-/// Each step begins as soon as all that it waits for have ended, and all of these run side by side. That a creation begins
+/// Each step begins as soon as all that it waits for have ended, and all of these run side by side. Where more could send
+/// a call than may, the one goes first from which the longest way leads to the end of the run. That a creation begins
 /// is saved before its call is sent, and the id before any further call, so a crash at any moment leaves a state from which
 /// the next run goes on: it finds what was created, and creates nothing twice.
 ///
@@ -61,7 +74,8 @@ pub async fn apply(
     let state = aligned(graph, &saved).state;
     let steps = steps(graph, &state, plan);
     let executor = Executor::new(provider, graph, Ledger::new(state, &saved, store, listener));
-    let mut report = Run::new(&executor, &steps, options).complete().await;
+    let priorities = priorities(&steps, |kind, step| provider.typical_duration(kind, step));
+    let mut report = Run::new(&executor, &steps, priorities, options).complete().await;
     let state = executor.into_ledger().finish(graph, plan)?;
     report.outputs = state.outputs;
     report.took = begin.elapsed();
@@ -72,6 +86,8 @@ pub async fn apply(
 struct Run<'r, 'a> {
     executor: &'r Executor<'a>,
     steps: &'r Steps,
+    priorities: Vec<Priority>,
+    slots: Arc<Slots>,
     options: &'r ApplyOptions,
     progress: Vec<Progress>,
     ready: Vec<NodeIndex>,
@@ -83,8 +99,10 @@ struct Run<'r, 'a> {
 enum Progress {
     /// It waits for so many others.
     Waiting(usize),
-    /// It has begun.
+    /// It has begun, or is about to.
     Begun,
+    /// It has ended, well or not.
+    Ended,
     /// It is not tried, as one that it waits for has failed.
     Skipped,
 }
@@ -97,46 +115,70 @@ struct Ended {
 }
 
 impl<'r, 'a> Run<'r, 'a> {
-    fn new(executor: &'r Executor<'a>, steps: &'r Steps, options: &'r ApplyOptions) -> Self {
+    fn new(executor: &'r Executor<'a>, steps: &'r Steps, priorities: Vec<Priority>, options: &'r ApplyOptions) -> Self {
         let waits = |step| steps.neighbors_directed(step, Direction::Incoming).count();
         let progress: Vec<_> = steps.node_indices().map(|step| Progress::Waiting(waits(step))).collect();
         let ready = steps.node_indices().filter(|step| progress[step.index()] == Progress::Waiting(0)).collect();
-        Self { executor, steps, options, progress, ready, report: Report::default() }
+        let slots = Arc::new(Slots::new(options.parallelism));
+        Self { executor, steps, priorities, slots, options, progress, ready, report: Report::default() }
     }
 
     async fn complete(mut self) -> Report {
         let mut running = FuturesUnordered::new();
+        let slots = Arc::clone(&self.slots);
+        let mut stop = pin!(is_stopped(&self.options.stop));
+        let mut patience = pin!(sleep(Duration::ZERO));
         loop {
             if !self.is_to_stop() {
                 for step in std::mem::take(&mut self.ready) {
                     self.progress[step.index()] = Progress::Begun;
-                    let (executor, work) = (self.executor, &self.steps[step]);
-                    running.push(Box::pin(async move {
-                        let begin = Instant::now();
-                        Ended { step, begin, result: executor.run(work).await }
-                    }));
+                    running.push(Box::pin(self.work(step)));
                 }
             }
-            match running.next().await {
-                Some(ended) => self.end(ended),
-                None => break,
+            tokio::select! {
+                biased;
+                () = &mut stop, if !self.report.is_stopped => {
+                    self.report.is_stopped = true;
+                    self.tell(Event::Stopping);
+                    patience.as_mut().reset(Instant::now() + self.options.patience);
+                }
+                ended = next(&mut running, &slots) => match ended {
+                    Some(ended) => self.end(ended),
+                    None => break,
+                },
+                () = &mut patience, if self.report.is_stopped => break,
             }
         }
+        drop(running);
         self.account_for_the_rest();
         self.report
     }
 
+    /// The work of a step, which begins once it can send its first call.
+    fn work(&self, step: NodeIndex) -> impl Future<Output = Ended> + use<'r, 'a> {
+        let (executor, work) = (self.executor, &self.steps[step]);
+        let turn = StepTurn::new(&self.slots, self.priorities[step.index()], self.options);
+        async move {
+            let may_begin = turn.begin().await.is_ok() && executor.may_begin();
+            let begin = Instant::now();
+            let result = if may_begin { executor.run(work, &turn).await } else { Err(StepError::NotBegun) };
+            Ended { step, begin, result }
+        }
+    }
+
     fn is_to_stop(&self) -> bool {
-        let has_failed = self.options.fail_fast && !self.report.failures.is_empty();
-        has_failed || *self.options.stop.borrow() || self.executor.ledger().is_broken()
+        self.report.is_stopped || *self.options.stop.borrow() || !self.executor.may_begin()
     }
 
     fn end(&mut self, Ended { step, begin, result }: Ended) {
+        self.progress[step.index()] = Progress::Ended;
         match result {
             Ok(id) => self.finish(step, id, begin),
+            Err(StepError::Failed(error)) if error.kind == ErrorKind::Interrupted => self.interrupt(step, true),
             Err(StepError::Failed(error)) => self.fail(step, error),
             // The ledger keeps the reason, and the apply ends with it.
             Err(StepError::Unsaved) => {}
+            Err(StepError::NotBegun) => self.progress[step.index()] = Progress::Waiting(0),
         }
     }
 
@@ -159,7 +201,17 @@ impl<'r, 'a> Run<'r, 'a> {
         self.ready.sort();
     }
 
+    fn interrupt(&mut self, step: NodeIndex, is_answered: bool) {
+        let (address, kind) = self.name(step);
+        self.executor.close();
+        self.report.interrupted.push(Interruption { address: address.clone(), step: kind, is_answered });
+        self.tell(Event::Interrupted { address, step: kind });
+    }
+
     fn fail(&mut self, step: NodeIndex, error: ProviderError) {
+        if self.options.fail_fast {
+            self.executor.close();
+        }
         let (address, kind) = self.name(step);
         let failure = Failure { address: address.clone(), step: kind, error };
         self.report.failures.push(failure.clone());
@@ -182,19 +234,19 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// Reports the steps that have neither begun nor been skipped.
+    /// Reports the steps that have not come to an end.
     fn account_for_the_rest(&mut self) {
         let is_to_stop = self.is_to_stop();
         for step in self.steps.node_indices() {
-            if !matches!(self.progress[step.index()], Progress::Waiting(_)) {
-                continue;
-            }
-            if is_to_stop {
-                self.report.not_begun.push(self.name(step));
-            } else {
+            match self.progress[step.index()] {
+                Progress::Waiting(_) if is_to_stop => self.report.not_begun.push(self.name(step)),
                 // `plan` refuses such a plan, so this one is of another program or another state.
-                self.progress[step.index()] = Progress::Begun;
-                self.fail(step, waits_for_itself());
+                Progress::Waiting(_) => {
+                    self.progress[step.index()] = Progress::Ended;
+                    self.fail(step, waits_for_itself());
+                }
+                Progress::Begun => self.interrupt(step, false),
+                Progress::Ended | Progress::Skipped => {}
             }
         }
     }
@@ -206,6 +258,21 @@ impl<'r, 'a> Run<'r, 'a> {
     fn tell(&self, event: Event) {
         self.executor.ledger().tell(event);
     }
+}
+
+/// The next step that ends. Slots are handed out once all steps have gone on as far as they can.
+async fn next(running: &mut (impl Stream<Item = Ended> + Unpin), slots: &Slots) -> Option<Ended> {
+    poll_fn(|context| {
+        loop {
+            if let Poll::Ready(ended) = running.poll_next_unpin(context) {
+                return Poll::Ready(ended);
+            }
+            if !slots.poll_hand_out(context) {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
 }
 
 fn waits_for_itself() -> ProviderError {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use palisade_core::{Address, JsonMap, provider::ProviderError};
+use palisade_core::{
+    Address, JsonMap,
+    provider::{ProviderError, StepKind},
+};
 
 /// Something that an apply did. The reporter of the command line is the one listener; it prints, the engine does not.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +37,15 @@ pub enum Event {
     },
     /// A step has failed.
     Failed(Failure),
+    /// The run is to stop: what is under way comes back, and nothing else begins.
+    Stopping,
+    /// A step has begun and not come to its end, as the run is to stop. The next run goes on with it.
+    Interrupted {
+        /// The resource.
+        address: Address,
+        /// What was being done.
+        step: StepKind,
+    },
     /// A step was not tried, as one that it waits for failed.
     Skipped {
         /// The resource.
@@ -45,17 +57,6 @@ pub enum Event {
     },
 }
 
-/// The kinds of step that an apply takes. A replacement is two.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum StepKind {
-    /// Creates an object and brings it to its inputs.
-    Create,
-    /// Brings an object to its inputs.
-    Update,
-    /// Deletes an object.
-    Delete,
-}
-
 /// A step that failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
@@ -65,6 +66,17 @@ pub struct Failure {
     pub step: StepKind,
     /// Why it failed.
     pub error: ProviderError,
+}
+
+/// A step that was under way when the run stopped. The state says how far it has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interruption {
+    /// The resource.
+    pub address: Address,
+    /// What was being done.
+    pub step: StepKind,
+    /// Whether all its calls have come back. One that has not may have had its effect; the next run finds out.
+    pub is_answered: bool,
 }
 
 /// What an apply did. The state holds all of it already.
@@ -80,6 +92,10 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// The steps that were not tried, each with the resource whose failure stopped it.
     pub skipped: Vec<(Address, StepKind, Address)>,
+    /// Whether the run was stopped before it had come to its end.
+    pub is_stopped: bool,
+    /// The steps that were under way then.
+    pub interrupted: Vec<Interruption>,
     /// The steps that were not begun, as the run was to stop: after an interrupt, or after a failure with `fail_fast`.
     pub not_begun: Vec<(Address, StepKind)>,
     /// The stack's outputs as they are now.
@@ -91,6 +107,6 @@ pub struct Report {
 impl Report {
     /// Whether all steps were done.
     pub fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.skipped.is_empty() && self.not_begun.is_empty()
+        self.failures.is_empty() && self.skipped.is_empty() && self.interrupted.is_empty() && self.not_begun.is_empty()
     }
 }

@@ -1,6 +1,9 @@
 //! [`Executor`]: one step of a plan, from its intent to its record.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use palisade_core::{
     Address, Graph, Json, JsonMap, Node,
@@ -11,6 +14,7 @@ use crate::{
     Event, ObjectState, Phase, StepKind,
     dependencies::Dependencies,
     ledger::{Ledger, Unsaved},
+    slots::StepTurn,
     steps::{Target, Task, Work},
 };
 
@@ -19,6 +23,7 @@ pub(crate) struct Executor<'a> {
     provider: &'a dyn Provider,
     graph: &'a Graph,
     ledger: Mutex<Ledger<'a>>,
+    is_closed: AtomicBool,
 }
 
 /// Why a step did not come to its end.
@@ -26,6 +31,8 @@ pub(crate) struct Executor<'a> {
 pub(crate) enum StepError {
     /// The step failed, and the state says how far it has come.
     Failed(ProviderError),
+    /// The run stopped before the step had done anything.
+    NotBegun,
     /// The state could not be saved, so that nothing more may be done.
     Unsaved,
 }
@@ -44,7 +51,7 @@ impl From<Unsaved> for StepError {
 
 impl<'a> Executor<'a> {
     pub(crate) fn new(provider: &'a dyn Provider, graph: &'a Graph, ledger: Ledger<'a>) -> Self {
-        Self { provider, graph, ledger: Mutex::new(ledger) }
+        Self { provider, graph, ledger: Mutex::new(ledger), is_closed: AtomicBool::new(false) }
     }
 
     /// The ledger. The lock is held for the length of a statement, and never while a call is waited for.
@@ -56,40 +63,65 @@ impl<'a> Executor<'a> {
         self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets no further step begin.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a further step may begin.
+    pub(crate) fn may_begin(&self) -> bool {
+        !self.is_closed.load(Ordering::Relaxed) && !self.ledger().is_broken()
+    }
+
     /// Does the step, and returns the id of its object; an empty text where there turned out to be none.
-    pub(crate) async fn run(&self, work: &Work) -> Result<String, StepError> {
+    pub(crate) async fn run(&self, work: &Work, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         match &work.task {
-            Task::Create { keep_old, nothing_found } => self.create(&work.address, *keep_old, *nothing_found).await,
-            Task::Update => self.update(&work.address).await,
-            Task::Delete(target) => self.delete(&work.address, target).await,
+            Task::Create { keep_old, nothing_found } => {
+                self.create(&work.address, *keep_old, *nothing_found, turn).await
+            }
+            Task::Update => self.update(&work.address, turn).await,
+            Task::Delete(target) => self.delete(&work.address, target, turn).await,
         }
     }
 
-    async fn create(&self, address: &Address, keep_old: bool, nothing_found: bool) -> Result<String, StepError> {
+    async fn create(
+        &self,
+        address: &Address,
+        keep_old: bool,
+        nothing_found: bool,
+        turn: &Arc<StepTurn>,
+    ) -> Result<String, StepError> {
         let node = self.node(address)?;
         let inputs = self.inputs(node)?;
-        let found = self.settle(address).await?;
+        let found = self.settle(address, turn).await?;
         if let Some(found) = found.filter(|_| !keep_old && nothing_found) {
-            return self.adopt(node, inputs, found).await;
+            return self.adopt(node, inputs, found, turn).await;
         }
         let token = self.ledger().begin_creation(address, &inputs, Dependencies::of(node), keep_old)?;
         self.started(address, StepKind::Create);
-        let id = match self.provider.create(address.kind(), &inputs, &token).await {
+        let sent = turn.sent();
+        let id = match self.provider.create(&turn.shared(), address.kind(), &inputs, &token).await {
             Ok(id) => id,
             Err(error) => {
-                if !may_have_had_its_effect(&error) {
+                if !may_have_had_its_effect(&error, turn.sent() > sent) {
                     self.ledger().abandon_creation(address)?;
                 }
                 return Err(error.into());
             }
         };
         self.created(address, &id)?;
-        self.converge(node, &id, inputs, None).await?;
+        self.converge(node, &id, inputs, None, turn).await?;
         Ok(id)
     }
 
     /// Goes on with a creation whose object turned up after the plan was made without it.
-    async fn adopt(&self, node: &Node, inputs: JsonMap, found: ObjectState) -> Result<String, StepError> {
+    async fn adopt(
+        &self,
+        node: &Node,
+        inputs: JsonMap,
+        found: ObjectState,
+        turn: &Arc<StepTurn>,
+    ) -> Result<String, StepError> {
         let id = found.id.unwrap_or_default();
         if found.inputs != inputs {
             // The plan has not compared the two, so it does not know whether one can become the other.
@@ -97,14 +129,14 @@ impl<'a> Executor<'a> {
             return Err(failure(ErrorKind::Transitional, message, "run the command again").into());
         }
         self.started(&node.address, StepKind::Create);
-        self.converge(node, &id, inputs, None).await?;
+        self.converge(node, &id, inputs, None, turn).await?;
         Ok(id)
     }
 
-    async fn update(&self, address: &Address) -> Result<String, StepError> {
+    async fn update(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         let node = self.node(address)?;
         let inputs = self.inputs(node)?;
-        self.settle(address).await?;
+        self.settle(address, turn).await?;
         let Some((id, object)) = self.current(address).and_then(|object| Some((object.id.clone()?, object))) else {
             let message = format!("{address} does not exist any more");
             return Err(failure(ErrorKind::NotFound, message, "run the command again: it will be created").into());
@@ -114,48 +146,58 @@ impl<'a> Executor<'a> {
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
         let is_first = object.phase != Phase::Ready && object.inputs == inputs;
         let previous = Some(&object.inputs).filter(|_| !is_first);
-        self.converge(node, &id, inputs, previous).await?;
+        self.converge(node, &id, inputs, previous, turn).await?;
         Ok(id)
     }
 
-    async fn delete(&self, address: &Address, target: &Target) -> Result<String, StepError> {
+    async fn delete(&self, address: &Address, target: &Target, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         let object = match target {
             Target::Current => {
-                self.settle(address).await?;
+                self.settle(address, turn).await?;
                 self.current(address)
             }
-            Target::Deposed(token) => self.deposed(address, token).await?,
+            Target::Deposed(token) => self.deposed(address, token, turn).await?,
         };
         self.started(address, StepKind::Delete);
         let object = object.and_then(|object| object.object());
         if let Some(object) = &object {
-            self.provider.delete(address.kind(), object).await?;
+            self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }
         self.ledger().deleted(address, target)?;
         Ok(object.map(|object| object.id).unwrap_or_default())
     }
 
     /// Finds out whether the interrupted creation of `address`, if there is one, has left an object, and records it.
-    async fn settle(&self, address: &Address) -> Result<Option<ObjectState>, StepError> {
+    async fn settle(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
         let Some(object) = self.current(address).filter(ObjectState::is_unsettled) else { return Ok(None) };
-        let Some(id) = self.find(address, &object).await? else { return Ok(None) };
+        let Some(id) = self.find(address, &object, turn).await? else { return Ok(None) };
         self.created(address, &id)?;
         Ok(self.current(address))
     }
 
     /// The object beside the current one that has this token, with its id if it exists.
-    async fn deposed(&self, address: &Address, token: &str) -> Result<Option<ObjectState>, StepError> {
+    async fn deposed(
+        &self,
+        address: &Address,
+        token: &str,
+        turn: &Arc<StepTurn>,
+    ) -> Result<Option<ObjectState>, StepError> {
         let deposed = self.ledger().state().deposed(address, token).cloned();
         let Some(mut object) = deposed else { return Ok(None) };
         if object.is_unsettled() {
             // That it was found need not be recorded, as it is deleted now, or else found again.
-            object.id = self.find(address, &object).await?;
+            object.id = self.find(address, &object, turn).await?;
         }
         Ok(Some(object))
     }
 
-    async fn find(&self, address: &Address, object: &ObjectState) -> Result<Option<String>, ProviderError> {
-        self.provider.find(address.kind(), &object.inputs, &object.token).await
+    async fn find(
+        &self,
+        address: &Address,
+        object: &ObjectState,
+        turn: &Arc<StepTurn>,
+    ) -> Result<Option<String>, ProviderError> {
+        self.provider.find(&turn.shared(), address.kind(), &object.inputs, &object.token).await
     }
 
     fn created(&self, address: &Address, id: &str) -> Result<(), StepError> {
@@ -173,11 +215,12 @@ impl<'a> Executor<'a> {
         id: &str,
         inputs: JsonMap,
         previous: Option<&JsonMap>,
+        turn: &Arc<StepTurn>,
     ) -> Result<(), StepError> {
         let kind = node.address.kind();
-        self.provider.converge(kind, id, &inputs, previous).await?;
+        self.provider.converge(&turn.shared(), kind, id, &inputs, previous).await?;
         let object = Object { id: id.to_owned(), inputs: inputs.clone() };
-        let observation = self.provider.read(kind, &[object]).await?.pop().flatten();
+        let observation = self.provider.read(&turn.shared(), kind, &[object]).await?.pop().flatten();
         let Some(observation) = observation else {
             let message = format!("`{id}` was brought to its inputs, and then could not be found");
             return Err(failure(ErrorKind::NotFound, message, "run the command again").into());
@@ -224,8 +267,9 @@ impl Executor<'_> {
 
 /// Whether the object may exist although its creation failed. Then the creation remains on record, and the next run looks
 /// for the object before it creates another one.
-fn may_have_had_its_effect(error: &ProviderError) -> bool {
+fn may_have_had_its_effect(error: &ProviderError, was_sent: bool) -> bool {
     match error.kind {
+        ErrorKind::Interrupted => was_sent,
         ErrorKind::Service | ErrorKind::TimedOut => true,
         ErrorKind::AlreadyExists
         | ErrorKind::Denied

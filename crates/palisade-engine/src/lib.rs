@@ -19,13 +19,15 @@ mod plan;
 mod planner;
 mod refresh;
 mod replace_order;
+mod slots;
 mod state;
 mod steps;
 mod store;
 
 pub use apply::{ApplyOptions, apply};
 pub use error::{PlanError, StateError};
-pub use event::{Event, Failure, Report, StepKind};
+pub use event::{Event, Failure, Interruption, Report};
+pub use palisade_core::provider::StepKind;
 pub use plan::{Action, Drift, FieldChange, OutputChange, Plan, ReplaceOrder, Step};
 pub use planner::plan;
 pub use state::{Entry, ObjectState, Phase, State};

@@ -1,11 +1,11 @@
 //! [`refresh`]: what the account says of the objects in the state.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::try_join_all;
 use palisade_core::{
     Address,
-    provider::{ErrorKind, Object, Observation, Provider, ProviderError},
+    provider::{ErrorKind, Object, Observation, Provider, ProviderError, Turn, Unlimited},
 };
 
 use crate::{Entry, Phase, PlanError, State};
@@ -26,29 +26,38 @@ pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Re
         return Err(PlanError::UnknownKind { address: address.clone() });
     }
     let mut state = state.clone();
-    let mut found = find_interrupted(provider, &state).await?;
+    let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+    let mut found = find_interrupted(provider, &turn, &state).await?;
     for object in state.resources.values_mut().flat_map(Entry::objects_mut) {
         if let Some(id) = found.remove(&object.token.digest) {
             object.id = Some(id);
             object.phase = Phase::Created;
         }
     }
-    let observations = read_all(provider, &state).await?;
+    let observations = read_all(provider, &turn, &state).await?;
     complete_attributes(&mut state, &observations);
     Ok(Refreshed { state, observations })
 }
 
 /// The ids of the objects that interrupted creations left, by the digests of their tokens.
-async fn find_interrupted(provider: &dyn Provider, state: &State) -> Result<BTreeMap<String, String>, PlanError> {
+async fn find_interrupted(
+    provider: &dyn Provider,
+    turn: &Arc<dyn Turn>,
+    state: &State,
+) -> Result<BTreeMap<String, String>, PlanError> {
     let unsettled = state.objects().filter(|(_, object)| object.is_unsettled());
     let finds = unsettled.map(async |(address, object)| {
-        let found = provider.find(address.kind(), &object.inputs, &object.token).await;
+        let found = provider.find(turn, address.kind(), &object.inputs, &object.token).await;
         found.map(|id| Some((object.token.digest.clone(), id?))).map_err(|error| unreadable(address.kind(), error))
     });
     Ok(try_join_all(finds).await?.into_iter().flatten().collect())
 }
 
-async fn read_all(provider: &dyn Provider, state: &State) -> Result<BTreeMap<Address, Option<Observation>>, PlanError> {
+async fn read_all(
+    provider: &dyn Provider,
+    turn: &Arc<dyn Turn>,
+    state: &State,
+) -> Result<BTreeMap<Address, Option<Observation>>, PlanError> {
     let mut kinds: BTreeMap<&str, (Vec<&Address>, Vec<Object>)> = BTreeMap::new();
     for (address, entry) in &state.resources {
         if let Some(object) = entry.current.as_ref().and_then(|object| object.object()) {
@@ -58,7 +67,7 @@ async fn read_all(provider: &dyn Provider, state: &State) -> Result<BTreeMap<Add
         }
     }
     let reads = kinds.iter().map(async |(kind, (addresses, objects))| {
-        let observations = provider.read(kind, objects).await.map_err(|error| unreadable(kind, error))?;
+        let observations = provider.read(turn, kind, objects).await.map_err(|error| unreadable(kind, error))?;
         if observations.len() != objects.len() {
             // To go on would take objects for deleted, and create them again.
             return Err(unreadable(kind, short_answer(objects.len(), observations.len())));

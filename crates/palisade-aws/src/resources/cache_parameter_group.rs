@@ -10,7 +10,7 @@ use palisade_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
         AddTagsToResource, Call, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
@@ -112,6 +112,7 @@ impl Lifecycle for CacheParameterGroup {
         AddTagsToResource::CALL,
         RemoveTagsFromResource::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { name, family, description, tags, parameters: _ } = self;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Subnet, Vpc};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
         AddTagsToResource, Call, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
@@ -94,6 +94,7 @@ impl Lifecycle for CacheSubnetGroup {
         AddTagsToResource::CALL,
         RemoveTagsFromResource::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { name, description, subnet_ids, tags } = self;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::user_group;
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{
         GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, once_seen, secret_value,
         sync_cache_tags,
@@ -237,6 +237,7 @@ impl Lifecycle for RedisUser {
         AddTagsToResource::CALL,
         RemoveTagsFromResource::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 60, 10);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { user_id, user_name, engine, access_string, tags, authentication_type: _, passwords: _ } = self;
@@ -303,6 +304,7 @@ impl Lifecycle for RedisUser {
             aws.call_until_settled(GROUP_SETTLED, request).await?;
             // The change passes through the groups of the user and their caches.
             let user = once_seen(
+                aws,
                 async || active(aws, id).await,
                 |user| user.engine == self.engine && self.access_string.agrees_with(&user.access_string),
             )

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RouteTable, Subnet};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{VISIBLE, gone, named},
     operations::{
         AssociateRouteTable, Call, DescribeRouteTables, DisassociateRouteTable, Operation, ReplaceRouteTableAssociation,
@@ -49,6 +49,7 @@ impl Lifecycle for RouteTableAssociation {
         ReplaceRouteTableAssociation::CALL,
         DisassociateRouteTable::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 3, 2);
 
     async fn create(&self, aws: &Aws, _: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { subnet_id, route_table_id } = self;

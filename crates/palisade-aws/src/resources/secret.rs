@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{VISIBLE, gone, not_ours},
     operations::{
         Call, CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
@@ -144,6 +144,7 @@ impl Lifecycle for Secret {
         TagResource::CALL,
         UntagResource::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 5);
 
     /// Creates the secret without a value, so that a crash leaves either no secret or one that `converge` completes.
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {

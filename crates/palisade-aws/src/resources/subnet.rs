@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{RELEASED, VISIBLE, gone, in_order, sync_ec2_tags},
     operations::{
         Call, CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
@@ -146,6 +146,7 @@ impl Lifecycle for Subnet {
         CreateTags::CALL,
         DeleteTags::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 5, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisUser, replication_group};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{
         GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, sync_cache_tags,
     },
@@ -143,6 +143,7 @@ impl Lifecycle for UserGroup {
         AddTagsToResource::CALL,
         RemoveTagsFromResource::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(60, 120, 60);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { user_group_id, engine, user_ids, tags } = self;
@@ -197,7 +198,7 @@ impl Lifecycle for UserGroup {
         if request.engine.is_some() || !request.add.is_empty() || !request.remove.is_empty() {
             aws.call_until_settled(GROUP_SETTLED, request).await?;
             let is_seen = |group: &UserGroupDescription| group.engine == self.engine && group.user_ids == self.user_ids;
-            if !is_seen(&once_seen(async || settled(aws, id).await, is_seen).await?) {
+            if !is_seen(&once_seen(aws, async || settled(aws, id).await, is_seen).await?) {
                 return Err(not_shown(id.as_str()));
             }
         }

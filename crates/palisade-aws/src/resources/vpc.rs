@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RouteTable, SecurityGroup};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, failure,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations, failure,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
     operations::{
         Call, CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups,
@@ -94,6 +94,7 @@ impl Lifecycle for Vpc {
         CreateTags::CALL,
         DeleteTags::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         // Every field is named: a new one does not compile until someone decides where it is sent.

@@ -3,10 +3,10 @@
 use std::{panic::Location, time::Duration};
 
 use palisade_core::{Graph, JsonMap, Value, provider::ProviderError};
-use palisade_engine::{Event, Failure, Report, StepKind};
+use palisade_engine::{Event, Failure, Interruption, Report, StepKind};
 
 use super::{
-    style::{ERROR, HELP, REMOVED, paint},
+    style::{ERROR, HELP, REMOVED, STRONG, paint},
     value::{Sign, layout},
 };
 
@@ -20,6 +20,12 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             let id = if id.is_empty() { String::new() } else { format!(" [id={id}]") };
             format!("{address}: {} complete after {}{id}", deed(*step), duration(*took))
         }
+        Event::Stopping => {
+            let note = "Interrupted: what was sent comes back and is recorded, and nothing else is begun. This takes up to 5s; \
+                        a second interrupt ends the program at once.";
+            paint(STRONG, note)
+        }
+        Event::Interrupted { address, step } => format!("{address}: {} interrupted", deed(*step)),
         Event::Failed(Failure { address, step, error }) => {
             format!("{address}: {}", paint(REMOVED, format!("{} failed: {}", deed(*step), cause(error))))
         }
@@ -42,6 +48,14 @@ pub(crate) fn failures(report: &Report, graph: &Graph) -> String {
             text += &format!("{} {}\n", paint(HELP, "help:"), error.help);
         }
         text.push('\n');
+    }
+    let under_way = report.interrupted.iter().map(|Interruption { address, step, is_answered }| {
+        let unanswered = if *is_answered { "" } else { ", without an answer: the next run finds out what came of it" };
+        format!("  {address} ({}){unanswered}\n", infinitive(*step))
+    });
+    let under_way: String = under_way.collect();
+    if !under_way.is_empty() {
+        text += &format!("Under way:\n{under_way}\n");
     }
     let skipped = report
         .skipped
@@ -143,6 +157,8 @@ mod tests {
             finished(StepKind::Create, "vpc-1"),
             finished(StepKind::Update, "vpc-1"),
             finished(StepKind::Delete, ""),
+            Event::Stopping,
+            Event::Interrupted { address: vpc.clone(), step: StepKind::Delete },
             Event::Failed(failure()),
             Event::Skipped { address: subnet, step: StepKind::Create, because: vpc.clone() },
         ];
@@ -152,17 +168,23 @@ mod tests {
         Vpc.main: Creation complete after 3s [id=vpc-1]
         Vpc.main: Modification complete after 3s [id=vpc-1]
         Vpc.main: Destruction complete after 3s
+        Interrupted: what was sent comes back and is recorded, and nothing else is begun. This takes up to 5s; a second interrupt ends the program at once.
+        Vpc.main: Destruction interrupted
         Vpc.main: Creation failed: CreateVpc: VpcLimitExceeded: the maximum number of VPCs has been reached
         Subnet.a: Creation left out, as Vpc.main failed
         ");
     }
 
     #[test]
-    fn a_stopped_run_tells_what_failed_and_what_was_not_tried() {
+    fn a_stopped_run_tells_what_failed_what_was_under_way_and_what_was_not_tried() {
         let address = |name| Address::new("Subnet", name);
         let report = Report {
             added: 2,
             failures: vec![failure()],
+            interrupted: vec![
+                Interruption { address: address("c"), step: StepKind::Update, is_answered: true },
+                Interruption { address: address("d"), step: StepKind::Create, is_answered: false },
+            ],
             skipped: vec![(address("a"), StepKind::Create, Address::new("Vpc", "main"))],
             not_begun: vec![(address("b"), StepKind::Delete)],
             ..Report::default()
@@ -170,6 +192,10 @@ mod tests {
         assert_snapshot!(plain(&failures(&report, &Graph::empty("test"))), @r"
         error: cannot create Vpc.main: CreateVpc: VpcLimitExceeded: the maximum number of VPCs has been reached
         help: ask for a higher quota
+
+        Under way:
+          Subnet.c (update)
+          Subnet.d (create), without an answer: the next run finds out what came of it
 
         Not tried:
           Subnet.a (create), as Vpc.main failed

@@ -10,7 +10,7 @@ use std::{
 use palisade_core::{
     Address, AttributeSchema, Declaration, Declare, FieldSchema, Graph, Input, IntoInput, Json, JsonMap, OnChange,
     Output, Reference, Resource, Schema, Stack,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token},
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use serde_json::json;
 
@@ -166,6 +166,7 @@ impl Provider for Account {
 
     fn read<'a>(
         &'a self,
+        _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
@@ -181,6 +182,7 @@ impl Provider for Account {
 
     fn create<'a>(
         &'a self,
+        _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
         inputs: &'a JsonMap,
         _token: &'a Token,
@@ -206,6 +208,7 @@ impl Provider for Account {
 
     fn find<'a>(
         &'a self,
+        _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
         _inputs: &'a JsonMap,
         _token: &'a Token,
@@ -215,6 +218,7 @@ impl Provider for Account {
 
     fn converge<'a>(
         &'a self,
+        _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
         id: &'a str,
         inputs: &'a JsonMap,
@@ -224,7 +228,12 @@ impl Provider for Account {
         Box::pin(async { Ok(()) })
     }
 
-    fn delete<'a>(&'a self, _kind: &'a str, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
+    fn delete<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        object: &'a Object,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
         self.edit(|objects| _ = objects.remove(&object.id));
         Box::pin(async { Ok(()) })
     }

@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use palisade_core::{
     Json, JsonMap, OnChange, Schema,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token},
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use palisade_engine::{State, StateError, Store};
 
@@ -139,6 +139,7 @@ impl Provider for Account {
 
     fn read<'a>(
         &'a self,
+        _turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
@@ -152,6 +153,7 @@ impl Provider for Account {
 
     fn create<'a>(
         &'a self,
+        _turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
@@ -178,6 +180,7 @@ impl Provider for Account {
 
     fn find<'a>(
         &'a self,
+        _turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         _inputs: &'a JsonMap,
         token: &'a Token,
@@ -192,6 +195,7 @@ impl Provider for Account {
 
     fn converge<'a>(
         &'a self,
+        _turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         id: &'a str,
         inputs: &'a JsonMap,
@@ -214,7 +218,12 @@ impl Provider for Account {
         Box::pin(self.call(format!("converge {kind}.{id}"), converge))
     }
 
-    fn delete<'a>(&'a self, kind: &'a str, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
+    fn delete<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        object: &'a Object,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
         let id = &object.id;
         let delete = move |inner: &mut Inner| {
             let holder =

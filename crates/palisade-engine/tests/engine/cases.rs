@@ -210,7 +210,8 @@ fn a_failure_stops_what_depends_on_it_or_everything() {
         });
         for fail_fast in [false, true] {
             let account = Account::default();
-            fail(&account, 0, ErrorKind::Denied, false);
+            // Both users have begun by then.
+            fail(&account, 1, ErrorKind::Denied, false);
             let report = apply_with(&account, &program, &ApplyOptions { fail_fast, ..ApplyOptions::default() }).await;
             let (a, all, free) = (address("User.a"), address("Group.all"), address("Net.free"));
             assert_eq!(report.skipped, [(all, StepKind::Create, a)]);

@@ -10,7 +10,7 @@ use palisade_core::{
 use super::super::CacheParameterGroup;
 use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{
         GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, secret_value,
         sync_cache_tags,
@@ -49,6 +49,7 @@ impl Lifecycle for ReplicationGroup {
         AddTagsToResource::CALL,
         RemoveTagsFromResource::CALL,
     ];
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(600, 300, 420);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self {
@@ -231,7 +232,7 @@ impl ReplicationGroup {
             let group = available(aws, id).await?;
             self.changes(aws, id, &group).await
         };
-        match once_seen(differences, Option::is_none).await? {
+        match once_seen(aws, differences, Option::is_none).await? {
             None => Ok(()),
             Some(_) => Err(not_shown(id.as_str())),
         }
@@ -354,7 +355,7 @@ async fn changed(
     id: &Id<ReplicationGroup>,
     is_seen: impl Fn(&ReplicationGroupDescription) -> bool,
 ) -> Result<(), ProviderError> {
-    let group = once_seen(async || available(aws, id).await, &is_seen).await?;
+    let group = once_seen(aws, async || available(aws, id).await, &is_seen).await?;
     if is_seen(&group) { Ok(()) } else { Err(not_shown(id.as_str())) }
 }
 

@@ -1,0 +1,234 @@
+//! [`Slots`]: how many calls are under way at a time, and whose is the next.
+
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering as Atomically},
+    },
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use palisade_core::provider::{BoxFuture, ProviderError, Slot, StepKind, Turn, interrupted};
+use petgraph::algo::toposort;
+use tokio::sync::{oneshot, watch};
+
+use crate::{ApplyOptions, steps::Steps};
+
+/// The slots of a run. A slot is not handed on by whoever gives it back, but by [`Slots::poll_hand_out`], once all that can
+/// go on has done so: then whatever the end of a call has made ready is in the line too, and can be the next.
+#[derive(Debug)]
+pub(crate) struct Slots(Mutex<Line>);
+
+#[derive(Debug)]
+struct Line {
+    free: usize,
+    waiting: BinaryHeap<Waiting>,
+    arrivals: usize,
+    /// Of the task that hands out.
+    waker: Option<Waker>,
+}
+
+/// Whose call is the next: the greatest of all that wait.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Priority {
+    /// How long it takes from here to the end of the run, if nothing but the dependencies holds it up.
+    remaining: Duration,
+    /// The place in the plan, so that equals have an order.
+    place: Reverse<usize>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    order: (Priority, Reverse<usize>),
+    granted: oneshot::Sender<()>,
+}
+
+impl Slots {
+    pub(crate) fn new(count: NonZeroUsize) -> Self {
+        Self(Mutex::new(Line { free: count.get(), waiting: BinaryHeap::new(), arrivals: 0, waker: None }))
+    }
+
+    /// Waits in the line for a slot. Whoever stops waiting leaves the line, and gives back a slot that was on its way.
+    async fn take(self: &Arc<Self>, priority: Priority) -> Held {
+        let mut place = Place { slots: self, granted: self.line().queue(priority) };
+        // The other end is in the line, which lives as long as the slots.
+        let _ = (&mut place.granted).await;
+        Held(Arc::clone(self))
+    }
+
+    /// Gives what is free to those that are first in the line, and tells whether it gave anything. The task of `context` is
+    /// woken when there may be more to give.
+    pub(crate) fn poll_hand_out(&self, context: &Context<'_>) -> bool {
+        let mut line = self.line();
+        line.waker = Some(context.waker().clone());
+        let before = line.free;
+        while line.free > 0 {
+            let Some(next) = line.waiting.pop() else { break };
+            // Else it has stopped waiting.
+            if next.granted.send(()).is_ok() {
+                line.free -= 1;
+            }
+        }
+        line.free < before
+    }
+
+    fn give_back(&self) {
+        let mut line = self.line();
+        line.free += 1;
+        line.wake();
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn queue(&mut self, priority: Priority) -> oneshot::Receiver<()> {
+        let (granted, receiver) = oneshot::channel();
+        self.arrivals += 1;
+        self.waiting.push(Waiting { order: (priority, Reverse(self.arrivals)), granted });
+        self.wake();
+        receiver
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A slot that is given back when it is dropped.
+struct Held(Arc<Slots>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
+/// A place in the line.
+struct Place<'a> {
+    slots: &'a Slots,
+    granted: oneshot::Receiver<()>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.granted.close();
+        if self.granted.try_recv().is_ok() {
+            self.slots.give_back();
+        }
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order.cmp(&other.order)
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+
+impl Eq for Waiting {}
+
+/// The priorities of all steps: longest remaining path first. `expected` says how long a step of a kind takes.
+pub(crate) fn priorities(steps: &Steps, expected: impl Fn(&str, StepKind) -> Duration) -> Vec<Priority> {
+    let mut remaining = vec![Duration::ZERO; steps.node_count()];
+    // Steps that wait for each other are not done at all, so that their order is nobody's concern.
+    for step in toposort(steps, None).unwrap_or_default().into_iter().rev() {
+        let then = steps.neighbors(step).map(|next| remaining[next.index()]).max().unwrap_or_default();
+        let work = &steps[step];
+        remaining[step.index()] = expected(work.address.kind(), work.kind()).saturating_add(then);
+    }
+    let each = remaining.into_iter().enumerate();
+    each.map(|(place, remaining)| Priority { remaining, place: Reverse(place) }).collect()
+}
+
+/// The turn of one step.
+pub(crate) struct StepTurn {
+    slots: Arc<Slots>,
+    priority: Priority,
+    stop: watch::Receiver<bool>,
+    /// The slot that the step began with, until its first call.
+    first: Mutex<Option<Slot>>,
+    sent: AtomicUsize,
+}
+
+impl StepTurn {
+    pub(crate) fn new(slots: &Arc<Slots>, priority: Priority, options: &ApplyOptions) -> Arc<Self> {
+        let (slots, stop) = (Arc::clone(slots), options.stop.clone());
+        Arc::new(Self { slots, priority, stop, first: Mutex::new(None), sent: AtomicUsize::new(0) })
+    }
+
+    /// Waits until the step can make its first call, which it keeps the slot for: what has only begun to wait has not begun,
+    /// and has left nothing on record.
+    pub(crate) async fn begin(&self) -> Result<(), ProviderError> {
+        let slot = self.wait_for_slot().await?;
+        *self.first() = Some(slot);
+        Ok(())
+    }
+
+    /// How many calls the step was allowed to send.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent.load(Atomically::Relaxed)
+    }
+
+    /// The turn, as a provider takes it.
+    pub(crate) fn shared(self: &Arc<Self>) -> Arc<dyn Turn> {
+        Arc::<Self>::clone(self)
+    }
+
+    async fn wait_for_slot(&self) -> Result<Slot, ProviderError> {
+        tokio::select! {
+            biased;
+            () = is_stopped(&self.stop) => Err(interrupted()),
+            held = self.slots.take(self.priority) => Ok(Slot::new(held)),
+        }
+    }
+
+    fn first(&self) -> MutexGuard<'_, Option<Slot>> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn for StepTurn {
+    fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>> {
+        Box::pin(async {
+            let first = self.first().take().filter(|_| !*self.stop.borrow());
+            let slot = match first {
+                Some(slot) => slot,
+                None => self.wait_for_slot().await?,
+            };
+            self.sent.fetch_add(1, Atomically::Relaxed);
+            Ok(slot)
+        })
+    }
+
+    fn stopped(&self) -> BoxFuture<'_, ()> {
+        Box::pin(is_stopped(&self.stop))
+    }
+}
+
+/// Ends once `stop` is true.
+pub(crate) async fn is_stopped(stop: &watch::Receiver<bool>) {
+    if stop.clone().wait_for(|is_to_stop| *is_to_stop).await.is_err() {
+        // Whoever could have stopped the run is gone.
+        std::future::pending().await
+    }
+}
