@@ -150,7 +150,7 @@ impl<'a> Ledger<'a> {
     /// After a failed save it tries once more, so that a disk that was full for a moment costs no record. The error is
     /// returned all the same.
     pub(crate) fn finish(mut self, graph: &Graph, plan: &Plan) -> Result<State, StateError> {
-        let outputs = self.outputs(graph);
+        let outputs = self.outputs(plan);
         self.is_ahead |= self.update_dependencies(graph, plan) || outputs != self.state.outputs;
         self.state.outputs = outputs;
         if self.is_ahead {
@@ -160,13 +160,19 @@ impl<'a> Ledger<'a> {
         self.error.map_or(Ok(self.state), Err)
     }
 
-    /// The outputs of the program that are known now, and the earlier values of those that are not.
-    fn outputs(&self, graph: &Graph) -> JsonMap {
-        let each = graph.outputs().iter().filter_map(|output| {
-            let value = output.value.substitute(&|r| self.state.attribute(&r.address, &r.attribute)).into_json();
-            Some((output.name.clone(), value.or_else(|| self.state.outputs.get(&output.name).cloned())?))
-        });
-        each.collect()
+    /// The outputs after `plan`: those that are known now, and the earlier values of those that are not. An output that the
+    /// plan does not have, as where it was saved before the program had it, stays as it is.
+    fn outputs(&self, plan: &Plan) -> JsonMap {
+        let mut outputs = self.state.outputs.clone();
+        for change in &plan.outputs {
+            let Some(value) = &change.after else {
+                outputs.remove(&change.name);
+                continue;
+            };
+            let value = value.substitute(&|r| self.state.attribute(&r.address, &r.attribute));
+            outputs.extend(value.into_json().map(|value| (change.name.clone(), value)));
+        }
+        outputs
     }
 
     /// An object that needs no step may refer to others than it did, by the same values.

@@ -1,7 +1,7 @@
 //! [`Plan`]: what an apply will do, as data.
 
 use palisade_core::{Address, Json, Value};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What an apply will do, and why. It is data: it can be shown, serialised and compared.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -71,6 +71,7 @@ pub struct FieldChange {
     /// The field.
     pub field: String,
     /// The value that the object has; `None` where there is no object.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub before: Option<Json>,
     /// The value that it will have. A reference in it stands for a value that is known only after the apply; `None`
     /// where there will be no object.
@@ -85,6 +86,7 @@ pub struct OutputChange {
     /// The output's name.
     pub name: String,
     /// The value that was kept at the last apply.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub before: Option<Json>,
     /// The value after the apply, in which references stand for what is not yet known; `None` if the output goes.
     pub after: Option<Value>,
@@ -103,6 +105,11 @@ pub struct Drift {
     pub after: Json,
 }
 
+/// Reads a value that is there. By itself, serde takes a value that is null for none.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
 impl Action {
     /// The sign that plans and graphs show, as Terraform's users know it.
     pub fn symbol(self) -> &'static str {
@@ -115,6 +122,18 @@ impl Action {
             Self::Nothing => " ",
         }
     }
+
+    /// Whether there is an object afterwards that is brought to what the program declares.
+    pub(crate) fn makes(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Replace(_))
+    }
+}
+
+impl Step {
+    /// Whether an apply has nothing to do for the resource: no object of it is changed or deleted, and it has its address.
+    pub fn is_idle(&self) -> bool {
+        self.action == Action::Nothing && self.deposed.is_empty() && self.moved_from.is_none()
+    }
 }
 
 impl Plan {
@@ -123,9 +142,7 @@ impl Plan {
     /// A plan that only moves resources changes nothing in the cloud, and yet has changes: an apply records them, and until
     /// then each plan finds them again.
     pub fn has_changes(&self) -> bool {
-        let (add, change, destroy) = self.counts();
-        let is_moved = self.steps.iter().any(|step| step.moved_from.is_some());
-        add + change + destroy > 0 || is_moved || self.outputs.iter().any(OutputChange::is_change)
+        self.steps.iter().any(|step| !step.is_idle()) || self.outputs.iter().any(OutputChange::is_change)
     }
 
     /// How many objects are added, changed in place and destroyed; a replacement counts as one added and one destroyed.

@@ -34,6 +34,18 @@ const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last a
 /// - [`PlanError::Impossible`] if no order of the steps obeys the references: an object has to be deleted before its
 ///   successor can be created, while another one that stays refers to it.
 pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Plan, PlanError> {
+    Ok(planned(provider, graph, state).await?.plan)
+}
+
+/// A plan, and what it was made of.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    /// The state as the program means it, completed by what the account says.
+    pub(crate) state: State,
+}
+
+/// Does what [`plan`] does.
+pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Planned, PlanError> {
     let Aligned { state, mut moved } = aligned(graph, state);
     let refreshed = refresh(provider, &state).await?;
     let known = Known { recorded: &state, state: &refreshed.state, observations: &refreshed.observations };
@@ -53,7 +65,11 @@ pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Resu
     };
     delete_first(graph, &refreshed.state, &mut plan);
     let findings = impossible(graph, &refreshed.state, &plan);
-    if findings.is_empty() { Ok(plan) } else { Err(PlanError::Impossible(findings)) }
+    if findings.is_empty() {
+        Ok(Planned { plan, state: refreshed.state })
+    } else {
+        Err(PlanError::Impossible(findings))
+    }
 }
 
 struct Planner<'a> {

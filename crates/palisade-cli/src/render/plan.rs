@@ -25,7 +25,7 @@ pub(crate) fn plan(plan: &Plan) -> String {
         text.push('\n');
         return text;
     }
-    let steps: Vec<_> = plan.steps.iter().filter(|step| is_shown(step)).collect();
+    let steps: Vec<_> = plan.steps.iter().filter(|step| !step.is_idle()).collect();
     if !steps.is_empty() {
         text += &legend(&steps);
         for step in steps {
@@ -37,10 +37,6 @@ pub(crate) fn plan(plan: &Plan) -> String {
     let (add, change, destroy) = plan.counts();
     text += &format!("{} {add} to add, {change} to change, {destroy} to destroy.\n", paint(STRONG, "Plan:"));
     text
-}
-
-fn is_shown(step: &Step) -> bool {
-    step.action != Action::Nothing || !step.deposed.is_empty() || step.moved_from.is_some()
 }
 
 /// What was changed by others. It explains steps that the program alone does not.
