@@ -4,6 +4,8 @@
 
 mod examples;
 mod findings;
+#[cfg(unix)]
+mod interrupts;
 mod schema_changes;
 mod secrets;
 mod unheard;

@@ -1,6 +1,6 @@
 //! The arguments of the command line, and the only place that reads the environment.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
 use clap::{
     Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
@@ -21,7 +21,9 @@ Examples:
 Exit codes:
   0  done
   1  an error, or a plan that was not approved
-  2  the plan holds changes (only with plan --detailed-exitcode)";
+  2  the plan holds changes (only with plan --detailed-exitcode)
+  130, 143, 129
+     an apply was stopped by Ctrl-C, SIGTERM or the end of its terminal; run it again to go on";
 
 /// Plans and applies the infrastructure that this program declares.
 #[derive(Debug, Parser)]
@@ -67,6 +69,10 @@ fn is_emulated(text: &str) -> Result<bool, &'static str> {
         "false" | "aws" => Ok(false),
         _ => Err("write `emulated` or `aws`"),
     }
+}
+
+fn calls_at_a_time(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "write a number of calls, 1 or more")
 }
 
 /// When to use colors.
@@ -123,6 +129,9 @@ pub(crate) struct ApplyArgs {
     /// Begin nothing new after a failure; else only what depends on the failed step is left out
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// How many calls may be under way at a time; what only waits for the cloud counts for none
+    #[arg(long, value_name = "N", default_value = "10", value_parser = calls_at_a_time)]
+    pub(crate) parallelism: NonZeroUsize,
 }
 
 #[derive(Args, Debug)]

@@ -11,6 +11,7 @@ mod error;
 pub mod exit_code;
 mod render;
 mod run;
+mod signals;
 mod suggest;
 mod terminal;
 

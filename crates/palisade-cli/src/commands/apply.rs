@@ -15,6 +15,7 @@ use crate::{
         self, progress,
         style::{ADDED, HELP, STRONG, paint},
     },
+    signals::Interrupts,
 };
 
 /// What the two commands say differently.
@@ -55,7 +56,16 @@ fn execute(context: &mut Context<'_, '_>, args: &ApplyArgs, graph: &Graph, words
     if plan.has_changes() && !args.auto_approve {
         approve(context, words)?;
     }
-    let options = ApplyOptions { fail_fast: args.fail_fast, ..ApplyOptions::default() };
+    let interrupts = Interrupts::listen().map_err(|error| {
+        let message = format!("cannot set up what an interrupt does: {error}");
+        CommandError::new(message, "raise the limit of open files")
+    })?;
+    let options = ApplyOptions {
+        fail_fast: args.fail_fast,
+        parallelism: args.parallelism,
+        stop: interrupts.stop.clone(),
+        ..ApplyOptions::default()
+    };
     let mut tell = |event| {
         if let Some(line) = progress::event(&event) {
             context.terminal.note(&line);
@@ -64,7 +74,8 @@ fn execute(context: &mut Context<'_, '_>, args: &ApplyArgs, graph: &Graph, words
     let report =
         session.apply(&store, state, graph, &plan, &options, &mut tell).map_err(|error| unsaved(error, words))?;
     if !report.is_complete() {
-        return Err(stopped(context, &report, graph, words));
+        tell_rest(context, &report, graph, words);
+        return interrupts.exit_code().filter(|_| report.is_stopped).ok_or(CommandError::Told);
     }
     let took = format!("({}{})", progress::duration(report.took), session.clock());
     context.terminal.line(&summary(&report, words, &took));
@@ -126,10 +137,13 @@ fn unsaved(error: StateError, words: &Words) -> CommandError {
 }
 
 /// Tells how far a run came that did not come to its end.
-fn stopped(context: &mut Context<'_, '_>, report: &Report, graph: &Graph, words: &Words) -> CommandError {
+fn tell_rest(context: &mut Context<'_, '_>, report: &Report, graph: &Graph, words: &Words) {
     context.terminal.note("");
     context.terminal.note(progress::failures(report, graph).trim_end());
-    let help = format!("run `{}` again to go on from here, once the cause is removed", words.command);
+    let help = if report.failures.is_empty() {
+        format!("run `{}` again: it goes on from here", words.command)
+    } else {
+        format!("run `{}` again to go on from here, once the cause is removed", words.command)
+    };
     context.terminal.note(&format!("{} {help}", paint(HELP, "help:")));
-    CommandError::Told
 }

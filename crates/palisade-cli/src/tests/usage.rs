@@ -31,6 +31,15 @@ fn a_misspelt_flag_gets_the_one_that_is_meant() {
 }
 
 #[test]
+fn a_parallelism_that_is_none_is_refused() {
+    assert_snapshot!(Desk::new().run("apply --parallelism 0").error(), @r"
+    error: invalid value '0' for '--parallelism <N>': write a number of calls, 1 or more
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
 fn a_missing_argument_is_named() {
     assert_snapshot!(Desk::new().run("export terraform").error(), @r"
     error: the following required arguments were not provided:
@@ -100,6 +109,8 @@ fn without_a_command_the_help_is_shown_and_nothing_is_done() {
       0  done
       1  an error, or a plan that was not approved
       2  the plan holds changes (only with plan --detailed-exitcode)
+      130, 143, 129
+         an apply was stopped by Ctrl-C, SIGTERM or the end of its terminal; run it again to go on
     ");
 }
 
@@ -121,6 +132,11 @@ fn help_is_a_result_and_no_error() {
 
           --fail-fast
               Begin nothing new after a failure; else only what depends on the failed step is left out
+
+          --parallelism <N>
+              How many calls may be under way at a time; what only waits for the cloud counts for none
+
+              [default: 10]
 
       -h, --help
               Print help (see a summary with '-h')

@@ -1,0 +1,68 @@
+//! The stack of `secured-redis` on the emulated account, where all waits take as long as they would on AWS: time enough to
+//! interrupt them. The program works on the account of the usual emulator, which can finish what it leaves.
+//!
+//! `NO_ANSWER=3` lets the answer to the third call that changes something never come. With `PAUSED`, nothing takes time.
+
+use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
+
+use palisade::{Cloud, Clouds, Emulated, Stack};
+use palisade_aws::{Aws, AwsProvider, Supplier};
+use palisade_cli::{ConnectError, Connection, Settings};
+use palisade_core::{Json, provider::BoxFuture};
+use palisade_emulator::{Emulator, Fault};
+use palisade_testing::SecretString;
+
+struct InRealTime;
+
+impl Cloud for InRealTime {
+    fn paused_clock(&self) -> bool {
+        setting("PAUSED").is_some()
+    }
+
+    fn default_region(&self) -> Option<&'static str> {
+        Emulated.default_region()
+    }
+
+    fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
+        Emulated.policy(kinds)
+    }
+
+    fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {
+        Box::pin(async {
+            let emulator = Emulator::open(&settings.folder, "us-east-1")
+                .map_err(|error| ConnectError { message: error.to_string(), help: error.help() })?;
+            if let Some(nth) = setting("NO_ANSWER").and_then(|nth| nth.parse().ok()) {
+                emulator.inject(nth, Fault::NoAnswer);
+            }
+            Ok(Connection {
+                provider: Arc::new(AwsProvider::new(Aws::new(Arc::new(emulator), Arc::new(Nothing)))),
+                account: "emulated".to_owned(),
+                description: "the emulated account".to_owned(),
+            })
+        })
+    }
+}
+
+struct Nothing;
+
+impl Supplier for Nothing {
+    fn supply(&self, _: &str) -> Option<SecretString> {
+        None
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is the tests' own program, and its arguments are those of the command line"
+)]
+fn setting(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
+fn main() -> ExitCode {
+    palisade_cli::run("secured-redis", declare, Clouds::only(&InRealTime))
+}
+
+fn declare(stack: &mut Stack) {
+    secured_redis::stack(stack);
+}
