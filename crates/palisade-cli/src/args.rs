@@ -14,6 +14,8 @@ Examples:
   cargo run -- plan                     what would change, and why
   cargo run -- apply                    change it, after a question
   cargo run -- apply --auto-approve     change it without a question, as in CI
+  cargo run -- plan --out next.plan     save the plan, to be read by others
+  cargo run -- apply next.plan          do what it says, and nothing else
   cargo run -- plan --detailed-exitcode tell a script whether anything would change
   cargo run -- output primary_endpoint --raw
   cargo run -- export terraform --out infra
@@ -90,10 +92,17 @@ pub(crate) enum ColorWhen {
 pub(crate) enum Command {
     /// Show what an apply would change, and why; change nothing
     Plan(PlanArgs),
-    /// Bring the cloud to what the program declares
-    Apply(ApplyArgs),
+    /// Bring the cloud to what the program declares, or carry out a plan that was saved
+    Apply {
+        /// A file that `plan --out` wrote: do what it says, without a question
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        args: ApplyArgs,
+    },
     /// Delete all objects of the stack
     Destroy(ApplyArgs),
+    /// Show a plan that was saved
+    Show(ShowArgs),
     /// Show the outputs of the last apply
     Output(OutputArgs),
     /// Look into the state: the objects that the last applies made
@@ -119,6 +128,18 @@ pub(crate) struct PlanArgs {
     /// Plan the deletion of all objects of the stack
     #[arg(long)]
     pub(crate) destroy: bool,
+    /// Save the plan in a file, which `apply FILE` carries out as it is
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// The file that `plan --out` wrote
+    pub(crate) file: PathBuf,
+    /// Print the plan as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

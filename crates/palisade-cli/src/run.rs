@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     io::{self, BufReader},
     process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anstream::{AutoStream, ColorChoice};
@@ -39,7 +40,9 @@ pub fn run(name: &str, declare: impl FnOnce(&mut Stack), clouds: Clouds<'_>) -> 
         stderr: Stream::new(&mut stderr, stderr_colors),
         width: None,
     };
-    ExitCode::from(run_with(std::env::args_os(), streams, name, declare, clouds))
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock comes in")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    ExitCode::from(run_with(std::env::args_os(), streams, now, name, declare, clouds))
 }
 
 /// The name of a stack is also that of its files, so it must not lead out of their folder.
@@ -53,10 +56,11 @@ fn check_name(name: &str) -> Result<(), CommandError> {
     Err(CommandError::new(format!("`{name}` is not a name for a stack"), help))
 }
 
-/// Does what [`run`] does, on any streams.
+/// Does what [`run`] does, on any streams, `now` seconds after the beginning of 1970.
 pub(crate) fn run_with(
     args: impl IntoIterator<Item = OsString>,
     streams: Streams<'_>,
+    now: u64,
     name: &str,
     declare: impl FnOnce(&mut Stack),
     clouds: Clouds<'_>,
@@ -75,7 +79,7 @@ pub(crate) fn run_with(
             let cloud = clouds.emulated.filter(|_| cli.global.emulated).unwrap_or(clouds.usual);
             let region = cli.global.region.or_else(|| cloud.default_region().map(str::to_owned));
             let settings = Settings { folder: cli.global.state_dir, region };
-            let mut context = Context { terminal: &mut terminal, stack: &stack, cloud, settings };
+            let mut context = Context { terminal: &mut terminal, stack: &stack, cloud, settings, now };
             commands::execute(cli.command, &mut context).unwrap_or_else(|error| {
                 let sources = Sources::new(cli.global.manifest_dir.as_deref());
                 terminal.complain(&error.render(&sources));

@@ -1,7 +1,7 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Report, StateError, Store};
+use palisade_engine::{ApplyOptions, Plan, Report, State, StateError, Store};
 
 use super::{
     Context,
@@ -18,44 +18,60 @@ use crate::{
     signals::Interrupts,
 };
 
-/// What the two commands say differently.
-struct Words {
-    name: &'static str,
-    command: &'static str,
-    question: &'static str,
+/// What the commands say differently.
+pub(super) struct Words {
+    pub(super) is_destroy: bool,
+    /// What a user types for it.
+    pub(super) command: String,
 }
 
-const APPLY: Words = Words { name: "Apply", command: "apply", question: "Do you want to perform these actions?" };
-const DESTROY: Words = Words {
-    name: "Destroy",
-    command: "destroy",
-    question: "Do you want to perform these actions? What is destroyed cannot be brought back.",
-};
+impl Words {
+    fn name(&self) -> &'static str {
+        if self.is_destroy { "Destroy" } else { "Apply" }
+    }
+
+    fn question(&self) -> &'static str {
+        if self.is_destroy {
+            "Do you want to perform these actions? What is destroyed cannot be brought back."
+        } else {
+            "Do you want to perform these actions?"
+        }
+    }
+}
 
 /// Brings the cloud to what the program declares.
 pub(super) fn apply(context: &mut Context<'_, '_>, args: &ApplyArgs) -> Result<u8, CommandError> {
     let graph = context.graph()?;
-    execute(context, args, &graph, &APPLY)
+    let words = Words { is_destroy: false, command: "apply".to_owned() };
+    execute(context, args, &graph, &words, |context, session, state| {
+        fresh(context, session, &graph, state, args, &words)
+    })
 }
 
 /// Deletes all objects of the stack.
 pub(super) fn destroy(context: &mut Context<'_, '_>, args: &ApplyArgs) -> Result<u8, CommandError> {
     let graph = Graph::empty(context.stack.name());
-    execute(context, args, &graph, &DESTROY)
+    let words = Words { is_destroy: true, command: "destroy".to_owned() };
+    execute(context, args, &graph, &words, |context, session, state| {
+        fresh(context, session, &graph, state, args, &words)
+    })
 }
 
-fn execute(context: &mut Context<'_, '_>, args: &ApplyArgs, graph: &Graph, words: &Words) -> Result<u8, CommandError> {
+/// Carries out the plan that `choose` makes of the state, and that it has shown.
+pub(super) fn execute(
+    context: &mut Context<'_, '_>,
+    args: &ApplyArgs,
+    graph: &Graph,
+    words: &Words,
+    choose: impl FnOnce(&mut Context<'_, '_>, &Session, &State) -> Result<Plan, CommandError>,
+) -> Result<u8, CommandError> {
     let session = Session::open(context)?;
     context.terminal.line(&session.first_line());
     let store = session::store(context);
     // From before the plan to the end: nobody may change the state between what is shown and what is done.
     let _lock = store.lock(&format!("`{}`, process {}", words.command, std::process::id()))?;
     let state = session.state(context, store.load()?)?;
-    let plan = session.plan(graph, &state)?;
-    context.terminal.print(&format!("\n{}\n", render::plan::plan(&plan)));
-    if plan.has_changes() && !args.auto_approve {
-        approve(context, words)?;
-    }
+    let plan = choose(context, &session, &state)?;
     let interrupts = Interrupts::listen().map_err(|error| {
         let message = format!("cannot set up what an interrupt does: {error}");
         CommandError::new(message, "raise the limit of open files")
@@ -86,16 +102,33 @@ fn execute(context: &mut Context<'_, '_>, args: &ApplyArgs, graph: &Graph, words
     Ok(exit_code::DONE)
 }
 
+/// Plans now, and asks whether to do so.
+fn fresh(
+    context: &mut Context<'_, '_>,
+    session: &Session,
+    graph: &Graph,
+    state: &State,
+    args: &ApplyArgs,
+    words: &Words,
+) -> Result<Plan, CommandError> {
+    let plan = session.plan(graph, state)?;
+    context.terminal.print(&format!("\n{}\n", render::plan::plan(&plan)));
+    if plan.has_changes() && !args.auto_approve {
+        approve(context, words)?;
+    }
+    Ok(plan)
+}
+
 /// Asks whether the plan may be carried out; an error if not.
 fn approve(context: &mut Context<'_, '_>, words: &Words) -> Result<(), CommandError> {
-    let Words { name, command, question } = words;
+    let (name, command) = (words.name(), &words.command);
     let cancelled = format!("{name} cancelled. Nothing was changed.");
     if !context.terminal.is_readable() {
         // Nobody has seen the plan, so nobody can approve it.
         context.terminal.note(&cancelled);
         return Err(CommandError::Told);
     }
-    let question = paint(STRONG, question) + "\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
+    let question = paint(STRONG, words.question()) + "\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
     let help = format!("run `{command} --auto-approve` to go on without a question");
     let answer = context.terminal.ask(&question).map_err(|error| {
         CommandError::new(format!("no answer was given: standard input cannot be read: {error}"), help.as_str())
@@ -119,8 +152,8 @@ fn approve(context: &mut Context<'_, '_>, words: &Words) -> Result<(), CommandEr
 
 fn summary(report: &Report, words: &Words, took: &str) -> String {
     let Report { added, changed, destroyed, .. } = report;
-    let complete = paint(ADDED, format!("{} complete!", words.name));
-    if words.command == DESTROY.command {
+    let complete = paint(ADDED, format!("{} complete!", words.name()));
+    if words.is_destroy {
         format!("{complete} Resources: {destroyed} destroyed. {took}")
     } else {
         format!("{complete} Resources: {added} added, {changed} changed, {destroyed} destroyed. {took}")

@@ -6,6 +6,7 @@ mod graph;
 mod output;
 mod plan;
 mod policy;
+mod saved;
 mod session;
 mod state;
 
@@ -25,14 +26,18 @@ pub(crate) struct Context<'a, 't> {
     pub(crate) stack: &'a Stack,
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) settings: Settings,
+    /// The time, in seconds since 1970.
+    pub(crate) now: u64,
 }
 
 /// Executes a command, and returns its exit code.
 pub(crate) fn execute(command: Command, context: &mut Context<'_, '_>) -> Result<u8, CommandError> {
     match command {
         Command::Plan(args) => plan::plan(context, &args),
-        Command::Apply(args) => apply::apply(context, &args),
+        Command::Apply { file: None, args } => apply::apply(context, &args),
+        Command::Apply { file: Some(file), args } => saved::apply(context, &file, &args),
         Command::Destroy(args) => apply::destroy(context, &args),
+        Command::Show(args) => saved::show(context, &args),
         Command::Output(args) => output::output(context, &args),
         Command::State(StateCommand::List) => state::list(context),
         Command::State(StateCommand::Show { address }) => state::show(context, &address),

@@ -1,14 +1,18 @@
 //! `plan`: what an apply would do.
 
+use std::path::Path;
+
 use palisade_core::Graph;
+use palisade_engine::{Origin, Plan, SavedPlan};
 
 use super::{
-    Context,
+    Context, saved,
     session::{self, Session},
 };
 use crate::{args::PlanArgs, error::CommandError, exit_code, render};
 
-/// Prints the plan. Nothing is locked and nothing is written, so it works where only reading is allowed.
+/// Prints the plan, and saves it where that is asked for. Nothing is locked and nothing else is written, so it works where
+/// only reading is allowed.
 pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8, CommandError> {
     let graph = if args.destroy { Graph::empty(context.stack.name()) } else { context.graph()? };
     let session = Session::open(context)?;
@@ -17,13 +21,28 @@ pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8,
     } else {
         context.terminal.line(&session.first_line());
     }
-    let state = session.state(context, session::read_state(context)?)?;
+    let loaded = session::read_state(context)?;
+    let lineage = loaded.as_ref().map(|state| state.lineage.clone());
+    let state = session.state(context, loaded)?;
     let plan = session.plan(&graph, &state)?;
+    if let Some(out) = &args.out {
+        let account = state.account.unwrap_or_default();
+        let origin = Origin { lineage, account, made_at: context.now, is_destroy: args.destroy };
+        saved::write(out, &SavedPlan::new(plan.clone(), &graph, origin))?;
+    }
     if args.json {
-        let json = serde_json::to_string_pretty(&plan).expect("a plan has text keys only, so there is JSON for it");
-        context.terminal.line(&json);
+        context.terminal.line(&json(&plan));
     } else {
         context.terminal.print(&format!("\n{}", render::plan::plan(&plan)));
     }
+    if let Some(out) = args.out.as_deref().map(Path::display) {
+        // It is no part of the plan, which may go to a program.
+        context.terminal.note(&format!("\nSaved in {out}. To do exactly this: apply {out}"));
+    }
     Ok(if args.detailed_exitcode && plan.has_changes() { exit_code::CHANGES } else { exit_code::DONE })
+}
+
+/// The plan as one JSON document.
+pub(super) fn json(plan: &Plan) -> String {
+    serde_json::to_string_pretty(plan).expect("a plan has text keys only, so there is JSON for it")
 }

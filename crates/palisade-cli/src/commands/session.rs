@@ -3,7 +3,9 @@
 use std::{collections::hash_map::RandomState, hash::BuildHasher};
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Event, LocalStore, Plan, Report, State, StateError, Store};
+use palisade_engine::{
+    ApplyOptions, Event, LocalStore, Plan, Remaining, Report, SavedPlan, SavedPlanError, State, StateError, Store,
+};
 use tokio::runtime::{Builder, Runtime};
 
 use super::Context;
@@ -59,6 +61,11 @@ impl Session {
     /// Compares `graph` with `state` and with the cloud.
     pub(super) fn plan(&self, graph: &Graph, state: &State) -> Result<Plan, CommandError> {
         Ok(self.runtime.block_on(palisade_engine::plan(&*self.connection.provider, graph, state))?)
+    }
+
+    /// Finds out what is left to do of a plan that was saved.
+    pub(super) fn rest(&self, saved: &SavedPlan, graph: &Graph, state: &State) -> Result<Remaining, SavedPlanError> {
+        self.runtime.block_on(saved.rest(&*self.connection.provider, graph, state))
     }
 
     /// Carries out `plan`, which was made of `graph` and `state`, and tells `listener` what happens.

@@ -1,7 +1,7 @@
 //! A cloud with one kind of object, the `Thing`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     marker::PhantomData,
     sync::{Arc, Mutex},
     time::Duration,
@@ -91,12 +91,20 @@ pub(crate) struct Account(Arc<Mutex<Things>>);
 struct Things {
     objects: BTreeMap<String, JsonMap>,
     made: usize,
+    /// Texts that are refused for now.
+    refused: BTreeSet<String>,
 }
 
 impl Account {
     /// How many things there are.
     pub(crate) fn count(&self) -> usize {
         self.0.lock().unwrap().objects.len()
+    }
+
+    /// Lets the creation of a thing with this text fail, or no longer.
+    pub(crate) fn refuse(&self, text: &str, is_refused: bool) {
+        let refused = &mut self.0.lock().unwrap().refused;
+        _ = if is_refused { refused.insert(text.to_owned()) } else { refused.remove(text) };
     }
 
     /// Does what somebody else does to the account.
@@ -189,7 +197,8 @@ impl Provider for Account {
     ) -> BoxFuture<'a, Result<String, ProviderError>> {
         Box::pin(async {
             tokio::time::sleep(Duration::from_secs(300)).await;
-            if inputs["text"] == "boom" {
+            let is_refused = inputs["text"].as_str().is_some_and(|text| self.0.lock().unwrap().refused.contains(text));
+            if is_refused || inputs["text"] == "boom" {
                 return Err(ProviderError {
                     kind: ErrorKind::Invalid,
                     operation: "CreateThing".to_owned(),

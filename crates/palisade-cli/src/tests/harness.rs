@@ -22,6 +22,8 @@ use crate::{
 pub(super) struct Desk {
     folder: tempfile::TempDir,
     pub(super) account: Account,
+    /// The time, in seconds since 1970.
+    pub(super) now: u64,
     /// Whether there is another cloud, which the commands work on unless they say `--emulated`.
     choice: bool,
 }
@@ -52,7 +54,7 @@ impl Write for Pipe {
 
 impl Desk {
     pub(super) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), account: Account::default(), choice: false }
+        Self { folder: tempfile::tempdir().unwrap(), account: Account::default(), now: 1_000_000, choice: false }
     }
 
     /// A desk of a program that can work on two clouds.
@@ -124,7 +126,7 @@ impl Desk {
             stderr: Stream::new(&mut stderr, false),
             width: Some(100),
         };
-        let code = run_with(args.into_iter().map(Into::into), streams, "test", declare, clouds);
+        let code = run_with(args.into_iter().map(Into::into), streams, self.now, "test", declare, clouds);
         (code, self.text(stderr))
     }
 

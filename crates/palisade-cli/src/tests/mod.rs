@@ -7,5 +7,6 @@ mod stacks;
 mod applies;
 mod exports;
 mod plans;
+mod saved;
 mod states;
 mod usage;

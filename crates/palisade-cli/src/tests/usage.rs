@@ -24,7 +24,7 @@ fn a_misspelt_flag_gets_the_one_that_is_meant() {
 
       tip: a similar argument exists: '--auto-approve'
 
-    Usage: test apply --auto-approve
+    Usage: test apply --auto-approve [FILE]
 
     For more information, try '--help'.
     ");
@@ -61,8 +61,9 @@ fn without_a_command_the_help_is_shown_and_nothing_is_done() {
 
     Commands:
       plan        Show what an apply would change, and why; change nothing
-      apply       Bring the cloud to what the program declares
+      apply       Bring the cloud to what the program declares, or carry out a plan that was saved
       destroy     Delete all objects of the stack
+      show        Show a plan that was saved
       output      Show the outputs of the last apply
       state       Look into the state: the objects that the last applies made
       graph       Draw the resources and what they refer to
@@ -101,6 +102,8 @@ fn without_a_command_the_help_is_shown_and_nothing_is_done() {
       cargo run -- plan                     what would change, and why
       cargo run -- apply                    change it, after a question
       cargo run -- apply --auto-approve     change it without a question, as in CI
+      cargo run -- plan --out next.plan     save the plan, to be read by others
+      cargo run -- apply next.plan          do what it says, and nothing else
       cargo run -- plan --detailed-exitcode tell a script whether anything would change
       cargo run -- output primary_endpoint --raw
       cargo run -- export terraform --out infra
@@ -120,9 +123,13 @@ fn help_is_a_result_and_no_error() {
     let outcome = desk.run("apply --help");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     assert_snapshot!(outcome.stdout, @r"
-    Bring the cloud to what the program declares
+    Bring the cloud to what the program declares, or carry out a plan that was saved
 
-    Usage: test apply [OPTIONS]
+    Usage: test apply [OPTIONS] [FILE]
+
+    Arguments:
+      [FILE]
+              A file that `plan --out` wrote: do what it says, without a question
 
     Options:
       -y, --auto-approve
