@@ -1,7 +1,7 @@
 //! What a change of each field of each resource does: generated from the schemas, so that a new field without a case here
 //! fails, and judged by AWS's rules, not by the schemas' own.
 
-mod cases;
+pub(crate) mod cases;
 
 use std::collections::BTreeSet;
 

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
+mod calls;
 mod examples;
 mod findings;
 #[cfg(unix)]
 mod interrupts;
 mod schema_changes;
 mod secrets;
+mod tags;
 mod unheard;

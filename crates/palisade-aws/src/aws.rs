@@ -6,7 +6,10 @@ use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError, Turn, Unlimit
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 
-use crate::operations::{Effect, Operation, Request, Response};
+use crate::{
+    batch::Batches,
+    operations::{Effect, Operation, Request, Response},
+};
 
 /// Answers AWS calls: the emulator in memory, or AWS itself.
 pub trait Backend: Send + Sync {
@@ -27,7 +30,7 @@ pub trait Supplier: Send + Sync {
 /// An account as the lifecycles reach it, in the turn of one step.
 #[derive(Clone)]
 pub struct Aws {
-    backend: Arc<dyn Backend>,
+    batches: Arc<Batches>,
     supplier: Arc<dyn Supplier>,
     turn: Arc<dyn Turn>,
 }
@@ -38,7 +41,7 @@ const ATTEMPTS: u32 = 8;
 impl Aws {
     /// The account behind `backend`, for whoever works alone.
     pub fn new(backend: Arc<dyn Backend>, supplier: Arc<dyn Supplier>) -> Self {
-        Self { backend, supplier, turn: Arc::new(Unlimited) }
+        Self { batches: Arc::new(Batches::new(backend)), supplier, turn: Arc::new(Unlimited) }
     }
 
     /// The same account, for a step that has this turn.
@@ -49,7 +52,7 @@ impl Aws {
 
     /// The region, as in `us-east-1`.
     pub fn region(&self) -> &str {
-        self.backend.region()
+        self.batches.region()
     }
 
     /// Makes one call. A call that was throttled is repeated, as is a read that the service failed to answer; a write that
@@ -61,10 +64,7 @@ impl Aws {
     pub async fn call<O: Operation>(&self, operation: O) -> Result<O::Output, ProviderError> {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
-            let slot = self.turn.slot().await?;
-            let answer = self.backend.answer(operation.clone().into()).await;
-            drop(slot);
-            match answer {
+            match self.batches.answer(&self.turn, operation.clone().into()).await {
                 Ok(response) => {
                     return O::output(response).ok_or_else(|| ProviderError {
                         kind: ErrorKind::Service,

@@ -6,6 +6,7 @@
 //! One resource is one module of [`resources`]: the struct that AWS gets, and its [`Lifecycle`].
 
 mod aws;
+mod batch;
 mod classify;
 mod lifecycle;
 mod observe;

@@ -34,8 +34,20 @@ pub trait Lifecycle: Resource + Send + Sync {
     /// Reads the objects, as many as there are in as few calls as AWS has. The answer is in the order of `ids`.
     fn read(aws: &Aws, ids: &[Id<Self>]) -> impl Future<Output = Result<Snapshots<Self>, ProviderError>> + Send;
 
+    /// Reads again what was read before. `known` are the attributes of then, where they are on record: what cannot have
+    /// changed need not be asked for.
+    fn refresh(
+        aws: &Aws,
+        ids: &[Id<Self>],
+        known: Vec<Option<Self::Attributes>>,
+    ) -> impl Future<Output = Result<Snapshots<Self>, ProviderError>> + Send {
+        drop(known);
+        Self::read(aws, ids)
+    }
+
     /// Brings the object from whatever it is to what it should be, and returns once it has settled: the same code after a
-    /// creation, for an update, and after a crash. `previous` is what was applied last, for what cannot be read back.
+    /// creation, for an update, and after a crash. `previous` is what was applied last, for what cannot be read back; it is `None` of an object
+    /// that was created with these very inputs.
     fn converge(
         &self,
         aws: &Aws,
@@ -129,7 +141,8 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         Box::pin(async move {
             let ids = objects.iter().map(|object| id::<R>(&object.id)).collect::<Result<Vec<_>, _>>()?;
-            let snapshots = R::read(aws, &ids).await?;
+            let known = objects.iter().map(|object| attributes::<R>(&object.attributes)).collect();
+            let snapshots = R::refresh(aws, &ids, known).await?;
             snapshots.into_iter().map(|snapshot| snapshot.map(observation::<R>).transpose()).collect()
         })
     }
@@ -160,8 +173,7 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
         previous: Option<&'a JsonMap>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(async move {
-            // Inputs of an older version of the program may lack a field; then there is nothing to compare with.
-            let previous = previous.and_then(|inputs| typed::<R>(inputs).ok());
+            let previous = previous.map(|previous| typed::<R>(&readable::<R>(inputs, previous))).transpose()?;
             typed::<R>(inputs)?.converge(aws, &id(id_text)?, previous.as_ref()).await
         })
     }
@@ -176,8 +188,27 @@ fn typed<R: Resource>(inputs: &JsonMap) -> Result<R, ProviderError> {
         .map_err(|error| invalid(format!("the fields are not those of a {}: {error}", R::SCHEMA.kind)))
 }
 
+/// The inputs that were applied last, as far as this version of the program can read them: what an older version did not know,
+/// or wrote in another way, there is nothing to compare with, and counts as unchanged.
+fn readable<R: Resource>(inputs: &JsonMap, previous: &JsonMap) -> JsonMap {
+    let mut readable = inputs.clone();
+    for (field, now) in inputs {
+        let Some(before) = previous.get(field) else { continue };
+        readable.insert(field.clone(), before.clone());
+        if typed::<R>(&readable).is_err() {
+            readable.insert(field.clone(), now.clone());
+        }
+    }
+    readable
+}
+
 fn id<R: Resource>(text: &str) -> Result<Id<R>, ProviderError> {
     Id::new(text).map_err(|error| invalid(error.to_string()))
+}
+
+/// The attributes on record, unless there are none, or some are missing that this version of the program knows.
+fn attributes<R: Resource>(attributes: &JsonMap) -> Option<R::Attributes> {
+    serde_json::from_value(palisade_core::Json::Object(attributes.clone())).ok()
 }
 
 fn observation<R: Lifecycle>(snapshot: Snapshot<R::Observed, R::Attributes>) -> Result<Observation, ProviderError> {
@@ -200,5 +231,29 @@ fn invalid(message: String) -> ProviderError {
         code: String::new(),
         message,
         help: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{resources::Vpc, tags};
+
+    #[test]
+    fn what_cannot_be_read_of_earlier_inputs_counts_as_unchanged() {
+        let map = |json: palisade_core::Json| json.as_object().cloned().unwrap();
+        let now = map(json!({
+            "cidr_block": "10.0.0.0/16", "enable_dns_support": true, "enable_dns_hostnames": true,
+            "enable_network_address_usage_metrics": false, "instance_tenancy": "default", "tags": { "a": "2" },
+        }));
+        // An older version had no metrics, spelled the tenancy in another way, and had a field that is no more.
+        let before = map(json!({
+            "cidr_block": "10.0.0.0/16", "enable_dns_support": true, "enable_dns_hostnames": false,
+            "instance_tenancy": 7, "tags": { "a": "1" }, "forgotten": 1,
+        }));
+        let expected = Vpc { enable_dns_hostnames: false, tags: tags! { "a" = "1" }, ..typed(&now).unwrap() };
+        assert_eq!(typed::<Vpc>(&readable::<Vpc>(&now, &before)).unwrap(), expected);
     }
 }

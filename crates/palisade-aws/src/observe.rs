@@ -1,6 +1,6 @@
 //! What the lifecycles have in common.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use palisade_core::{
     Id, Resource,
@@ -61,9 +61,8 @@ pub(crate) fn not_shown(what: &str) -> ProviderError {
 
 /// Puts what was found into the order of the ids that were asked for.
 pub(crate) fn in_order<R: Resource, D>(ids: &[Id<R>], found: Vec<D>, id: impl Fn(&D) -> &Id<R>) -> Vec<Option<D>> {
-    let mut found: Vec<_> = found.into_iter().map(Some).collect();
-    let mut take = |wanted: &Id<R>| found.iter_mut().find(|d| d.as_ref().is_some_and(|d| id(d) == wanted))?.take();
-    ids.iter().map(&mut take).collect()
+    let mut found: HashMap<_, _> = found.into_iter().map(|described| (id(&described).clone(), described)).collect();
+    ids.iter().map(|id| found.remove(id)).collect()
 }
 
 /// Takes an object that does not exist for one that was deleted.
@@ -86,8 +85,19 @@ pub(crate) async fn sync_ec2_tags(aws: &Aws, id: &str, wanted: &Tags, observed: 
     Ok(())
 }
 
-/// Brings the tags of an ElastiCache object to `wanted`.
-pub(crate) async fn sync_cache_tags(aws: &Aws, arn: &Arn, wanted: &Tags) -> Result<(), ProviderError> {
+/// Brings the tags of an ElastiCache object to `wanted`, unless `previous` tells that they are: the tags that were applied
+/// last, or `None` of an object that was created with `wanted`.
+///
+/// Only then are they read, since that takes a call for each object.
+pub(crate) async fn sync_cache_tags(
+    aws: &Aws,
+    arn: &Arn,
+    wanted: &Tags,
+    previous: Option<&Tags>,
+) -> Result<(), ProviderError> {
+    if previous.is_none_or(|previous| previous == wanted) {
+        return Ok(());
+    }
     let (set, removed) = wanted.changes_from(&cache_tags(aws, arn).await?);
     if !set.is_empty() {
         aws.call_until_settled(GROUP_SETTLED, AddTagsToResource { arn: arn.clone(), tags: set }).await?;

@@ -40,6 +40,9 @@ pub enum Service {
 }
 
 impl Service {
+    /// How many services there are.
+    pub(crate) const COUNT: usize = 3;
+
     /// The service as permissions name it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -213,7 +216,7 @@ operations! {
     ElastiCache "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_" {
         Write CreateCacheSubnetGroup { name: Name, description: String, subnet_ids: BTreeSet<Id<Subnet>>, tags: Tags }
             -> CreateCacheSubnetGroupOutput {}
-        Read DescribeCacheSubnetGroups { select: Select<CacheSubnetGroup> }
+        Read DescribeCacheSubnetGroups { ids: Vec<Id<CacheSubnetGroup>> }
             -> DescribeCacheSubnetGroupsOutput { groups: Vec<CacheSubnetGroupDescription> }
         Write ModifyCacheSubnetGroup { name: Id<CacheSubnetGroup>, description: String, subnet_ids: BTreeSet<Id<Subnet>> }
             -> ModifyCacheSubnetGroupOutput {}
@@ -221,7 +224,7 @@ operations! {
 
         Write CreateCacheParameterGroup { name: Name, family: ParameterGroupFamily, description: String, tags: Tags }
             -> CreateCacheParameterGroupOutput {}
-        Read DescribeCacheParameterGroups { select: Select<CacheParameterGroup> }
+        Read DescribeCacheParameterGroups { ids: Vec<Id<CacheParameterGroup>> }
             -> DescribeCacheParameterGroupsOutput { groups: Vec<CacheParameterGroupDescription> }
         Read DescribeCacheParameters { name: Id<CacheParameterGroup> }
             -> DescribeCacheParametersOutput { user_parameters: BTreeMap<String, String> }
@@ -243,7 +246,7 @@ operations! {
             notification_topic_arn: Option<TopicArn>, data_tiering_enabled: bool, network_type: NetworkType,
             ip_discovery: IpDiscovery, log_delivery: BTreeSet<LogDelivery>, tags: Tags,
         } -> CreateReplicationGroupOutput {}
-        Read DescribeReplicationGroups { select: Select<ReplicationGroup> }
+        Read DescribeReplicationGroups { ids: Vec<Id<ReplicationGroup>> }
             -> DescribeReplicationGroupsOutput { groups: Vec<ReplicationGroupDescription> }
         Read DescribeCacheClusters { ids: Vec<String> } -> DescribeCacheClustersOutput { clusters: Vec<CacheClusterDescription> }
         Write ModifyReplicationGroup {
@@ -271,7 +274,7 @@ operations! {
             user_id: Name, user_name: UserName, engine: EngineKind, access_string: AccessString, credentials: Credentials,
             tags: Tags,
         } -> CreateUserOutput {}
-        Read DescribeUsers { select: Select<RedisUser> } -> DescribeUsersOutput { users: Vec<UserDescription> }
+        Read DescribeUsers { ids: Vec<Id<RedisUser>> } -> DescribeUsersOutput { users: Vec<UserDescription> }
         Write ModifyUser {
             user_id: Id<RedisUser>, engine: Option<EngineKind>, access_string: Option<AccessString>,
             credentials: Option<Credentials>,
@@ -280,7 +283,7 @@ operations! {
 
         Write CreateUserGroup { user_group_id: Name, engine: EngineKind, user_ids: BTreeSet<Id<RedisUser>>, tags: Tags }
             -> CreateUserGroupOutput {}
-        Read DescribeUserGroups { select: Select<UserGroup> } -> DescribeUserGroupsOutput { groups: Vec<UserGroupDescription> }
+        Read DescribeUserGroups { ids: Vec<Id<UserGroup>> } -> DescribeUserGroupsOutput { groups: Vec<UserGroupDescription> }
         Write ModifyUserGroup {
             user_group_id: Id<UserGroup>, engine: Option<EngineKind>, add: BTreeSet<Id<RedisUser>>,
             remove: BTreeSet<Id<RedisUser>>,

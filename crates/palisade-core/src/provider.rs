@@ -137,6 +137,8 @@ pub struct Object {
     pub id: String,
     /// The inputs that were applied last.
     pub inputs: JsonMap,
+    /// The attributes that were read last; none where they are to be read anew.
+    pub attributes: JsonMap,
 }
 
 /// What an object was when it was read.

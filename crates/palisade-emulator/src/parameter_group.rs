@@ -15,7 +15,7 @@ use palisade_aws::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::{Account, selects},
+    account::Account,
     ids::{ParameterGroupId, cache_arn, id, identifier},
     parameters,
     refusal::{Answer, known, require},
@@ -98,7 +98,7 @@ impl Account {
         &mut self,
         call: DescribeCacheParameterGroups,
     ) -> Answer<DescribeCacheParameterGroupsOutput> {
-        let groups = self.parameter_groups.iter().filter(|(name, group)| selects(&call.select, name, &group.tags));
+        let groups = self.parameter_groups.iter().filter(|(name, _)| call.ids.contains(name));
         let describe = |(name, group): (&ParameterGroupId, &ParameterGroup)| CacheParameterGroupDescription {
             name: name.clone(),
             family: group.family.clone(),

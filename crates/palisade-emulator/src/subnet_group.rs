@@ -14,7 +14,7 @@ use palisade_aws::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::{Account, selects},
+    account::Account,
     ids::{SubnetGroupId, SubnetId, VpcId, cache_arn, id, identifier},
     refusal::{Answer, known, refuse, require},
     tags,
@@ -77,7 +77,7 @@ impl Account {
         &mut self,
         call: DescribeCacheSubnetGroups,
     ) -> Answer<DescribeCacheSubnetGroupsOutput> {
-        let groups = self.subnet_groups.iter().filter(|(name, group)| selects(&call.select, name, &group.tags));
+        let groups = self.subnet_groups.iter().filter(|(name, _)| call.ids.contains(name));
         let describe = |(name, group): (&SubnetGroupId, &SubnetGroup)| CacheSubnetGroupDescription {
             name: name.clone(),
             description: group.description.clone(),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access_string::canonical,
-    account::{Account, selects},
+    account::Account,
     clock::{ATTACHED, DETACHED_GROUP, DETACHED_USER, Millis, Phase},
     ids::{UserGroupId, UserId, cache_arn, id, identifier},
     refusal::{Answer, known, refuse, require},
@@ -118,7 +118,7 @@ impl Account {
     }
 
     pub(crate) fn describe_users(&mut self, call: DescribeUsers) -> Answer<DescribeUsersOutput> {
-        let users = self.users.iter().filter(|(id, user)| selects(&call.select, id, &user.tags));
+        let users = self.users.iter().filter(|(id, _)| call.ids.contains(id));
         let describe = |(id, user): (&UserId, &User)| {
             let UserSettings { engine, access, authentication } = &user.settings;
             // The spelling is not that of the request.

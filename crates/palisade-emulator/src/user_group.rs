@@ -13,7 +13,7 @@ use palisade_aws::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::{Account, selects},
+    account::Account,
     clock::{ATTACHED, DETACHED_GROUP, Millis, Phase},
     ids::{ReplicationGroupId, UserGroupId, UserId, cache_arn, id, identifier},
     refusal::{Answer, known, refuse, require},
@@ -97,7 +97,7 @@ impl Account {
     }
 
     pub(crate) fn describe_user_groups(&mut self, call: DescribeUserGroups) -> Answer<DescribeUserGroupsOutput> {
-        let groups = self.user_groups.iter().filter(|(id, group)| selects(&call.select, id, &group.tags));
+        let groups = self.user_groups.iter().filter(|(id, _)| call.ids.contains(id));
         let describe = |(id, group): (&UserGroupId, &UserGroup)| UserGroupDescription {
             id: id.clone(),
             status: group.phase.status(self.now, self.lag, "active").to_owned(),

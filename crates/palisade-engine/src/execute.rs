@@ -219,7 +219,8 @@ impl<'a> Executor<'a> {
     ) -> Result<(), StepError> {
         let kind = node.address.kind();
         self.provider.converge(&turn.shared(), kind, id, &inputs, previous).await?;
-        let object = Object { id: id.to_owned(), inputs: inputs.clone() };
+        // What the step may have changed is read anew.
+        let object = Object { id: id.to_owned(), inputs: inputs.clone(), attributes: JsonMap::new() };
         let observation = self.provider.read(&turn.shared(), kind, &[object]).await?.pop().flatten();
         let Some(observation) = observation else {
             let message = format!("`{id}` was brought to its inputs, and then could not be found");

@@ -133,7 +133,8 @@ impl Entry {
 impl ObjectState {
     /// The object as the provider takes it, once it has an id.
     pub fn object(&self) -> Option<Object> {
-        Some(Object { id: self.id.clone()?, inputs: self.inputs.clone() })
+        let attributes = self.observed.as_ref().map(|observed| observed.attributes.clone()).unwrap_or_default();
+        Some(Object { id: self.id.clone()?, inputs: self.inputs.clone(), attributes })
     }
 
     /// Whether its creation has begun, and it is not known whether the object exists.

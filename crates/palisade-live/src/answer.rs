@@ -40,7 +40,18 @@ pub(crate) fn each<T, U>(values: Vec<T>, read: impl Fn(T) -> Result<U, Failure>)
 
 /// All pages of a list. `ask` asks for the page behind a marker, the first one behind none, and answers with what is on it
 /// and the next marker.
-pub(crate) async fn pages<T, F>(mut ask: impl FnMut(Option<String>) -> F) -> Result<Vec<T>, Failure>
+pub(crate) async fn pages<T, F>(ask: impl FnMut(Option<String>) -> F) -> Result<Vec<T>, Failure>
+where
+    F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>,
+{
+    pages_until(ask, |_| false).await
+}
+
+/// The pages of a list, as [`pages`], up to the one with which there `is_enough`.
+pub(crate) async fn pages_until<T, F>(
+    mut ask: impl FnMut(Option<String>) -> F,
+    is_enough: impl Fn(&[T]) -> bool,
+) -> Result<Vec<T>, Failure>
 where
     F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>,
 {
@@ -50,7 +61,7 @@ where
         all.extend(page.into_iter().flatten());
         // Some services end with an empty marker, and some without one.
         marker = next.filter(|next| !next.is_empty());
-        if marker.is_none() {
+        if marker.is_none() || is_enough(&all) {
             return Ok(all);
         }
     }

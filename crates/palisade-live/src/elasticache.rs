@@ -10,47 +10,43 @@ mod tags;
 mod user;
 mod user_group;
 
-use aws_sdk_elasticache::Client;
-use palisade_aws::{shapes::Select, types::EngineKind};
-use palisade_core::Resource;
+use std::collections::BTreeSet;
 
-use crate::{answer::pages, failure::Failure, service::Service};
+use aws_sdk_elasticache::Client;
+use palisade_aws::types::EngineKind;
+
+use crate::{answer::pages_until, failure::Failure, service::Service};
 
 type ElastiCache = Service<Client>;
 
 /// How many objects a page has at most.
 const PAGE: i32 = 100;
 
-/// The names of the objects that `select` selects.
-fn names<R: Resource>(select: Select<R>) -> Result<Vec<String>, Failure> {
-    match select {
-        Select::Ids(ids) => Ok(ids.iter().map(ToString::to_string).collect()),
-        Select::Token(_) => Err(Failure::NotSearchable),
-    }
-}
-
 /// Asks for the objects with these names. `ask` asks for the one with a name, or for a page of all where there is no name.
 ///
 /// ElastiCache takes one name or none: several objects are found among all of the account, which is one call for each
-/// hundred of them.
+/// hundred of them, until all are found.
 async fn describe<T, F>(
-    names: Vec<String>,
+    names: Vec<impl ToString>,
     ask: impl Fn(Option<String>, Option<String>) -> F,
     name: impl Fn(&T) -> Option<&String>,
 ) -> Result<Vec<T>, Failure>
 where
     F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>,
 {
-    let only = match names.as_slice() {
-        [] => return Ok(Vec::new()),
-        [only] => Some(only.clone()),
+    let names: BTreeSet<_> = names.iter().map(ToString::to_string).collect();
+    let only = match names.len() {
+        0 => return Ok(Vec::new()),
+        1 => names.first().cloned(),
         _ => None,
     };
-    match pages(|marker| ask(only.clone(), marker)).await {
+    let is_named = |object: &T| name(object).is_some_and(|name| names.contains(name));
+    let all_found = |found: &[T]| found.iter().filter(|object| is_named(object)).count() == names.len();
+    match pages_until(|marker| ask(only.clone(), marker), all_found).await {
         Err(failure) if only.is_some() && failure.is_not_found() => Ok(Vec::new()),
         Err(failure) => Err(failure),
         Ok(mut found) => {
-            found.retain(|object| name(object).is_some_and(|name| names.contains(name)));
+            found.retain(is_named);
             Ok(found)
         }
     }
@@ -99,5 +95,15 @@ mod tests {
         };
         let found = describe(texts(&["d", "a", "x"]), ask, |name| Some(name)).await.unwrap();
         assert_eq!(found, ["a", "d"]);
+    }
+
+    #[tokio::test]
+    async fn no_page_is_asked_for_once_all_names_are_found() {
+        let ask = async |_: Option<String>, marker: Option<String>| {
+            assert_eq!(marker, None);
+            Ok((Some(texts(&["a", "b", "c"])), Some("2".to_owned())))
+        };
+        let found = describe(texts(&["c", "a"]), ask, |name| Some(name)).await.unwrap();
+        assert_eq!(found, ["a", "c"]);
     }
 }

@@ -26,8 +26,6 @@ pub(crate) enum Failure {
     Lacks(&'static str),
     /// The answer has a value that this version does not know.
     Unusable { field: &'static str, value: String },
-    /// ElastiCache was asked for what carries a tag, and has no call for that.
-    NotSearchable,
 }
 
 const LOG_IN: &str = "log in, for example with `aws sso login`; or choose a profile with AWS_PROFILE; or set AWS_ACCESS_KEY_ID \
@@ -131,9 +129,6 @@ impl Failure {
                 format!("the answer to {action} has the {field} `{value}`, which this version does not know"),
                 UNEXPECTED,
             ),
-            Self::NotSearchable => {
-                error(ErrorKind::Invalid, format!("{action} finds objects by name, and not by their tags"), "")
-            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! [`Rehearsal`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use palisade_aws::{Aws, AwsProvider, Backend, Supplier};
-use palisade_core::{Graph, Stack};
+use palisade_aws::{Aws, AwsProvider, Backend, Supplier, operations::Operation};
+use palisade_core::{Graph, Stack, provider::ProviderError};
 use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, Plan, PlanError, Report, State, Store};
 use secrecy::SecretString;
@@ -16,6 +16,7 @@ use secrecy::SecretString;
 pub struct Rehearsal<B = Emulator> {
     runtime: tokio::runtime::Runtime,
     backend: Arc<B>,
+    aws: Aws,
     provider: AwsProvider,
     store: MemoryStore,
 }
@@ -59,8 +60,8 @@ impl<B: Backend + 'static> Rehearsal<B> {
 
     fn with(runtime: tokio::runtime::Runtime, backend: B, supplier: Arc<dyn Supplier>) -> Self {
         let backend = Arc::new(backend);
-        let provider = AwsProvider::new(Aws::new(backend.clone(), supplier));
-        Self { runtime, backend, provider, store: MemoryStore::default() }
+        let aws = Aws::new(backend.clone(), supplier);
+        Self { runtime, backend, provider: AwsProvider::new(aws.clone()), aws, store: MemoryStore::default() }
     }
 }
 
@@ -114,6 +115,15 @@ impl<B> Rehearsal<B> {
         let mut listener = |_| {};
         let apply = palisade_engine::apply(&self.provider, &self.store, state, graph, &plan, &options, &mut listener);
         Ok(self.runtime.block_on(apply).expect("a store in memory does not fail"))
+    }
+
+    /// Makes a call past the program, as somebody does in the console. It is made again for as long as the object that it is
+    /// about is between two states, up to an hour.
+    ///
+    /// # Errors
+    /// What the account answers.
+    pub fn by_hand<O: Operation>(&self, operation: O) -> Result<O::Output, ProviderError> {
+        self.runtime.block_on(self.aws.call_until_settled(Duration::from_secs(60 * 60), operation))
     }
 
     /// Destroys all that was applied, and returns what was done.

@@ -17,6 +17,7 @@ pub(super) const ARROWS: &[(&str, May)] = &[
     ("palisade-testing", May::UseAll),
     ("palisade-tests", May::UseAll),
     ("palisade-live-tests", May::UseAll),
+    ("many-objects", EXAMPLES_MAY),
     ("xtask", May::Use(&[])),
 ];
 

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
-    observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
+    observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
         AddTagsToResource, Call, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
         ResetCacheParameterGroup,
     },
-    shapes::{CacheParameterGroupDescription, Select},
+    shapes::CacheParameterGroupDescription,
     types::{Arn, Name, ParameterGroupFamily, Tags},
 };
 
@@ -144,7 +144,7 @@ impl Lifecycle for CacheParameterGroup {
                         family: ParameterGroupFamily::reported(&group.family),
                         description: Some(group.description),
                         parameters: Some(user_parameters(aws, &group.name).await?),
-                        tags: Some(cache_tags(aws, &group.arn).await?.declared()),
+                        tags: None,
                     },
                     attributes: CacheParameterGroupAttributes { arn: group.arn },
                 }),
@@ -154,7 +154,7 @@ impl Lifecycle for CacheParameterGroup {
         Ok(snapshots)
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let group = aws
             .wait(&format!("the parameter group {id} to appear"), VISIBLE, async || {
                 Ok(describe(aws, std::slice::from_ref(id)).await?.pop())
@@ -171,7 +171,7 @@ impl Lifecycle for CacheParameterGroup {
             let parameter_names = chunk.iter().cloned().collect();
             aws.call_until_settled(VISIBLE, ResetCacheParameterGroup { name: id.clone(), parameter_names }).await?;
         }
-        sync_cache_tags(aws, &group.arn, &self.tags).await
+        sync_cache_tags(aws, &group.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
@@ -183,7 +183,7 @@ async fn describe(
     aws: &Aws,
     ids: &[Id<CacheParameterGroup>],
 ) -> Result<Vec<CacheParameterGroupDescription>, ProviderError> {
-    Ok(aws.call(DescribeCacheParameterGroups { select: Select::Ids(ids.to_vec()) }).await?.groups)
+    Ok(aws.call(DescribeCacheParameterGroups { ids: ids.to_vec() }).await?.groups)
 }
 
 /// The parameters that somebody set, without the family's defaults.

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::{Subnet, Vpc};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
-    observe::{RELEASED, VISIBLE, cache_tags, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
+    observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
         AddTagsToResource, Call, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
         ListTagsForResource, ModifyCacheSubnetGroup, Operation, RemoveTagsFromResource,
     },
-    shapes::{CacheSubnetGroupDescription, Select},
+    shapes::CacheSubnetGroupDescription,
     types::{Arn, Name, Tags},
 };
 
@@ -117,25 +117,20 @@ impl Lifecycle for CacheSubnetGroup {
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
-        let mut snapshots = Vec::new();
-        for group in in_order(ids, describe(aws, ids).await?, |group| &group.name) {
-            snapshots.push(match group {
-                Some(group) => Some(Snapshot {
-                    fields: CacheSubnetGroupObserved {
-                        name: Some(Name::reported(group.name.as_str())),
-                        description: Some(group.description),
-                        subnet_ids: Some(group.subnet_ids),
-                        tags: Some(cache_tags(aws, &group.arn).await?.declared()),
-                    },
-                    attributes: CacheSubnetGroupAttributes { arn: group.arn, vpc_id: group.vpc_id },
-                }),
-                None => None,
-            });
-        }
-        Ok(snapshots)
+        let snapshot = |group: CacheSubnetGroupDescription| Snapshot {
+            fields: CacheSubnetGroupObserved {
+                name: Some(Name::reported(group.name.as_str())),
+                description: Some(group.description),
+                subnet_ids: Some(group.subnet_ids),
+                tags: None,
+            },
+            attributes: CacheSubnetGroupAttributes { arn: group.arn, vpc_id: group.vpc_id },
+        };
+        let groups = in_order(ids, describe(aws, ids).await?, |group| &group.name).into_iter();
+        Ok(groups.map(|group| group.map(snapshot)).collect())
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let group = aws
             .wait(&format!("the subnet group {id} to appear"), VISIBLE, async || {
                 Ok(describe(aws, std::slice::from_ref(id)).await?.pop())
@@ -149,7 +144,7 @@ impl Lifecycle for CacheSubnetGroup {
             };
             aws.call(request).await?;
         }
-        sync_cache_tags(aws, &group.arn, &self.tags).await
+        sync_cache_tags(aws, &group.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
@@ -158,5 +153,5 @@ impl Lifecycle for CacheSubnetGroup {
 }
 
 async fn describe(aws: &Aws, ids: &[Id<CacheSubnetGroup>]) -> Result<Vec<CacheSubnetGroupDescription>, ProviderError> {
-    Ok(aws.call(DescribeCacheSubnetGroups { select: Select::Ids(ids.to_vec()) }).await?.groups)
+    Ok(aws.call(DescribeCacheSubnetGroups { ids: ids.to_vec() }).await?.groups)
 }

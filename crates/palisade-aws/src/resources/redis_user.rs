@@ -12,16 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::user_group;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
-    observe::{
-        GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, once_seen, secret_value,
-        sync_cache_tags,
-    },
+    observe::{GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, once_seen, secret_value, sync_cache_tags},
     operations::{
         AddTagsToResource, Call, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, DescribeUsers, GetSecretValue, ListTagsForResource, ModifyUser, Operation,
         RemoveTagsFromResource,
     },
-    shapes::{Credentials, Select, UserDescription},
+    shapes::{Credentials, UserDescription},
     types::{AccessString, Arn, AuthenticationType, EngineKind, Name, SecretRef, Tags, UserName},
 };
 
@@ -262,27 +259,9 @@ impl Lifecycle for RedisUser {
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
-        let found = aws.call(DescribeUsers { select: Select::Ids(ids.to_vec()) }).await?.users;
-        let mut snapshots = Vec::new();
-        for user in in_order(ids, found, |user| &user.id) {
-            snapshots.push(match user {
-                Some(user) if user.status != "deleting" => Some(Snapshot {
-                    fields: RedisUserObserved {
-                        user_id: Some(Name::reported(user.id.as_str())),
-                        authentication_type: authentication_type(&user),
-                        user_name: Some(UserName::reported(user.user_name)),
-                        engine: Some(user.engine),
-                        // AWS rewrites it; the engine compares it with what was read after the last apply.
-                        access_string: Some(AccessString::reported(user.access_string)),
-                        passwords: None,
-                        tags: Some(cache_tags(aws, &user.arn).await?.declared()),
-                    },
-                    attributes: RedisUserAttributes { arn: user.arn },
-                }),
-                _ => None,
-            });
-        }
-        Ok(snapshots)
+        let found = aws.call(DescribeUsers { ids: ids.to_vec() }).await?.users;
+        let users = in_order(ids, found, |user| &user.id).into_iter();
+        Ok(users.map(|user| user.filter(|user| user.status != "deleting").map(snapshot)).collect())
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
@@ -313,7 +292,7 @@ impl Lifecycle for RedisUser {
                 user_group::settled(aws, group).await?;
             }
         }
-        sync_cache_tags(aws, &user.arn, &self.tags).await
+        sync_cache_tags(aws, &user.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
@@ -342,6 +321,20 @@ impl RedisUser {
     }
 }
 
+fn snapshot(user: UserDescription) -> Snapshot<RedisUserObserved, RedisUserAttributes> {
+    let fields = RedisUserObserved {
+        user_id: Some(Name::reported(user.id.as_str())),
+        authentication_type: authentication_type(&user),
+        user_name: Some(UserName::reported(user.user_name)),
+        engine: Some(user.engine),
+        // AWS rewrites it; the engine compares it with what was read after the last apply.
+        access_string: Some(AccessString::reported(user.access_string)),
+        passwords: None,
+        tags: None,
+    };
+    Snapshot { fields, attributes: RedisUserAttributes { arn: user.arn } }
+}
+
 /// AWS answers with another word than it takes.
 fn authentication_type(user: &UserDescription) -> Option<AuthenticationType> {
     match user.authentication_type.as_str() {
@@ -351,7 +344,7 @@ fn authentication_type(user: &UserDescription) -> Option<AuthenticationType> {
 }
 
 async fn describe(aws: &Aws, id: &Id<RedisUser>) -> Result<Option<UserDescription>, ProviderError> {
-    Ok(aws.call(DescribeUsers { select: Select::Ids(vec![id.clone()]) }).await?.users.pop())
+    Ok(aws.call(DescribeUsers { ids: vec![id.clone()] }).await?.users.pop())
 }
 
 async fn active(aws: &Aws, id: &Id<RedisUser>) -> Result<UserDescription, ProviderError> {

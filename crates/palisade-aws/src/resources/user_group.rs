@@ -11,14 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::{RedisUser, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
-    observe::{
-        GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, sync_cache_tags,
-    },
+    observe::{GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, sync_cache_tags},
     operations::{
         AddTagsToResource, Call, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, ListTagsForResource, ModifyUserGroup, Operation, RemoveTagsFromResource,
     },
-    shapes::{Select, UserGroupDescription},
+    shapes::UserGroupDescription,
     types::{Arn, AuthenticationType, EngineKind, Name, Tags},
 };
 
@@ -166,26 +164,21 @@ impl Lifecycle for UserGroup {
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
-        let found = aws.call(DescribeUserGroups { select: Select::Ids(ids.to_vec()) }).await?.groups;
-        let mut snapshots = Vec::new();
-        for group in in_order(ids, found, |group| &group.id) {
-            snapshots.push(match group {
-                Some(group) if group.status != "deleting" => Some(Snapshot {
-                    fields: UserGroupObserved {
-                        user_group_id: Some(Name::reported(group.id.as_str())),
-                        engine: Some(group.engine),
-                        user_ids: Some(group.user_ids),
-                        tags: Some(cache_tags(aws, &group.arn).await?.declared()),
-                    },
-                    attributes: UserGroupAttributes { arn: group.arn },
-                }),
-                _ => None,
-            });
-        }
-        Ok(snapshots)
+        let found = aws.call(DescribeUserGroups { ids: ids.to_vec() }).await?.groups;
+        let snapshot = |group: UserGroupDescription| Snapshot {
+            fields: UserGroupObserved {
+                user_group_id: Some(Name::reported(group.id.as_str())),
+                engine: Some(group.engine),
+                user_ids: Some(group.user_ids),
+                tags: None,
+            },
+            attributes: UserGroupAttributes { arn: group.arn },
+        };
+        let groups = in_order(ids, found, |group| &group.id).into_iter();
+        Ok(groups.map(|group| group.filter(|group| group.status != "deleting").map(snapshot)).collect())
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         // What is no member any more must not be in the call, which AWS refuses as a whole: so the members are read just
         // before it, and one call says all.
         let group = settled(aws, id).await?;
@@ -202,7 +195,7 @@ impl Lifecycle for UserGroup {
                 return Err(not_shown(id.as_str()));
             }
         }
-        sync_cache_tags(aws, &group.arn, &self.tags).await
+        sync_cache_tags(aws, &group.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
@@ -215,7 +208,7 @@ impl Lifecycle for UserGroup {
 }
 
 async fn describe(aws: &Aws, id: &Id<UserGroup>) -> Result<Option<UserGroupDescription>, ProviderError> {
-    Ok(aws.call(DescribeUserGroups { select: Select::Ids(vec![id.clone()]) }).await?.groups.pop())
+    Ok(aws.call(DescribeUserGroups { ids: vec![id.clone()] }).await?.groups.pop())
 }
 
 /// Waits until the group is active, and the caches that use it are available.

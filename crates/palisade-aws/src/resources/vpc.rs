@@ -1,8 +1,9 @@
 //! [`Vpc`].
 
+use futures_util::future::try_join_all;
 use palisade_core::{
     Attributes, Finding, Id, Node, Resource, Stack,
-    provider::{ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -117,16 +118,27 @@ impl Lifecycle for Vpc {
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
-        let found = aws.call(DescribeVpcs { select: Select::Ids(ids.to_vec()) }).await?.vpcs;
-        let made_by_aws = MadeByAws::of(aws, ids).await?;
-        let mut snapshots = Vec::new();
-        for vpc in in_order(ids, found, |vpc| &vpc.id) {
-            snapshots.push(match vpc {
-                Some(vpc) => Some(snapshot(aws, vpc, &made_by_aws).await?),
-                None => None,
-            });
-        }
-        Ok(snapshots)
+        Self::refresh(aws, ids, vec![None; ids.len()]).await
+    }
+
+    async fn refresh(
+        aws: &Aws,
+        ids: &[Id<Self>],
+        known: Vec<Option<VpcAttributes>>,
+    ) -> Result<Snapshots<Self>, ProviderError> {
+        let new: Vec<_> =
+            ids.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(id, _)| id.clone()).collect();
+        let described = aws.call(DescribeVpcs { select: Select::Ids(ids.to_vec()) });
+        let flags = try_join_all(ids.iter().map(|id| Flags::read(aws, id)));
+        let (described, flags, made_by_aws) = tokio::try_join!(described, flags, MadeByAws::of(aws, &new))?;
+        let vpcs = in_order(ids, described.vpcs, |vpc| &vpc.id).into_iter().zip(flags).zip(known);
+        let snapshot = |((vpc, flags), known): ((Option<VpcDescription>, Option<Flags>), Option<VpcAttributes>)| {
+            // One that went between the calls is gone.
+            let Some((vpc, flags)) = vpc.zip(flags) else { return Ok(None) };
+            let attributes = known.map_or_else(|| made_by_aws.attributes(aws, &vpc), Ok)?;
+            Ok(Some(Snapshot { fields: fields(vpc, flags), attributes }))
+        };
+        vpcs.map(snapshot).collect()
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
@@ -134,17 +146,22 @@ impl Lifecycle for Vpc {
         if vpc.instance_tenancy != self.instance_tenancy {
             aws.call(ModifyVpcTenancy { vpc_id: id.clone() }).await?;
         }
+        let observed = Flags::read(aws, id).await?.ok_or_else(|| being_deleted(id))?;
         let mut flags = vec![
-            (VpcAttribute::DnsSupport, self.enable_dns_support),
-            (VpcAttribute::DnsHostnames, self.enable_dns_hostnames),
-            (VpcAttribute::NetworkAddressUsageMetrics, self.enable_network_address_usage_metrics),
+            (VpcAttribute::DnsSupport, self.enable_dns_support, observed.dns_support),
+            (VpcAttribute::DnsHostnames, self.enable_dns_hostnames, observed.dns_hostnames),
+            (
+                VpcAttribute::NetworkAddressUsageMetrics,
+                self.enable_network_address_usage_metrics,
+                observed.network_address_usage_metrics,
+            ),
         ];
         // Host names need support: support comes before them, and goes after them.
         if !self.enable_dns_support {
             flags.swap(0, 1);
         }
-        for (attribute, wanted) in flags {
-            if flag(aws, id, attribute).await? != wanted {
+        for (attribute, wanted, observed) in flags {
+            if observed != wanted {
                 aws.call(ModifyVpcAttribute { vpc_id: id.clone(), attribute, enabled: wanted }).await?;
             }
         }
@@ -164,8 +181,32 @@ async fn available(aws: &Aws, id: &Id<Vpc>) -> Result<VpcDescription, ProviderEr
     .await
 }
 
-async fn flag(aws: &Aws, id: &Id<Vpc>, attribute: VpcAttribute) -> Result<bool, ProviderError> {
-    Ok(aws.call(DescribeVpcAttribute { vpc_id: id.clone(), attribute }).await?.enabled)
+/// What takes a call for each VPC and flag.
+struct Flags {
+    dns_support: bool,
+    dns_hostnames: bool,
+    network_address_usage_metrics: bool,
+}
+
+impl Flags {
+    /// The flags of a VPC; `None` if it does not exist.
+    async fn read(aws: &Aws, id: &Id<Vpc>) -> Result<Option<Self>, ProviderError> {
+        let flag = async |attribute| -> Result<_, ProviderError> {
+            Ok(aws.call(DescribeVpcAttribute { vpc_id: id.clone(), attribute }).await?.enabled)
+        };
+        let flags = tokio::try_join!(
+            flag(VpcAttribute::DnsSupport),
+            flag(VpcAttribute::DnsHostnames),
+            flag(VpcAttribute::NetworkAddressUsageMetrics),
+        );
+        match flags {
+            Ok((dns_support, dns_hostnames, network_address_usage_metrics)) => {
+                Ok(Some(Self { dns_support, dns_hostnames, network_address_usage_metrics }))
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// What AWS makes along with a VPC, and what goes with it.
@@ -176,21 +217,23 @@ struct MadeByAws {
 
 impl MadeByAws {
     async fn of(aws: &Aws, vpcs: &[Id<Vpc>]) -> Result<Self, ProviderError> {
+        if vpcs.is_empty() {
+            return Ok(Self { groups: Vec::new(), tables: Vec::new() });
+        }
         let groups = SelectSecurityGroups::DefaultOf(vpcs.to_vec());
         let tables = SelectRouteTables::MainOf(vpcs.to_vec());
-        Ok(Self {
-            groups: aws.call(DescribeSecurityGroups { select: groups }).await?.security_groups,
-            tables: aws.call(DescribeRouteTables { select: tables }).await?.route_tables,
-        })
+        let (groups, tables) = tokio::try_join!(
+            aws.call(DescribeSecurityGroups { select: groups }),
+            aws.call(DescribeRouteTables { select: tables }),
+        )?;
+        Ok(Self { groups: groups.security_groups, tables: tables.route_tables })
     }
 
     fn attributes(&self, aws: &Aws, vpc: &VpcDescription) -> Result<VpcAttributes, ProviderError> {
         let group = self.groups.iter().find(|group| group.vpc_id == vpc.id);
         let table = self.tables.iter().find(|table| table.vpc_id == vpc.id);
         // A VPC that is there has both; during its deletion they may have gone before it.
-        let (group, table) = group
-            .zip(table)
-            .ok_or_else(|| failure("DescribeVpcs", "InvalidVpcID.NotFound", format!("{} is being deleted", vpc.id)))?;
+        let (group, table) = group.zip(table).ok_or_else(|| being_deleted(&vpc.id))?;
         Ok(VpcAttributes {
             arn: ec2_arn(aws, &vpc.owner_id, "vpc", vpc.id.as_str()),
             owner_id: vpc.owner_id.clone(),
@@ -200,18 +243,17 @@ impl MadeByAws {
     }
 }
 
-async fn snapshot(
-    aws: &Aws,
-    vpc: VpcDescription,
-    made_by_aws: &MadeByAws,
-) -> Result<Snapshot<VpcObserved, VpcAttributes>, ProviderError> {
-    let fields = VpcObserved {
+fn being_deleted(id: &Id<Vpc>) -> ProviderError {
+    failure("DescribeVpcs", "InvalidVpcID.NotFound", format!("{id} is being deleted"))
+}
+
+fn fields(vpc: VpcDescription, flags: Flags) -> VpcObserved {
+    VpcObserved {
         cidr_block: Some(vpc.cidr_block),
-        enable_dns_support: Some(flag(aws, &vpc.id, VpcAttribute::DnsSupport).await?),
-        enable_dns_hostnames: Some(flag(aws, &vpc.id, VpcAttribute::DnsHostnames).await?),
-        enable_network_address_usage_metrics: Some(flag(aws, &vpc.id, VpcAttribute::NetworkAddressUsageMetrics).await?),
+        enable_dns_support: Some(flags.dns_support),
+        enable_dns_hostnames: Some(flags.dns_hostnames),
+        enable_network_address_usage_metrics: Some(flags.network_address_usage_metrics),
         instance_tenancy: Some(vpc.instance_tenancy),
         tags: Some(vpc.tags.declared()),
-    };
-    Ok(Snapshot { fields, attributes: made_by_aws.attributes(aws, &vpc)? })
+    }
 }

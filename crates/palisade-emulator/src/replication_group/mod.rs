@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::authentication::Token;
 use crate::{
-    account::{Account, selects},
+    account::Account,
     clock::{DELETE_CACHE, Millis, Phase, SNAPSHOT},
     ids::{ParameterGroupId, ReplicationGroupId, SecurityGroupId, SubnetGroupId, SubnetId, UserGroupId, identifier},
     refusal::{Answer, known, refuse, require},
@@ -166,7 +166,7 @@ impl Account {
         &mut self,
         call: DescribeReplicationGroups,
     ) -> Answer<DescribeReplicationGroupsOutput> {
-        let groups = self.replication_groups.iter().filter(|(id, group)| selects(&call.select, id, &group.tags));
+        let groups = self.replication_groups.iter().filter(|(id, _)| call.ids.contains(id));
         Ok(DescribeReplicationGroupsOutput { groups: groups.map(|(id, group)| self.describe(id, group)).collect() })
     }
 

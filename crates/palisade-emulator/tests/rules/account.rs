@@ -12,8 +12,8 @@ use palisade_aws::{
     port,
     resources::{CacheSubnetGroup, RedisUser, ReplicationGroup, SecurityGroup, Subnet, UserGroup, Vpc},
     shapes::{
-        Credentials, ReplicationGroupDescription, SecurityGroupDescription, Select, SelectSecurityGroups,
-        UserDescription, UserGroupDescription,
+        Credentials, ReplicationGroupDescription, SecurityGroupDescription, SelectSecurityGroups, UserDescription,
+        UserGroupDescription,
     },
     types::{
         AccessString, AvailabilityZone, Cidr, Description, EngineKind, EngineVersion, IpDiscovery, Name, NetworkType,
@@ -148,7 +148,7 @@ impl Account {
     }
 
     pub(crate) async fn find_cache(&self, id: &Id<ReplicationGroup>) -> Option<ReplicationGroupDescription> {
-        self.call(DescribeReplicationGroups { select: Select::Ids(vec![id.clone()]) }).await.groups.pop()
+        self.call(DescribeReplicationGroups { ids: vec![id.clone()] }).await.groups.pop()
     }
 
     /// The user that `call` makes, once it is active.
@@ -160,7 +160,7 @@ impl Account {
     }
 
     pub(crate) async fn describe_user(&self, id: &Id<RedisUser>) -> UserDescription {
-        self.call(DescribeUsers { select: Select::Ids(vec![id.clone()]) }).await.users.pop().unwrap()
+        self.call(DescribeUsers { ids: vec![id.clone()] }).await.users.pop().unwrap()
     }
 
     /// A group of the engine Redis with a default user that is switched off, and `others`, once it is active.
@@ -178,7 +178,7 @@ impl Account {
     }
 
     pub(crate) async fn describe_group(&self, id: &Id<UserGroup>) -> UserGroupDescription {
-        self.call(DescribeUserGroups { select: Select::Ids(vec![id.clone()]) }).await.groups.pop().unwrap()
+        self.call(DescribeUserGroups { ids: vec![id.clone()] }).await.groups.pop().unwrap()
     }
 }
 

@@ -7,7 +7,6 @@ use palisade_aws::{
         CreateCacheParameterGroup, CreateReplicationGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ModifyCacheParameterGroup, ResetCacheParameterGroup,
     },
-    shapes::Select,
     types::{Name, ParameterGroupFamily, Tags},
 };
 
@@ -45,7 +44,7 @@ async fn a_group_has_its_family_and_only_the_parameters_that_were_set() {
     account.call(reset(["maxmemory-policy"])).await;
     let parameters = account.call(DescribeCacheParameters { name: id("redis") }).await.user_parameters;
     assert_eq!(parameters, BTreeMap::from([("timeout".to_owned(), "600".to_owned())]));
-    let groups = account.call(DescribeCacheParameterGroups { select: Select::Ids(vec![id("redis")]) }).await.groups;
+    let groups = account.call(DescribeCacheParameterGroups { ids: vec![id("redis")] }).await.groups;
     assert_eq!(groups[0].family, "redis7");
 }
 
@@ -67,7 +66,7 @@ async fn names_that_begin_with_default_are_aws_own() {
 async fn a_default_group_exists_and_cannot_be_changed_or_deleted() {
     let account = account();
     let name = || id("default.redis7");
-    let found = account.call(DescribeCacheParameterGroups { select: Select::Ids(vec![name()]) }).await.groups;
+    let found = account.call(DescribeCacheParameterGroups { ids: vec![name()] }).await.groups;
     assert_eq!(found.len(), 1);
     let call = ModifyCacheParameterGroup { name: name(), ..set([("timeout", "60")]) };
     account.refused(call, "InvalidParameterValue").await;

@@ -6,7 +6,7 @@ use palisade_aws::{
         ModifyCacheSubnetGroup,
     },
     resources::Subnet,
-    shapes::{CacheSubnetGroupDescription, Select},
+    shapes::CacheSubnetGroupDescription,
     types::Name,
 };
 use palisade_core::Id;
@@ -14,7 +14,7 @@ use palisade_core::Id;
 use crate::account::{Account, account, create_subnet_group, id, minutes, pass};
 
 async fn describe(account: &Account, name: &str) -> Option<CacheSubnetGroupDescription> {
-    account.call(DescribeCacheSubnetGroups { select: Select::Ids(vec![id(name)]) }).await.groups.pop()
+    account.call(DescribeCacheSubnetGroups { ids: vec![id(name)] }).await.groups.pop()
 }
 
 fn modify(name: &str, subnets: &[&Id<Subnet>]) -> ModifyCacheSubnetGroup {

@@ -3,7 +3,7 @@
 use palisade_aws::{
     operations::{CreateReplicationGroup, CreateUser, DeleteUser, DescribeUsers, ModifyUser},
     resources::RedisUser,
-    shapes::{Credentials, Select},
+    shapes::Credentials,
     types::{AccessString, EngineKind, Name, UserName},
 };
 use palisade_core::Id;
@@ -201,7 +201,7 @@ async fn a_deleted_user_leaves_its_groups_which_are_busy_with_it() {
     let found = account.describe_group(&group).await;
     assert_eq!((found.status.as_str(), found.user_ids.contains(&user)), ("modifying", false));
     pass(seconds(3)).await;
-    let users = account.call(DescribeUsers { select: Select::Ids(vec![user.clone()]) }).await.users;
+    let users = account.call(DescribeUsers { ids: vec![user.clone()] }).await.users;
     assert!(users.is_empty());
     account.refused(DeleteUser { user_id: user }, "UserNotFound").await;
 }

@@ -15,7 +15,7 @@ use palisade_aws::{
     types::Arn,
 };
 
-use super::{ElastiCache, PAGE, describe, names, tags};
+use super::{ElastiCache, PAGE, describe, tags};
 use crate::{
     answer::{each, id, pages, present},
     failure::Failure,
@@ -51,9 +51,8 @@ impl Call for DescribeCacheParameterGroups {
             let page = cache.call(request.max_records(PAGE).set_marker(marker).send()).await?;
             Ok((page.cache_parameter_groups, page.marker))
         };
-        let found = describe(names(self.select)?, ask, |group: &types::CacheParameterGroup| {
-            group.cache_parameter_group_name.as_ref()
-        });
+        let found =
+            describe(self.ids, ask, |group: &types::CacheParameterGroup| group.cache_parameter_group_name.as_ref());
         Ok(DescribeCacheParameterGroupsOutput { groups: each(found.await?, description)? })
     }
 }

@@ -11,7 +11,7 @@ use palisade_aws::{
     types::Arn,
 };
 
-use super::{ElastiCache, PAGE, describe, names, tags};
+use super::{ElastiCache, PAGE, describe, tags};
 use crate::{
     answer::{each, id, present},
     failure::Failure,
@@ -44,9 +44,7 @@ impl Call for DescribeCacheSubnetGroups {
             let page = cache.call(request.max_records(PAGE).set_marker(marker).send()).await?;
             Ok((page.cache_subnet_groups, page.marker))
         };
-        let found = describe(names(self.select)?, ask, |group: &types::CacheSubnetGroup| {
-            group.cache_subnet_group_name.as_ref()
-        });
+        let found = describe(self.ids, ask, |group: &types::CacheSubnetGroup| group.cache_subnet_group_name.as_ref());
         Ok(DescribeCacheSubnetGroupsOutput { groups: each(found.await?, description)? })
     }
 }

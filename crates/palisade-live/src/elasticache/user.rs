@@ -14,7 +14,7 @@ use palisade_aws::{
 };
 use secrecy::ExposeSecret;
 
-use super::{ElastiCache, PAGE, describe, engine, names, tags};
+use super::{ElastiCache, PAGE, describe, engine, tags};
 use crate::{
     answer::{each, id, ids, known, present},
     failure::Failure,
@@ -63,7 +63,7 @@ impl Call for DescribeUsers {
             let page = cache.call(request.max_records(PAGE).set_marker(marker).send()).await?;
             Ok((page.users, page.marker))
         };
-        let found = describe(names(self.select)?, ask, |user: &types::User| user.user_id.as_ref());
+        let found = describe(self.ids, ask, |user: &types::User| user.user_id.as_ref());
         Ok(DescribeUsersOutput { users: each(found.await?, description)? })
     }
 }

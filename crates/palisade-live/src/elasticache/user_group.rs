@@ -12,7 +12,7 @@ use palisade_aws::{
 };
 use palisade_core::Id;
 
-use super::{ElastiCache, PAGE, describe, engine, names, tags};
+use super::{ElastiCache, PAGE, describe, engine, tags};
 use crate::{
     answer::{each, id, ids, known, present},
     failure::Failure,
@@ -45,7 +45,7 @@ impl Call for DescribeUserGroups {
             let page = cache.call(request.max_records(PAGE).set_marker(marker).send()).await?;
             Ok((page.user_groups, page.marker))
         };
-        let found = describe(names(self.select)?, ask, |group: &types::UserGroup| group.user_group_id.as_ref());
+        let found = describe(self.ids, ask, |group: &types::UserGroup| group.user_group_id.as_ref());
         Ok(DescribeUserGroupsOutput { groups: each(found.await?, description)? })
     }
 }

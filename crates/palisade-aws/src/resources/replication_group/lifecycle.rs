@@ -12,15 +12,14 @@ use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserv
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     observe::{
-        GROUP_SETTLED, cache_tags, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, secret_value,
-        sync_cache_tags,
+        GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, secret_value, sync_cache_tags,
     },
     operations::{
         AddTagsToResource, Call, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup,
         DescribeCacheClusters, DescribeReplicationGroups, GetSecretValue, IncreaseReplicaCount, ListTagsForResource,
         ModifyReplicationGroup, ModifyReplicationGroupShardConfiguration, Operation, RemoveTagsFromResource,
     },
-    shapes::{CacheClusterDescription, LogDeliveryChange, ReplicationGroupDescription, Select, TokenStrategy},
+    shapes::{CacheClusterDescription, LogDeliveryChange, ReplicationGroupDescription, TokenStrategy},
     types::{
         Engine, EngineVersion, LogDelivery, MaintenanceWindow, Name, NodeCount, NodeType, Port, Replicas, Shards,
         SnapshotRetention, SnapshotWindow,
@@ -129,21 +128,15 @@ impl Lifecycle for ReplicationGroup {
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
-        let found = aws.call(DescribeReplicationGroups { select: Select::Ids(ids.to_vec()) }).await?.groups;
+        let found = aws.call(DescribeReplicationGroups { ids: ids.to_vec() }).await?.groups;
         let first_members: Vec<_> = found.iter().filter_map(|group| group.member_clusters.first().cloned()).collect();
         let members = aws.call(DescribeCacheClusters { ids: first_members }).await?.clusters;
-        let mut snapshots = Vec::new();
-        for group in in_order(ids, found, |group| &group.id) {
-            snapshots.push(match group {
-                Some(group) if group.status != "deleting" => {
-                    let member = group.member_clusters.first();
-                    let member = members.iter().find(|cluster| Some(&cluster.id) == member);
-                    Some(snapshot(aws, &group, member).await?)
-                }
-                _ => None,
-            });
-        }
-        Ok(snapshots)
+        let snapshot = |group: ReplicationGroupDescription| {
+            let member = group.member_clusters.first();
+            snapshot(&group, members.iter().find(|cluster| Some(&cluster.id) == member))
+        };
+        let groups = in_order(ids, found, |group| &group.id).into_iter();
+        Ok(groups.map(|group| group.filter(|group| group.status != "deleting").map(snapshot)).collect())
     }
 
     /// The order is ElastiCache's: more replicas, then all plain attributes in one call, then the authentication, then fewer
@@ -164,7 +157,7 @@ impl Lifecycle for ReplicationGroup {
             aws.call_until_settled(AVAILABLE, request).await?;
             changed(aws, id, |group| replicas(group) == wanted).await?;
         }
-        sync_cache_tags(aws, &group.arn, &self.tags).await
+        sync_cache_tags(aws, &group.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
@@ -386,7 +379,7 @@ pub(in crate::resources) async fn available(
 }
 
 async fn describe(aws: &Aws, id: &Id<ReplicationGroup>) -> Result<Option<ReplicationGroupDescription>, ProviderError> {
-    Ok(aws.call(DescribeReplicationGroups { select: Select::Ids(vec![id.clone()]) }).await?.groups.pop())
+    Ok(aws.call(DescribeReplicationGroups { ids: vec![id.clone()] }).await?.groups.pop())
 }
 
 async fn first_member(
@@ -410,11 +403,10 @@ fn minor_version(version: &str) -> &str {
 }
 
 /// The group lacks what its members tell: versions, groups and the maintenance window.
-async fn snapshot(
-    aws: &Aws,
+fn snapshot(
     group: &ReplicationGroupDescription,
     member: Option<&CacheClusterDescription>,
-) -> Result<Snapshot<ReplicationGroupObserved, ReplicationGroupAttributes>, ProviderError> {
+) -> Snapshot<ReplicationGroupObserved, ReplicationGroupAttributes> {
     let shards = u16::try_from(group.node_groups.len()).unwrap_or(u16::MAX);
     let fields = ReplicationGroupObserved {
         replication_group_id: Some(Name::reported(group.id.as_str())),
@@ -449,7 +441,7 @@ async fn snapshot(
         network_type: Some(group.network_type),
         ip_discovery: Some(group.ip_discovery),
         log_delivery: Some(group.log_delivery.clone()),
-        tags: Some(cache_tags(aws, &group.arn).await?.declared()),
+        tags: None,
     };
     let address = |endpoint: &Option<crate::shapes::Endpoint>| {
         endpoint.as_ref().map(|endpoint| endpoint.address.clone()).unwrap_or_default()
@@ -462,5 +454,5 @@ async fn snapshot(
         engine_version_actual: member.map(|member| member.engine_version.clone()).unwrap_or_default(),
         member_clusters: group.member_clusters.clone(),
     };
-    Ok(Snapshot { fields, attributes })
+    Snapshot { fields, attributes }
 }

@@ -14,7 +14,7 @@ use palisade_aws::{
 
 use crate::{
     answer::{each, id, ids, known, present},
-    elasticache::{ElastiCache, PAGE, describe, engine, names},
+    elasticache::{ElastiCache, PAGE, describe, engine},
     failure::Failure,
     service::Call,
 };
@@ -28,8 +28,7 @@ impl Call for DescribeReplicationGroups {
             let page = cache.call(request.max_records(PAGE).set_marker(marker).send()).await?;
             Ok((page.replication_groups, page.marker))
         };
-        let found =
-            describe(names(self.select)?, ask, |group: &types::ReplicationGroup| group.replication_group_id.as_ref());
+        let found = describe(self.ids, ask, |group: &types::ReplicationGroup| group.replication_group_id.as_ref());
         Ok(DescribeReplicationGroupsOutput { groups: each(found.await?, group)? })
     }
 }

@@ -1,0 +1,87 @@
+//! Tags of ElastiCache objects, which take a call for each object to read: they are read where they change, and nowhere else.
+
+use palisade::prelude::*;
+use palisade_aws::operations::{AddTagsToResource, CreateTags, ListTagsForResource};
+use palisade_core::Address;
+use palisade_emulator::Fault;
+use palisade_testing::Rehearsal;
+
+use crate::schema_changes::cases::declare;
+
+/// The kinds whose tags no description has.
+const KINDS: [&str; 5] = ["CacheParameterGroup", "CacheSubnetGroup", "RedisUser", "ReplicationGroup", "UserGroup"];
+
+fn arn(rehearsal: &Rehearsal, kind: &str) -> Arn {
+    let arn = rehearsal.state().attribute(&Address::new(kind, "it"), "arn").unwrap();
+    Arn::new(arn.as_str().unwrap()).unwrap()
+}
+
+fn tags(rehearsal: &Rehearsal, kind: &str) -> Tags {
+    rehearsal.by_hand(ListTagsForResource { arn: arn(rehearsal, kind) }).unwrap().tags.declared()
+}
+
+fn reads(rehearsal: &Rehearsal) -> usize {
+    rehearsal.emulator().calls().iter().filter(|call| **call == "ListTagsForResource").count()
+}
+
+/// The tags that the program declares for the object.
+fn declared(kind: &str, field: &str) -> Tags {
+    let graph = palisade_testing::graph(|stack| declare(stack, kind, field));
+    let tags = graph.node(&Address::new(kind, "it")).unwrap().json("tags").unwrap().clone();
+    serde_json::from_value(tags).unwrap()
+}
+
+#[test]
+fn they_are_read_only_where_they_change() {
+    for kind in KINDS {
+        let mut rehearsal = Rehearsal::new();
+        rehearsal.apply(|stack| declare(stack, kind, ""));
+        assert!(!rehearsal.plan(|stack| declare(stack, kind, "")).has_changes());
+        assert_eq!(reads(&rehearsal), 0, "{kind}: a creation carries its tags");
+        assert_eq!(tags(&rehearsal, kind), declared(kind, ""), "{kind}");
+
+        let by_us = reads(&rehearsal);
+        rehearsal.apply(|stack| declare(stack, kind, "tags"));
+        assert_eq!(reads(&rehearsal) - by_us, 1, "{kind}");
+        assert_ne!(declared(kind, "tags"), declared(kind, ""), "{kind}");
+        assert_eq!(tags(&rehearsal, kind), declared(kind, "tags"), "{kind}");
+    }
+}
+
+#[test]
+fn a_change_that_was_interrupted_is_finished_by_the_next_apply() {
+    for kind in KINDS {
+        for fault in [Fault::Unavailable, Fault::AnswerLost] {
+            let mut rehearsal = Rehearsal::new();
+            rehearsal.apply(|stack| declare(stack, kind, ""));
+            rehearsal.emulator().inject(1, fault);
+            let changed = palisade_testing::graph(|stack| declare(stack, kind, "tags"));
+            assert!(!rehearsal.try_apply(&changed).unwrap().is_complete(), "{kind}");
+
+            let plan = rehearsal.plan(|stack| declare(stack, kind, "tags"));
+            let step = plan.step(&Address::new(kind, "it")).unwrap();
+            assert_eq!(step.changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>(), ["tags"], "{kind}");
+            rehearsal.apply(|stack| declare(stack, kind, "tags"));
+            assert_eq!(tags(&rehearsal, kind), declared(kind, "tags"), "{kind}");
+        }
+    }
+}
+
+/// `docs/decisions/0014-tags-of-caches-are-not-read-back.md` says so.
+#[test]
+fn what_others_change_is_seen_only_where_the_description_has_it() {
+    let mut rehearsal = Rehearsal::new();
+    rehearsal.apply(|stack| declare(stack, "CacheSubnetGroup", ""));
+    let theirs = tags! { "theirs" = "1" };
+    let arn = arn(&rehearsal, "CacheSubnetGroup");
+    rehearsal.by_hand(AddTagsToResource { arn, tags: theirs.clone() }).unwrap();
+    assert!(!rehearsal.plan(|stack| declare(stack, "CacheSubnetGroup", "")).has_changes());
+    rehearsal.apply(|stack| declare(stack, "CacheSubnetGroup", "tags"));
+    assert_eq!(tags(&rehearsal, "CacheSubnetGroup"), declared("CacheSubnetGroup", "tags"), "the next change clears up");
+
+    let mut rehearsal = Rehearsal::new();
+    rehearsal.apply(|stack| declare(stack, "Vpc", ""));
+    let resource_id = rehearsal.state().resources[&Address::new("Vpc", "it")].current.clone().unwrap().id.unwrap();
+    rehearsal.by_hand(CreateTags { resource_id, tags: theirs }).unwrap();
+    assert!(rehearsal.plan(|stack| declare(stack, "Vpc", "")).has_changes());
+}
