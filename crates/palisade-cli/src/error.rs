@@ -95,9 +95,14 @@ impl From<StateError> for CommandError {
         let message = error.to_string();
         let help = match &error {
             StateError::Empty { path } | StateError::Corrupt { path, .. } => vec![restore(path)],
-            StateError::Missing { path, backup } => {
-                vec![restore(path), format!("delete {} if the stack is gone: then this is a new one", backup.display())]
+            StateError::Missing { path, beside } => {
+                vec![restore(path), format!("delete {} if the stack is gone: then this is a new one", beside.display())]
             }
+            StateError::OtherJournal { path, .. } => vec![format!(
+                "put the state file back that was beside {}, or delete the journal if what it holds is gone",
+                path.display()
+            )],
+            StateError::Overtaken { .. } => vec!["run the command again, on the state as it is now".to_owned()],
             StateError::Newer { .. } => {
                 vec!["update Palisade, with `cargo update -p palisade`, to the version that wrote the file".to_owned()]
             }
@@ -126,12 +131,15 @@ impl From<ExportError> for CommandError {
 /// The cure of a state file that is not one. It never deletes the file: what is left of it may be all that knows the
 /// objects.
 fn restore(path: &Path) -> String {
-    // Beside each state file, the engine keeps the version before.
+    // Beside each state file, the engine keeps a copy of it. The journal goes on from either.
     let mut backup = path.as_os_str().to_owned();
     backup.push(".backup");
+    let is_journal = path.extension().is_some_and(|extension| extension == "journal");
     let (path, backup) = (path.display(), Path::new(&backup));
-    if backup.exists() {
-        format!("put the version before in its place: cp {} {path}", backup.display())
+    if is_journal {
+        format!("put a copy of {path} in its place, from a backup of yours: what it holds is in no other file")
+    } else if backup.exists() {
+        format!("put its copy in its place: cp {} {path}", backup.display())
     } else {
         format!(
             "put a copy of {path} in its place, from a backup of yours: without its state, a stack knows no objects"
@@ -174,10 +182,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, backup) = (folder.path().join("a.json"), folder.path().join("a.json.backup"));
         std::fs::write(&backup, "").unwrap();
-        let text = CommandError::from(StateError::Missing { path, backup }).text();
+        let text = CommandError::from(StateError::Missing { path, beside: backup }).text();
         insta::assert_snapshot!(text.replace(folder.path().to_str().unwrap(), "FOLDER"), @r"
-        error: the state file FOLDER/a.json is gone, and its version before, FOLDER/a.json.backup, is still there
-        help: put the version before in its place: cp FOLDER/a.json.backup FOLDER/a.json
+        error: the state file FOLDER/a.json is gone, and FOLDER/a.json.backup, which was kept with it, is still there
+        help: put its copy in its place: cp FOLDER/a.json.backup FOLDER/a.json
         help: delete FOLDER/a.json.backup if the stack is gone: then this is a new one
         ");
     }

@@ -73,10 +73,11 @@ pub async fn apply(
     // The same that the plan was made of.
     let state = aligned(graph, &saved).state;
     let steps = steps(graph, &state, plan);
+    let typical = |kind: &str, step| provider.typical_duration(kind, step);
+    let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));
     let executor = Executor::new(provider, graph, Ledger::new(state, &saved, store, listener));
-    let priorities = priorities(&steps, |kind, step| provider.typical_duration(kind, step));
     let mut report = Run::new(&executor, &steps, priorities, options).complete().await;
-    let state = executor.into_ledger().finish(graph, plan)?;
+    let state = executor.into_ledger().finish(graph, plan).await?;
     report.outputs = state.outputs;
     report.took = begin.elapsed();
     Ok(report)
@@ -142,7 +143,7 @@ impl<'r, 'a> Run<'r, 'a> {
                     self.tell(Event::Stopping);
                     patience.as_mut().reset(Instant::now() + self.options.patience);
                 }
-                ended = next(&mut running, &slots) => match ended {
+                ended = next(&mut running, &slots, self.executor.ledger()) => match ended {
                     Some(ended) => self.end(ended),
                     None => break,
                 },
@@ -260,14 +261,15 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 }
 
-/// The next step that ends. Slots are handed out once all steps have gone on as far as they can.
-async fn next(running: &mut (impl Stream<Item = Ended> + Unpin), slots: &Slots) -> Option<Ended> {
+/// The next step that ends. Slots are handed out once all steps have gone on as far as they can, so not before what they
+/// have recorded is written.
+async fn next(running: &mut (impl Stream<Item = Ended> + Unpin), slots: &Slots, ledger: &Ledger<'_>) -> Option<Ended> {
     poll_fn(|context| {
         loop {
             if let Poll::Ready(ended) = running.poll_next_unpin(context) {
                 return Poll::Ready(ended);
             }
-            if !slots.poll_hand_out(context) {
+            if ledger.is_gathering() || !slots.poll_hand_out(context) {
                 return Poll::Pending;
             }
         }

@@ -44,14 +44,33 @@ pub enum StateError {
         /// What is wrong, with line and column where it is not JSON.
         detail: String,
     },
-    /// There is no file, and beside its place is a version of it, so that the stack is not a new one.
-    #[error("the state file {path} is gone, and its version before, {backup}, is still there",
-        path = path.display(), backup = backup.display())]
+    /// There is no file, and beside its place is what was kept with it, so that the stack is not a new one.
+    #[error("the state file {path} is gone, and {beside}, which was kept with it, is still there",
+        path = path.display(), beside = beside.display())]
     Missing {
         /// The file.
         path: PathBuf,
-        /// The version before.
-        backup: PathBuf,
+        /// Its copy or its journal.
+        beside: PathBuf,
+    },
+    /// A journal does not go on from the state file beside it.
+    #[error("the journal {path} does not belong to the state file beside it: {detail}", path = path.display())]
+    OtherJournal {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The state was changed after this run has read it.
+    #[error("another run has changed the state {path}: this run goes on from change {expected}, and the last is {found}",
+        path = path.display())]
+    Overtaken {
+        /// The file.
+        path: PathBuf,
+        /// The serial of the state that is kept; zero if there is none.
+        found: u64,
+        /// The serial of the state that this run goes on from.
+        expected: u64,
     },
     /// A later version of Palisade wrote the file.
     #[error("the state file {path} has the format {found}, and this program reads the formats up to {known}",

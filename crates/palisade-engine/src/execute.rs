@@ -1,7 +1,7 @@
 //! [`Executor`]: one step of a plan, from its intent to its record.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -11,7 +11,7 @@ use palisade_core::{
 };
 
 use crate::{
-    Event, ObjectState, Phase, StepKind,
+    Event, ObjectState, Phase, StepKind, Took,
     dependencies::Dependencies,
     ledger::{Ledger, Unsaved},
     slots::StepTurn,
@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Executor<'a> {
     provider: &'a dyn Provider,
     graph: &'a Graph,
-    ledger: Mutex<Ledger<'a>>,
+    ledger: Ledger<'a>,
     is_closed: AtomicBool,
 }
 
@@ -51,16 +51,15 @@ impl From<Unsaved> for StepError {
 
 impl<'a> Executor<'a> {
     pub(crate) fn new(provider: &'a dyn Provider, graph: &'a Graph, ledger: Ledger<'a>) -> Self {
-        Self { provider, graph, ledger: Mutex::new(ledger), is_closed: AtomicBool::new(false) }
+        Self { provider, graph, ledger, is_closed: AtomicBool::new(false) }
     }
 
-    /// The ledger. The lock is held for the length of a statement, and never while a call is waited for.
-    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger<'a>> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn ledger(&self) -> &Ledger<'a> {
+        &self.ledger
     }
 
     pub(crate) fn into_ledger(self) -> Ledger<'a> {
-        self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.ledger
     }
 
     /// Lets no further step begin.
@@ -70,7 +69,7 @@ impl<'a> Executor<'a> {
 
     /// Whether a further step may begin.
     pub(crate) fn may_begin(&self) -> bool {
-        !self.is_closed.load(Ordering::Relaxed) && !self.ledger().is_broken()
+        !self.is_closed.load(Ordering::Relaxed) && !self.ledger.is_broken()
     }
 
     /// Does the step, and returns the id of its object; an empty text where there turned out to be none.
@@ -97,20 +96,20 @@ impl<'a> Executor<'a> {
         if let Some(found) = found.filter(|_| !keep_old && nothing_found) {
             return self.adopt(node, inputs, found, turn).await;
         }
-        let token = self.ledger().begin_creation(address, &inputs, Dependencies::of(node), keep_old)?;
+        let token = self.ledger.begin_creation(address, &inputs, Dependencies::of(node), keep_old).await?;
         self.started(address, StepKind::Create);
         let sent = turn.sent();
         let id = match self.provider.create(&turn.shared(), address.kind(), &inputs, &token).await {
             Ok(id) => id,
             Err(error) => {
                 if !may_have_had_its_effect(&error, turn.sent() > sent) {
-                    self.ledger().abandon_creation(address)?;
+                    self.ledger.abandon_creation(address).await?;
                 }
                 return Err(error.into());
             }
         };
-        self.created(address, &id)?;
-        self.converge(node, &id, inputs, None, turn).await?;
+        self.created(address, &id).await?;
+        self.converge(node, &id, inputs, None, Some(StepKind::Create), turn).await?;
         Ok(id)
     }
 
@@ -129,7 +128,7 @@ impl<'a> Executor<'a> {
             return Err(failure(ErrorKind::Transitional, message, "run the command again").into());
         }
         self.started(&node.address, StepKind::Create);
-        self.converge(node, &id, inputs, None, turn).await?;
+        self.converge(node, &id, inputs, None, None, turn).await?;
         Ok(id)
     }
 
@@ -141,12 +140,13 @@ impl<'a> Executor<'a> {
             let message = format!("{address} does not exist any more");
             return Err(failure(ErrorKind::NotFound, message, "run the command again: it will be created").into());
         };
-        self.ledger().begin_update(address, &Dependencies::of(node))?;
+        self.ledger.begin_update(address, &Dependencies::of(node)).await?;
         self.started(address, StepKind::Update);
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
         let is_first = object.phase != Phase::Ready && object.inputs == inputs;
         let previous = Some(&object.inputs).filter(|_| !is_first);
-        self.converge(node, &id, inputs, previous, turn).await?;
+        let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready);
+        self.converge(node, &id, inputs, previous, whole, turn).await?;
         Ok(id)
     }
 
@@ -163,7 +163,8 @@ impl<'a> Executor<'a> {
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }
-        self.ledger().deleted(address, target)?;
+        let took = object.is_some().then(|| Took::new(StepKind::Delete, turn.elapsed()));
+        self.ledger.deleted(address, target, took).await?;
         Ok(object.map(|object| object.id).unwrap_or_default())
     }
 
@@ -171,7 +172,7 @@ impl<'a> Executor<'a> {
     async fn settle(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
         let Some(object) = self.current(address).filter(ObjectState::is_unsettled) else { return Ok(None) };
         let Some(id) = self.find(address, &object, turn).await? else { return Ok(None) };
-        self.created(address, &id)?;
+        self.created(address, &id).await?;
         Ok(self.current(address))
     }
 
@@ -182,7 +183,7 @@ impl<'a> Executor<'a> {
         token: &str,
         turn: &Arc<StepTurn>,
     ) -> Result<Option<ObjectState>, StepError> {
-        let deposed = self.ledger().state().deposed(address, token).cloned();
+        let deposed = self.ledger.look(|state| state.deposed(address, token).cloned());
         let Some(mut object) = deposed else { return Ok(None) };
         if object.is_unsettled() {
             // That it was found need not be recorded, as it is deleted now, or else found again.
@@ -200,21 +201,21 @@ impl<'a> Executor<'a> {
         self.provider.find(&turn.shared(), address.kind(), &object.inputs, &object.token).await
     }
 
-    fn created(&self, address: &Address, id: &str) -> Result<(), StepError> {
-        let mut ledger = self.ledger();
-        ledger.created(address, id)?;
-        ledger.tell(Event::Created { address: address.clone(), id: id.to_owned() });
+    async fn created(&self, address: &Address, id: &str) -> Result<(), StepError> {
+        self.ledger.created(address, id).await?;
+        self.ledger.tell(Event::Created { address: address.clone(), id: id.to_owned() });
         Ok(())
     }
 
     /// Brings an object to its inputs, and records what it is then. The new inputs are recorded last, so that the next plan
-    /// sees what an interruption has left undone.
+    /// sees what an interruption has left undone. `whole` is the step, if it did not go on with an interrupted one.
     async fn converge(
         &self,
         node: &Node,
         id: &str,
         inputs: JsonMap,
         previous: Option<&JsonMap>,
+        whole: Option<StepKind>,
         turn: &Arc<StepTurn>,
     ) -> Result<(), StepError> {
         let kind = node.address.kind();
@@ -226,7 +227,8 @@ impl<'a> Executor<'a> {
             let message = format!("`{id}` was brought to its inputs, and then could not be found");
             return Err(failure(ErrorKind::NotFound, message, "run the command again").into());
         };
-        self.ledger().ready(&node.address, inputs, Dependencies::of(node), observation)?;
+        let took = whole.map(|step| Took::new(step, turn.elapsed()));
+        self.ledger.ready(&node.address, inputs, Dependencies::of(node), observation, took).await?;
         Ok(())
     }
 }
@@ -241,15 +243,14 @@ impl Executor<'_> {
     }
 
     fn current(&self, address: &Address) -> Option<ObjectState> {
-        self.ledger().state().current(address).cloned()
+        self.ledger.look(|state| state.current(address).cloned())
     }
 
     /// The fields of `node`, in which the attributes of other objects have been put in place of the references to them.
     fn inputs(&self, node: &Node) -> Result<JsonMap, StepError> {
-        let ledger = self.ledger();
         let mut inputs = JsonMap::new();
         for (&field, value) in &node.fields {
-            let value = value.substitute(&|r| ledger.state().attribute(&r.address, &r.attribute));
+            let value = self.ledger.look(|state| value.substitute(&|r| state.attribute(&r.address, &r.attribute)));
             if let Some(reference) = value.references().first() {
                 let (address, attribute) = (&reference.address, &reference.attribute);
                 let message = format!("`{field}` refers to `{attribute}` of {address}, which is not known");
@@ -262,7 +263,7 @@ impl Executor<'_> {
     }
 
     fn started(&self, address: &Address, step: StepKind) {
-        self.ledger().tell(Event::Started { address: address.clone(), step });
+        self.ledger.tell(Event::Started { address: address.clone(), step });
     }
 }
 

@@ -1,21 +1,43 @@
 //! [`Ledger`]: the one place where an apply changes the state. Each change is on disk before the next call is sent.
 
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
 use palisade_core::{
     Address, Graph, JsonMap,
     provider::{Observation, Token},
 };
+use tokio::{sync, task::yield_now};
 
 use crate::{
-    Action, Event, ObjectState, Phase, Plan, State, StateError, Store, dependencies::Dependencies, digest::sha256,
+    Action, Change, Event, Plan, Record, State, StateError, Store, Took, dependencies::Dependencies, digest::sha256,
     steps::Target,
 };
 
-/// The state of a running apply, and who is told of it.
+/// The state of a running apply, and who is told of it. All steps that run at a time share one.
 pub(crate) struct Ledger<'a> {
-    state: State,
     store: &'a dyn Store,
+    book: Mutex<Book<'a>>,
+    /// Whoever holds it writes; the others wait, and what they have recorded meanwhile is written at once by the next.
+    turn: sync::Mutex<()>,
+    /// Whether the holder of the turn waits for what the other steps are about to record.
+    is_gathering: AtomicBool,
+}
+
+/// What is in memory.
+struct Book<'a> {
+    state: State,
     listener: &'a mut (dyn FnMut(Event) + Send),
-    /// Whether the state differs from what is saved.
+    /// The changes that the store may not have yet, in their order.
+    queue: VecDeque<Record>,
+    /// Whether the store has a state that the queue goes on from. Else the whole state is written first.
+    is_continued: bool,
+    /// Whether there is anything that the store may not have, or has in its journal only.
     is_ahead: bool,
     /// The first error of the store.
     error: Option<StateError>,
@@ -28,26 +50,38 @@ pub(crate) struct Unsaved;
 impl<'a> Ledger<'a> {
     /// The ledger of `state`, which was made of the state that is `saved`.
     pub(crate) fn new(
-        state: State,
+        mut state: State,
         saved: &State,
         store: &'a dyn Store,
         listener: &'a mut (dyn FnMut(Event) + Send),
     ) -> Self {
         let is_ahead = state != *saved;
-        Self { state, store, listener, is_ahead, error: None }
+        let is_continued = !is_ahead && saved.serial > 0;
+        if !is_continued {
+            // The snapshot that is written first counts as a change.
+            state.serial += 1;
+        }
+        let book = Book { state, listener, queue: VecDeque::new(), is_continued, is_ahead, error: None };
+        Self { store, book: Mutex::new(book), turn: sync::Mutex::new(()), is_gathering: AtomicBool::new(false) }
     }
 
-    pub(crate) fn state(&self) -> &State {
-        &self.state
+    /// Looks at the state, with all that is recorded.
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&State) -> T) -> T {
+        at(&self.book().state)
     }
 
-    /// Whether a save has failed.
+    /// Whether a write has failed.
     pub(crate) fn is_broken(&self) -> bool {
-        self.error.is_some()
+        self.book().error.is_some()
     }
 
-    pub(crate) fn tell(&mut self, event: Event) {
-        (self.listener)(event);
+    /// Whether a write is about to begin that waits for nothing but the next round of the steps.
+    pub(crate) fn is_gathering(&self) -> bool {
+        self.is_gathering.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        (self.book().listener)(event);
     }
 
     /// Records that a creation begins, and returns the token that it is found by. With `keep_old`, the object that exists
@@ -55,109 +89,151 @@ impl<'a> Ledger<'a> {
     ///
     /// A creation that was interrupted goes on under its token if it asks for the same: a call that is still on its way
     /// then has its effect once.
-    pub(crate) fn begin_creation(
-        &mut self,
+    pub(crate) async fn begin_creation(
+        &self,
         address: &Address,
         inputs: &JsonMap,
         dependencies: Dependencies,
         keep_old: bool,
     ) -> Result<Token, Unsaved> {
-        let fresh = self.fresh_token(address);
-        let entry = self.state.resources.entry(address.clone()).or_default();
-        let old = entry.current.take();
-        let token = match old {
-            Some(old) if old.is_unsettled() && old.inputs == *inputs => old.token,
-            Some(old) if keep_old && !old.is_unsettled() => {
-                entry.deposed.push(old);
-                fresh
-            }
-            _ => fresh,
+        let (token, serial) = {
+            let mut book = self.book();
+            let (token, keep_old) = match book.state.current(address) {
+                Some(old) if old.is_unsettled() && old.inputs == *inputs => (old.token.clone(), false),
+                old => (book.fresh_token(address), keep_old && old.is_some_and(|old| !old.is_unsettled())),
+            };
+            let Dependencies { all: depends_on, released } = dependencies;
+            let (address, inputs) = (address.clone(), inputs.clone());
+            let begun = Change::Begun { address, keep_old, token: token.clone(), inputs, depends_on, released };
+            (token, book.record(begun))
         };
-        entry.current = Some(ObjectState {
-            id: None,
-            phase: Phase::Creating,
-            token: token.clone(),
-            inputs: inputs.clone(),
-            observed: None,
-            depends_on: dependencies.all,
-            released: dependencies.released,
-        });
-        self.save()?;
+        self.written(serial).await?;
         Ok(token)
     }
 
     /// Records the id of an object whose creation had begun.
-    pub(crate) fn created(&mut self, address: &Address, id: &str) -> Result<(), Unsaved> {
-        if let Some(object) = self.current_mut(address) {
-            object.id = Some(id.to_owned());
-            object.phase = Phase::Created;
-        }
-        self.save()
+    pub(crate) async fn created(&self, address: &Address, id: &str) -> Result<(), Unsaved> {
+        self.write(Change::Created { address: address.clone(), id: id.to_owned() }).await
     }
 
     /// Records that a creation has had no effect. The object that it was to replace is the current one again.
-    pub(crate) fn abandon_creation(&mut self, address: &Address) -> Result<(), Unsaved> {
-        if let Some(entry) = self.state.resources.get_mut(address) {
-            entry.current = entry.deposed.pop();
-        }
-        self.forget_if_empty(address);
-        self.save()
+    pub(crate) async fn abandon_creation(&self, address: &Address) -> Result<(), Unsaved> {
+        self.write(Change::Abandoned { address: address.clone() }).await
     }
 
     /// Records what an object may refer to while it is updated: until then what it refers to, and soon what it will.
-    pub(crate) fn begin_update(&mut self, address: &Address, dependencies: &Dependencies) -> Result<(), Unsaved> {
-        let Some(object) = self.current_mut(address) else { return Ok(()) };
-        let recorded = Dependencies::recorded(object);
+    pub(crate) async fn begin_update(&self, address: &Address, dependencies: &Dependencies) -> Result<(), Unsaved> {
+        let recorded = self.look(|state| state.current(address).map(Dependencies::recorded));
+        let Some(recorded) = recorded else { return Ok(()) };
         let union = recorded.union(dependencies);
         if union == recorded {
             return Ok(());
         }
-        (object.depends_on, object.released) = (union.all, union.released);
-        self.save()
+        self.write(related(address, union)).await
     }
 
     /// Records that an object has been brought to `inputs`, and what it is then.
-    pub(crate) fn ready(
-        &mut self,
+    pub(crate) async fn ready(
+        &self,
         address: &Address,
         inputs: JsonMap,
         dependencies: Dependencies,
-        observation: Observation,
+        observed: Observation,
+        took: Option<Took>,
     ) -> Result<(), Unsaved> {
-        if let Some(object) = self.current_mut(address) {
-            object.phase = Phase::Ready;
-            object.inputs = inputs;
-            object.observed = Some(observation);
-            (object.depends_on, object.released) = (dependencies.all, dependencies.released);
-        }
-        self.save()
+        let Dependencies { all: depends_on, released } = dependencies;
+        let address = address.clone();
+        self.write(Change::Ready { address, inputs, depends_on, released, observed, took }).await
     }
 
     /// Records that an object does not exist any more.
-    pub(crate) fn deleted(&mut self, address: &Address, target: &Target) -> Result<(), Unsaved> {
-        if let Some(entry) = self.state.resources.get_mut(address) {
-            match target {
-                Target::Current => entry.current = None,
-                Target::Deposed(token) => entry.deposed.retain(|object| object.token.digest != *token),
-            }
-        }
-        self.forget_if_empty(address);
-        self.save()
+    pub(crate) async fn deleted(&self, address: &Address, target: &Target, took: Option<Took>) -> Result<(), Unsaved> {
+        let deposed = match target {
+            Target::Current => None,
+            Target::Deposed(token) => Some(token.clone()),
+        };
+        self.write(Change::Deleted { address: address.clone(), deposed, took }).await
     }
 
-    /// Brings what follows from the objects up to date, and returns the state, once nothing runs any more.
+    /// Brings what follows from the objects up to date, and returns the state, once nothing runs any more. The whole state
+    /// is written, so that the next run finds no journal.
     ///
-    /// After a failed save it tries once more, so that a disk that was full for a moment costs no record. The error is
+    /// After a failed write it tries once more, so that a disk that was full for a moment costs no record. The error is
     /// returned all the same.
-    pub(crate) fn finish(mut self, graph: &Graph, plan: &Plan) -> Result<State, StateError> {
-        let outputs = self.outputs(plan);
-        self.is_ahead |= self.update_dependencies(graph, plan) || outputs != self.state.outputs;
-        self.state.outputs = outputs;
-        if self.is_ahead {
-            // The error, if there is one, is kept.
-            let _ = self.save();
+    pub(crate) async fn finish(self, graph: &Graph, plan: &Plan) -> Result<State, StateError> {
+        let mut book = self.book.into_inner().unwrap_or_else(PoisonError::into_inner);
+        book.update_dependencies(graph, plan);
+        let outputs = book.outputs(plan);
+        if outputs != book.state.outputs {
+            book.record(Change::Outputs { outputs });
         }
-        self.error.map_or(Ok(self.state), Err)
+        if book.is_ahead
+            && let Err(error) = self.store.replace(&book.state).await
+        {
+            book.error.get_or_insert(error);
+        }
+        book.error.map_or(Ok(book.state), Err)
+    }
+
+    async fn write(&self, change: Change) -> Result<(), Unsaved> {
+        let serial = self.book().record(change);
+        self.written(serial).await
+    }
+
+    /// Returns once the store has the change `serial`.
+    async fn written(&self, serial: u64) -> Result<(), Unsaved> {
+        let _turn = self.turn.lock().await;
+        if self.book().is_written(serial)? {
+            return Ok(());
+        }
+        // What others are ready to record goes with it: a long write to the disk takes no longer than a short one.
+        self.is_gathering.store(true, Ordering::Relaxed);
+        yield_now().await;
+        self.is_gathering.store(false, Ordering::Relaxed);
+        let (records, state) = {
+            let book = self.book();
+            // They remain in the queue until the store has them: this future may be dropped before.
+            (book.queue.iter().cloned().collect::<Vec<_>>(), (!book.is_continued).then(|| book.state.clone()))
+        };
+        let result = match &state {
+            Some(state) => self.store.replace(state).await,
+            None => self.store.append(&records).await,
+        };
+        let mut book = self.book();
+        match result {
+            Ok(()) => {
+                book.is_continued = true;
+                book.queue.drain(..records.len());
+                Ok(())
+            }
+            Err(error) => {
+                book.error.get_or_insert(error);
+                Err(Unsaved)
+            }
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book<'a>> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book<'_> {
+    /// Makes a change, and returns its serial.
+    fn record(&mut self, change: Change) -> u64 {
+        self.state.apply(&change);
+        let serial = self.state.serial;
+        self.queue.push_back(Record { serial, change });
+        self.is_ahead = true;
+        serial
+    }
+
+    /// Whether the store has the change `serial`.
+    fn is_written(&self, serial: u64) -> Result<bool, Unsaved> {
+        match &self.error {
+            Some(_) => Err(Unsaved),
+            None => Ok(self.queue.front().is_none_or(|first| serial < first.serial)),
+        }
     }
 
     /// The outputs after `plan`: those that are known now, and the earlier values of those that are not. An output that the
@@ -176,48 +252,25 @@ impl<'a> Ledger<'a> {
     }
 
     /// An object that needs no step may refer to others than it did, by the same values.
-    fn update_dependencies(&mut self, graph: &Graph, plan: &Plan) -> bool {
-        let mut is_changed = false;
+    fn update_dependencies(&mut self, graph: &Graph, plan: &Plan) {
         for step in plan.steps.iter().filter(|step| step.action == Action::Nothing) {
-            let Some((node, object)) = graph.node(&step.address).zip(self.current_mut(&step.address)) else { continue };
+            let known = graph.node(&step.address).zip(self.state.current(&step.address));
+            let Some((node, object)) = known else { continue };
             let dependencies = Dependencies::of(node);
             if Dependencies::recorded(object) != dependencies {
-                (object.depends_on, object.released) = (dependencies.all, dependencies.released);
-                is_changed = true;
-            }
-        }
-        is_changed
-    }
-
-    fn save(&mut self) -> Result<(), Unsaved> {
-        self.state.serial += 1;
-        self.is_ahead = true;
-        match self.store.save(&self.state) {
-            Ok(()) => {
-                self.is_ahead = false;
-                Ok(())
-            }
-            Err(error) => {
-                self.error.get_or_insert(error);
-                Err(Unsaved)
+                self.record(related(&step.address, dependencies));
             }
         }
     }
 
-    fn current_mut(&mut self, address: &Address) -> Option<&mut ObjectState> {
-        self.state.resources.get_mut(address)?.current.as_mut()
-    }
-
-    fn forget_if_empty(&mut self, address: &Address) {
-        if self.state.resources.get(address).is_some_and(|entry| entry.objects().next().is_none()) {
-            self.state.resources.remove(address);
-        }
-    }
-
-    /// A token that no other creation has: the write that begins it is counted once in the life of the stack.
+    /// A token that no other creation has: the change that begins it is counted once in the life of the stack.
     fn fresh_token(&self, address: &Address) -> Token {
         let State { stack, lineage, serial, .. } = &self.state;
         let text = serde_json::json!([stack, lineage, address, serial + 1]).to_string();
         Token { stack: stack.clone(), resource: address.to_string(), digest: sha256(&text) }
     }
+}
+
+fn related(address: &Address, Dependencies { all: depends_on, released }: Dependencies) -> Change {
+    Change::Related { address: address.clone(), depends_on, released }
 }

@@ -5,7 +5,7 @@ use std::{
     collections::BinaryHeap,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering as Atomically},
     },
     task::{Context, Waker},
@@ -14,7 +14,10 @@ use std::{
 
 use palisade_core::provider::{BoxFuture, ProviderError, Slot, StepKind, Turn, interrupted};
 use petgraph::algo::toposort;
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 
 use crate::{ApplyOptions, steps::Steps};
 
@@ -167,13 +170,15 @@ pub(crate) struct StepTurn {
     stop: watch::Receiver<bool>,
     /// The slot that the step began with, until its first call.
     first: Mutex<Option<Slot>>,
+    began: OnceLock<Instant>,
     sent: AtomicUsize,
 }
 
 impl StepTurn {
     pub(crate) fn new(slots: &Arc<Slots>, priority: Priority, options: &ApplyOptions) -> Arc<Self> {
         let (slots, stop) = (Arc::clone(slots), options.stop.clone());
-        Arc::new(Self { slots, priority, stop, first: Mutex::new(None), sent: AtomicUsize::new(0) })
+        let (first, began, sent) = (Mutex::new(None), OnceLock::new(), AtomicUsize::new(0));
+        Arc::new(Self { slots, priority, stop, first, began, sent })
     }
 
     /// Waits until the step can make its first call, which it keeps the slot for: what has only begun to wait has not begun,
@@ -181,7 +186,13 @@ impl StepTurn {
     pub(crate) async fn begin(&self) -> Result<(), ProviderError> {
         let slot = self.wait_for_slot().await?;
         *self.first() = Some(slot);
+        self.began.get_or_init(Instant::now);
         Ok(())
+    }
+
+    /// How long ago the step has begun, on tokio's clock.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.get().map(Instant::elapsed).unwrap_or_default()
     }
 
     /// How many calls the step was allowed to send.

@@ -8,6 +8,8 @@ use palisade_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::StepDurations;
+
 /// What the engine knows to exist, and all that it needs to go on: a deletion needs no program.
 ///
 /// `docs/state-format.md` describes the format of the file.
@@ -22,12 +24,15 @@ pub struct State {
     /// not be taken to another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// Counts the writes.
+    /// Counts the changes.
     pub serial: u64,
     /// The resources.
     pub resources: BTreeMap<Address, Entry>,
     /// The outputs as of the last apply.
     pub outputs: JsonMap,
+    /// How long steps have taken, by the kind of the resource.
+    #[serde(default)]
+    pub durations: BTreeMap<String, StepDurations>,
 }
 
 /// The objects of one resource.
@@ -79,6 +84,7 @@ impl State {
             serial: 0,
             resources: BTreeMap::new(),
             outputs: JsonMap::new(),
+            durations: BTreeMap::new(),
         }
     }
 

@@ -137,7 +137,7 @@ impl<B> Rehearsal<B> {
 
     /// What the engine knows to exist.
     pub fn state(&self) -> State {
-        let loaded = self.store.load().expect("a store in memory does not fail");
+        let loaded = self.runtime.block_on(self.store.load()).expect("a store in memory does not fail");
         loaded.unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"))
     }
 }

@@ -89,7 +89,7 @@ pub(super) const WORDS: &[WordRule] = &[
             "crates/palisade-cli/src/",
             "crates/palisade-emulator/src/store",
             "crates/palisade-emulator/src/vault",
-            "crates/palisade-engine/src/store.rs",
+            "crates/palisade-engine/src/store/local.rs",
         ],
         tests_may: true,
         instead: "take or return bytes; files are touched by the engine's and the emulator's store and by the CLI",

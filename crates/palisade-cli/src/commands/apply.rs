@@ -1,7 +1,7 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Plan, Report, State, StateError, Store};
+use palisade_engine::{ApplyOptions, Plan, Report, State, StateError};
 
 use super::{
     Context,
@@ -70,7 +70,7 @@ pub(super) fn execute(
     let store = session::store(context);
     // From before the plan to the end: nobody may change the state between what is shown and what is done.
     let _lock = store.lock(&format!("`{}`, process {}", words.command, std::process::id()))?;
-    let state = session.state(context, store.load()?)?;
+    let state = session.state(context, session.load(&store)?)?;
     let plan = choose(context, &session, &state)?;
     let interrupts = Interrupts::listen().map_err(|error| {
         let message = format!("cannot set up what an interrupt does: {error}");

@@ -21,7 +21,7 @@ pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8,
     } else {
         context.terminal.line(&session.first_line());
     }
-    let loaded = session::read_state(context)?;
+    let loaded = session.load(&session::store(context))?;
     let lineage = loaded.as_ref().map(|state| state.lineage.clone());
     let state = session.state(context, loaded)?;
     let plan = session.plan(&graph, &state)?;

@@ -22,12 +22,7 @@ impl Session {
     /// Connects.
     pub(super) fn open(context: &Context<'_, '_>) -> Result<Self, ConnectError> {
         let paused_clock = context.cloud.paused_clock();
-        // One thread is enough: the work is waiting for answers. The connections that are made belong to this runtime.
-        let runtime = Builder::new_current_thread().enable_all().start_paused(paused_clock).build();
-        let runtime = runtime.map_err(|error| ConnectError {
-            message: format!("cannot set up the calls of the cloud: {error}"),
-            help: "raise the limit of open files".to_owned(),
-        })?;
+        let runtime = runtime(paused_clock)?;
         let connection = runtime.block_on(context.cloud.connect(&context.settings))?;
         Ok(Self { connection, runtime, paused_clock })
     }
@@ -40,6 +35,11 @@ impl Session {
     /// What is said of the time that something took on the cloud's clock.
     pub(super) fn clock(&self) -> &'static str {
         if self.paused_clock { " of emulated AWS time" } else { "" }
+    }
+
+    /// The state that is kept; `None` if the stack was never applied.
+    pub(super) fn load(&self, store: &LocalStore) -> Result<Option<State>, StateError> {
+        self.runtime.block_on(store.load())
     }
 
     /// The state to work on: the one that was loaded, if it is of this account, or a new one.
@@ -88,9 +88,18 @@ pub(super) fn store(context: &Context<'_, '_>) -> LocalStore {
     LocalStore::new(&context.settings.folder, context.stack.name())
 }
 
-/// The state; `None` if the stack was never applied.
-pub(super) fn read_state(context: &Context<'_, '_>) -> Result<Option<State>, StateError> {
-    store(context).load()
+/// The state, for a command that needs no cloud; `None` if the stack was never applied.
+pub(super) fn read_state(context: &Context<'_, '_>) -> Result<Option<State>, CommandError> {
+    Ok(runtime(false)?.block_on(store(context).load())?)
+}
+
+/// What awaits calls. One thread is enough: the work is waiting for answers. The connections that are made belong to it.
+fn runtime(paused_clock: bool) -> Result<Runtime, ConnectError> {
+    let runtime = Builder::new_current_thread().enable_all().start_paused(paused_clock).build();
+    runtime.map_err(|error| ConnectError {
+        message: format!("cannot set up the calls of the cloud: {error}"),
+        help: "raise the limit of open files".to_owned(),
+    })
 }
 
 /// What tells this stack's objects from those of an earlier stack of the same name: 32 hexadecimal digits.

@@ -15,6 +15,11 @@ fn applied() -> Desk {
     desk
 }
 
+fn keep(store: &LocalStore, state: &State) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(store.replace(state)).unwrap();
+}
+
 #[test]
 fn an_empty_state_is_refused_by_every_command() {
     let desk = Desk::new();
@@ -35,7 +40,7 @@ fn a_damaged_state_is_refused() {
     fs::write(desk.state_dir().join("test.state.json.backup"), "").unwrap();
     assert_snapshot!(desk.run("plan").error(), @r"
     error: the state file DESK/state/test.state.json is damaged: EOF while parsing a value at line 1 column 13
-    help: put the version before in its place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
+    help: put its copy in its place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
     ");
 }
 
@@ -44,7 +49,7 @@ fn a_state_of_a_newer_format_is_refused() {
     let desk = Desk::new();
     desk.write_state("{\"format\": 1000}");
     assert_snapshot!(desk.run("apply -y").error(), @r"
-    error: the state file DESK/state/test.state.json has the format 1000, and this program reads the formats up to 1
+    error: the state file DESK/state/test.state.json has the format 1000, and this program reads the formats up to 2
     help: update Palisade, with `cargo update -p palisade`, to the version that wrote the file
     ");
 }
@@ -53,7 +58,7 @@ fn a_state_of_a_newer_format_is_refused() {
 fn a_state_of_another_stack_is_refused() {
     let desk = Desk::new();
     let other = LocalStore::new(desk.path("other"), "bank");
-    other.save(&State::new("bank", "")).unwrap();
+    keep(&other, &State::new("bank", ""));
     desk.write_state(&fs::read_to_string(other.path()).unwrap());
     assert_snapshot!(desk.run("plan").error(), @r"
     error: the state file DESK/state/test.state.json belongs to the stack `bank`, and this is the stack `test`
@@ -66,7 +71,7 @@ fn a_state_of_another_stack_is_refused() {
 fn a_state_of_another_account_is_refused() {
     let desk = Desk::new();
     let store = LocalStore::new(desk.state_dir(), "test");
-    store.save(&State { account: Some("aws 111122223333 us-east-1".to_owned()), ..State::new("test", "") }).unwrap();
+    keep(&store, &State { account: Some("aws 111122223333 us-east-1".to_owned()), ..State::new("test", "") });
     for command in ["plan", "apply --yes", "destroy --yes"] {
         insta::allow_duplicates! {
             assert_snapshot!(desk.run(command).error(), @r"
@@ -190,7 +195,7 @@ fn what_an_interrupted_apply_left_is_shown_as_what_it_is() {
     let made = ObjectState { id: Some("thing-1".to_owned()), phase: Phase::Created, ..begun.clone() };
     let mut state = State::new("test", "");
     state.resources.insert(address, Entry { current: Some(begun), deposed: vec![made] });
-    LocalStore::new(desk.state_dir(), "test").save(&state).unwrap();
+    keep(&LocalStore::new(desk.state_dir(), "test"), &state);
     assert_snapshot!(desk.run("state show Thing.main").stdout, @r#"
     # Thing.main
     id         = null

@@ -10,7 +10,7 @@ use palisade_core::{
     Json, JsonMap, OnChange, Schema,
     provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn},
 };
-use palisade_engine::{State, StateError, Store};
+use palisade_engine::{Record, State, StateError, Store};
 
 use crate::kinds::{REFERENCES, schema_of};
 
@@ -111,24 +111,45 @@ impl Inner {
     }
 }
 
-impl Store for Account {
-    fn load(&self) -> Result<Option<State>, StateError> {
-        Ok(self.lock().saved.clone())
-    }
-
-    fn save(&self, state: &State) -> Result<(), StateError> {
-        let mut inner = self.lock();
-        inner.saves += 1;
-        if inner.failing_save == Some(inner.saves) {
+impl Inner {
+    /// A write, which fails if it is the one that is to fail.
+    fn save(&mut self, change: impl FnOnce(&mut Option<State>)) -> Result<(), StateError> {
+        self.saves += 1;
+        if self.failing_save == Some(self.saves) {
             let error = std::io::Error::other("the disk is full");
             return Err(StateError::Io { action: "write", path: "state".into(), error });
         }
-        // What is read back is what was written.
-        let text = serde_json::to_string(state).unwrap();
-        inner.saved = Some(serde_json::from_str(&text).unwrap());
-        assert_eq!(inner.saved.as_ref(), Some(state));
-        inner.note_moment();
+        change(&mut self.saved);
+        self.note_moment();
         Ok(())
+    }
+}
+
+impl Store for Account {
+    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
+        Box::pin(async { Ok(self.lock().saved.clone()) })
+    }
+
+    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
+        let append = move |saved: &mut Option<State>| {
+            let saved = saved.as_mut().unwrap();
+            // What is read back is what was written.
+            let text = serde_json::to_string(records).unwrap();
+            for record in serde_json::from_str::<Vec<Record>>(&text).unwrap() {
+                assert_eq!(record.serial, saved.serial + 1);
+                saved.apply(&record.change);
+            }
+        };
+        Box::pin(async move { self.lock().save(append) })
+    }
+
+    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
+        let replace = move |saved: &mut Option<State>| {
+            let text = serde_json::to_string(state).unwrap();
+            *saved = Some(serde_json::from_str(&text).unwrap());
+            assert_eq!(saved.as_ref(), Some(state));
+        };
+        Box::pin(async move { self.lock().save(replace) })
     }
 }
 

@@ -213,9 +213,9 @@ fn a_failure_stops_what_depends_on_it_or_everything() {
             // Both users have begun by then.
             fail(&account, 1, ErrorKind::Denied, false);
             let report = apply_with(&account, &program, &ApplyOptions { fail_fast, ..ApplyOptions::default() }).await;
-            let (a, all, free) = (address("User.a"), address("Group.all"), address("Net.free"));
-            assert_eq!(report.skipped, [(all, StepKind::Create, a)]);
-            let left = if fail_fast { vec![(free, StepKind::Create)] } else { vec![] };
+            let (b, all, free) = (address("User.b"), address("Group.all"), address("Net.free"));
+            assert_eq!(report.skipped, [(free, StepKind::Create, b)]);
+            let left = if fail_fast { vec![(all, StepKind::Create)] } else { vec![] };
             assert_eq!((report.added, report.not_begun), (if fail_fast { 1 } else { 2 }, left));
         }
     });

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::{
     account::{Account, Fault, World},
     kinds::{Group, Net, User, make},
-    runs::{applied, graph, planned, run, up},
+    runs::{applied, graph, planned, run, state, up},
 };
 
 /// Users, networks that belong to them, and groups that are changed in place when they get another owner.
@@ -77,15 +77,18 @@ fn assert_never_without(moments: &[(Option<State>, World)]) {
 fn who_refers_to_a_replaced_object_moves_over_between_its_children() {
     run(async {
         let account = Account::default();
+        let net = || state(&account).attribute(&"Net.n0".parse().unwrap(), "id").unwrap().as_str().unwrap().to_owned();
         up(&account, &simple(1)).await;
+        let old = net();
         account.lock().calls.clear();
         up(&account, &simple(2)).await;
+        let (converge, delete) = (format!("converge Net.{}", net()), format!("delete Net.{old}"));
         let calls = account.lock().calls.clone();
         let at = |call: &str| calls.iter().position(|other| other == call).unwrap_or_else(|| panic!("{calls:?}"));
         for update in ["converge Group.g0", "converge Group.g1"] {
             assert!(at("create User.a") < at("create Net.n0"));
-            assert!(at("converge Net.net-7") < at(update) && at(update) < at("delete Net.net-3"), "{calls:?}");
-            assert!(at("delete Net.net-3") < at("delete User.a1"));
+            assert!(at(&converge) < at(update) && at(update) < at(&delete), "{calls:?}");
+            assert!(at(&delete) < at("delete User.a1"));
         }
     });
 }

@@ -1,7 +1,7 @@
 //! What all tests do: plan, apply, and look whether the account is what the program says.
 
 use palisade_core::{Graph, Json, JsonMap, Stack};
-use palisade_engine::{Action, ApplyOptions, Event, Plan, PlanError, Report, State, Store, apply, plan};
+use palisade_engine::{Action, ApplyOptions, Event, Plan, PlanError, Report, State, apply, plan};
 
 use crate::account::{Account, World};
 
@@ -18,7 +18,8 @@ pub(crate) fn graph(fill: impl FnOnce(&mut Stack)) -> Graph {
 }
 
 pub(crate) fn state(account: &Account) -> State {
-    account.load().unwrap().unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"))
+    let saved = account.lock().saved.clone();
+    saved.unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"))
 }
 
 pub(crate) async fn planned(account: &Account, graph: &Graph) -> Result<Plan, PlanError> {

@@ -1,0 +1,271 @@
+//! The format of the state: a snapshot, and the journal that goes on from it. `docs/state-format.md` describes both.
+//!
+//! Nothing here touches a file. What a [`Store`](crate::Store) reads goes through here, whatever it reads it from, so there
+//! is one place that says what is a state and what is damage. The paths are for the errors.
+
+use std::path::Path;
+
+use palisade_core::Json;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Record, State, StateError, digest::sha256};
+
+/// The format that this version writes, and the latest that it reads.
+///
+/// It is 2 since there is a journal: a program that knows no journal would take the snapshot alone for the state.
+pub const FORMAT: u64 = 2;
+
+/// How each entry of a journal begins, and nothing inside of one: in JSON, a quote inside of a text has a backslash.
+const ENTRY_BEGINS: &[u8] = b"{\"checksum\":\"";
+
+/// A document, once its format is known.
+#[derive(Deserialize)]
+struct Document<'a> {
+    checksum: String,
+    /// The text of what the document holds. The checksum is that of this text, so that it need not be written anew to be
+    /// checked.
+    #[serde(borrow, alias = "state", alias = "journal")]
+    content: &'a RawValue,
+}
+
+/// An entry of a journal: what one write has added.
+#[derive(Deserialize)]
+struct Entry<'a> {
+    checksum: String,
+    #[serde(borrow)]
+    records: &'a RawValue,
+}
+
+/// All that every format says at the same place.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    format: Json,
+}
+
+/// Which state a snapshot holds.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct Identity {
+    /// The name of the stack.
+    pub stack: String,
+    /// The lineage of the stack.
+    pub lineage: String,
+    /// The serial of the state.
+    pub serial: u64,
+}
+
+/// What a journal continues: the text of its first line.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Beginning {
+    stack: String,
+    lineage: String,
+    /// The serial of the snapshot.
+    continues: u64,
+}
+
+/// A journal that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Journal {
+    beginning: Beginning,
+    /// The records of all whole entries, in their order.
+    pub records: Vec<Record>,
+    /// The length of the whole entries in bytes. What follows is a write that has not come to its end.
+    pub length: usize,
+}
+
+impl Identity {
+    /// The identity of `state`.
+    pub fn of(state: &State) -> Self {
+        Self { stack: state.stack.clone(), lineage: state.lineage.clone(), serial: state.serial }
+    }
+}
+
+/// The text of a snapshot.
+pub fn snapshot(state: &State) -> String {
+    document("state", state)
+}
+
+/// Reads a snapshot of `stack`.
+///
+/// # Errors
+/// [`StateError`] if the bytes are not a whole snapshot of this stack in a format that is known.
+pub fn read_snapshot(bytes: &[u8], stack: &str, path: &Path) -> Result<State, StateError> {
+    let text = content(bytes, path)?;
+    let state: State = serde_json::from_str(text).map_err(|error| corrupt(path, error.to_string()))?;
+    of_stack(&state.stack, stack, path)?;
+    Ok(state)
+}
+
+/// Reads which state a snapshot holds, and in which format, and nothing more of it.
+///
+/// # Errors
+/// As [`read_snapshot`]; but damage elsewhere in the snapshot is not looked for.
+pub fn read_identity(bytes: &[u8], stack: &str, path: &Path) -> Result<(u64, Identity), StateError> {
+    #[derive(Deserialize)]
+    struct Snapshot {
+        state: Identity,
+    }
+    let format = format_of(bytes, path)?;
+    let Snapshot { state } = serde_json::from_slice(bytes).map_err(|error| corrupt(path, error.to_string()))?;
+    of_stack(&state.stack, stack, path)?;
+    Ok((format, state))
+}
+
+/// The first line of the journal that continues the snapshot of a state.
+pub fn journal(continued: &Identity) -> String {
+    let Identity { stack, lineage, serial } = continued.clone();
+    document("journal", &Beginning { stack, lineage, continues: serial })
+}
+
+/// An entry of a journal: one line, whatever is in it, so that a torn write is a torn line.
+pub fn entry(records: &[Record]) -> String {
+    let records = json(&records);
+    let checksum = sha256(&records);
+    format!("{{\"checksum\":\"{checksum}\",\"records\":{records}}}\n")
+}
+
+/// Reads a journal of `stack`. An entry that is not whole ends it, if none follows that is: then it is a write that has not
+/// come to its end, on which nothing depends.
+///
+/// # Errors
+/// [`StateError`] if the first line is not that of a journal of this stack in a format that is known, or if a whole entry
+/// follows one that is damaged.
+pub fn read_journal(bytes: &[u8], stack: &str, path: &Path) -> Result<Journal, StateError> {
+    let Some(first) = first_line(bytes) else {
+        // A journal is put in its place with its first line, so this is no write that has not come to its end.
+        return Err(match bytes {
+            [] => StateError::Empty { path: path.to_owned() },
+            _ => corrupt(path, "its first line is not whole"),
+        });
+    };
+    let text = content(first, path)?;
+    let beginning: Beginning = serde_json::from_str(text).map_err(|error| corrupt(path, error.to_string()))?;
+    of_stack(&beginning.stack, stack, path)?;
+    let mut journal = Journal { beginning, records: Vec::new(), length: first.len() };
+    while let Some(line) = first_line(&bytes[journal.length..])
+        && let Some(records) = read_entry(line)
+    {
+        journal.records.extend(records);
+        journal.length += line.len();
+    }
+    let rest = &bytes[journal.length..];
+    if holds_an_entry(rest.get(1..).unwrap_or_default()) {
+        let line = bytes[..journal.length].iter().filter(|byte| **byte == b'\n').count() + 1;
+        return Err(corrupt(path, format!("line {line} is not what was written, and whole entries follow it")));
+    }
+    Ok(journal)
+}
+
+/// Those of `records` that a store does not have yet, whose state has the serial `known`.
+///
+/// # Errors
+/// [`StateError::Overtaken`] if there are others between the state and the records.
+pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [Record], StateError> {
+    let records = &records[records.partition_point(|record| record.serial <= known)..];
+    match records.first() {
+        Some(first) if first.serial != known + 1 => {
+            Err(StateError::Overtaken { path: path.to_owned(), found: known, expected: first.serial - 1 })
+        }
+        _ => Ok(records),
+    }
+}
+
+impl Journal {
+    /// Brings the state of `snapshot` to what the journal says. Records that the snapshot has are left out: a snapshot may
+    /// be written, and the journal before it not be removed yet.
+    ///
+    /// # Errors
+    /// [`StateError::OtherJournal`] if the journal does not continue this snapshot.
+    pub fn replay(&self, snapshot: &mut State, path: &Path) -> Result<(), StateError> {
+        self.continues(&Identity::of(snapshot), path)?;
+        for Record { serial, change } in &self.records {
+            if *serial > snapshot.serial + 1 {
+                return Err(corrupt(path, format!("change {} is followed by change {serial}", snapshot.serial)));
+            }
+            if *serial == snapshot.serial + 1 {
+                snapshot.apply(change);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the journal continues this snapshot or one before it.
+    ///
+    /// # Errors
+    /// [`StateError::OtherJournal`] if not.
+    pub fn continues(&self, snapshot: &Identity, path: &Path) -> Result<(), StateError> {
+        let Beginning { lineage, continues, .. } = &self.beginning;
+        let detail = if *lineage != snapshot.lineage {
+            "it is of another stack of the same name".to_owned()
+        } else if *continues > snapshot.serial {
+            format!("it goes on from change {continues}, and the state file ends with change {}", snapshot.serial)
+        } else {
+            return Ok(());
+        };
+        Err(StateError::OtherJournal { path: path.to_owned(), detail })
+    }
+}
+
+fn document(name: &str, content: &impl Serialize) -> String {
+    let content = json(content);
+    let checksum = sha256(&content);
+    format!("{{\"format\":{FORMAT},\"checksum\":\"{checksum}\",\"{name}\":{content}}}\n")
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("all keys are texts, so there is JSON for it")
+}
+
+/// The one gate by which a document comes in: the text of what it holds.
+fn content<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, StateError> {
+    format_of(bytes, path)?;
+    let document: Document<'_> = serde_json::from_slice(bytes).map_err(|error| corrupt(path, error.to_string()))?;
+    if document.checksum != sha256(document.content.get()) {
+        return Err(corrupt(path, "its checksum is wrong, so it was edited by hand, or damaged"));
+    }
+    Ok(document.content.get())
+}
+
+/// The format comes first: in a later one, nothing else need be where it is in this one.
+fn format_of(bytes: &[u8], path: &Path) -> Result<u64, StateError> {
+    if bytes.is_empty() {
+        return Err(StateError::Empty { path: path.to_owned() });
+    }
+    let head: Head = serde_json::from_slice(bytes).map_err(|error| corrupt(path, error.to_string()))?;
+    match head.format.as_u64() {
+        Some(found @ 1..=FORMAT) => Ok(found),
+        Some(found) if found > FORMAT => Err(StateError::Newer { path: path.to_owned(), found, known: FORMAT }),
+        _ => Err(corrupt(path, "it does not say which format it has")),
+    }
+}
+
+fn of_stack(found: &str, expected: &str, path: &Path) -> Result<(), StateError> {
+    if found == expected {
+        return Ok(());
+    }
+    let (path, found, expected) = (path.to_owned(), found.to_owned(), expected.to_owned());
+    Err(StateError::OtherStack { path, found, expected })
+}
+
+/// The first line with its end, if it has one.
+fn first_line(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    Some(&bytes[..=end])
+}
+
+/// The records of an entry, or `None` if the bytes are not what was written.
+fn read_entry(line: &[u8]) -> Option<Vec<Record>> {
+    let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
+    (entry.checksum == sha256(entry.records.get())).then(|| serde_json::from_str(entry.records.get()).ok())?
+}
+
+/// Whether there is a whole entry anywhere, even in the middle of a line, as the end of the line before may be damaged.
+fn holds_an_entry(bytes: &[u8]) -> bool {
+    let begins = bytes.windows(ENTRY_BEGINS.len()).enumerate().filter(|(_, window)| *window == ENTRY_BEGINS);
+    begins.filter_map(|(at, _)| first_line(&bytes[at..])).any(|line| read_entry(line).is_some())
+}
+
+fn corrupt(path: &Path, detail: impl Into<String>) -> StateError {
+    StateError::Corrupt { path: path.to_owned(), detail: detail.into() }
+}

@@ -1,0 +1,169 @@
+//! [`Record`]: a change of the state, and [`State::apply`]: what it does.
+
+use std::collections::BTreeSet;
+
+use palisade_core::{
+    Address, JsonMap,
+    provider::{Observation, Token},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Entry, ObjectState, Phase, State, Took};
+
+/// A change, with its place among all changes of the stack.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Record {
+    /// The serial of the state that the change leads to.
+    pub serial: u64,
+    /// The change.
+    pub change: Change,
+}
+
+/// All that a step changes of a state. The journal holds nothing else.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum Change {
+    /// A creation begins: the object may exist from now on.
+    Begun {
+        /// The resource.
+        address: Address,
+        /// Whether the object that there was is deposed by it; else it is forgotten.
+        keep_old: bool,
+        /// What the creation is recognised by.
+        token: Token,
+        /// The inputs of the object.
+        inputs: JsonMap,
+        /// The resources that the object will refer to.
+        depends_on: BTreeSet<Address>,
+        /// Those of `depends_on` that may be deleted first.
+        released: BTreeSet<Address>,
+    },
+    /// The object of a creation that had begun exists.
+    Created {
+        /// The resource.
+        address: Address,
+        /// The id of the object.
+        id: String,
+    },
+    /// A creation has had no effect. The object that it was to replace is the current one again.
+    Abandoned {
+        /// The resource.
+        address: Address,
+    },
+    /// The object may refer to other resources than before.
+    Related {
+        /// The resource.
+        address: Address,
+        /// The resources that it may refer to from now on.
+        depends_on: BTreeSet<Address>,
+        /// Those of `depends_on` that may be deleted first.
+        released: BTreeSet<Address>,
+    },
+    /// The object has been brought to its inputs.
+    Ready {
+        /// The resource.
+        address: Address,
+        /// The inputs.
+        inputs: JsonMap,
+        /// The resources that the object refers to.
+        depends_on: BTreeSet<Address>,
+        /// Those of `depends_on` that may be deleted first.
+        released: BTreeSet<Address>,
+        /// What the object is then.
+        observed: Observation,
+        /// How long the step took; absent where it only went on with an interrupted one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took: Option<Took>,
+    },
+    /// An object does not exist any more.
+    Deleted {
+        /// The resource.
+        address: Address,
+        /// The digest of the object's token, if it is not the current one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deposed: Option<String>,
+        /// How long the step took; absent where there turned out to be nothing to delete.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took: Option<Took>,
+    },
+    /// The outputs of the stack are known.
+    Outputs {
+        /// All of them.
+        outputs: JsonMap,
+    },
+}
+
+impl State {
+    /// Makes a change. This is the one way by which a run changes its state, and by which the journal is read, so what is
+    /// read back is what was in memory.
+    ///
+    /// A change of an object that is not there changes nothing but the serial.
+    pub fn apply(&mut self, change: &Change) {
+        self.serial += 1;
+        match change {
+            Change::Begun { address, keep_old, token, inputs, depends_on, released } => {
+                let object = ObjectState {
+                    id: None,
+                    phase: Phase::Creating,
+                    token: token.clone(),
+                    inputs: inputs.clone(),
+                    observed: None,
+                    depends_on: depends_on.clone(),
+                    released: released.clone(),
+                };
+                let entry = self.resources.entry(address.clone()).or_default();
+                let old = entry.current.replace(object);
+                entry.deposed.extend(old.filter(|_| *keep_old));
+            }
+            Change::Created { address, id } => {
+                if let Some(object) = self.current_mut(address) {
+                    object.id = Some(id.clone());
+                    object.phase = Phase::Created;
+                }
+            }
+            Change::Abandoned { address } => self.change_entry(address, |entry| entry.current = entry.deposed.pop()),
+            Change::Related { address, depends_on, released } => {
+                if let Some(object) = self.current_mut(address) {
+                    object.depends_on.clone_from(depends_on);
+                    object.released.clone_from(released);
+                }
+            }
+            Change::Ready { address, inputs, depends_on, released, observed, took } => {
+                if let Some(object) = self.current_mut(address) {
+                    object.phase = Phase::Ready;
+                    object.inputs.clone_from(inputs);
+                    object.depends_on.clone_from(depends_on);
+                    object.released.clone_from(released);
+                    object.observed = Some(observed.clone());
+                }
+                self.learn(address, *took);
+            }
+            Change::Deleted { address, deposed, took } => {
+                self.change_entry(address, |entry| match deposed {
+                    None => entry.current = None,
+                    Some(token) => entry.deposed.retain(|object| object.token.digest != *token),
+                });
+                self.learn(address, *took);
+            }
+            Change::Outputs { outputs } => self.outputs.clone_from(outputs),
+        }
+    }
+
+    fn current_mut(&mut self, address: &Address) -> Option<&mut ObjectState> {
+        self.resources.get_mut(address)?.current.as_mut()
+    }
+
+    /// Changes the objects of a resource, and forgets it if none is left.
+    fn change_entry(&mut self, address: &Address, change: impl FnOnce(&mut Entry)) {
+        let Some(entry) = self.resources.get_mut(address) else { return };
+        change(entry);
+        if entry.objects().next().is_none() {
+            self.resources.remove(address);
+        }
+    }
+
+    fn learn(&mut self, address: &Address, took: Option<Took>) {
+        if let Some(took) = took {
+            self.durations.entry(address.kind().to_owned()).or_default().learn(took);
+        }
+    }
+}
