@@ -5,12 +5,14 @@
 mod account;
 mod cases;
 mod crashes;
+mod journal;
 mod kinds;
 mod orders;
 mod random;
 mod renames;
 mod runs;
 mod saved;
+mod schema;
 
 /// How the properties are tested: on the same cases on every machine, so that a failure is one that can be repeated. Other
 /// cases are tried with another seed in `PROPTEST_RNG_SEED`, and more of them with `PROPTEST_CASES`.

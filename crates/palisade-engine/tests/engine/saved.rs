@@ -133,7 +133,7 @@ fn what_the_plan_touches_may_not_change_in_the_account() {
         delete_object(&account, "Net.b");
         insta::assert_snapshot!(refusal(&account, &program, &kept).await, @r#"
         Net.a: the plan saw the object `net-1`, to be updated in place, and now there is no object, to be created (it was deleted outside of this program)
-        Net.b: the plan saw the object `net-3`, to be replaced, its successor first, and now there is no object, to be created (it was deleted outside of this program)
+        Net.b: the plan saw the object `net-2`, to be replaced, its successor first, and now there is no object, to be created (it was deleted outside of this program)
         Net.c, `tag`: the plan saw "t", and now there is "by hand"
         "#);
         assert_eq!(account.lock().violations, [""; 0]);

@@ -1,0 +1,118 @@
+//! The journal of random runs, in real files.
+
+use std::{fs, sync::Mutex};
+
+use palisade_core::provider::BoxFuture;
+use palisade_engine::{ApplyOptions, LocalStore, Record, State, StateError, Store, apply};
+use proptest::prelude::*;
+
+use crate::{
+    account::Account,
+    random::{edit, graph_of},
+    runs::{planned, run, state},
+    schema,
+};
+
+/// A store in files, which remembers what it was told, and finds after each write that another process would read the same.
+struct Watched {
+    files: LocalStore,
+    /// What it was told: each state and, if it is one that a journal ends with, the length of the journal.
+    told: Mutex<Vec<(State, Option<usize>)>>,
+}
+
+impl Watched {
+    fn new(files: LocalStore) -> Self {
+        Self { files, told: Mutex::default() }
+    }
+
+    fn told(&self) -> Option<State> {
+        self.told.lock().unwrap().last().map(|(state, _)| state.clone())
+    }
+
+    async fn note(&self, state: State) {
+        assert_eq!(self.files.load().await.unwrap().as_ref(), Some(&state));
+        let journal = fs::read(self.files.journal_path()).ok();
+        schema::assert_valid(&fs::read_to_string(self.files.path()).unwrap());
+        schema::assert_valid(journal.as_ref().map_or("", |journal| str::from_utf8(journal).unwrap()));
+        self.told.lock().unwrap().push((state, journal.map(|journal| journal.len())));
+    }
+}
+
+impl Store for Watched {
+    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
+        self.files.load()
+    }
+
+    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async move {
+            self.files.append(records).await?;
+            let mut state = self.told().expect("a state comes first");
+            for record in records {
+                state.apply(&record.change);
+                assert_eq!(record.serial, state.serial);
+            }
+            self.note(state).await;
+            Ok(())
+        })
+    }
+
+    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async move {
+            // What is in memory is what was written, up to the changes that are not written yet.
+            if let Some(told) = self.told().filter(|told| told.serial == state.serial) {
+                assert_eq!(&told, state);
+            }
+            // The end of a run: the journal is about to go.
+            self.assert_prefixes().await;
+            self.files.replace(state).await?;
+            self.note(state.clone()).await;
+            Ok(())
+        })
+    }
+}
+
+impl Watched {
+    /// Asserts that the journal, cut off anywhere, leads to the state that was written last before the cut.
+    async fn assert_prefixes(&self) {
+        let Ok(journal) = fs::read(self.files.journal_path()) else { return };
+        let told = self.told.lock().unwrap().clone();
+        let snapshot = told.iter().rposition(|(_, length)| length.is_none()).unwrap();
+        let first = journal.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        let ends = told[snapshot + 1..].iter().map(|(state, length)| (length.unwrap(), state));
+        let prefixes: Vec<_> = [(first, &told[snapshot].0)].into_iter().chain(ends).collect();
+        for (index, (end, state)) in prefixes.iter().enumerate() {
+            let next = prefixes.get(index + 1).map_or(journal.len() + 1, |(end, _)| *end);
+            for length in [*end, end + 1, usize::midpoint(*end, next), next - 1] {
+                fs::write(self.files.journal_path(), &journal[..length.min(next - 1)]).unwrap();
+                assert_eq!(self.files.load().await.unwrap().as_ref(), Some(*state), "{length} of {next} bytes");
+            }
+        }
+        fs::write(self.files.journal_path(), journal).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::config(12))]
+
+    #[test]
+    fn every_prefix_of_the_journal_is_a_state_that_there_was((before, after) in edit()) {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let account = Account::default();
+            for program in [before, after] {
+                let graph = graph_of(&program);
+                let Ok(plan) = planned(&account, &graph).await else { return };
+                let store = Watched::new(LocalStore::new(folder.path(), "test"));
+                let kept = store.load().await.unwrap();
+                store.told.lock().unwrap().extend(kept.clone().map(|state| (state, None)));
+                let base = kept.unwrap_or_else(|| state(&account));
+                let options = ApplyOptions::default();
+                apply(&account, &store, base, &graph, &plan, &options, &mut |_| {}).await.unwrap();
+                let last = store.told();
+                account.lock().saved = last.clone();
+                assert_eq!(store.load().await.unwrap(), last.filter(|state| state.serial > 0));
+                assert!(!store.files.journal_path().exists(), "a journal is left");
+            }
+        });
+    }
+}
