@@ -69,7 +69,7 @@ pub(super) fn execute(
     context.terminal.line(&session.first_line());
     let store = session::store(context);
     // From before the plan to the end: nobody may change the state between what is shown and what is done.
-    let _lock = store.lock(&format!("`{}`, process {}", words.command, std::process::id()))?;
+    let _lock = store.lock(&session::holder(&words.command, context.now))?;
     let state = session.state(context, session.load(&store)?)?;
     let plan = choose(context, &session, &state)?;
     let interrupts = Interrupts::listen().map_err(|error| {

@@ -1,6 +1,10 @@
 //! [`Session`]: a connected cloud, the clock of its waits, and the engine's work on them.
 
-use std::{collections::hash_map::RandomState, hash::BuildHasher};
+use std::{
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use palisade_core::Graph;
 use palisade_engine::{
@@ -86,6 +90,13 @@ impl Session {
 /// The folder of the stack's state.
 pub(super) fn store(context: &Context<'_, '_>) -> LocalStore {
     LocalStore::new(&context.settings.folder, context.stack.name())
+}
+
+/// Who holds the lock, as another run is told: `now` is in seconds since 1970.
+pub(super) fn holder(command: &str, now: u64) -> String {
+    let (process, host) = (std::process::id(), gethostname::gethostname());
+    let since = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now));
+    format!("`{command}`, process {process} on {}, since {since}", host.display())
 }
 
 /// The state, for a command that needs no cloud; `None` if the stack was never applied.

@@ -216,9 +216,13 @@ fn a_plan_that_nobody_saw_is_not_approved() {
 #[test]
 fn two_applies_do_not_run_at_a_time() {
     let desk = Desk::new();
-    let lock = LocalStore::new(desk.state_dir(), "test").lock("`apply`, process 8").unwrap();
-    assert_snapshot!(desk.run("apply -y").error(), @r"
-    error: the stack `test` is locked by `apply`, process 8
+    assert_eq!(desk.run("destroy -y").code, 0);
+    // What the last run has left there, as if it had not ended.
+    let holder = std::fs::read_to_string(desk.state_dir().join("test.lock")).unwrap();
+    let lock = LocalStore::new(desk.state_dir(), "test").lock(&holder).unwrap();
+    let host = gethostname::gethostname();
+    assert_snapshot!(desk.run("apply -y").error().replace(host.to_str().unwrap(), "HOST"), @r"
+    error: the stack `test` is locked by `destroy`, process 7 on HOST, since Mon, 12 Jan 1970 13:46:40 GMT
     help: wait until that run has ended, and run the command again
     ");
     assert_eq!(desk.run("plan").code, 0);
