@@ -274,3 +274,131 @@ impl Book<'_> {
 fn related(address: &Address, Dependencies { all: depends_on, released }: Dependencies) -> Change {
     Change::Related { address: address.clone(), depends_on, released }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, future::join_all};
+    use palisade_core::{Json, provider::BoxFuture};
+    use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
+
+    use super::*;
+    use crate::{MemoryStore, StepKind};
+
+    /// Keeps a state in memory, and counts the writes.
+    #[derive(Default)]
+    struct Counted {
+        memory: MemoryStore,
+        appends: Mutex<Vec<usize>>,
+    }
+
+    impl Store for Counted {
+        fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
+            self.memory.load()
+        }
+
+        fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
+            self.appends.lock().unwrap().push(records.len());
+            // What is read back is what was written.
+            let records: Vec<Record> = serde_json::from_str(&serde_json::to_string(records).unwrap()).unwrap();
+            Box::pin(async move {
+                // A store that is reached by a network takes its time, and others go on meanwhile.
+                yield_now().await;
+                self.memory.append(&records).await
+            })
+        }
+
+        fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
+            self.memory.replace(state)
+        }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    fn address(number: u8) -> Address {
+        Address::new("Net", format!("n{number}"))
+    }
+
+    /// One of all changes that there are, whether it fits the state or not.
+    async fn change(ledger: &Ledger<'_>, what: u8, number: u8) {
+        let address = address(number);
+        let inputs = JsonMap::from_iter([("number".to_owned(), Json::from(number))]);
+        let all = (0..number).map(self::address).collect();
+        let dependencies = Dependencies { all, ..Dependencies::default() };
+        let took = Some(Took { step: StepKind::Create, millis: u64::from(number) });
+        let deposed = ledger.look(|state| {
+            let entry = state.resources.get(&address)?;
+            entry.deposed.first().map(|object| object.token.digest.clone())
+        });
+        match what {
+            0 | 1 => ledger.begin_creation(&address, &inputs, dependencies, what == 1).await.map(drop),
+            2 => ledger.created(&address, &format!("net-{number}")).await,
+            3 => ledger.abandon_creation(&address).await,
+            4 => ledger.begin_update(&address, &dependencies).await,
+            5 => ledger.ready(&address, inputs, dependencies, Observation::default(), took).await,
+            6 => ledger.deleted(&address, &Target::Deposed(deposed.unwrap_or_default()), took).await,
+            _ => ledger.deleted(&address, &Target::Current, None).await,
+        }
+        .unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            cases: 200,
+            rng_seed: RngSeed::Fixed(0x5eed),
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn what_is_kept_is_what_is_in_memory(groups in vec(vec((0..8_u8, 0..3_u8), 1..5), 1..20)) {
+            run(async {
+                let store = Counted::default();
+                let (state, mut listener) = (State::new("test", "00"), |_| {});
+                let ledger = Ledger::new(state.clone(), &state, &store, &mut listener);
+                for group in groups {
+                    join_all(group.iter().map(|(what, number)| change(&ledger, *what, *number))).await;
+                    let kept = store.load().await.unwrap();
+                    // An update that adds no reference is no change, and may be the first.
+                    assert!(kept.is_none() && group.iter().all(|(what, _)| *what == 4) || kept == Some(ledger.look(State::clone)));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn changes_that_are_ready_together_share_a_write() {
+        run(async {
+            let store = Counted::default();
+            let (state, mut listener) = (State::new("test", "00"), |_| {});
+            let ledger = Ledger::new(state.clone(), &state, &store, &mut listener);
+            change(&ledger, 0, 0).await;
+            assert_eq!(*store.appends.lock().unwrap(), [0; 0], "the first write is that of the whole state");
+            join_all((1..100).map(|number| change(&ledger, 0, number))).await;
+            assert_eq!(*store.appends.lock().unwrap(), [99]);
+        });
+    }
+
+    #[test]
+    fn a_step_that_is_dropped_while_it_writes_takes_no_record_along() {
+        run(async {
+            let store = Counted::default();
+            let (state, mut listener) = (State::new("test", "00"), |_| {});
+            let ledger = Ledger::new(state.clone(), &state, &store, &mut listener);
+            change(&ledger, 0, 0).await;
+            for polls in 1..5 {
+                let mut dropped = Box::pin(change(&ledger, 0, 1));
+                for _ in 0..polls {
+                    if (&mut dropped).now_or_never().is_some() {
+                        break;
+                    }
+                    yield_now().await;
+                }
+                drop(dropped);
+                change(&ledger, 2, 0).await;
+                assert_eq!(store.load().await.unwrap(), Some(ledger.look(State::clone)));
+            }
+        });
+    }
+}
