@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "it measures durations")]
 
 use std::{
+    collections::BTreeSet,
     fs,
     sync::{
         Arc,
@@ -15,15 +16,19 @@ use std::{
 };
 
 use palisade_core::{
-    Declaration, Declare, FieldSchema, Graph, IntoInput, JsonMap, OnChange, Resource, Schema, Stack,
+    Address, Declaration, Declare, FieldSchema, Graph, IntoInput, JsonMap, OnChange, Resource, Schema, Stack,
     provider::{BoxFuture, Object, Observation, Provider, ProviderError, Token, Turn},
 };
-use palisade_engine::{ApplyOptions, LocalStore, Record, State, StateError, Store, apply, plan};
+use palisade_engine::{
+    ApplyOptions, Entry, LocalStore, ObjectState, Phase, Record, State, StateError, Store, apply, plan,
+};
 use serde::{Deserialize, Serialize};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 /// How many objects the measured apply creates.
 const STEPS: usize = 100;
+
+const TEXT: &str = "some text of a usual length";
 
 static SCHEMA: Schema = Schema {
     kind: "Thing",
@@ -58,7 +63,7 @@ impl Declare for Thing {
 
     fn declare(self) -> Declaration {
         let mut declaration = Declaration::new(&SCHEMA);
-        declaration.set("text", IntoInput::<String>::into_input("some text of a usual length"));
+        declaration.set("text", IntoInput::<String>::into_input(TEXT));
         declaration
     }
 }
@@ -159,13 +164,37 @@ impl Store for Counted {
 fn graph(size: usize) -> Graph {
     let mut stack = Stack::new("bench");
     for index in 0..size {
-        stack.add(&format!("thing-{index:05}"), Thing);
+        stack.add(&name(index), Thing);
     }
     Graph::new(&stack)
 }
 
+/// The state of a stack in which all of it was applied.
+fn state(size: usize) -> State {
+    let inputs = JsonMap::from_iter([("text".to_owned(), TEXT.into())]);
+    let entry = |index: usize| {
+        let address = Address::new("Thing", name(index));
+        let token = Token { stack: "bench".to_owned(), resource: address.to_string(), digest: format!("{index:064}") };
+        let object = ObjectState {
+            id: Some(address.to_string()),
+            phase: Phase::Ready,
+            token,
+            inputs: inputs.clone(),
+            observed: Some(Observation { fields: inputs.clone(), attributes: JsonMap::new() }),
+            depends_on: BTreeSet::new(),
+            released: BTreeSet::new(),
+        };
+        (address, Entry { current: Some(object), deposed: Vec::new() })
+    };
+    State { serial: 1, resources: (0..size).map(entry).collect(), ..State::new("bench", "0".repeat(32)) }
+}
+
+fn name(index: usize) -> String {
+    format!("thing-{index:05}")
+}
+
 async fn run(store: &dyn Store, graph: &Graph) -> f64 {
-    let state = store.load().await.unwrap().unwrap_or_else(|| State::new("bench", "0".repeat(32)));
+    let state = store.load().await.unwrap().unwrap();
     let plan = plan(&Cloud, graph, &state).await.unwrap();
     let begin = Instant::now();
     let report = apply(&Cloud, store, state, graph, &plan, &ApplyOptions::default(), &mut |_| {}).await.unwrap();
@@ -181,7 +210,7 @@ fn main() {
         let folder = tempfile::tempdir().unwrap();
         runtime.block_on(async {
             let files = || LocalStore::new(folder.path(), "bench");
-            run(&files(), &graph(size)).await;
+            files().replace(&state(size)).await.unwrap();
             let counted = Counted {
                 files: files(),
                 appends: AtomicU64::new(0),
