@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
 mod calls;
+mod canary;
 mod examples;
 mod findings;
 #[cfg(unix)]

@@ -46,7 +46,18 @@ impl<'a> Bench<'a> {
     fn measure(&self) -> Result<(), String> {
         self.first_plan()?;
         self.warm_plans()?;
-        self.life()
+        self.life()?;
+        self.large_stacks()
+    }
+
+    /// The engine alone, on stacks of up to 100,000 objects.
+    fn large_stacks(&self) -> Result<(), String> {
+        let mut command = self.workspace.cargo();
+        command
+            .args(["bench", "--quiet", "--locked", "--package", "palisade-engine", "--bench", "stacks"])
+            .current_dir(&self.workspace.root);
+        print!("{}", step::capture(&mut command)?);
+        Ok(())
     }
 
     /// What a newcomer waits for: the registry's files are here, nothing is built.

@@ -1,11 +1,11 @@
 //! [`aligned`]: the state under the addresses, and with the current objects, that the program means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
-use palisade_core::{Address, Graph, Json, Node, Value};
+use palisade_core::{Address, FieldSchema, Graph, Json, Node, Value};
 
 use crate::{
-    ObjectState, State,
+    Entry, ObjectState, State,
     identity::{has_identity, identity, identity_of},
 };
 
@@ -24,50 +24,104 @@ pub(crate) struct Aligned {
 ///
 /// It follows from graph and state alone, so that a plan need not write it down for the apply to find the same.
 pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
+    let namesakes = Namesakes::new(graph, state);
     let mut aligned = Aligned { state: state.clone(), moved: BTreeMap::new() };
     // What a resource refers to comes before it, so a reference leads to where its target stands by then.
     for node in graph.nodes() {
-        if let Some(earlier) = aligned.earlier_address(graph, node) {
-            aligned.rename(&earlier, &node.address);
+        if let Some(earlier) = aligned.earlier_address(&namesakes, node) {
+            aligned.rename(earlier, &node.address);
         }
         aligned.take_back(node);
     }
+    aligned.rename_references();
     aligned
+}
+
+/// The resources that are in one of program and state only, by what each of the program says without a reference. Whatever
+/// is the same under two names is found in one place, so that large stacks are not compared each with each.
+struct Namesakes<'a> {
+    /// The fields of each kind by which its resources are told apart, and that hold a reference in none of the new ones.
+    fields: HashMap<&'a str, Vec<&'static str>>,
+    /// Those that are new in the program.
+    new: HashMap<(&'a str, String), Vec<&'a Node>>,
+    /// Those that are gone from it.
+    gone: HashMap<(&'a str, String), Vec<&'a Address>>,
+}
+
+impl<'a> Namesakes<'a> {
+    fn new(graph: &'a Graph, state: &'a State) -> Self {
+        let mut namesakes = Self { fields: HashMap::new(), new: HashMap::new(), gone: HashMap::new() };
+        let new: Vec<_> = graph.nodes().filter(|node| !state.resources.contains_key(&node.address)).collect();
+        for node in &new {
+            let fields = namesakes.fields.entry(node.address.kind()).or_insert_with(|| {
+                let is_asked_for = |field: &&FieldSchema| field.identity || !has_identity(node.schema);
+                node.schema.fields.iter().filter(is_asked_for).map(|field| field.name).collect()
+            });
+            fields.retain(|field| node.fields.get(field).is_none_or(|value| value.as_json().is_some()));
+        }
+        for node in new {
+            namesakes.new.entry(namesakes.place_of(node)).or_default().push(node);
+        }
+        for (address, entry) in state.resources.iter().filter(|(address, _)| graph.node(address).is_none()) {
+            if let Some((object, fields)) = entry.current.as_ref().zip(namesakes.fields.get(address.kind())) {
+                let place = values(fields, |field| Some(object.input(field)));
+                namesakes.gone.entry((address.kind(), place)).or_default().push(address);
+            }
+        }
+        namesakes
+    }
+
+    fn place_of<'n>(&self, node: &'n Node) -> (&'n str, String) {
+        let kind = node.address.kind();
+        let fields = self.fields.get(kind).map(Vec::as_slice).unwrap_or_default();
+        (kind, values(fields, |field| node.fields.get(field)?.as_json()))
+    }
+}
+
+/// The values of the fields as one text.
+fn values<'v>(fields: &[&'static str], value: impl Fn(&'static str) -> Option<&'v Json>) -> String {
+    let values: Vec<_> = fields.iter().map(|field| value(field).unwrap_or(&Json::Null).to_string()).collect();
+    values.join(",")
 }
 
 impl Aligned {
     /// The address at which the state has the resource that the program now has at that of `node`. Where there is more than
     /// one way to tell, there is none.
-    fn earlier_address(&self, graph: &Graph, node: &Node) -> Option<Address> {
+    fn earlier_address<'a>(&self, namesakes: &Namesakes<'a>, node: &Node) -> Option<&'a Address> {
         let is_new = |node: &Node| !self.state.resources.contains_key(&node.address);
         if !is_new(node) {
             return None;
         }
-        let kind = node.address.kind();
-        let gone = self.state.resources.iter().filter(|(address, _)| graph.node(address).is_none());
-        let gone = gone.filter_map(|(address, entry)| Some((address, entry.current.as_ref()?)));
-        let mut candidates = gone.filter(|(address, object)| address.kind() == kind && self.is_same(node, object));
+        let place = namesakes.place_of(node);
+        let gone = namesakes.gone.get(&place)?.iter();
+        let gone = gone.filter_map(|&address| Some((address, self.state.current(address)?)));
+        let mut candidates = gone.filter(|(_, object)| self.is_same(node, object));
         let (earlier, object) = candidates.next()?;
-        let rivals = || graph.nodes().filter(|other| other.address.kind() == kind && is_new(other));
-        let is_sure = candidates.next().is_none() && rivals().filter(|other| self.is_same(other, object)).count() == 1;
-        is_sure.then(|| earlier.clone())
+        let rivals = namesakes.new.get(&place)?.iter().filter(|other| is_new(other));
+        let mut rivals = rivals.filter(|other| other.address != node.address && self.is_same(other, object));
+        (candidates.next().is_none() && rivals.next().is_none()).then_some(earlier)
     }
 
     fn rename(&mut self, earlier: &Address, now: &Address) {
         let Some(entry) = self.state.resources.remove(earlier) else { return };
         self.state.resources.insert(now.clone(), entry);
-        let rename = |addresses: &mut BTreeSet<Address>| {
-            if addresses.remove(earlier) {
-                addresses.insert(now.clone());
-            }
-        };
-        for entry in self.state.resources.values_mut() {
-            for object in entry.objects_mut() {
-                rename(&mut object.depends_on);
-                rename(&mut object.released);
+        self.moved.insert(now.clone(), earlier.clone());
+    }
+
+    /// Lets what refers to the renamed resources refer to them by their new addresses.
+    fn rename_references(&mut self) {
+        if self.moved.is_empty() {
+            return;
+        }
+        let now: HashMap<_, _> = self.moved.iter().map(|(now, earlier)| (earlier, now)).collect();
+        for object in self.state.resources.values_mut().flat_map(Entry::objects_mut) {
+            for addresses in [&mut object.depends_on, &mut object.released] {
+                if addresses.iter().any(|address| now.contains_key(address)) {
+                    *addresses =
+                        addresses.iter().map(|address| (*now.get(address).unwrap_or(&address)).clone()).collect();
+                }
             }
         }
-        self.moved.insert(now.clone(), earlier.clone());
     }
 
     /// Makes an older object the current one again if it is what `node` declares, and the current one is not.

@@ -1,11 +1,12 @@
 //! [`Steps`]: the steps of a plan, and which of them wait for which.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use palisade_core::{Address, Graph, Node};
 use petgraph::{
-    algo::has_path_connecting,
-    graph::{DiGraph, NodeIndex},
+    algo::{DfsSpace, has_path_connecting},
+    graph::{DiGraph, EdgeIndex, NodeIndex},
+    visit::Visitable,
 };
 
 use crate::{
@@ -88,6 +89,9 @@ struct Builder<'a> {
     graph: &'a Graph,
     state: &'a State,
     steps: Steps,
+    /// The edges of `steps`, by their ends.
+    edges: HashMap<(NodeIndex, NodeIndex), EdgeIndex>,
+    space: DfsSpace<NodeIndex, <Steps as Visitable>::Map>,
     plan: HashMap<&'a Address, &'a Step>,
     /// The creations and updates, of which a resource has one at most.
     makes: HashMap<&'a Address, NodeIndex>,
@@ -112,7 +116,8 @@ impl<'a> Dependent<'a> {
 impl<'a> Builder<'a> {
     fn new(graph: &'a Graph, state: &'a State) -> Self {
         let (makes, deletes) = (HashMap::new(), BTreeMap::new());
-        Self { graph, state, steps: Steps::new(), plan: HashMap::new(), makes, deletes }
+        let (steps, edges, space) = (Steps::new(), HashMap::new(), DfsSpace::default());
+        Self { graph, state, steps, edges, space, plan: HashMap::new(), makes, deletes }
     }
 
     fn add(&mut self, step: &'a Step) {
@@ -155,7 +160,7 @@ impl<'a> Builder<'a> {
             let Some(&make) = self.makes.get(&node.address) else { continue };
             for dependency in self.graph.dependencies(&node.address) {
                 if let Some(&first) = self.makes.get(dependency) {
-                    self.steps.update_edge(first, make, Wait::Needed);
+                    self.order(first, make, Wait::Needed);
                 }
             }
         }
@@ -167,13 +172,13 @@ impl<'a> Builder<'a> {
             let Some(&make) = self.makes.get(&step.address) else { continue };
             if let Some(&delete) = self.deletes.get(&(&step.address, Target::Current)) {
                 match step.action {
-                    Action::Replace(ReplaceOrder::DeleteFirst) => self.steps.update_edge(delete, make, Wait::Needed),
-                    _ => self.steps.update_edge(make, delete, Wait::Preferred),
-                };
+                    Action::Replace(ReplaceOrder::DeleteFirst) => self.order(delete, make, Wait::Needed),
+                    _ => self.order(make, delete, Wait::Preferred),
+                }
             }
             for target in self.deposed(step) {
                 if !self.is_namesake(step, &target) {
-                    self.steps.update_edge(make, self.deletes[&(&step.address, target)], Wait::Needed);
+                    self.order(make, self.deletes[&(&step.address, target)], Wait::Needed);
                 }
             }
         }
@@ -201,13 +206,13 @@ impl<'a> Builder<'a> {
             }
         }
         for (delete, create) in edges {
-            self.steps.update_edge(delete, create, Wait::Needed);
+            self.order(delete, create, Wait::Needed);
         }
     }
 
     /// An object is deleted after everything that refers to it has been deleted or has let go of it.
     fn delete_after_dependents(&mut self) {
-        let mut released = Vec::new();
+        let (mut needed, mut released) = (Vec::new(), Vec::new());
         let dependents = self.dependents();
         for ((address, target), &delete) in &self.deletes {
             let Some(object) = self.object(address, target) else { continue };
@@ -219,9 +224,12 @@ impl<'a> Builder<'a> {
                 if dependent.object.released.contains(*address) {
                     released.push((first, delete));
                 } else {
-                    self.steps.update_edge(first, delete, Wait::Needed);
+                    needed.push((first, delete));
                 }
             }
+        }
+        for (first, delete) in needed {
+            self.order(first, delete, Wait::Needed);
         }
         // The cloud drops these references by itself, so that this order is only the quieter one, where there is a choice.
         released.sort();
@@ -238,11 +246,19 @@ impl<'a> Builder<'a> {
         for (address, target) in self.deletes.keys() {
             let Some(object) = self.object(address, target) else { continue };
             let all = dependents.get(address).into_iter().flatten();
-            let all: Vec<_> = all.filter(|dependent| self.refers(dependent, address, object)).collect();
+            let all = all.filter(|dependent| self.refers(dependent, address, object));
+            // What is deleted before it is made again goes over to nothing, and finds nothing: there is a gap in any case.
+            let has_gap = |dependent: &&Dependent<'_>| {
+                let step = self.plan.get(dependent.address).filter(|_| dependent.target == Target::Current);
+                step.is_some_and(|step| step.action == Action::Replace(ReplaceOrder::DeleteFirst))
+            };
+            let all: Vec<_> = all.filter(|dependent| !has_gap(dependent)).collect();
+            let others = all.iter().filter_map(|other| Some((other.address, *self.deletes.get(&other.key())?)));
+            let others: Vec<_> = others.collect();
             for left in all.iter().filter(|dependent| dependent.target == Target::Current) {
                 let Some(&make) = self.makes.get(left.address) else { continue };
-                let others = all.iter().filter(|dependent| dependent.address != left.address);
-                orders.extend(others.filter_map(|other| Some((make, *self.deletes.get(&other.key())?))));
+                let others = others.iter().filter(|(address, _)| *address != left.address);
+                orders.extend(others.map(|&(_, delete)| (make, delete)));
             }
         }
         for (make, delete) in orders {
@@ -269,8 +285,18 @@ impl<'a> Builder<'a> {
 
     /// Lets `then` wait for `first`, unless `first` waits for it.
     fn prefer(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
-        if !self.steps.contains_edge(first, then) && !has_path_connecting(&self.steps, then, first, None) {
-            self.steps.add_edge(first, then, wait);
+        let is_free = !self.edges.contains_key(&(first, then));
+        if is_free && !has_path_connecting(&self.steps, then, first, Some(&mut self.space)) {
+            self.order(first, then, wait);
+        }
+    }
+
+    /// Lets `then` wait for `first`. The graph itself would look for an earlier edge among all of `first`, of which an object
+    /// that all others refer to has as many as there are others.
+    fn order(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
+        match self.edges.entry((first, then)) {
+            Entry::Occupied(edge) => self.steps[*edge.get()] = wait,
+            Entry::Vacant(edge) => _ = edge.insert(self.steps.add_edge(first, then, wait)),
         }
     }
 }

@@ -22,7 +22,7 @@
 mod rehearsal;
 
 pub use rehearsal::Rehearsal;
-pub use secrecy::SecretString;
+pub use secrecy::{ExposeSecret, SecretString};
 
 use palisade_core::{Graph, Stack};
 use palisade_terraform::{ExportOptions, export as export_graph};

@@ -1,0 +1,329 @@
+//! How long plans of large stacks take, how much memory they need, and how both grow:
+//! `cargo bench -p palisade-engine --bench stacks`.
+//!
+//! The account is in memory and answers at once, so that all that is measured is the engine. The figures inform: nothing
+//! fails because of a duration.
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures durations")]
+#![expect(clippy::print_stdout, reason = "its figures are read on a terminal or in a log")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on measures nothing")]
+
+use std::{
+    collections::BTreeSet,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use palisade_core::{
+    Address, AttributeSchema, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, JsonMap, OnChange,
+    Output, Reference, Resource, Schema, Stack,
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn},
+};
+use palisade_engine::{Entry, ObjectState, Phase, State, plan};
+use serde::{Deserialize, Serialize};
+
+const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+/// What a plan of 10,000 objects may take.
+const BOUND: (Duration, u64) = (Duration::from_secs(1), 200);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.as_slice() {
+        [scenario, size] => one(scenario, size.parse().unwrap()),
+        _ => all(),
+    }
+}
+
+/// Runs each scenario in each size, in a process of its own, as a process tells only its highest use of memory.
+fn all() {
+    let program = std::env::current_exe().unwrap();
+    println!("{:<10}{:>9}{:>12}{:>12}{:>9}{:>9}", "plan of", "objects", "time", "peak", "x time", "x peak");
+    for (scenario, _) in SCENARIOS {
+        let mut before: Option<(f64, f64)> = None;
+        // Each of those that go over to a successor waits for all that comes with it: an edge for each pair.
+        let largest = if *scenario == "replaces" { 1_000 } else { usize::MAX };
+        for size in SIZES.into_iter().filter(|size| *size <= largest) {
+            let output = Command::new(&program).args([*scenario, &size.to_string()]).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{scenario} {size}: {}{text}", String::from_utf8_lossy(&output.stderr));
+            let mut figures = text.split_whitespace().map(|figure| figure.parse::<f64>().unwrap());
+            let (seconds, mebibytes) = (figures.next().unwrap(), figures.next().unwrap());
+            let grown = before.map(|(time, peak)| format!("{:>9.1}{:>9.1}", seconds / time, mebibytes / peak));
+            let is_within = seconds <= BOUND.0.as_secs_f64() && mebibytes <= BOUND.1 as f64;
+            let bound = if size != 10_000 {
+                ""
+            } else if is_within {
+                "  within 1 s and 200 MiB"
+            } else {
+                "  OVER 1 s or 200 MiB"
+            };
+            println!(
+                "{scenario:<10}{size:>9}{:>9.1} ms{mebibytes:>8.0} MiB{}{bound}",
+                seconds * 1e3,
+                grown.unwrap_or_default()
+            );
+            before = Some((seconds, mebibytes));
+        }
+    }
+}
+
+/// Two programs: the one that was applied, and the one that is planned.
+type Scenario = fn(usize) -> (Network, Network);
+
+const SCENARIOS: &[(&str, Scenario)] = &[
+    ("nothing", |size| (Network::of(size), Network::of(size))),
+    ("creates", |size| (Network::of(0), Network::of(size))),
+    ("updates", |size| (Network::of(size), Network { tag: "new", ..Network::of(size) })),
+    ("edits", |size| (Network::of(size), Network { first: size / 10, tag: "new", ..Network::of(size) })),
+    ("replaces", |size| (Network::of(size), Network { range: "20", ..Network::of(size) })),
+    ("renames", |size| (Network::of(size), Network { prefix: "new", ..Network::of(size) })),
+    ("destroys", |size| (Network::of(size), Network::of(0))),
+];
+
+/// Prints the seconds that the plan took, and the highest use of memory in MiB.
+fn one(scenario: &str, size: usize) {
+    let (_, programs) = SCENARIOS.iter().find(|(name, _)| *name == scenario).unwrap();
+    let (before, after) = programs(size);
+    let state = applied(&before.graph());
+    let after = after.graph();
+    let begin = Instant::now();
+    // Nothing is waited for, so one poll is enough.
+    let plan = plan(&Account, &after, &state).now_or_never().unwrap().unwrap();
+    let took = begin.elapsed();
+    let counts = plan.counts();
+    let hosts = size / 5 * 4;
+    let groups = size - 1 - hosts;
+    let expected = match scenario {
+        "creates" => (size, 0, 0),
+        "updates" => (0, size, 0),
+        "edits" => (size / 10, size - size / 10, size / 10),
+        "replaces" => (hosts + 1, groups, hosts + 1),
+        "destroys" => (0, 0, size),
+        _ => (0, 0, 0),
+    };
+    assert_eq!(counts, expected);
+    println!("{} {}", took.as_secs_f64(), peak());
+}
+
+/// One network, hosts in it, and groups of hosts: all refer to one object, and most to others as well.
+#[derive(Clone, Copy)]
+struct Network {
+    /// How many objects there are.
+    size: usize,
+    /// The number of the first host.
+    first: usize,
+    /// How the names in the program begin.
+    prefix: &'static str,
+    range: &'static str,
+    tag: &'static str,
+}
+
+impl Network {
+    fn of(size: usize) -> Self {
+        Self { size, first: 0, prefix: "old", range: "10", tag: "old" }
+    }
+
+    fn graph(self) -> Graph {
+        let Self { size, first, prefix, range, tag } = self;
+        let mut stack = Stack::new("bench");
+        if size == 0 {
+            return Graph::new(&stack);
+        }
+        let net = stack.add("main", make::<0>().set::<String>("range", range).set::<String>("tag", tag));
+        let count = size / 5 * 4;
+        let hosts = (first..first + count).map(|number| {
+            let host = make::<1>().set::<String>("name", format!("host-{number}")).set::<String>("tag", tag);
+            stack.add(&format!("{prefix}-{number}"), host.set::<String>("net", id(&net)))
+        });
+        let hosts: Vec<_> = hosts.collect();
+        for number in 0..size - 1 - count {
+            let members: Vec<_> = (0..4).map(|member| id(&hosts[(number * 4 + member) % count])).collect();
+            let group = make::<2>().set::<String>("name", format!("group-{number}")).set::<String>("tag", tag);
+            let group = group.set::<BTreeSet<String>>("members", members);
+            stack.add(&format!("{prefix}-{number}"), group.set::<String>("net", id(&net)));
+        }
+        Graph::new(&stack)
+    }
+}
+
+/// The state after an apply of `graph`.
+fn applied(graph: &Graph) -> State {
+    let mut state = State::new("bench", "0123456789abcdef0123456789abcdef");
+    for (number, node) in graph.nodes().enumerate() {
+        let resolve = |reference: &Reference| state.attribute(&reference.address, &reference.attribute);
+        let inputs: JsonMap = node
+            .fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.substitute(&resolve).into_json().unwrap()))
+            .collect();
+        let address = node.address.clone();
+        let digest = format!("{number:064x}");
+        let token = Token { stack: "bench".to_owned(), resource: address.to_string(), digest };
+        let depends_on: BTreeSet<_> = graph.dependencies(&address).into_iter().cloned().collect();
+        let is_released = |target: &&Address| address.kind() == "Group" && target.kind() == "Host";
+        let current = ObjectState {
+            id: Some(format!("{}-{number:08x}", address.kind())),
+            phase: Phase::Ready,
+            token,
+            observed: Some(Observation { fields: inputs.clone(), attributes: JsonMap::new() }),
+            inputs,
+            released: depends_on.iter().filter(is_released).cloned().collect(),
+            depends_on,
+        };
+        state.resources.insert(address, Entry { current: Some(current), deposed: Vec::new() });
+    }
+    state
+}
+
+/// An account in which every object is what was applied last.
+struct Account;
+
+impl Provider for Account {
+    fn schema(&self, kind: &str) -> Option<&'static Schema> {
+        [&NET, &HOST, &GROUP].into_iter().find(|schema| schema.kind == kind)
+    }
+
+    fn read<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
+        let read = |object: &Object| Some(Observation { fields: object.inputs.clone(), attributes: JsonMap::new() });
+        Box::pin(async move { Ok(objects.iter().map(read).collect()) })
+    }
+
+    fn create<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        _inputs: &'a JsonMap,
+        _token: &'a Token,
+    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+        Box::pin(async { Err(read_only()) })
+    }
+
+    fn find<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        _inputs: &'a JsonMap,
+        _token: &'a Token,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn converge<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        _id: &'a str,
+        _inputs: &'a JsonMap,
+        _previous: Option<&'a JsonMap>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async { Err(read_only()) })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        _object: &'a Object,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async { Err(read_only()) })
+    }
+}
+
+fn read_only() -> ProviderError {
+    let text = String::new;
+    ProviderError {
+        kind: ErrorKind::Denied,
+        operation: text(),
+        code: text(),
+        message: "a plan changes nothing".to_owned(),
+        help: text(),
+    }
+}
+
+static NET: Schema = schema("Net", &[field("range", OnChange::Replace), field("tag", OnChange::Update)]);
+
+static HOST: Schema = schema(
+    "Host",
+    &[
+        FieldSchema { identity: true, ..field("name", OnChange::Replace) },
+        field("net", OnChange::Replace),
+        field("tag", OnChange::Update),
+    ],
+);
+
+static GROUP: Schema = schema(
+    "Group",
+    &[
+        FieldSchema { identity: true, ..field("name", OnChange::Replace) },
+        FieldSchema { released: true, ..field("members", OnChange::Update) },
+        field("net", OnChange::Update),
+        field("tag", OnChange::Update),
+    ],
+);
+
+const fn schema(kind: &'static str, fields: &'static [FieldSchema]) -> Schema {
+    let attributes: &[AttributeSchema] = &[];
+    Schema { kind, doc: "", id_prefix: "", fields, attributes, terraform_type: "", terraform: None, check: None }
+}
+
+const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
+    FieldSchema {
+        name,
+        doc: "",
+        problem: |_| None,
+        default: None,
+        on_change,
+        identity: false,
+        released: false,
+        terraform_name: None,
+    }
+}
+
+/// One of the kinds as a type.
+#[derive(Deserialize, Serialize)]
+struct Kind<const N: usize>;
+
+impl<const N: usize> Resource for Kind<N> {
+    type Attributes = ();
+    const SCHEMA: &'static Schema = [&NET, &HOST, &GROUP][N];
+}
+
+/// A declaration of a resource, field by field.
+struct Make<const N: usize>(Declaration);
+
+fn make<const N: usize>() -> Make<N> {
+    Make(Declaration::new(Kind::<N>::SCHEMA))
+}
+
+impl<const N: usize> Make<N> {
+    fn set<T: Field>(mut self, field: &'static str, value: impl IntoInput<T>) -> Self {
+        self.0.set(field, value.into_input());
+        self
+    }
+}
+
+impl<const N: usize> Declare for Make<N> {
+    type Resource = Kind<N>;
+
+    fn declare(self) -> Declaration {
+        self.0
+    }
+}
+
+fn id<const N: usize>(handle: &Handle<Kind<N>>) -> Output<String> {
+    Output::new(Reference { address: handle.address().clone(), attribute: "id".to_owned() })
+}
+
+/// The highest use of memory of this process so far, in MiB; 0 where the system does not tell.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
