@@ -41,6 +41,15 @@ fn exports() {
 }
 
 #[test]
+fn exports_of_what_is_applied() {
+    for (name, stack) in EXAMPLES {
+        let mut rehearsal = Rehearsal::new();
+        rehearsal.apply(stack);
+        snapshot(&format!("{name}.applied.main.tf.json"), &rehearsal.export(stack));
+    }
+}
+
+#[test]
 fn an_apply_makes_the_account_what_the_program_says_and_a_destroy_empties_it() {
     for (name, stack) in EXAMPLES {
         let mut rehearsal = Rehearsal::new();

@@ -121,7 +121,9 @@ impl From<ExportError> for CommandError {
     fn from(error: ExportError) -> Self {
         let help = match &error {
             ExportError::ForeignReference { .. } => "add the resource to this stack, or write its id with `id!`",
-            ExportError::UnknownAttribute { .. } => "this is a mistake in the resource's own module: please report it",
+            ExportError::UnknownAttribute { .. } | ExportError::NoImportId { .. } => {
+                "this is a mistake in the resource's own module: please report it"
+            }
             ExportError::Collision { .. } => "give one of the two another name",
         };
         Self::new(error.to_string(), help)

@@ -18,11 +18,15 @@ pub struct TerraformResource {
     pub arguments: BTreeMap<String, Argument>,
     /// Arguments that Terraform is to leave alone after the creation (`lifecycle.ignore_changes`).
     pub ignore_changes: Vec<&'static str>,
+    /// Whether Terraform must not delete the object (`lifecycle.prevent_destroy`).
+    pub prevent_destroy: bool,
     /// Further blocks of the document that belong to this resource.
     pub companions: Vec<Companion>,
-    /// Whether the resource is left out of the document, as it would be unsafe before a step that Terraform does not take.
-    /// Nothing refers to such a resource.
+    /// Whether the resource is left out of the document while it does not exist, as it would be unsafe before a step that
+    /// Terraform does not take. Nothing refers to such a resource.
     pub left_out: bool,
+    /// How Terraform takes over the object where it exists already.
+    pub import: Import,
     /// What a reader of the document must know or do; it is written as a comment beside the resource.
     pub comment: Option<String>,
 }
@@ -38,7 +42,21 @@ pub enum Argument {
     Expression(String),
 }
 
-/// A block that stands beside a resource, under the same name.
+/// How Terraform takes over an object that exists already.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Import {
+    /// The id that Terraform asks for. In it, `{id}` stands for the object's id, and `{name}` for its field or attribute.
+    pub id: &'static str,
+    /// The arguments that Terraform cannot read from the object, of those that are set or have a default. It leaves them
+    /// alone at first (`lifecycle.ignore_changes`), as its first plan would else change what needs no change.
+    pub unread: Vec<&'static str>,
+    /// Whether Terraform must not delete the object while it does not know what is `unread`.
+    pub prevent_destroy: bool,
+    /// What a reader of the document must know where the object is imported, beside the comment of the resource.
+    pub comment: Option<&'static str>,
+}
+
+/// A block that stands beside a resource for its creation, under the same name. It is left out where the object exists.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Companion {
     /// The top-level key: `resource` or `ephemeral`.
@@ -47,6 +65,13 @@ pub struct Companion {
     pub resource_type: &'static str,
     /// The arguments, by their Terraform name.
     pub arguments: BTreeMap<String, Argument>,
+}
+
+/// By its id, with all that Terraform needs to know.
+impl Default for Import {
+    fn default() -> Self {
+        Self { id: "{id}", unread: Vec::new(), prevent_destroy: false, comment: None }
+    }
 }
 
 impl TerraformResource {

@@ -126,7 +126,7 @@ impl State {
 
 impl Entry {
     /// The current object and the others.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = &ObjectState> {
+    pub fn objects(&self) -> impl Iterator<Item = &ObjectState> {
         self.current.iter().chain(&self.deposed)
     }
 

@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, fmt};
 use palisade_core::{Address, Graph, Json, JsonMap};
 use serde_json::json;
 
-use crate::{ExportError, render::Renderer, translate::translate};
+use crate::{
+    ExportError,
+    import::{Existing, Imports},
+    render::Renderer,
+    translate::translate,
+};
 
 /// The name that Terraform finds a [`Document`] by.
 pub const FILE_NAME: &str = "main.tf.json";
@@ -21,7 +26,8 @@ pub struct ExportOptions {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document(Json);
 
-/// Writes `graph` as Terraform would declare it.
+/// Writes `graph` as Terraform would declare it. What is `existing` gets an `import` block, so that Terraform takes it over
+/// as it is; with no object in it, Terraform creates everything.
 ///
 /// No secret is in the document: a graph holds none, and each resource that has one leaves it to a step that the comment
 /// beside it describes.
@@ -30,8 +36,13 @@ pub struct Document(Json);
 /// - [`ExportError::ForeignReference`] if a value refers to a resource of another stack.
 /// - [`ExportError::UnknownAttribute`] if a value refers to an attribute that the schema of its resource lacks.
 /// - [`ExportError::Collision`] if two resources have one type and one name in Terraform.
-pub fn export(graph: &Graph, options: &ExportOptions) -> Result<Document, ExportError> {
-    let resources: BTreeMap<_, _> = graph.nodes().map(|node| (&node.address, translate(node, graph))).collect();
+/// - [`ExportError::NoImportId`] if something that exists lacks what Terraform imports it by.
+pub fn export(graph: &Graph, options: &ExportOptions, existing: &Existing) -> Result<Document, ExportError> {
+    let mut resources: BTreeMap<_, _> = graph.nodes().map(|node| (&node.address, translate(node, graph))).collect();
+    let mut imports = Imports::default();
+    for resource in resources.values_mut() {
+        imports.take_over(resource, existing)?;
+    }
     let renderer = Renderer::new(graph, &resources);
     let mut blocks = Blocks::default();
     for resource in resources.values().filter(|resource| !resource.left_out) {
@@ -45,6 +56,7 @@ pub fn export(graph: &Graph, options: &ExportOptions) -> Result<Document, Export
 
     let mut document = header(options);
     document.extend(blocks.into_json());
+    document.extend(imports.into_json());
     let mut outputs = JsonMap::new();
     for output in graph.outputs() {
         let value = renderer.value(&format!("the output `{}`", output.name), &output.value)?;

@@ -22,6 +22,14 @@ pub enum ExportError {
         /// The reference.
         reference: Reference,
     },
+    /// An object that exists lacks what Terraform imports it by.
+    #[error("{address} exists, and its `{name}`, by which Terraform imports it, is not known")]
+    NoImportId {
+        /// The resource.
+        address: Address,
+        /// The field or the attribute that is not known.
+        name: String,
+    },
     /// Two resources would be written as one block.
     #[error("{first} and {second} would both be the block `{block}` in Terraform")]
     Collision {

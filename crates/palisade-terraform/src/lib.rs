@@ -6,6 +6,7 @@
 
 mod document;
 mod error;
+mod import;
 mod render;
 mod translate;
 
@@ -14,3 +15,4 @@ mod tests;
 
 pub use document::{Document, ExportOptions, FILE_NAME, export};
 pub use error::ExportError;
+pub use import::Existing;

@@ -24,8 +24,15 @@ impl<'a> Renderer<'a> {
     /// The body of the resource's block.
     pub(crate) fn resource(&self, resource: &TerraformResource) -> Result<JsonMap, ExportError> {
         let mut body = self.arguments(&resource.address.to_string(), &resource.arguments)?;
+        let mut lifecycle = JsonMap::new();
         if !resource.ignore_changes.is_empty() {
-            body.insert("lifecycle".to_owned(), json!({ "ignore_changes": resource.ignore_changes }));
+            lifecycle.insert("ignore_changes".to_owned(), json!(resource.ignore_changes));
+        }
+        if resource.prevent_destroy {
+            lifecycle.insert("prevent_destroy".to_owned(), true.into());
+        }
+        if !lifecycle.is_empty() {
+            body.insert("lifecycle".to_owned(), lifecycle.into());
         }
         if let Some(comment) = &resource.comment {
             // Terraform skips this key, so the text is no template and is not escaped.

@@ -6,12 +6,12 @@ use insta::assert_snapshot;
 use palisade_core::{
     Address, AttributeSchema, Declaration, Declare, FieldSchema, Graph, Input, IntoInput, Json, OnChange, Output,
     Reference, Resource, Schema, Stack, Value,
-    terraform::{Argument, Companion, TerraformResource},
+    terraform::{Argument, Companion, Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{ExportError, ExportOptions, export};
+use crate::{Existing, ExportError, ExportOptions, export};
 
 const fn field(name: &'static str, terraform_name: Option<&'static str>) -> FieldSchema {
     FieldSchema {
@@ -60,6 +60,12 @@ fn adapt(resource: &mut TerraformResource, _: &Graph) {
     resource.arguments.insert("labels".to_owned(), Argument::Value(labels));
     resource.ignore_changes = vec!["auth_token", "tags"];
     resource.comment = Some("Set ${TOKEN} by hand.".to_owned());
+    resource.import = Import {
+        id: "{endpoint}|{id}/{port}x",
+        unread: vec!["auth_token", "engine"],
+        prevent_destroy: true,
+        comment: Some("It stays."),
+    };
     resource.companions.push(Companion {
         block: "ephemeral",
         resource_type: "aws_password",
@@ -115,15 +121,23 @@ fn attribute(kind: &str, name: &str, attribute: &str) -> Output<String> {
 }
 
 fn document(declare: impl FnOnce(&mut Stack)) -> Result<String, ExportError> {
+    document_of(declare, &Existing::new())
+}
+
+fn document_of(declare: impl FnOnce(&mut Stack), existing: &Existing) -> Result<String, ExportError> {
     let mut stack = Stack::new("test");
     declare(&mut stack);
     let options = ExportOptions { region: "us-east-1".to_owned() };
-    export(&Graph::new(&stack), &options).map(|document| document.to_string())
+    export(&Graph::new(&stack), &options, existing).map(|document| document.to_string())
 }
 
 /// The document without its header, which one test shows.
 fn blocks(declare: impl FnOnce(&mut Stack)) -> Result<String, ExportError> {
-    let text = document(declare)?;
+    blocks_of(declare, &Existing::new())
+}
+
+fn blocks_of(declare: impl FnOnce(&mut Stack), existing: &Existing) -> Result<String, ExportError> {
+    let text = document_of(declare, existing)?;
     let mut json: serde_json::Map<String, Json> = serde_json::from_str(&text).expect("the document is JSON");
     json.remove("terraform");
     json.remove("provider");
@@ -336,6 +350,128 @@ fn references_are_written_by_what_their_target_is_in_terraform() {
       }
     }
     "#);
+}
+
+/// What is known of an object of a state.
+fn known(values: Json) -> palisade_core::JsonMap {
+    values.as_object().cloned().unwrap_or_default()
+}
+
+#[test]
+fn what_exists_is_imported_by_the_id_that_its_module_says_and_left_as_it_is() {
+    let existing = Existing::from([
+        (Address::new("Network", "a"), known(json!({ "id": "net-${1}" }))),
+        (Address::new("Cache", "main"), known(json!({ "id": "c-1", "endpoint": "c.example", "port": "6379" }))),
+    ]);
+    let text = blocks_of(
+        |stack| {
+            stack.add("a", Raw::<Network>::new());
+            stack.add("b", Raw::<Network>::new());
+            stack.add("main", Raw::<Cache>::new());
+        },
+        &existing,
+    );
+    assert_snapshot!(text.unwrap(), @r#"
+    {
+      "import": [
+        {
+          "id": "c.example|c-1/6379x",
+          "to": "aws_cache_v2.main"
+        },
+        {
+          "id": "net-$${1}",
+          "to": "aws_network.a"
+        }
+      ],
+      "resource": {
+        "aws_cache_v2": {
+          "main": {
+            "//": "Set ${TOKEN} by hand. It stays. Terraform cannot read engine from what it imports: once the import is applied, take that out of `ignore_changes` for Terraform to manage it.",
+            "engine": "valkey",
+            "labels": {
+              "$${key}": null,
+              "plain": {
+                "%%{deep}": [
+                  "$${x}"
+                ]
+              }
+            },
+            "lifecycle": {
+              "ignore_changes": [
+                "auth_token",
+                "tags",
+                "engine"
+              ],
+              "prevent_destroy": true
+            },
+            "logs": [
+              {
+                "type": "slow"
+              },
+              {
+                "type": "%%{engine}"
+              }
+            ],
+            "policy": "${jsonencode({})}"
+          }
+        },
+        "aws_network": {
+          "a": {},
+          "b": {}
+        }
+      }
+    }
+    "#);
+}
+
+#[test]
+fn a_resource_that_is_left_out_until_it_exists_is_written_once_it_does() {
+    fn unsafe_before(resource: &mut TerraformResource, _: &Graph) {
+        resource.left_out = true;
+    }
+    static RULE: Schema =
+        Schema { kind: "Rule", terraform_type: "aws_rule", terraform: Some(unsafe_before), ..NETWORK };
+
+    #[derive(Deserialize, Serialize)]
+    struct Rule;
+
+    impl Resource for Rule {
+        type Attributes = ();
+        const SCHEMA: &'static Schema = &RULE;
+    }
+
+    let rule = |stack: &mut Stack| {
+        stack.add("main", Raw::<Rule>::new());
+    };
+    assert_eq!(blocks(rule).unwrap(), "{}");
+    let existing = Existing::from([(Address::new("Rule", "main"), known(json!({ "id": "r-1" })))]);
+    assert_snapshot!(blocks_of(rule, &existing).unwrap(), @r#"
+    {
+      "import": [
+        {
+          "id": "r-1",
+          "to": "aws_rule.main"
+        }
+      ],
+      "resource": {
+        "aws_rule": {
+          "main": {}
+        }
+      }
+    }
+    "#);
+}
+
+#[test]
+fn an_object_without_what_it_is_imported_by_is_refused() {
+    let existing = Existing::from([(Address::new("Cache", "main"), known(json!({ "id": "c-1", "port": "1" })))]);
+    let error = document_of(
+        |stack| {
+            stack.add("main", Raw::<Cache>::new());
+        },
+        &existing,
+    );
+    assert_snapshot!(error.unwrap_err(), @"Cache.main exists, and its `endpoint`, by which Terraform imports it, is not known");
 }
 
 #[test]

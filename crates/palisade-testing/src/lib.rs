@@ -25,7 +25,7 @@ pub use rehearsal::Rehearsal;
 pub use secrecy::{ExposeSecret, SecretString};
 
 use palisade_core::{Graph, Stack};
-use palisade_terraform::{ExportOptions, export as export_graph};
+use palisade_terraform::{Existing, ExportOptions, export as export_graph};
 
 /// The plan of a stack that has never been applied, as `plan` prints it without colours.
 ///
@@ -40,7 +40,11 @@ pub fn plan(declare: impl FnOnce(&mut Stack)) -> String {
 /// # Panics
 /// If the stack has findings, or cannot be exported; the message says why.
 pub fn export(declare: impl FnOnce(&mut Stack)) -> String {
-    match export_graph(&graph(declare), &ExportOptions { region: "us-east-1".to_owned() }) {
+    document(&graph(declare), &Existing::new())
+}
+
+fn document(graph: &Graph, existing: &Existing) -> String {
+    match export_graph(graph, &ExportOptions { region: "us-east-1".to_owned() }, existing) {
         Ok(document) => document.to_string(),
         Err(error) => panic!("{error}"),
     }

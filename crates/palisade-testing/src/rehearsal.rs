@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use palisade_aws::{Aws, AwsProvider, Backend, Supplier, operations::Operation};
-use palisade_core::{Graph, Stack, provider::ProviderError};
+use palisade_core::{
+    Graph, JsonMap, Stack,
+    provider::{Object, Observation, Provider, ProviderError, Turn, Unlimited},
+};
 use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, Plan, PlanError, Report, State, Store};
 use secrecy::SecretString;
@@ -126,6 +129,16 @@ impl<B> Rehearsal<B> {
         self.runtime.block_on(self.aws.call_until_settled(Duration::from_secs(60 * 60), operation))
     }
 
+    /// The stack as Terraform JSON, with `import` blocks for all that was applied.
+    ///
+    /// # Panics
+    /// If the stack has findings, or cannot be exported; the message says why.
+    #[track_caller]
+    pub fn export(&self, declare: impl FnOnce(&mut Stack)) -> String {
+        let graph = crate::graph(declare);
+        crate::document(&graph, &palisade_engine::existing(&graph, &self.state()))
+    }
+
     /// Destroys all that was applied, and returns what was done.
     ///
     /// # Panics
@@ -133,6 +146,23 @@ impl<B> Rehearsal<B> {
     #[track_caller]
     pub fn destroy(&mut self) -> Report {
         self.apply(|_| {})
+    }
+
+    /// What the account has of objects of a kind, whoever made them; `None` for one that does not exist.
+    ///
+    /// # Panics
+    /// If they cannot be read; the message says why.
+    #[track_caller]
+    pub fn read(&self, kind: &str, ids: &[String]) -> Vec<Option<Observation>> {
+        let objects: Vec<_> = ids
+            .iter()
+            .map(|id| Object { id: id.clone(), inputs: JsonMap::new(), attributes: JsonMap::new() })
+            .collect();
+        let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+        match self.runtime.block_on(self.provider.read(&turn, kind, &objects)) {
+            Ok(observations) => observations,
+            Err(error) => panic!("{kind}: {error}"),
+        }
     }
 
     /// What the engine knows to exist.

@@ -187,6 +187,7 @@ fn check(node: &Node, _: &Stack) -> Vec<Finding> {
 /// Terraform can hold a password only in its state. So a user with passwords is exported as one that cannot log in, and
 /// the values are set out of band.
 fn terraform(resource: &mut TerraformResource, _: &Graph) {
+    resource.import.unread = vec!["no_password_required"];
     let kind = resource.field("authentication_type");
     let kind = kind.as_json().and_then(Json::as_str).and_then(AuthenticationType::reported);
     match kind {
@@ -208,10 +209,11 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
                 resource.set("no_password_required", true);
             }
             resource.set("access_string", AccessString::disabled().as_str());
-            resource.ignore_changes = vec!["access_string", "authentication_mode", "no_password_required", "passwords"];
+            resource.ignore_changes =
+                vec!["access_string", "authentication_mode", "no_password_required", "passwords", "user_name"];
             resource.comment = Some(
-                "Switched off, since Terraform would keep the password in its state. After the apply, set the password from \
-                 its secret and the access string with `aws elasticache modify-user`."
+                "Terraform would keep the password in its state, so a user that it creates is switched off. After the apply, \
+                 set the password from its secret and the access string with `aws elasticache modify-user`."
                     .to_owned(),
             );
         }

@@ -380,6 +380,10 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
     resource.set("transit_encryption_mode", "required");
     // Otherwise a change waits for the maintenance window, and looks like drift until then.
     resource.set("apply_immediately", true);
+    resource.import.unread = vec!["apply_immediately", "auth_token_update_strategy"];
+    if resource.field("final_snapshot_identifier").as_json() != Some(&Json::Null) {
+        resource.import.unread.push("final_snapshot_identifier");
+    }
     default_cluster_parameters(resource);
     let deliveries = resource.field("log_delivery");
     let deliveries: BTreeSet<LogDelivery> =
@@ -395,9 +399,10 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
     if resource.field("auth_token").as_json() != Some(&Json::Null) {
         resource.ignore_changes = vec!["auth_token", "auth_token_update_strategy"];
         resource.comment = Some(
-            "Terraform would keep the AUTH token in its state, so it is not set here: the cache has no authentication until \
-             `aws elasticache modify-replication-group --auth-token` has set the secret's value with ROTATE, then SET. So \
-             the rules that let clients in are left out of this document: add them after that."
+            "Terraform would keep the AUTH token in its state, so it is not set here: a cache that Terraform creates has no \
+             authentication until `aws elasticache modify-replication-group --auth-token` has set the secret's value with \
+             ROTATE, then SET. So rules that let clients in, and do not exist yet, are left out of this document: add them \
+             after that."
                 .to_owned(),
         );
     }

@@ -1,8 +1,9 @@
 //! [`RouteTableAssociation`].
 
 use palisade_core::{
-    Id, Resource,
+    Graph, Id, Resource,
     provider::{ErrorKind, ProviderError, Token},
+    terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,13 +32,18 @@ use crate::{
 /// stack.add("private-a", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&table));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_route_table_association", id_prefix = "subnet-")]
+#[resource(terraform = "aws_route_table_association", id_prefix = "subnet-", terraform_with = terraform)]
 pub struct RouteTableAssociation {
     /// The subnet.
     #[field(replace, identity)]
     pub subnet_id: Id<Subnet>,
     /// The table.
     pub route_table_id: Id<RouteTable>,
+}
+
+/// AWS's own id of an association changes when the table does, so Terraform asks for both ends.
+fn terraform(resource: &mut TerraformResource, _: &Graph) {
+    resource.import.id = "{subnet_id}/{route_table_id}";
 }
 
 impl Lifecycle for RouteTableAssociation {

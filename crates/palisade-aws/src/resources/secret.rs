@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use palisade_core::{
     Attributes, Graph, Id, Resource, Value,
     provider::{ErrorKind, ProviderError, Token},
-    terraform::{Argument, Companion, TerraformResource},
+    terraform::{Argument, Companion, Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
@@ -92,8 +92,18 @@ impl<HasName, HasSource> SecretBuilder<HasName, HasSource> {
 }
 
 /// A generated value stays out of Terraform's state: it is drawn by an ephemeral resource and sent by a write-only argument.
-/// A supplied one is put out of band.
+/// A supplied one is put out of band. The value of a secret that exists is there already, and is not imported, as Terraform
+/// reads the value of a version that it imports into its state.
 fn terraform(resource: &mut TerraformResource, _: &Graph) {
+    resource.import = Import {
+        unread: vec!["recovery_window_in_days", "force_overwrite_replica_secret"],
+        prevent_destroy: true,
+        comment: Some(
+            "The value stays as it is, and is not imported, since Terraform would keep it in its state. Until Terraform \
+             knows the recovery window, it would delete the secret without one, so `prevent_destroy` forbids that.",
+        ),
+        ..Import::default()
+    };
     let generated = resource.field("source") == Value::Json(serde_json::json!("generated"));
     if !generated {
         resource.comment =

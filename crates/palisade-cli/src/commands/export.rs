@@ -6,22 +6,30 @@ use std::{
     path::Path,
 };
 
-use palisade_terraform::{ExportOptions, FILE_NAME, export};
+use palisade_core::{Address, Graph};
+use palisade_engine::{Entry, State};
+use palisade_terraform::{Existing, ExportOptions, FILE_NAME, export};
 
-use super::Context;
+use super::{Context, session};
 use crate::{
     error::{CommandError, io_help},
     exit_code,
 };
 
-/// Writes the configuration into the folder `out`. No cloud is needed for it.
+/// Writes the configuration into the folder `out`, with an `import` block for each object that the state knows to exist. No
+/// cloud is needed for it.
 pub(super) fn terraform(context: &mut Context<'_, '_>, out: &Path) -> Result<u8, CommandError> {
     let graph = context.graph()?;
     context.terminal.note("Cloud: none is used");
     let region = context.settings.region.clone().ok_or_else(|| {
         CommandError::new("no region is chosen, and the provider's block names one", "name one with --region")
     })?;
-    let document = export(&graph, &ExportOptions { region })?;
+    let state = session::read_state(context)?;
+    let existing = state.as_ref().map(|state| palisade_engine::existing(&graph, state)).unwrap_or_default();
+    let document = export(&graph, &ExportOptions { region }, &existing)?;
+    for line in state_lines(&graph, state.as_ref(), &existing) {
+        context.terminal.note(&line);
+    }
 
     let refused = |path: &Path, error: &io::Error| {
         CommandError::new(format!("cannot write {}: {error}", path.display()), io_help(path, error, "--out"))
@@ -35,6 +43,33 @@ pub(super) fn terraform(context: &mut Context<'_, '_>, out: &Path) -> Result<u8,
     context.terminal.line(&format!("{verb} {path}, which declares the {count} resources of the stack."));
     context.terminal.line(&format!("Next: terraform -chdir={folder} init && terraform -chdir={folder} plan"));
     Ok(exit_code::DONE)
+}
+
+/// What the document makes of the state, for the standard error stream.
+fn state_lines(graph: &Graph, state: Option<&State>, existing: &Existing) -> Vec<String> {
+    let Some(state) = state else {
+        return vec!["State: none, so nothing is imported: Terraform would create all of it".to_owned()];
+    };
+    let (count, all) = (existing.len(), graph.nodes().count());
+    let place = state.account.as_ref().map(|account| format!(" in `{account}`")).unwrap_or_default();
+    let mut lines = vec![format!("State: {count} of the {all} resources exist{place}, and are imported as they are")];
+    let mut note = |addresses: Vec<&Address>, what: &str| {
+        if !addresses.is_empty() {
+            let addresses: Vec<_> = addresses.into_iter().map(Address::to_string).collect();
+            lines.push(format!("note: {what}: {}", addresses.join(", ")));
+        }
+    };
+    let missing = graph.nodes().map(|node| &node.address).filter(|address| !existing.contains_key(address));
+    note(missing.collect(), "not applied yet, so Terraform would create");
+    let is_imported = |address: &Address, id: &str| {
+        existing.iter().any(|(other, known)| other.kind() == address.kind() && known["id"] == id)
+    };
+    let is_left = |(address, entry): &(&Address, &Entry)| {
+        entry.objects().any(|object| object.id.as_ref().is_none_or(|id| !is_imported(address, id)))
+    };
+    let left = state.resources.iter().filter(is_left).map(|(address, _)| address);
+    note(left.collect(), "objects are left that the document does not have; run `apply` before Terraform, for");
+    lines
 }
 
 /// Writes the file so that a reader finds either what was there before or all of `text`.

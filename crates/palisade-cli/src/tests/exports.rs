@@ -35,6 +35,7 @@ fn an_export_says_what_it_wrote() {
     Next: terraform -chdir=DESK/infra/network init && terraform -chdir=DESK/infra/network plan
     --- stderr
     Cloud: none is used
+    State: none, so nothing is imported: Terraform would create all of it
     ");
     let file = desk.path("infra/network/main.tf.json");
     let text = fs::read_to_string(&file).unwrap();
@@ -48,11 +49,65 @@ fn an_export_says_what_it_wrote() {
 }
 
 #[test]
+fn an_export_of_an_applied_stack_imports_what_exists() {
+    let desk = Desk::new();
+    desk.run("apply --auto-approve");
+    assert_snapshot!(desk.run("export terraform --out DESK/infra").stderr, @r"
+    Cloud: none is used
+    State: 2 of the 2 resources exist in `fake`, and are imported as they are
+    ");
+    let text = fs::read_to_string(desk.path("infra/main.tf.json")).unwrap();
+    let document: palisade_core::Json = serde_json::from_str(&text).unwrap();
+    assert_snapshot!(format!("{:#}", document["import"]), @r#"
+    [
+      {
+        "id": "thing-2",
+        "to": "fake_thing.child"
+      },
+      {
+        "id": "thing-1",
+        "to": "fake_thing.main"
+      }
+    ]
+    "#);
+}
+
+#[test]
+fn an_export_says_where_the_state_is_not_what_the_program_says() {
+    let desk = Desk::new();
+    desk.run("apply --auto-approve");
+    let outcome = desk.run_with("export terraform --out DESK/infra", "", |stack| {
+        stack.add("main", thing());
+        stack.add("fresh", thing());
+    });
+    assert_snapshot!(outcome.stderr, @r"
+    Cloud: none is used
+    State: 1 of the 2 resources exist in `fake`, and are imported as they are
+    note: not applied yet, so Terraform would create: Thing.fresh
+    note: objects are left that the document does not have; run `apply` before Terraform, for: Thing.child
+    ");
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_an_error() {
+    let desk = Desk::new();
+    desk.write_state("{}");
+    let outcome = desk.run("export terraform --out DESK/infra");
+    assert_snapshot!(outcome.error(), @r"
+    Cloud: none is used
+    error: the state file DESK/state/test.state.json is damaged: it does not say which format it has
+    help: put a copy of DESK/state/test.state.json in its place, from a backup of yours: without its state, a stack knows no objects
+    ");
+    assert!(!desk.path("infra").exists());
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_an_error() {
     let desk = Desk::new();
     fs::write(desk.path("infra"), "a file in the place of the folder").unwrap();
     assert_snapshot!(desk.run("export terraform --out DESK/infra").error(), @r"
     Cloud: none is used
+    State: none, so nothing is imported: Terraform would create all of it
     error: cannot write DESK/infra: File exists (os error 17)
     help: something else is at DESK/infra: move it away, or name another folder with --out
     ");
@@ -64,6 +119,7 @@ fn a_file_that_cannot_be_replaced_leaves_nothing_behind() {
     fs::create_dir_all(desk.path("infra/main.tf.json/in-the-way")).unwrap();
     assert_snapshot!(desk.run("export terraform --out DESK/infra").error(), @r"
     Cloud: none is used
+    State: none, so nothing is imported: Terraform would create all of it
     error: cannot write DESK/infra/main.tf.json: Is a directory (os error 21)
     help: something else is at DESK/infra/main.tf.json: move it away, or name another folder with --out
     ");

@@ -1,0 +1,67 @@
+//! [`Imports`]: the blocks by which Terraform takes over what exists.
+
+use std::collections::BTreeMap;
+
+use palisade_core::{Address, Json, JsonMap, terraform::TerraformResource};
+use serde_json::json;
+
+use crate::{ExportError, render::escape};
+
+/// What is known of each object that exists: its `id`, its fields as they were applied last, and its attributes.
+pub type Existing = BTreeMap<Address, JsonMap>;
+
+/// The `import` blocks of a document, in the order of the addresses.
+#[derive(Default)]
+pub(crate) struct Imports(Vec<Json>);
+
+impl Imports {
+    /// Adds the block of a resource that exists, and makes the resource one that Terraform has to do nothing about.
+    pub(crate) fn take_over(
+        &mut self,
+        resource: &mut TerraformResource,
+        existing: &Existing,
+    ) -> Result<(), ExportError> {
+        let Some(known) = existing.get(&resource.address) else { return Ok(()) };
+        let to = format!("{}.{}", resource.resource_type, resource.address.name());
+        self.0.push(json!({ "to": to, "id": escape(&import_id(resource, known)?) }));
+        resource.left_out = false;
+        resource.companions.clear();
+        let unread = std::mem::take(&mut resource.import.unread);
+        let unread: Vec<_> = unread.into_iter().filter(|name| !resource.ignore_changes.contains(name)).collect();
+        let comments = [resource.comment.take(), resource.import.comment.map(str::to_owned), comment_on(&unread)];
+        resource.comment = comments.into_iter().flatten().reduce(|first, next| format!("{first} {next}"));
+        resource.ignore_changes.extend(unread);
+        resource.prevent_destroy |= resource.import.prevent_destroy;
+        Ok(())
+    }
+
+    pub(crate) fn into_json(self) -> Option<(String, Json)> {
+        (!self.0.is_empty()).then(|| ("import".to_owned(), self.0.into()))
+    }
+}
+
+/// The id, in which the names in braces are replaced by what is known.
+fn import_id(resource: &TerraformResource, known: &JsonMap) -> Result<String, ExportError> {
+    let mut id = String::new();
+    for part in resource.import.id.split('}') {
+        let Some((text, name)) = part.split_once('{') else {
+            id += part;
+            continue;
+        };
+        let Some(value) = known.get(name).and_then(Json::as_str) else {
+            return Err(ExportError::NoImportId { address: resource.address.clone(), name: name.to_owned() });
+        };
+        id += &format!("{text}{value}");
+    }
+    Ok(id)
+}
+
+fn comment_on(unread: &[&str]) -> Option<String> {
+    (!unread.is_empty()).then(|| {
+        format!(
+            "Terraform cannot read {} from what it imports: once the import is applied, take that out of `ignore_changes` \
+             for Terraform to manage it.",
+            unread.join(", ")
+        )
+    })
+}
