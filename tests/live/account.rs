@@ -43,21 +43,51 @@ impl Account {
 
     /// What the account holds. A secret whose deletion is scheduled counts as gone.
     pub(crate) fn inventory(&self) -> Inventory {
-        let count = |&(kind, service, version, action, element): &Listing| {
-            let answer = self.ask(
-                service,
-                "application/x-www-form-urlencoded",
-                &[],
-                &format!("Action={action}&Version={version}"),
-            );
-            (kind, elements(&answer, element).len())
-        };
-        let mut inventory: Inventory = LISTINGS.iter().map(count).collect();
-        let target = ("X-Amz-Target", "secretsmanager.ListSecrets".to_owned());
-        let secrets: Json =
-            serde_json::from_str(&self.ask("secretsmanager", "application/x-amz-json-1.1", &[target], "{}")).unwrap();
-        inventory.insert("Secret", secrets["SecretList"].as_array().unwrap().len());
+        let mut inventory: Inventory = LISTINGS.iter().map(|listing| (listing.0, self.listed(listing).len())).collect();
+        inventory.insert("Secret", self.secrets().len());
         inventory
+    }
+
+    /// The ids of all objects that are resources, by their kind.
+    pub(crate) fn ids(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let mut ids: BTreeMap<_, _> = LISTINGS.iter().map(|listing| (listing.0, self.listed(listing))).collect();
+        // The nodes of a cache are a part of it, and an association goes by its subnet.
+        ids.remove("CacheCluster");
+        ids.insert("RouteTableAssociation", self.listed(&("", "ec2", EC2, "DescribeRouteTables", "subnetId")));
+        ids.insert("Secret", self.secrets());
+        ids
+    }
+
+    fn listed(&self, &(_, service, version, action, element): &Listing) -> Vec<String> {
+        let body = format!("Action={action}&Version={version}");
+        let answer = self.ask(service, "application/x-www-form-urlencoded", &[], &body);
+        elements(&answer, element).into_iter().map(str::to_owned).collect()
+    }
+
+    /// The ARNs of the secrets.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let answer = self.ask_secrets_manager("ListSecrets", "{}");
+        answer["SecretList"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|secret| secret["ARN"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The values of the secrets.
+    pub(crate) fn secret_values(&self) -> Vec<String> {
+        let value = |arn: String| {
+            let answer =
+                self.ask_secrets_manager("GetSecretValue", &serde_json::json!({ "SecretId": arn }).to_string());
+            answer["SecretString"].as_str().unwrap().to_owned()
+        };
+        self.secrets().into_iter().map(value).collect()
+    }
+
+    fn ask_secrets_manager(&self, action: &str, body: &str) -> Json {
+        let target = ("X-Amz-Target", format!("secretsmanager.{action}"));
+        serde_json::from_str(&self.ask("secretsmanager", "application/x-amz-json-1.1", &[target], body)).unwrap()
     }
 
     /// Asks a service. ministack tells the services apart by what is signed, and does not check the signature.

@@ -9,6 +9,10 @@
 mod account;
 mod changes;
 mod faults;
+mod handover;
 mod life;
+mod mended;
+mod objects;
 mod program;
 mod proxy;
+mod terraform;

@@ -2,26 +2,36 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     process::{Child, Command, Output, Stdio},
 };
 
 use crate::account::Account;
 
-/// A folder in which the program of the example `secured-redis` is started, and where it finds AWS.
+/// A folder in which the program of an example is started, and where it finds AWS.
 pub(crate) struct Program {
+    example: &'static str,
     folder: tempfile::TempDir,
     account: Account,
 }
 
 impl Program {
+    /// The program of `secured-redis`.
     pub(crate) fn new(account: &Account) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), account: account.clone() }
+        Self::of("secured-redis", account)
+    }
+
+    /// The program of another example.
+    pub(crate) fn of(example: &'static str, account: &Account) -> Self {
+        Self { example, folder: tempfile::tempdir().unwrap(), account: account.clone() }
     }
 
     /// Starts the program, with AWS at `endpoint`.
     pub(crate) fn start(&self, endpoint: SocketAddr, arguments: &[&str]) -> Child {
         let program = std::env::var_os("PALISADE_LIVE_PROGRAM")
             .expect("this test needs the program of secured-redis in PALISADE_LIVE_PROGRAM: run `cargo xtask live`");
+        // Cargo puts all programs into one folder.
+        let program = Path::new(&program).with_file_name(format!("{}{}", self.example, std::env::consts::EXE_SUFFIX));
         Command::new(program)
             .args(arguments)
             .current_dir(self.folder.path())

@@ -112,13 +112,13 @@ impl Shared {
 }
 
 /// A request or an answer.
-struct Message {
+pub(crate) struct Message {
     head: String,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
-    fn read(from: &mut impl BufRead) -> io::Result<Self> {
+    pub(crate) fn read(from: &mut impl BufRead) -> io::Result<Self> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if from.read_line(&mut head)? == 0 {
@@ -132,7 +132,16 @@ impl Message {
         Ok(message)
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// The same with another body.
+    pub(crate) fn with_body(&self, body: Vec<u8>) -> Self {
+        let is_length = |line: &&str| line.to_ascii_lowercase().starts_with("content-length:");
+        let mut head: String =
+            self.head.trim_end().split("\r\n").filter(|line| !is_length(line)).collect::<Vec<_>>().join("\r\n");
+        head += &format!("\r\nContent-Length: {}\r\n\r\n", body.len());
+        Self { head, body }
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         [self.head.as_bytes(), &self.body].concat()
     }
 
@@ -142,7 +151,7 @@ impl Message {
     }
 
     /// The name of the call: in a header of services that speak JSON, in the form of the others.
-    fn action(&self) -> String {
+    pub(crate) fn action(&self) -> String {
         if let Some(target) = self.header("x-amz-target") {
             return target.rsplit('.').next().unwrap_or_default().to_owned();
         }

@@ -40,6 +40,7 @@ pub(crate) fn all(workspace: &Workspace) -> Report {
     report.step("deny", || deny::run(workspace));
     report.step_if(builds, "terraform", DOES_NOT_BUILD, || terraform::run(workspace));
     report.step_if(builds, "live", DOES_NOT_BUILD, || live::run(workspace));
+    report.step_if(builds, "handover", DOES_NOT_BUILD, || live::handover(workspace));
     report
 }
 

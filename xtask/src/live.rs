@@ -9,14 +9,31 @@ use crate::{
     ci,
     ministack::{self, Ministack},
     step::{self, Outcome},
+    terraform,
     workspace::Workspace,
 };
 
 /// The program whose process the tests start, and kill.
 const PROGRAM: &str = "secured-redis";
 
+/// The tests for which Terraform works beside us. They are a step of their own, as it is not on every machine.
+const HANDOVER: &str = "handover::";
+
 /// Builds, starts ministack, and runs the package `palisade-live-tests` against it.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
+    tests(workspace, |command| command.args(["--skip", HANDOVER]))
+}
+
+/// The same, for the tests that need Terraform.
+pub(crate) fn handover(workspace: &Workspace) -> Outcome {
+    match terraform::find(workspace) {
+        Ok(config) => tests(workspace, |command| command.arg(HANDOVER).env("PALISADE_TERRAFORM_CONFIG", config)),
+        Err(outcome) => outcome,
+    }
+}
+
+/// Runs the tests that `select` says to a command of cargo.
+fn tests(workspace: &Workspace, select: impl FnOnce(&mut Command) -> &mut Command) -> Outcome {
     // Before the build, which takes minutes.
     let installed = match ministack::find_or_install(workspace) {
         Ok(installed) => installed,
@@ -27,13 +44,13 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         Err(problem) => return Outcome::Failed(problem),
     };
     match installed.start() {
-        Ok(ministack) => test(workspace, &ministack, &program),
+        Ok(ministack) => test(workspace, &ministack, &program, select),
         Err(problem) => Outcome::Failed(problem),
     }
 }
 
-/// What is built to run: the tests, and the program. Both at once, since what is selected decides on features.
-const BUILT: [&str; 4] = ["--bin", PROGRAM, "--test", "live"];
+/// What is built to run: the tests, and the programs. All at once, since what is selected decides on features.
+const BUILT: [&str; 6] = ["--bin", PROGRAM, "--bin", "auth-token", "--test", "live"];
 
 /// Builds what the lane runs; the path of the program.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf, String> {
@@ -44,11 +61,16 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf, String> {
     step::programs_of(&messages).remove(PROGRAM).ok_or_else(|| format!("cargo built no program for {PROGRAM}"))
 }
 
-fn test(workspace: &Workspace, ministack: &Ministack, program: &Path) -> Outcome {
+fn test(
+    workspace: &Workspace,
+    ministack: &Ministack,
+    program: &Path,
+    select: impl FnOnce(&mut Command) -> &mut Command,
+) -> Outcome {
     let mut command: Command = workspace.cargo();
     command.args(["test", "--test", "live"]).args(ci::LIVE);
     // They share one account, which each of them empties.
-    command.args(["--", "--test-threads=1"]);
+    select(command.args(["--", "--test-threads=1"]));
     ministack.lead(&mut command);
     step::run(command.env("PALISADE_LIVE_PROGRAM", program))
 }

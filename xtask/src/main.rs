@@ -1,4 +1,4 @@
-//! The one check of the repository, and its parts: `cargo xtask ci`, `fast`, `live`, `tidy`, `terraform`, `bench`.
+//! The one check of the repository, and its parts: `cargo xtask ci`, `fast`, `live`, `handover`, and others.
 #![expect(clippy::print_stdout, reason = "this program reports to a terminal or a log")]
 #![expect(clippy::disallowed_methods, reason = "this program measures durations and starts other programs")]
 
@@ -22,9 +22,10 @@ usage: cargo xtask COMMAND
   ci         everything that is checked before a change lands, in one run
   fast       the fast lane only, without an AWS SDK: fmt, tidy, tests, clippy
   live       the live lane only: the stacks through the AWS SDKs, against ministack
+  handover   the real terraform takes over what an apply has made, and makes what an apply makes
   tidy       the rules of the design that no compiler checks
   terraform  the real terraform reads the export of every example
-  bench      how long a first build, a plan and an apply take, against their bounds";
+  bench      how long a first build, a plan and an apply take, and what Terraform takes, against their bounds";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         "ci" => ci::all(&workspace).finish(),
         "fast" => ci::fast(&workspace).finish(),
         "live" => one("live", || live::run(&workspace)),
+        "handover" => one("handover", || live::handover(&workspace)),
         "tidy" => one("tidy", || tidy::run(&workspace)),
         "terraform" => one("terraform", || terraform::run(&workspace)),
         "bench" => bench::run(&workspace),

@@ -22,13 +22,11 @@ const SEARCH_DEPTH: usize = 12;
 
 /// Exports, initialises and validates each example; one line for each.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
-    if step::capture(Command::new("terraform").arg("version").env("CHECKPOINT_DISABLE", "1")).is_err() {
-        return Outcome::Skipped("terraform is not on the PATH".to_owned());
-    }
-    let Some(mirror) = find_mirror() else {
-        return Outcome::Skipped(format!("no hashicorp/aws {PROVIDER_VERSION} for terraform on this machine"));
+    let config = match find(workspace) {
+        Ok(config) => config,
+        Err(outcome) => return outcome,
     };
-    match validate_all(workspace, &mirror) {
+    match validate_all(workspace, &config) {
         Ok(0) => Outcome::Ok,
         Ok(1) => Outcome::Failed("1 export is not valid".to_owned()),
         Ok(count) => Outcome::Failed(format!("{count} exports are not valid")),
@@ -36,11 +34,25 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     }
 }
 
+/// Finds Terraform and its provider; the configuration that leads the one to the other.
+///
+/// # Errors
+/// How a step ends without them: skipped, or failed where the configuration cannot be written.
+pub(crate) fn find(workspace: &Workspace) -> Result<PathBuf, Outcome> {
+    if step::capture(Command::new("terraform").arg("version").env("CHECKPOINT_DISABLE", "1")).is_err() {
+        return Err(Outcome::Skipped("terraform is not on the PATH".to_owned()));
+    }
+    let Some(mirror) = find_mirror() else {
+        return Err(Outcome::Skipped(format!("no hashicorp/aws {PROVIDER_VERSION} for terraform on this machine")));
+    };
+    let config = workspace.target.join("terraform.rc");
+    write_config(&config, &mirror).map_err(Outcome::Failed)?;
+    Ok(config)
+}
+
 /// The number of examples that fail.
-fn validate_all(workspace: &Workspace, mirror: &Path) -> Result<usize, String> {
+fn validate_all(workspace: &Workspace, config: &Path) -> Result<usize, String> {
     let folder = workspace.empty_folder("terraform")?;
-    let config = folder.join("terraform.rc");
-    write_config(&config, mirror)?;
     let programs = build(workspace)?;
     let mut failed = 0;
     for package in workspace.programs() {
@@ -48,7 +60,7 @@ fn validate_all(workspace: &Workspace, mirror: &Path) -> Result<usize, String> {
         let Some(program) = programs.get(&package.name) else {
             return Err(format!("cargo built no program for {}", package.name));
         };
-        let result = validate(workspace, package, program, &folder.join(&package.name), &config);
+        let result = validate(workspace, package, program, &folder.join(&package.name), config);
         let took = begin.elapsed().as_secs_f64();
         match result {
             Ok(()) => println!("{}: terraform validate accepts the export ({took:.1} s)", package.name),
