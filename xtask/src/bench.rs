@@ -1,12 +1,20 @@
 //! The figures that a user feels, each next to its bound. They inform: a slow machine is no failure.
 
 use std::{
+    collections::HashMap,
+    fs,
     path::PathBuf,
     process::{Command, ExitCode, Output, Stdio},
     time::{Duration, Instant},
 };
 
-use crate::{step, workspace::Workspace};
+use crate::{ci, step, workspace::Workspace};
+
+mod beside;
+mod counter;
+mod memory;
+
+use beside::Beside;
 
 const EXAMPLE: &str = "secured-redis";
 const RUNS: usize = 9;
@@ -47,7 +55,11 @@ impl<'a> Bench<'a> {
         self.first_plan()?;
         self.warm_plans()?;
         self.life()?;
-        self.large_stacks()
+        self.large_stacks()?;
+        match Beside::new(self)? {
+            Some(beside) => beside.measure(),
+            None => Ok(()),
+        }
     }
 
     /// The engine alone, on stacks of up to 100,000 objects.
@@ -58,6 +70,33 @@ impl<'a> Bench<'a> {
             .current_dir(&self.workspace.root);
         print!("{}", step::capture(&mut command)?);
         Ok(())
+    }
+
+    /// Builds the programs of the clone with the SDKs; the paths by name. What cargo has built of the SDKs for the lanes
+    /// serves for the clone too.
+    fn build_live(&self) -> Result<HashMap<String, PathBuf>, String> {
+        println!("building the AWS SDKs takes minutes, once");
+        let messages = step::capture(self.build_live_command(&["--bins"]).arg(step::MESSAGES))?;
+        Ok(step::programs_of(&messages))
+    }
+
+    fn build_live_command(&self, what: &[&str]) -> Command {
+        let mut command = self.workspace.cargo();
+        command.arg("build").args(ci::LIVE).args(what).env("CARGO_TARGET_DIR", &self.workspace.target);
+        self.at_home(command)
+    }
+
+    /// Changes a tag in the program of the clone, to one that has `number`.
+    fn edit(&self, number: usize) -> Result<(), String> {
+        let path = self.clone.join("examples").join(EXAMPLE).join("src/lib.rs");
+        let failed = |error| format!("{}: {error}", path.display());
+        let text = fs::read_to_string(&path).map_err(failed)?;
+        let before = if number == 1 { "main-vpc".to_owned() } else { format!("edit-{}", number - 1) };
+        let edited = text.replace(&before, &format!("edit-{number}"));
+        if edited == text {
+            return Err(format!("{}: there is no `{before}` to edit", path.display()));
+        }
+        fs::write(&path, edited).map_err(failed)
     }
 
     /// What a newcomer waits for: the registry's files are here, nothing is built.
@@ -147,6 +186,10 @@ fn median(command: impl Fn() -> Command) -> Result<Duration, String> {
     let mut all = (0..RUNS).map(|_| timed(&mut command()).map(|(took, _)| took)).collect::<Result<Vec<_>, _>>()?;
     all.sort_unstable();
     Ok(all[RUNS / 2])
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
 }
 
 fn ratio(one: Duration, other: Duration) -> f64 {

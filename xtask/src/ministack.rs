@@ -106,6 +106,10 @@ impl Ministack {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Makes a command take it for AWS, whatever account the user's environment leads to.
     pub(crate) fn lead<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         for other in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "PALISADE_STATE_DIR"] {
