@@ -100,7 +100,7 @@ fn ctrl_c_ends_the_waits_and_the_next_run_goes_on() {
     let desk = Desk::new();
     let mut child = desk.apply_until(waits_for_group, &[]);
     send("INT", &child);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{}", desk.said());
     insta::assert_snapshot!(desk.said_at_last(), @r"
     Under way:
       UserGroup.redis (create)

@@ -8,6 +8,7 @@ mod examples;
 mod findings;
 #[cfg(unix)]
 mod interrupts;
+mod orders;
 mod schema_changes;
 mod secrets;
 mod tags;

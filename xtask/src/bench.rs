@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{ci, step, workspace::Workspace};
+use crate::{ci, schedule, step, workspace::Workspace};
 
 mod beside;
 mod counter;
@@ -55,6 +55,7 @@ impl<'a> Bench<'a> {
         self.first_plan()?;
         self.warm_plans()?;
         self.life()?;
+        schedule::bench(self.workspace)?;
         self.large_stacks()?;
         match Beside::new(self)? {
             Some(beside) => beside.measure(),

@@ -9,6 +9,7 @@ mod ci;
 mod deny;
 mod live;
 mod ministack;
+mod schedule;
 mod step;
 mod terraform;
 mod tidy;

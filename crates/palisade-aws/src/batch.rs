@@ -90,6 +90,7 @@ impl Batches {
             let _slot = turn.slot().await?;
             return self.backend.answer(request).await;
         }
+        turn.give_way();
         let answer = self.join(turn, &request).await;
         match &*answer {
             Ok(response) => Ok(own_part(&request, response)),

@@ -91,6 +91,10 @@ pub trait Turn: Send + Sync {
     /// Fails with [`ErrorKind::Interrupted`] once the run is to stop.
     fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>>;
 
+    /// Gives back the slot that the step began with, if it has sent no call yet: it is about to wait for what others send,
+    /// and they may need the slot for it.
+    fn give_way(&self) {}
+
     /// Ends once the run is to stop. Whoever waits for anything but an answer gives up then, with [`interrupted`].
     fn stopped(&self) -> BoxFuture<'_, ()>;
 }

@@ -130,6 +130,12 @@ impl<'r, 'a> Run<'r, 'a> {
         let mut stop = pin!(is_stopped(&self.options.stop));
         let mut patience = pin!(sleep(Duration::ZERO));
         loop {
+            // A step may have heard of it first, so this is asked after the end of each.
+            if !self.report.is_stopped && *self.options.stop.borrow() {
+                self.report.is_stopped = true;
+                self.tell(Event::Stopping);
+                patience.as_mut().reset(Instant::now() + self.options.patience);
+            }
             if !self.is_to_stop() {
                 for step in std::mem::take(&mut self.ready) {
                     self.progress[step.index()] = Progress::Begun;
@@ -138,11 +144,7 @@ impl<'r, 'a> Run<'r, 'a> {
             }
             tokio::select! {
                 biased;
-                () = &mut stop, if !self.report.is_stopped => {
-                    self.report.is_stopped = true;
-                    self.tell(Event::Stopping);
-                    patience.as_mut().reset(Instant::now() + self.options.patience);
-                }
+                () = &mut stop, if !self.report.is_stopped => {}
                 ended = next(&mut running, &slots, self.executor.ledger()) => match ended {
                     Some(ended) => self.end(ended),
                     None => break,
@@ -168,7 +170,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     fn is_to_stop(&self) -> bool {
-        self.report.is_stopped || *self.options.stop.borrow() || !self.executor.may_begin()
+        self.report.is_stopped || !self.executor.may_begin()
     }
 
     fn end(&mut self, Ended { step, begin, result }: Ended) {

@@ -231,6 +231,10 @@ impl Turn for StepTurn {
         })
     }
 
+    fn give_way(&self) {
+        self.first().take();
+    }
+
     fn stopped(&self) -> BoxFuture<'_, ()> {
         Box::pin(is_stopped(&self.stop))
     }

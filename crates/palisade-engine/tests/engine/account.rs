@@ -8,7 +8,7 @@ use std::{
 
 use palisade_core::{
     Json, JsonMap, OnChange, Schema,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn},
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn, interrupted},
 };
 use palisade_engine::{Record, State, StateError, Store};
 
@@ -70,9 +70,11 @@ impl Account {
     /// Makes a call: it takes a while, it may fail, and its effect may be refused.
     async fn call<T>(
         &self,
+        turn: &Arc<dyn Turn>,
         name: String,
         effect: impl FnOnce(&mut Inner) -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError> {
+        let _slot = turn.slot().await?;
         let number = {
             let mut inner = self.lock();
             inner.calls.push(name);
@@ -160,7 +162,7 @@ impl Provider for Account {
 
     fn read<'a>(
         &'a self,
-        _turn: &'a Arc<dyn Turn>,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
@@ -169,12 +171,12 @@ impl Provider for Account {
                 objects.iter().map(|object| Some(inner.world.thing(kind, &object.id)?.observation(kind, &object.id)));
             Ok(each.collect())
         };
-        Box::pin(self.call(format!("read {} {kind}", objects.len()), read))
+        Box::pin(self.call(turn, format!("read {} {kind}", objects.len()), read))
     }
 
     fn create<'a>(
         &'a self,
-        _turn: &'a Arc<dyn Turn>,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
@@ -196,12 +198,12 @@ impl Provider for Account {
             inner.world.objects.insert(key, Thing { fields, token: token.digest.clone() });
             Ok(id)
         };
-        Box::pin(self.call(format!("create {}", token.resource), create))
+        Box::pin(self.call(turn, format!("create {}", token.resource), create))
     }
 
     fn find<'a>(
         &'a self,
-        _turn: &'a Arc<dyn Turn>,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         _inputs: &'a JsonMap,
         token: &'a Token,
@@ -211,12 +213,12 @@ impl Provider for Account {
             let found = objects.find(|((of, _), thing)| of == kind && thing.token == token.digest);
             Ok(found.map(|((_, id), _)| id.clone()))
         };
-        Box::pin(self.call(format!("find {}", token.resource), find))
+        Box::pin(self.call(turn, format!("find {}", token.resource), find))
     }
 
     fn converge<'a>(
         &'a self,
-        _turn: &'a Arc<dyn Turn>,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         id: &'a str,
         inputs: &'a JsonMap,
@@ -236,12 +238,20 @@ impl Provider for Account {
             thing.fields = only(kind, inputs, |_| true);
             Ok(())
         };
-        Box::pin(self.call(format!("converge {kind}.{id}"), converge))
+        Box::pin(async move {
+            self.call(turn, format!("converge {kind}.{id}"), converge).await?;
+            // The change has been accepted, and takes its time.
+            tokio::select! {
+                biased;
+                () = turn.stopped() => Err(interrupted()),
+                () = tokio::time::sleep(Duration::from_millis(id.len() as u64 % 3)) => Ok(()),
+            }
+        })
     }
 
     fn delete<'a>(
         &'a self,
-        _turn: &'a Arc<dyn Turn>,
+        turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         object: &'a Object,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
@@ -260,7 +270,7 @@ impl Provider for Account {
             }
             Ok(())
         };
-        Box::pin(self.call(format!("delete {kind}.{id}"), delete))
+        Box::pin(self.call(turn, format!("delete {kind}.{id}"), delete))
     }
 }
 

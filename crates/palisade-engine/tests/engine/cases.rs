@@ -2,7 +2,8 @@
 
 use palisade_core::{Address, Graph, Json, Reference, Stack, Value, provider::ErrorKind};
 use palisade_engine::{
-    Action, ApplyOptions, Event, Phase, Plan, PlanError, ReplaceOrder, Report, State, StepKind, apply, plan,
+    Action, ApplyOptions, Event, Interruption, Phase, Plan, PlanError, ReplaceOrder, Report, State, StepKind, apply,
+    plan,
 };
 use tokio::sync::watch;
 
@@ -222,7 +223,7 @@ fn a_failure_stops_what_depends_on_it_or_everything() {
 }
 
 #[test]
-fn an_interrupt_lets_running_steps_end_and_begins_no_other() {
+fn an_interrupt_lets_no_further_call_be_sent() {
     run(async {
         let account = Account::default();
         let program = graph(|stack| {
@@ -239,9 +240,12 @@ fn an_interrupt_lets_running_steps_end_and_begins_no_other() {
         };
         let report =
             apply(&account, &account, state(&account), &program, &plan, &options, &mut listener).await.unwrap();
-        assert_eq!((report.added, report.is_complete()), (1, false));
+        assert_eq!((report.added, report.is_stopped, report.is_complete()), (0, true, false));
+        let interruption = Interruption { address: address("User.a"), step: StepKind::Create, is_answered: true };
+        assert_eq!(report.interrupted, [interruption]);
         assert_eq!(report.not_begun, [(address("Group.all"), StepKind::Create)]);
-        assert_eq!(state(&account).resources[&address("User.a")].current.as_ref().unwrap().phase, Phase::Ready);
+        assert_eq!(state(&account).resources[&address("User.a")].current.as_ref().unwrap().phase, Phase::Created);
+        assert_eq!(account.lock().calls, ["create User.a"]);
         up(&account, &program).await;
     });
 }

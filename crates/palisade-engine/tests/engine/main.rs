@@ -12,7 +12,9 @@ mod random;
 mod renames;
 mod runs;
 mod saved;
+mod schedule;
 mod schema;
+mod stops;
 
 /// How the properties are tested: on the same cases on every machine, so that a failure is one that can be repeated. Other
 /// cases are tried with another seed in `PROPTEST_RNG_SEED`, and more of them with `PROPTEST_CASES`.

@@ -1,0 +1,182 @@
+//! The orders in which other tools fail: each edit is one apply, and no call is refused. Calls that AWS refuses for as long
+//! as something is in use are repeated until it is not, so that a wrong order would show as more calls than these.
+
+use palisade::prelude::*;
+use palisade_testing::Rehearsal;
+
+/// Applies the two programs one after the other, asserts that nothing is left to do or left behind, and returns the calls of
+/// the second that made, changed or deleted something.
+fn edit(before: impl Fn(&mut Stack), after: impl Fn(&mut Stack)) -> Vec<&'static str> {
+    let mut rehearsal = Rehearsal::new();
+    rehearsal.apply(before);
+    let first = rehearsal.emulator().calls().len();
+    rehearsal.apply(&after);
+    let calls = rehearsal.emulator().calls().split_off(first);
+    let plan = rehearsal.plan(&after);
+    assert!(!plan.has_changes() && plan.drift.is_empty(), "{plan:?}");
+    rehearsal.destroy();
+    assert!(rehearsal.emulator().inventory().iter().all(|item| item.kind == "Snapshot"));
+    calls.into_iter().filter(|call| !call.starts_with("Describe") && !call.starts_with("List")).collect()
+}
+
+fn vpc(stack: &mut Stack, name: &str) -> Handle<Vpc> {
+    stack.add(name, Vpc::builder().cidr_block(cidr!("10.0.0.0/16")))
+}
+
+fn security_group(stack: &mut Stack, vpc: &Handle<Vpc>, label: &str, name: SecurityGroupName) -> Handle<SecurityGroup> {
+    stack.add(label, SecurityGroup::builder().vpc_id(vpc).group_name(name).description(description!("A group")))
+}
+
+#[test]
+fn what_is_replaced_lets_go_of_what_is_dropped_with_it() {
+    let program = |network: &'static str, block: Cidr| {
+        move |stack: &mut Stack| {
+            let vpc = stack.add(network, Vpc::builder().cidr_block(block));
+            security_group(stack, &vpc, "it", security_group_name!("it"));
+        }
+    };
+    let calls = edit(program("old", cidr!("10.0.0.0/16")), program("new", cidr!("10.1.0.0/16")));
+    let made = ["CreateVpc", "CreateSecurityGroup", "RevokeSecurityGroupEgress"];
+    assert_eq!(calls, [&made[..], &["DeleteSecurityGroup", "DeleteVpc"]].concat());
+}
+
+#[test]
+fn a_chain_is_replaced_from_its_root_and_deleted_from_its_end() {
+    let program = |block: Cidr, subnet: Cidr| {
+        move |stack: &mut Stack| {
+            let vpc = stack.add("it", Vpc::builder().cidr_block(block));
+            let subnet = stack.add("it", Subnet::private(&vpc, subnet, az!("us-east-1a")));
+            let routes = stack.add("it", RouteTable::builder().vpc_id(&vpc));
+            stack.add("it", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&routes));
+        }
+    };
+    let calls =
+        edit(program(cidr!("10.0.0.0/16"), cidr!("10.0.1.0/24")), program(cidr!("10.1.0.0/16"), cidr!("10.1.1.0/24")));
+    assert_eq!(
+        calls,
+        [
+            "CreateVpc",
+            "CreateSubnet",
+            "CreateRouteTable",
+            "AssociateRouteTable",
+            "DisassociateRouteTable",
+            "DeleteSubnet",
+            "DeleteRouteTable",
+            "DeleteVpc"
+        ]
+    );
+}
+
+#[test]
+fn a_subnet_leaves_the_group_of_a_cache_before_it_is_deleted() {
+    let program = |all: bool| {
+        move |stack: &mut Stack| {
+            let vpc = vpc(stack, "it");
+            let subnet = |stack: &mut Stack, name, block, zone| stack.add(name, Subnet::private(&vpc, block, zone));
+            let a = subnet(stack, "a", cidr!("10.0.1.0/24"), az!("us-east-1a"));
+            let b = subnet(stack, "b", cidr!("10.0.2.0/24"), az!("us-east-1b"));
+            let group = CacheSubnetGroup::builder().name(name!("it"));
+            let group = if all {
+                let c = subnet(stack, "c", cidr!("10.0.3.0/24"), az!("us-east-1c"));
+                group.subnet_ids([&a, &b, &c])
+            } else {
+                group.subnet_ids([&a, &b])
+            };
+            let subnets = stack.add("it", group);
+            cache(stack, &vpc, &subnets, Engine::REDIS_7_1, [EngineKind::Redis; 2]);
+        }
+    };
+    assert_eq!(edit(program(true), program(false)), ["ModifyCacheSubnetGroup", "DeleteSubnet"]);
+}
+
+#[test]
+fn a_security_group_that_two_others_let_in_goes_after_their_rules() {
+    let program = |both: bool| {
+        move |stack: &mut Stack| {
+            let vpc = vpc(stack, "it");
+            let one = security_group(stack, &vpc, "one", security_group_name!("one"));
+            let two = security_group(stack, &vpc, "two", security_group_name!("two"));
+            if both {
+                let peer = security_group(stack, &vpc, "peer", security_group_name!("peer"));
+                for (name, group) in [("one", &one), ("two", &two)] {
+                    let rule = SecurityGroupRule::ingress(group).peer(&peer).port(port!(6379));
+                    stack.add(name, rule.description(description!("From the peer")));
+                }
+            }
+        }
+    };
+    let calls = edit(program(true), program(false));
+    assert_eq!(calls, ["RevokeSecurityGroupIngress", "RevokeSecurityGroupIngress", "DeleteSecurityGroup"]);
+}
+
+/// A cache with users, on a subnet group.
+fn cache(
+    stack: &mut Stack,
+    vpc: &Handle<Vpc>,
+    subnets: &Handle<CacheSubnetGroup>,
+    engine: Engine,
+    [of_group, of_users]: [EngineKind; 2],
+) {
+    let group = security_group(stack, vpc, "cache", security_group_name!("cache"));
+    let secret = stack.add("default", Secret::builder().name(secret_name!("default")).generated());
+    let default = RedisUser::with_password(name!("default-off"), user_name!("default"), &secret);
+    let default = stack.add("default", default.engine(of_users).access_string(AccessString::disabled()));
+    let reader = RedisUser::iam(name!("reader")).engine(of_users).access_string(AccessString::read_only());
+    let reader = stack.add("reader", reader);
+    let users = UserGroup::builder().user_group_id(name!("users")).engine(of_group).user_ids([&default, &reader]);
+    let users = stack.add("users", users);
+    stack.add(
+        "it",
+        ReplicationGroup::builder()
+            .replication_group_id(name!("it"))
+            .description("A cache")
+            .engine(engine)
+            .node_type(node_type!("cache.t4g.micro"))
+            .multi_az(replicas!(1))
+            .subnet_group_name(subnets)
+            .security_group_ids([&group])
+            .authentication(&users)
+            .snapshot_window(snapshot_window!("03:00-04:00"))
+            .maintenance_window(maintenance_window!("sun:05:00-sun:06:00"))
+            .encrypted(AtRest::default(), InTransit::Required),
+    );
+}
+
+/// AWS takes them in this order only, which is the reverse of that in which they refer to each other. An update follows what
+/// the object refers to, so that this takes an apply for each.
+#[test]
+fn a_cache_goes_over_to_valkey_and_then_its_group_and_then_its_users() {
+    let mut rehearsal = Rehearsal::new();
+    let (redis, valkey) = (EngineKind::Redis, EngineKind::Valkey);
+    for (engine, group, user) in [
+        (Engine::REDIS_7_1, redis, redis),
+        (Engine::VALKEY_8_0, redis, redis),
+        (Engine::VALKEY_8_0, valkey, redis),
+        (Engine::VALKEY_8_0, valkey, valkey),
+    ] {
+        rehearsal.apply(|stack| {
+            let vpc = vpc(stack, "it");
+            let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+            let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
+            let subnets = CacheSubnetGroup::builder().name(name!("it")).subnet_ids([&a, &b]);
+            let subnets = stack.add("it", subnets);
+            cache(stack, &vpc, &subnets, engine, [group, user]);
+        });
+    }
+}
+
+/// Descriptions wait for each other, and a step for its slot: neither may wait for what waits for it.
+#[test]
+fn one_call_at_a_time_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_patient"));
+        command.args(arguments).current_dir(folder.path()).env_clear().env("PAUSED", "").output().unwrap()
+    };
+    for slots in ["1", "2"] {
+        for command in ["apply", "destroy"] {
+            let output = run(&[command, "-y", "--parallelism", slots]);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
