@@ -1,7 +1,12 @@
 //! The orders in which other tools fail: each edit is one apply, and no call is refused. Calls that AWS refuses for as long
 //! as something is in use are repeated until it is not, so that a wrong order would show as more calls than these.
 
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
 use palisade::prelude::*;
+use palisade_aws::{Aws, AwsProvider, Supplier};
+use palisade_emulator::Emulator;
+use palisade_engine::{ApplyOptions, MemoryStore, State, Store, apply, plan};
 use palisade_testing::Rehearsal;
 
 /// Applies the two programs one after the other, asserts that nothing is left to do or left behind, and returns the calls of
@@ -165,18 +170,43 @@ fn a_cache_goes_over_to_valkey_and_then_its_group_and_then_its_users() {
     }
 }
 
-/// Descriptions wait for each other, and a step for its slot: neither may wait for what waits for it.
+/// A step that has begun waits for a description that another is to send, which waits for a slot: it must not keep the only
+/// one.
 #[test]
 fn one_call_at_a_time_is_enough() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_patient"));
-        command.args(arguments).current_dir(folder.path()).env_clear().env("PAUSED", "").output().unwrap()
+    let program = |tags: Tags| {
+        palisade_testing::graph(|stack| {
+            let vpc = vpc(stack, "it");
+            for (name, block) in [("a", cidr!("10.0.1.0/24")), ("b", cidr!("10.0.2.0/24")), ("c", cidr!("10.0.3.0/24"))]
+            {
+                stack.add(name, Subnet::private(&vpc, block, az!("us-east-1a")).tags(tags.clone()));
+            }
+        })
     };
-    for slots in ["1", "2"] {
-        for command in ["apply", "destroy"] {
-            let output = run(&[command, "-y", "--parallelism", slots]);
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let provider = AwsProvider::new(Aws::new(Arc::new(Emulator::in_memory("us-east-1")), Arc::new(Nothing)));
+    let store = MemoryStore::default();
+    let options = ApplyOptions { parallelism: NonZeroUsize::MIN, ..ApplyOptions::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        for graph in [program(tags! { "step" = "1" }), program(tags! { "step" = "2" }), palisade_testing::graph(|_| {})]
+        {
+            let state = store.load().await.unwrap();
+            let state = state.unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"));
+            let plan = plan(&provider, &graph, &state).await.unwrap();
+            let mut listener = |_| {};
+            let apply = apply(&provider, &store, state, &graph, &plan, &options, &mut listener);
+            // The clock jumps to the end of the hour as soon as nobody can go on.
+            let report = tokio::time::timeout(Duration::from_secs(3600), apply).await;
+            let report = report.expect("all wait for each other").unwrap();
+            assert!(report.is_complete(), "{report:?}");
         }
+    });
+}
+
+struct Nothing;
+
+impl Supplier for Nothing {
+    fn supply(&self, _: &str) -> Option<palisade_testing::SecretString> {
+        None
     }
 }
