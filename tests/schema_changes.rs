@@ -10,7 +10,7 @@ use palisade_core::{Address, Set, Unset};
 use palisade_engine::Action;
 use palisade_testing::Rehearsal;
 
-use cases::{APART, REPLACED, base_group, base_vpc, change, declare, fields, subnets};
+use cases::{REPLACED, base_group, base_vpc, change, fields, subnets};
 
 #[test]
 fn every_change_replaces_or_updates_as_aws_does_and_leaves_nothing_to_change() {
@@ -39,44 +39,6 @@ fn the_table_of_replacements_names_only_what_exists() {
         let schema = palisade_aws::schemas().find(|schema| schema.kind == *kind).unwrap();
         assert!(fields.iter().all(|field| schema.field(field).is_some()), "{kind}");
     }
-}
-
-/// Calls that no change here makes, and why they are in a list all the same.
-const NOT_MADE_HERE: &[&str] = &[
-    // `a_tenancy_that_becomes_shared_is_changed_in_place`.
-    "ModifyVpcTenancy",
-    // `the_shards_of_a_cache_and_their_replicas_change_in_place`.
-    "ModifyReplicationGroupShardConfiguration",
-    // `a_stack_with_a_secret_can_be_applied_again_after_a_destroy`.
-    "RestoreSecret",
-];
-
-#[test]
-fn the_lists_of_calls_are_what_the_lifecycles_make() {
-    let mut made = BTreeSet::new();
-    let mut listed = BTreeSet::new();
-    for schema in palisade_aws::schemas() {
-        let mut kinds = BTreeSet::new();
-        let mut calls = BTreeSet::new();
-        for field in schema.fields.iter().map(|field| field.name).filter(|field| !APART.contains(&(schema.kind, field)))
-        {
-            let mut rehearsal = Rehearsal::new();
-            rehearsal.apply(|stack| declare(stack, schema.kind, ""));
-            rehearsal.apply(|stack| declare(stack, schema.kind, field));
-            let addresses = rehearsal.state().resources.into_keys();
-            kinds.extend(addresses.map(|address| address.kind().to_owned()));
-            rehearsal.destroy();
-            calls.extend(rehearsal.emulator().calls());
-        }
-        let allowed: BTreeSet<_> =
-            kinds.iter().flat_map(|kind| palisade_aws::calls(kind)).map(|call| call.action).collect();
-        let missing: Vec<_> = calls.difference(&allowed).collect();
-        assert!(missing.is_empty(), "{}: not in the lists: {missing:?}", schema.kind);
-        made.extend(calls);
-        listed.extend(palisade_aws::calls(schema.kind).iter().map(|call| call.action));
-    }
-    made.extend(NOT_MADE_HERE);
-    assert_eq!(listed.difference(&made).collect::<Vec<_>>(), Vec::<&&str>::new(), "in the lists, and never made");
 }
 
 #[test]

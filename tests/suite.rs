@@ -9,6 +9,7 @@ mod findings;
 #[cfg(unix)]
 mod interrupts;
 mod orders;
+mod phases;
 mod schema_changes;
 mod secrets;
 mod tags;

@@ -14,6 +14,7 @@ use palisade_aws::{
 use palisade_cli::{ConnectError, Connection, Settings};
 use palisade_core::{
     Json,
+    calls::{CallCount, Work},
     provider::{BoxFuture, ProviderError},
 };
 use palisade_emulator::Emulator;
@@ -72,6 +73,10 @@ impl Cloud for Overheard {
 
     fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
         Emulated.policy(kinds)
+    }
+
+    fn calls(&self, work: Work<'_>) -> Vec<CallCount> {
+        Emulated.calls(work)
     }
 
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {

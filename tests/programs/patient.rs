@@ -8,7 +8,11 @@ use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 use palisade::{Cloud, Clouds, Emulated, Stack};
 use palisade_aws::{Aws, AwsProvider, Supplier};
 use palisade_cli::{ConnectError, Connection, Settings};
-use palisade_core::{Json, provider::BoxFuture};
+use palisade_core::{
+    Json,
+    calls::{CallCount, Work},
+    provider::BoxFuture,
+};
 use palisade_emulator::{Emulator, Fault};
 use palisade_testing::SecretString;
 
@@ -25,6 +29,10 @@ impl Cloud for InRealTime {
 
     fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
         Emulated.policy(kinds)
+    }
+
+    fn calls(&self, work: Work<'_>) -> Vec<CallCount> {
+        Emulated.calls(work)
     }
 
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {

@@ -7,6 +7,7 @@
 
 mod aws;
 mod batch;
+mod calls;
 mod classify;
 mod lifecycle;
 mod observe;
@@ -19,10 +20,11 @@ pub mod shapes;
 pub mod types;
 
 pub use aws::{Aws, Backend, Supplier};
+pub use calls::{Calls, Planned, calls_for};
 pub use classify::failure;
 pub use lifecycle::{Lifecycle, Snapshot, Snapshots, TypicalDurations};
 pub use policy::policy;
-pub use provider::{AwsProvider, calls, schemas};
+pub use provider::{AwsProvider, calls_of, schemas};
 
 /// An [`Id`](palisade_core::Id) from a literal, for an object that the stack does not manage: `id!(Vpc, "vpc-0a1b2c3d")`.
 /// It is checked when the program is compiled.

@@ -8,7 +8,7 @@ use palisade_core::{
 };
 use serde::Serialize;
 
-use crate::{Aws, operations::Call};
+use crate::{Aws, calls::Calls};
 
 /// How a resource becomes real, stays what it should be, and goes.
 ///
@@ -18,8 +18,8 @@ pub trait Lifecycle: Resource + Send + Sync {
     /// What was read; the derive makes it, with one field for each of the resource's.
     type Observed: Serialize + Send;
 
-    /// All calls that the methods below can make. A test holds the list against what they do make.
-    const CALLS: &'static [Call];
+    /// The calls that the methods below can make. A test holds the lists against what they do make.
+    const CALLS: Calls;
 
     /// How long the steps usually take, which decides what goes first.
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(1, 1, 1);

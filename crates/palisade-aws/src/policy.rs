@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade_core::Json;
 use serde_json::json;
 
-use crate::{calls, operations::Service};
+use crate::{Calls, calls_of, operations::Service};
 
 /// The IAM policy that lets stacks with resources of `kinds` be planned, applied and destroyed, and nothing else.
 ///
@@ -15,7 +15,7 @@ use crate::{calls, operations::Service};
 /// AWS: [Policy grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html)
 pub fn policy(kinds: &BTreeSet<&str>) -> Json {
     let mut actions: BTreeMap<(bool, &str), BTreeSet<String>> = BTreeMap::new();
-    for call in kinds.iter().flat_map(|kind| calls(kind)) {
+    for call in kinds.iter().filter_map(|kind| calls_of(kind)).flat_map(Calls::all) {
         let action = format!("{}:{}", call.service, call.action);
         actions.entry((call.writes, call.service)).or_default().insert(action);
     }

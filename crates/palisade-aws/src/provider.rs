@@ -9,8 +9,8 @@ use palisade_core::{
 
 use crate::{
     Aws, Lifecycle,
+    calls::Calls,
     lifecycle::{Erased, ErasedLifecycle},
-    operations::Call,
     resources::{
         CacheParameterGroup, CacheSubnetGroup, RedisUser, ReplicationGroup, RouteTable, RouteTableAssociation, Secret,
         SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
@@ -35,12 +35,12 @@ const REGISTRY: &[Kind] = &[
 
 struct Kind {
     schema: &'static Schema,
-    calls: &'static [Call],
+    calls: &'static Calls,
     lifecycle: &'static dyn ErasedLifecycle,
 }
 
 const fn kind<R: Lifecycle>() -> Kind {
-    Kind { schema: R::SCHEMA, calls: R::CALLS, lifecycle: &Erased::<R>(PhantomData) }
+    Kind { schema: R::SCHEMA, calls: &R::CALLS, lifecycle: &Erased::<R>(PhantomData) }
 }
 
 /// The schemas of all resources, in the order of their names.
@@ -48,9 +48,9 @@ pub fn schemas() -> impl Iterator<Item = &'static Schema> {
     REGISTRY.iter().map(|kind| kind.schema)
 }
 
-/// The calls that the life of a resource of `kind` can take; none where there is no such kind.
-pub fn calls(kind: &str) -> &'static [Call] {
-    REGISTRY.iter().find(|entry| entry.schema.kind == kind).map_or(&[], |entry| entry.calls)
+/// The calls that the life of a resource of `kind` can take, by its phases; `None` if there is no such kind.
+pub fn calls_of(kind: &str) -> Option<&'static Calls> {
+    REGISTRY.iter().find(|entry| entry.schema.kind == kind).map(|entry| entry.calls)
 }
 
 /// The resources of an account as the engine reaches them.

@@ -128,6 +128,9 @@ pub(crate) struct PlanArgs {
     /// Plan the deletion of all objects of the stack
     #[arg(long)]
     pub(crate) destroy: bool,
+    /// Show which calls the plan takes, and how often each
+    #[arg(long)]
+    pub(crate) calls: bool,
     /// Save the plan in a file, which `apply FILE` carries out as it is
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

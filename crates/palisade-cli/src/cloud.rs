@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use palisade_core::{
     Json,
+    calls::{CallCount, Work},
     provider::{BoxFuture, Provider},
 };
 
@@ -19,6 +20,9 @@ pub trait Cloud {
     /// What a caller must be allowed so that stacks with resources of `kinds` can be planned, applied and destroyed, as the
     /// cloud's own policy document.
     fn policy(&self, kinds: &BTreeSet<&str>) -> Json;
+
+    /// Which calls `work` takes, one entry for each place that makes one.
+    fn calls(&self, work: Work<'_>) -> Vec<CallCount>;
 
     /// Makes the cloud ready to be read. Nothing is changed by it: `plan` connects too, and works in a folder that cannot
     /// be written.

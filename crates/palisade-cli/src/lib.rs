@@ -5,6 +5,7 @@
 //! works on comes in as a [`Cloud`], so that the same commands serve the emulated account and a real one.
 
 mod args;
+mod calls;
 mod cloud;
 mod commands;
 mod error;

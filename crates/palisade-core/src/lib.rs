@@ -10,6 +10,7 @@
 extern crate self as palisade_core;
 
 mod address;
+pub mod calls;
 mod finding;
 mod graph;
 mod id;

@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use palisade_aws::{Aws, AwsProvider};
 use palisade_cli::{Cloud, ConnectError, Connection, Settings};
-use palisade_core::{Json, provider::BoxFuture};
+use palisade_core::{
+    Json,
+    calls::{CallCount, Work},
+    provider::BoxFuture,
+};
 use palisade_emulator::Emulator;
 
 use crate::environment::Environment;
@@ -27,6 +31,10 @@ impl Cloud for Emulated {
 
     fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
         palisade_aws::policy(kinds)
+    }
+
+    fn calls(&self, work: Work<'_>) -> Vec<CallCount> {
+        palisade_aws::calls_for(work)
     }
 
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {

@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use palisade_aws::{Aws, AwsProvider};
 use palisade_cli::{Cloud, ConnectError, Connection, Settings};
-use palisade_core::{Json, provider::BoxFuture};
+use palisade_core::{
+    Json,
+    calls::{CallCount, Count, Work},
+    provider::BoxFuture,
+};
 use palisade_live::{Identity, Live};
 
 use crate::environment::Environment;
@@ -28,6 +32,15 @@ impl Cloud for AmazonWebServices {
 
     fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
         palisade_aws::policy(kinds)
+    }
+
+    fn calls(&self, work: Work<'_>) -> Vec<CallCount> {
+        match work {
+            Work::Connect => {
+                vec![CallCount { service: "sts", action: "GetCallerIdentity", writes: false, count: Count::Exactly(1) }]
+            }
+            other => palisade_aws::calls_for(other),
+        }
     }
 
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {

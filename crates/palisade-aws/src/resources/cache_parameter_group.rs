@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
     observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
-        AddTagsToResource, Call, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
+        AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
         ResetCacheParameterGroup,
     },
@@ -101,17 +102,21 @@ const PARAMETERS_PER_CALL: usize = 20;
 impl Lifecycle for CacheParameterGroup {
     type Observed = CacheParameterGroupObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateCacheParameterGroup::CALL,
-        DescribeCacheParameterGroups::CALL,
-        DescribeCacheParameters::CALL,
-        ModifyCacheParameterGroup::CALL,
-        ResetCacheParameterGroup::CALL,
-        DeleteCacheParameterGroup::CALL,
-        ListTagsForResource::CALL,
-        AddTagsToResource::CALL,
-        RemoveTagsFromResource::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeCacheParameterGroups::CALL.together(), DescribeCacheParameters::CALL.each(1)],
+        find: &[DescribeCacheParameterGroups::CALL.as_needed(), ListTagsForResource::CALL.as_needed()],
+        create: &[CreateCacheParameterGroup::CALL.once()],
+        converge: &[
+            DescribeCacheParameterGroups::CALL.as_needed(),
+            DescribeCacheParameters::CALL.each(1),
+            ModifyCacheParameterGroup::CALL.as_needed().on(&["parameters"]),
+            ResetCacheParameterGroup::CALL.as_needed().carried(&["parameters"]),
+            ListTagsForResource::CALL.as_needed().carried(&["tags"]),
+            AddTagsToResource::CALL.up_to(1).carried(&["tags"]),
+            RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DeleteCacheParameterGroup::CALL.once()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {

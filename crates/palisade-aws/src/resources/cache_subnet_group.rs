@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{Subnet, Vpc};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
     observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
     operations::{
-        AddTagsToResource, Call, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
+        AddTagsToResource, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
         ListTagsForResource, ModifyCacheSubnetGroup, Operation, RemoveTagsFromResource,
     },
     shapes::CacheSubnetGroupDescription,
@@ -85,15 +86,19 @@ fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
 impl Lifecycle for CacheSubnetGroup {
     type Observed = CacheSubnetGroupObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateCacheSubnetGroup::CALL,
-        DescribeCacheSubnetGroups::CALL,
-        ModifyCacheSubnetGroup::CALL,
-        DeleteCacheSubnetGroup::CALL,
-        ListTagsForResource::CALL,
-        AddTagsToResource::CALL,
-        RemoveTagsFromResource::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeCacheSubnetGroups::CALL.together()],
+        find: &[DescribeCacheSubnetGroups::CALL.as_needed(), ListTagsForResource::CALL.as_needed()],
+        create: &[CreateCacheSubnetGroup::CALL.once()],
+        converge: &[
+            DescribeCacheSubnetGroups::CALL.as_needed(),
+            ModifyCacheSubnetGroup::CALL.up_to(1).carried(&["description", "subnet_ids"]),
+            ListTagsForResource::CALL.as_needed().carried(&["tags"]),
+            AddTagsToResource::CALL.up_to(1).carried(&["tags"]),
+            RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DeleteCacheSubnetGroup::CALL.once()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::user_group;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
     observe::{GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, once_seen, secret_value, sync_cache_tags},
     operations::{
-        AddTagsToResource, Call, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
+        AddTagsToResource, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, DescribeUsers, GetSecretValue, ListTagsForResource, ModifyUser, Operation,
         RemoveTagsFromResource,
     },
@@ -220,22 +221,29 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
     }
 }
 
+/// The fields whose change passes through the groups of the user and their caches.
+const CHANGED: &[&str] = &["engine", "access_string", "authentication_type", "passwords"];
+
 impl Lifecycle for RedisUser {
     type Observed = RedisUserObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateUser::CALL,
-        DescribeUsers::CALL,
-        ModifyUser::CALL,
-        DeleteUser::CALL,
-        DescribeUserGroups::CALL,
-        DescribeReplicationGroups::CALL,
-        DescribeCacheClusters::CALL,
-        GetSecretValue::CALL,
-        ListTagsForResource::CALL,
-        AddTagsToResource::CALL,
-        RemoveTagsFromResource::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeUsers::CALL.together()],
+        find: &[DescribeUsers::CALL.as_needed(), ListTagsForResource::CALL.as_needed()],
+        create: &[GetSecretValue::CALL.up_to(2).on(&["passwords"]), CreateUser::CALL.once()],
+        converge: &[
+            DescribeUsers::CALL.as_needed(),
+            GetSecretValue::CALL.up_to(2).carried(&["passwords"]),
+            ModifyUser::CALL.up_to(1).carried(CHANGED),
+            DescribeUserGroups::CALL.as_needed().carried(CHANGED),
+            DescribeReplicationGroups::CALL.as_needed().carried(CHANGED),
+            DescribeCacheClusters::CALL.as_needed().carried(CHANGED),
+            ListTagsForResource::CALL.as_needed().carried(&["tags"]),
+            AddTagsToResource::CALL.up_to(1).carried(&["tags"]),
+            RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DeleteUser::CALL.once(), DescribeUsers::CALL.as_needed()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 60, 10);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
+    calls::Calls,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
-    operations::{Call, CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, Operation},
+    operations::{CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, Operation},
     shapes::{Select, SelectRouteTables},
     types::{Arn, Tags},
 };
@@ -47,13 +48,17 @@ pub struct RouteTableAttributes {
 impl Lifecycle for RouteTable {
     type Observed = RouteTableObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateRouteTable::CALL,
-        DescribeRouteTables::CALL,
-        DeleteRouteTable::CALL,
-        CreateTags::CALL,
-        DeleteTags::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeRouteTables::CALL.together()],
+        find: &[DescribeRouteTables::CALL.as_needed()],
+        create: &[CreateRouteTable::CALL.once()],
+        converge: &[
+            DescribeRouteTables::CALL.as_needed(),
+            CreateTags::CALL.up_to(1).carried(&["tags"]),
+            DeleteTags::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DeleteRouteTable::CALL.once()],
+    };
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { vpc_id, tags } = self;

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{RouteTable, Subnet};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
     observe::{VISIBLE, gone, named},
     operations::{
-        AssociateRouteTable, Call, DescribeRouteTables, DisassociateRouteTable, Operation, ReplaceRouteTableAssociation,
+        AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, Operation, ReplaceRouteTableAssociation,
     },
     shapes::{RouteTableAssociationDescription, SelectRouteTables},
 };
@@ -49,12 +50,16 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
 impl Lifecycle for RouteTableAssociation {
     type Observed = RouteTableAssociationObserved;
 
-    const CALLS: &'static [Call] = &[
-        AssociateRouteTable::CALL,
-        DescribeRouteTables::CALL,
-        ReplaceRouteTableAssociation::CALL,
-        DisassociateRouteTable::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeRouteTables::CALL.together()],
+        find: &[DescribeRouteTables::CALL.as_needed()],
+        create: &[AssociateRouteTable::CALL.once()],
+        converge: &[
+            DescribeRouteTables::CALL.as_needed(),
+            ReplaceRouteTableAssociation::CALL.up_to(1).carried(&["route_table_id"]),
+        ],
+        delete: &[DescribeRouteTables::CALL.together(), DisassociateRouteTable::CALL.once()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 3, 2);
 
     async fn create(&self, aws: &Aws, _: &Token) -> Result<Id<Self>, ProviderError> {

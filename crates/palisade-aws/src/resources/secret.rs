@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
     observe::{VISIBLE, gone, not_ours},
     operations::{
-        Call, CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
+        CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
         TagResource, UntagResource, UpdateSecret,
     },
     shapes::SecretDescription,
@@ -143,17 +144,25 @@ const AWS_OWNED_KEY: &str = "alias/aws/secretsmanager";
 impl Lifecycle for Secret {
     type Observed = SecretObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateSecret::CALL,
-        DescribeSecret::CALL,
-        UpdateSecret::CALL,
-        PutSecretValue::CALL,
-        GetRandomPassword::CALL,
-        RestoreSecret::CALL,
-        DeleteSecret::CALL,
-        TagResource::CALL,
-        UntagResource::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeSecret::CALL.each(1)],
+        find: &[DescribeSecret::CALL.as_needed()],
+        create: &[
+            CreateSecret::CALL.once(),
+            DescribeSecret::CALL.up_to(1),
+            RestoreSecret::CALL.up_to(1),
+            TagResource::CALL.up_to(1),
+        ],
+        converge: &[
+            DescribeSecret::CALL.as_needed(),
+            UpdateSecret::CALL.up_to(1).carried(&["description", "kms_key_id"]),
+            GetRandomPassword::CALL.up_to(1).on(&["source", "generation"]),
+            PutSecretValue::CALL.up_to(1).on(&["source", "generation"]),
+            TagResource::CALL.up_to(1).carried(&["tags"]),
+            UntagResource::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DescribeSecret::CALL.once(), DeleteSecret::CALL.once()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 5);
 
     /// Creates the secret without a value, so that a crash leaves either no secret or one that `converge` completes.

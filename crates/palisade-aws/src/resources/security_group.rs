@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
+    calls::Calls,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
-        Call, CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
+        CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
         DescribeSecurityGroups, Operation, RevokeSecurityGroupEgress,
     },
     shapes::{RuleDescription, SecurityGroupDescription, Select, SelectRules, SelectSecurityGroups},
@@ -62,15 +63,19 @@ pub struct SecurityGroupAttributes {
 impl Lifecycle for SecurityGroup {
     type Observed = SecurityGroupObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateSecurityGroup::CALL,
-        DescribeSecurityGroups::CALL,
-        DescribeSecurityGroupRules::CALL,
-        RevokeSecurityGroupEgress::CALL,
-        DeleteSecurityGroup::CALL,
-        CreateTags::CALL,
-        DeleteTags::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeSecurityGroups::CALL.together()],
+        find: &[DescribeSecurityGroups::CALL.as_needed()],
+        create: &[CreateSecurityGroup::CALL.once()],
+        converge: &[
+            DescribeSecurityGroups::CALL.as_needed(),
+            DescribeSecurityGroupRules::CALL.as_needed(),
+            RevokeSecurityGroupEgress::CALL.up_to(1),
+            CreateTags::CALL.up_to(1).carried(&["tags"]),
+            DeleteTags::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DeleteSecurityGroup::CALL.once()],
+    };
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { vpc_id, group_name, description, tags } = self;

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{SecurityGroup, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
+    calls::Calls,
     observe::{VISIBLE, gone, in_order, not_ours, sync_ec2_tags},
     operations::{
-        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, Call, CreateTags, DeleteTags,
+        AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
         DescribeSecurityGroupRules, ModifySecurityGroupRules, Operation, RevokeSecurityGroupEgress,
         RevokeSecurityGroupIngress,
     },
@@ -218,16 +219,31 @@ impl SecurityGroupRule {
 impl Lifecycle for SecurityGroupRule {
     type Observed = SecurityGroupRuleObserved;
 
-    const CALLS: &'static [Call] = &[
-        AuthorizeSecurityGroupIngress::CALL,
-        AuthorizeSecurityGroupEgress::CALL,
-        DescribeSecurityGroupRules::CALL,
-        ModifySecurityGroupRules::CALL,
-        RevokeSecurityGroupIngress::CALL,
-        RevokeSecurityGroupEgress::CALL,
-        CreateTags::CALL,
-        DeleteTags::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeSecurityGroupRules::CALL.together()],
+        find: &[DescribeSecurityGroupRules::CALL.as_needed()],
+        create: &[
+            AuthorizeSecurityGroupIngress::CALL.once().only("direction", "ingress"),
+            AuthorizeSecurityGroupEgress::CALL.once().only("direction", "egress"),
+        ],
+        converge: &[
+            DescribeSecurityGroupRules::CALL.as_needed(),
+            ModifySecurityGroupRules::CALL.up_to(1).carried(&[
+                "ip_protocol",
+                "from_port",
+                "to_port",
+                "cidr_ipv4",
+                "referenced_security_group_id",
+                "description",
+            ]),
+            CreateTags::CALL.up_to(1).carried(&["tags"]),
+            DeleteTags::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[
+            RevokeSecurityGroupIngress::CALL.once().only("direction", "ingress"),
+            RevokeSecurityGroupEgress::CALL.once().only("direction", "egress"),
+        ],
+    };
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let (group_id, rule, tags) = (self.security_group_id.clone(), self.specification(), self.tags.owned_by(token));

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
     observe::{RELEASED, VISIBLE, gone, in_order, sync_ec2_tags},
     operations::{
-        Call, CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
+        CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
     },
     shapes::{Select, SubnetAttribute, SubnetDescription},
     types::{Arn, AvailabilityZone, Cidr, HostnameType, Tags},
@@ -138,14 +139,22 @@ fn block(node: &Node) -> Option<Cidr> {
 impl Lifecycle for Subnet {
     type Observed = SubnetObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateSubnet::CALL,
-        DescribeSubnets::CALL,
-        ModifySubnetAttribute::CALL,
-        DeleteSubnet::CALL,
-        CreateTags::CALL,
-        DeleteTags::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeSubnets::CALL.together()],
+        find: &[DescribeSubnets::CALL.as_needed()],
+        create: &[CreateSubnet::CALL.once()],
+        converge: &[
+            DescribeSubnets::CALL.as_needed(),
+            ModifySubnetAttribute::CALL.up_to(3).on(&[
+                "map_public_ip_on_launch",
+                "private_dns_hostname_type",
+                "resource_name_dns_a_record",
+            ]),
+            CreateTags::CALL.up_to(1).carried(&["tags"]),
+            DeleteTags::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DeleteSubnet::CALL.once()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 5, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {

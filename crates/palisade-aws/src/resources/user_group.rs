@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{RedisUser, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
     observe::{GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, sync_cache_tags},
     operations::{
-        AddTagsToResource, Call, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
+        AddTagsToResource, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, ListTagsForResource, ModifyUserGroup, Operation, RemoveTagsFromResource,
     },
     shapes::UserGroupDescription,
@@ -130,17 +131,21 @@ fn names(node: &Node, users: &[&Node]) -> Option<Finding> {
 impl Lifecycle for UserGroup {
     type Observed = UserGroupObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateUserGroup::CALL,
-        DescribeUserGroups::CALL,
-        ModifyUserGroup::CALL,
-        DeleteUserGroup::CALL,
-        DescribeReplicationGroups::CALL,
-        DescribeCacheClusters::CALL,
-        ListTagsForResource::CALL,
-        AddTagsToResource::CALL,
-        RemoveTagsFromResource::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeUserGroups::CALL.together()],
+        find: &[DescribeUserGroups::CALL.as_needed(), ListTagsForResource::CALL.as_needed()],
+        create: &[CreateUserGroup::CALL.once()],
+        converge: &[
+            DescribeUserGroups::CALL.as_needed(),
+            DescribeReplicationGroups::CALL.as_needed(),
+            DescribeCacheClusters::CALL.as_needed(),
+            ModifyUserGroup::CALL.up_to(1).carried(&["engine", "user_ids"]),
+            ListTagsForResource::CALL.as_needed().carried(&["tags"]),
+            AddTagsToResource::CALL.up_to(1).carried(&["tags"]),
+            RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DeleteUserGroup::CALL.once(), DescribeUserGroups::CALL.as_needed()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(60, 120, 60);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{RouteTable, SecurityGroup};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations, failure,
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
+    failure,
     observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
     operations::{
-        Call, CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups,
+        CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups,
         DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy, Operation,
     },
     shapes::{
@@ -83,18 +85,29 @@ fn check(node: &Node, _: &Stack) -> Vec<Finding> {
 impl Lifecycle for Vpc {
     type Observed = VpcObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateVpc::CALL,
-        DescribeVpcs::CALL,
-        DescribeVpcAttribute::CALL,
-        ModifyVpcAttribute::CALL,
-        ModifyVpcTenancy::CALL,
-        DeleteVpc::CALL,
-        DescribeSecurityGroups::CALL,
-        DescribeRouteTables::CALL,
-        CreateTags::CALL,
-        DeleteTags::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[
+            DescribeVpcs::CALL.together(),
+            DescribeVpcAttribute::CALL.each(3),
+            DescribeSecurityGroups::CALL.first(),
+            DescribeRouteTables::CALL.first(),
+        ],
+        find: &[DescribeVpcs::CALL.as_needed()],
+        create: &[CreateVpc::CALL.once()],
+        converge: &[
+            DescribeVpcs::CALL.as_needed(),
+            DescribeVpcAttribute::CALL.each(3),
+            ModifyVpcTenancy::CALL.up_to(1).carried(&["instance_tenancy"]),
+            ModifyVpcAttribute::CALL.up_to(3).on(&[
+                "enable_dns_support",
+                "enable_dns_hostnames",
+                "enable_network_address_usage_metrics",
+            ]),
+            CreateTags::CALL.up_to(1).carried(&["tags"]),
+            DeleteTags::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DeleteVpc::CALL.once()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {

@@ -9,7 +9,7 @@ use super::{
     Context, saved,
     session::{self, Session},
 };
-use crate::{args::PlanArgs, error::CommandError, exit_code, render};
+use crate::{args::PlanArgs, calls::Forecast, error::CommandError, exit_code, render};
 
 /// Prints the plan, and saves it where that is asked for. Nothing is locked and nothing else is written, so it works where
 /// only reading is allowed.
@@ -26,20 +26,32 @@ pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8,
     let state = session.state(context, loaded)?;
     let plan = session.plan(&graph, &state)?;
     if let Some(out) = &args.out {
-        let account = state.account.unwrap_or_default();
+        let account = state.account.clone().unwrap_or_default();
         let origin = Origin { lineage, account, made_at: context.now, is_destroy: args.destroy };
         saved::write(out, &SavedPlan::new(plan.clone(), &graph, origin))?;
     }
+    let forecast = args.calls.then(|| Forecast::new(context.cloud, &state, &plan));
     if args.json {
-        context.terminal.line(&json(&plan));
+        context.terminal.line(&with_calls(&plan, forecast.as_ref()));
     } else {
         context.terminal.print(&format!("\n{}", render::plan::plan(&plan)));
+        if let Some(forecast) = &forecast {
+            context.terminal.print(&format!("\n{}", render::calls::calls(forecast)));
+        }
     }
     if let Some(out) = args.out.as_deref().map(Path::display) {
         // It is no part of the plan, which may go to a program.
         context.terminal.note(&format!("\nSaved in {out}. To do exactly this: apply {out}"));
     }
     Ok(if args.detailed_exitcode && plan.has_changes() { exit_code::CHANGES } else { exit_code::DONE })
+}
+
+/// The plan as one JSON document, with its calls beside its steps.
+fn with_calls(plan: &Plan, forecast: Option<&Forecast>) -> String {
+    let Some(forecast) = forecast else { return json(plan) };
+    let mut document = serde_json::json!(plan);
+    document["calls"] = serde_json::json!(forecast);
+    format!("{document:#}")
 }
 
 /// The plan as one JSON document.

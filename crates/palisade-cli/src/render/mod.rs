@@ -1,5 +1,6 @@
 //! What the commands show, as text. Nothing here prints: a renderer takes data and returns a text, which may have colors.
 
+pub(crate) mod calls;
 pub(crate) mod findings;
 pub(crate) mod graph;
 pub(crate) mod plan;

@@ -10,7 +10,8 @@ use std::{
 use palisade_core::{
     Address, AttributeSchema, Declaration, Declare, FieldSchema, Graph, Input, IntoInput, Json, JsonMap, OnChange,
     Output, Reference, Resource, Schema, Stack,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn},
+    calls::{CallCount, Count, Work},
+    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
 };
 use serde_json::json;
 
@@ -126,6 +127,23 @@ impl Cloud for Account {
         kinds.iter().map(|kind| palisade_core::Json::from(*kind)).collect()
     }
 
+    fn calls(&self, work: Work<'_>) -> Vec<CallCount> {
+        let call = |action, writes, count| CallCount { service: "fake", action, writes, count };
+        match work {
+            Work::Connect => vec![call("Hello", false, Count::Exactly(1))],
+            Work::Read { objects, .. } => vec![call("DescribeThings", false, Count::Exactly(objects.min(1)))],
+            Work::Find { .. } => vec![call("DescribeThings", false, Count::AsNeeded)],
+            Work::Step { step: StepKind::Create, .. } => {
+                vec![call("CreateThing", true, Count::Exactly(1)), call("DescribeThings", false, Count::AsNeeded)]
+            }
+            Work::Step { step: StepKind::Update, fields, .. } => {
+                let texts = fields.iter().filter(|(field, _)| *field == "text").count();
+                vec![call("ModifyThing", true, Count::UpTo(texts))]
+            }
+            Work::Step { step: StepKind::Delete, .. } => vec![call("DeleteThing", true, Count::Exactly(1))],
+        }
+    }
+
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {
         Box::pin(async {
             let region = settings.region.as_deref().unwrap_or_default();
@@ -158,6 +176,10 @@ impl Cloud for Elsewhere {
 
     fn policy(&self, _: &std::collections::BTreeSet<&str>) -> palisade_core::Json {
         palisade_core::Json::Null
+    }
+
+    fn calls(&self, _: Work<'_>) -> Vec<CallCount> {
+        Vec::new()
     }
 
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {

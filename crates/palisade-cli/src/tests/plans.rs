@@ -4,6 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use palisade_engine::Plan;
+use serde_json::json;
 
 use super::{harness::Desk, stacks::broken};
 
@@ -173,4 +174,46 @@ fn what_others_changed_is_shown_with_what_is_done_about_it() {
 
     Plan: 1 to add, 1 to change, 0 to destroy.
     "#);
+}
+
+#[test]
+fn the_calls_of_a_plan_are_shown_beside_it() {
+    let desk = Desk::new();
+    let calls = |outcome: &str| outcome.split_once("Calls that read").unwrap().1.to_owned();
+    assert_snapshot!(calls(&desk.run("plan --calls").stdout), @r"
+     the account, now and once more before an apply:
+      fake:Hello  1
+      in all: 0 to change something, 1 to read
+
+    Calls that make the changes:
+      fake:CreateThing             2  Thing.main, Thing.child
+      fake:DescribeThings  as needed  Thing.main, Thing.child
+      in all: 2 to change something, 0 to read, besides those of waits
+    ");
+    assert_eq!(desk.run("apply -y").code, 0);
+    desk.account.edit(|objects| _ = objects.get_mut("thing-1").unwrap().insert("text".to_owned(), "changed".into()));
+    assert_snapshot!(calls(&desk.run("plan --calls").stdout), @r"
+     the account, now and once more before an apply:
+      fake:Hello           1
+      fake:DescribeThings  1  Thing.child, Thing.main
+      in all: 0 to change something, 2 to read
+
+    Calls that make the changes:
+      fake:ModifyThing  up to 1  Thing.main
+      in all: 0 to 1 to change something, 0 to read
+    ");
+    let document: serde_json::Value = serde_json::from_str(&desk.run("plan --json --calls --destroy").stdout).unwrap();
+    let call = |action: &str, writes, resources: &[&str]| {
+        json!({
+            "service": "fake", "action": action, "writes": writes, "resources": resources,
+            "count": { "exactly": if writes { 2 } else { 1 } },
+        })
+    };
+    let things = ["Thing.child", "Thing.main"];
+    let expected = json!({
+        "refresh": [call("Hello", false, &[]), call("DescribeThings", false, &things)],
+        "apply": [call("DeleteThing", true, &things)],
+    });
+    assert_eq!(document["calls"], expected);
+    assert!(serde_json::from_value::<Plan>(document).is_ok(), "it is the plan all the same");
 }

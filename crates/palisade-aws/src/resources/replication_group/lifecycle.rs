@@ -11,13 +11,14 @@ use super::super::CacheParameterGroup;
 use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
     observe::{
         GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, secret_value, sync_cache_tags,
     },
     operations::{
-        AddTagsToResource, Call, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup,
-        DescribeCacheClusters, DescribeReplicationGroups, GetSecretValue, IncreaseReplicaCount, ListTagsForResource,
-        ModifyReplicationGroup, ModifyReplicationGroupShardConfiguration, Operation, RemoveTagsFromResource,
+        AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
+        DescribeReplicationGroups, GetSecretValue, IncreaseReplicaCount, ListTagsForResource, ModifyReplicationGroup,
+        ModifyReplicationGroupShardConfiguration, Operation, RemoveTagsFromResource,
     },
     shapes::{CacheClusterDescription, LogDeliveryChange, ReplicationGroupDescription, TokenStrategy},
     types::{
@@ -31,23 +32,30 @@ const AVAILABLE: Duration = Duration::from_secs(90 * 60);
 /// How long a deletion may take, with the final snapshot.
 const DELETED: Duration = Duration::from_secs(60 * 60);
 
+/// The fields that say how many replicas there are.
+const REPLICAS: &[&str] = &["num_cache_clusters", "replicas_per_node_group"];
+
 impl Lifecycle for ReplicationGroup {
     type Observed = ReplicationGroupObserved;
 
-    const CALLS: &'static [Call] = &[
-        CreateReplicationGroup::CALL,
-        DescribeReplicationGroups::CALL,
-        DescribeCacheClusters::CALL,
-        ModifyReplicationGroup::CALL,
-        ModifyReplicationGroupShardConfiguration::CALL,
-        IncreaseReplicaCount::CALL,
-        DecreaseReplicaCount::CALL,
-        DeleteReplicationGroup::CALL,
-        GetSecretValue::CALL,
-        ListTagsForResource::CALL,
-        AddTagsToResource::CALL,
-        RemoveTagsFromResource::CALL,
-    ];
+    const CALLS: Calls = Calls {
+        read: &[DescribeReplicationGroups::CALL.together(), DescribeCacheClusters::CALL.together()],
+        find: &[DescribeReplicationGroups::CALL.as_needed(), ListTagsForResource::CALL.as_needed()],
+        create: &[GetSecretValue::CALL.up_to(1).on(&["auth_token"]), CreateReplicationGroup::CALL.once()],
+        converge: &[
+            DescribeReplicationGroups::CALL.as_needed(),
+            DescribeCacheClusters::CALL.as_needed(),
+            ModifyReplicationGroupShardConfiguration::CALL.up_to(1).carried(&["num_node_groups"]),
+            IncreaseReplicaCount::CALL.up_to(1).carried(REPLICAS),
+            ModifyReplicationGroup::CALL.up_to(3),
+            GetSecretValue::CALL.up_to(1).carried(&["auth_token"]),
+            DecreaseReplicaCount::CALL.up_to(1).carried(REPLICAS),
+            ListTagsForResource::CALL.as_needed().carried(&["tags"]),
+            AddTagsToResource::CALL.up_to(1).carried(&["tags"]),
+            RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[DescribeReplicationGroups::CALL.as_needed(), DeleteReplicationGroup::CALL.once()],
+    };
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(600, 300, 420);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {

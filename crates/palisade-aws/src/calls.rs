@@ -1,0 +1,185 @@
+//! [`Calls`]: which calls the phases of a life make. A test holds the lists against what the lifecycles do make.
+
+use palisade_core::{
+    Json,
+    calls::{CallCount, Count, Work},
+    provider::StepKind,
+};
+
+use crate::{operations::Call, provider::calls_of};
+
+/// The calls of a lifecycle, by its methods.
+#[derive(Debug)]
+pub struct Calls {
+    /// Of [`Lifecycle::read`](crate::Lifecycle::read) and `refresh`.
+    pub read: &'static [Planned],
+    /// Of [`Lifecycle::find`](crate::Lifecycle::find).
+    pub find: &'static [Planned],
+    /// Of [`Lifecycle::create`](crate::Lifecycle::create).
+    pub create: &'static [Planned],
+    /// Of [`Lifecycle::converge`](crate::Lifecycle::converge).
+    pub converge: &'static [Planned],
+    /// Of [`Lifecycle::delete`](crate::Lifecycle::delete).
+    pub delete: &'static [Planned],
+}
+
+/// A call, how often it is made, and what for.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned {
+    call: Call,
+    times: Times,
+    /// The fields of which one must change for the call to be made; none if it is made whatever changes.
+    fields: &'static [&'static str],
+    /// Whether the call that creates the object sets these fields, so that it is not made after a creation.
+    carried: bool,
+    /// The field and the value of it that the call is for.
+    only: Option<(&'static str, &'static str)>,
+}
+
+/// How often a method makes a call.
+#[derive(Clone, Copy, Debug)]
+enum Times {
+    /// Once for all objects that are asked for at a time.
+    Together,
+    /// So often for each object.
+    Each(usize),
+    /// Once for each object whose attributes are not on record.
+    First,
+    /// At most so often.
+    UpTo(usize),
+    /// As often as a wait asks.
+    AsNeeded,
+}
+
+impl Call {
+    const fn planned(self, times: Times) -> Planned {
+        Planned { call: self, times, fields: &[], carried: false, only: None }
+    }
+
+    /// Made once.
+    pub const fn once(self) -> Planned {
+        self.each(1)
+    }
+
+    /// Made once for all objects that are asked for at a time.
+    pub const fn together(self) -> Planned {
+        self.planned(Times::Together)
+    }
+
+    /// Made so often for each object.
+    pub const fn each(self, times: usize) -> Planned {
+        self.planned(Times::Each(times))
+    }
+
+    /// Made once for each object whose attributes are not on record.
+    pub const fn first(self) -> Planned {
+        self.planned(Times::First)
+    }
+
+    /// Made at most so often.
+    pub const fn up_to(self, times: usize) -> Planned {
+        self.planned(Times::UpTo(times))
+    }
+
+    /// Made as often as a wait asks.
+    pub const fn as_needed(self) -> Planned {
+        self.planned(Times::AsNeeded)
+    }
+}
+
+impl Planned {
+    /// Made only for a change of one of these fields, or after a creation that sets one.
+    pub const fn on(self, fields: &'static [&'static str]) -> Self {
+        Self { fields, ..self }
+    }
+
+    /// Made only for a change of one of these fields: the call that creates the object sets them.
+    pub const fn carried(self, fields: &'static [&'static str]) -> Self {
+        Self { fields, carried: true, ..self }
+    }
+
+    /// Made only for an object in which `field` is `value`.
+    pub const fn only(self, field: &'static str, value: &'static str) -> Self {
+        Self { only: Some((field, value)), ..self }
+    }
+
+    /// The call.
+    pub const fn call(&self) -> Call {
+        self.call
+    }
+
+    fn counted(&self, count: Count) -> CallCount {
+        let Call { service, action, writes } = self.call;
+        CallCount { service, action, writes, count }
+    }
+
+    /// How often it is made to read `objects` objects whose attributes are on record.
+    fn in_refresh(&self, objects: usize) -> Option<CallCount> {
+        let count = match self.times {
+            Times::First => return None,
+            Times::Together => Count::Exactly(usize::from(objects > 0)),
+            Times::Each(times) => Count::Exactly(times * objects),
+            Times::UpTo(times) => Count::UpTo(times * objects),
+            Times::AsNeeded => Count::AsNeeded,
+        };
+        Some(self.counted(count))
+    }
+
+    /// How often it is made in a step.
+    fn in_step(&self, is_creation: bool, fields: &[(&str, &Json)]) -> Option<CallCount> {
+        let changed = fields.iter().filter(|(field, _)| self.fields.contains(field)).count();
+        let concerns_none = !self.fields.is_empty() && !fields.is_empty() && changed == 0;
+        if concerns_none || is_creation && self.carried {
+            return None;
+        }
+        let mut count = match self.times {
+            // Steps that run side by side may share it.
+            Times::Together => Count::UpTo(1),
+            Times::Each(times) => Count::Exactly(times),
+            Times::First => Count::Exactly(1),
+            Times::UpTo(times) if changed > 0 => Count::UpTo(times.min(changed)),
+            Times::UpTo(times) => Count::UpTo(times),
+            Times::AsNeeded => Count::AsNeeded,
+        };
+        if let Some((field, value)) = self.only {
+            match (fields.iter().find(|(name, _)| *name == field), count) {
+                (Some((_, found)), _) if *found != value => return None,
+                (None, Count::Exactly(times)) => count = Count::UpTo(times),
+                _ => {}
+            }
+        }
+        Some(self.counted(count))
+    }
+}
+
+impl Calls {
+    /// All of them, whatever the phase.
+    pub fn all(&self) -> impl Iterator<Item = Call> {
+        let Self { read, find, create, converge, delete } = self;
+        [read, find, create, converge, delete].into_iter().flat_map(|phase| phase.iter().map(Planned::call))
+    }
+}
+
+/// The calls that `work` takes, one entry for each place in a lifecycle that makes one. Where an answer has several pages, each
+/// of them is a call more.
+pub fn calls_for(work: Work<'_>) -> Vec<CallCount> {
+    match work {
+        Work::Connect => Vec::new(),
+        Work::Read { kind, objects } => {
+            calls_of(kind).iter().flat_map(|calls| calls.read).filter_map(|call| call.in_refresh(objects)).collect()
+        }
+        Work::Find { kind } => {
+            calls_of(kind).iter().flat_map(|calls| calls.find).filter_map(|call| call.in_step(false, &[])).collect()
+        }
+        Work::Step { kind, step, fields } => {
+            let Some(calls) = calls_of(kind) else { return Vec::new() };
+            let phases = match step {
+                StepKind::Create => [calls.create, calls.converge, calls.read],
+                StepKind::Update => [&[], calls.converge, calls.read],
+                StepKind::Delete => [&[], &[], calls.delete],
+            };
+            let is_creation = step == StepKind::Create;
+            phases.into_iter().flatten().filter_map(|call| call.in_step(is_creation, fields)).collect()
+        }
+    }
+}
