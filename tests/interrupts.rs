@@ -18,8 +18,15 @@ impl Desk {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_patient"));
-        command.args(arguments).current_dir(self.0.path()).env_clear().stdin(Stdio::null());
+        // A job in the background, as in a CI, may have been started to ignore signals, and the program respects that.
+        self.command_by(&["--default-signal=INT,HUP,TERM"], arguments)
+    }
+
+    /// The program, started by `env` with these options.
+    fn command_by(&self, options: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new("/usr/bin/env");
+        command.args(options).arg(env!("CARGO_BIN_EXE_patient")).args(arguments);
+        command.current_dir(self.0.path()).env_clear().stdin(Stdio::null());
         command
     }
 
@@ -163,9 +170,7 @@ fn ctrl_c_at_the_question_ends_the_program_with_nothing_done() {
 #[test]
 fn what_is_to_outlive_its_terminal_does() {
     let desk = Desk::new();
-    let program = env!("CARGO_BIN_EXE_patient");
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("trap '' HUP; exec {program} apply -y")]).current_dir(desk.0.path());
+    let mut command = desk.command_by(&["--default-signal=INT", "--ignore-signal=HUP"], &["apply", "-y"]);
     let mut child = desk.start(&mut command, |said| said.contains("RedisUser.admin: Creating..."));
     send("HUP", &child);
     // It goes on to the end of a step that takes seconds.
