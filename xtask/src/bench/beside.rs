@@ -165,7 +165,7 @@ impl<'a> Beside<'a> {
         let ours = Sample::of(EDITS, || {
             number += 1;
             self.bench.edit(number)?;
-            let built = timed(&mut self.bench.build_live_command(&["--bin", EXAMPLE]))?.0;
+            let built = timed(&mut self.bench.build_live_command(&format!("--bin={EXAMPLE}")))?.0;
             let (planned, output) = timed(&mut self.ours(EXAMPLE, &account, endpoint, &["plan"])?)?;
             let said = String::from_utf8_lossy(&output.stdout);
             match said.contains(&format!("edit-{number}")) {
