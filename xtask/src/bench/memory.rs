@@ -1,7 +1,6 @@
 //! The memory that a program takes at its peak, with the programs that it starts.
 
 use std::{
-    collections::BTreeMap,
     fs,
     process::{Command, Stdio},
     thread,
@@ -20,9 +19,9 @@ pub(super) fn peak(command: &mut Command) -> Result<Option<u64>, String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{program} does not start: {error}"))?;
-    let mut peaks = BTreeMap::new();
+    let mut most = 0;
     let status = loop {
-        note(child.id(), &mut peaks);
+        most = most.max(peak_of(child.id()));
         match child.try_wait() {
             Ok(Some(status)) => break status,
             Ok(None) => thread::sleep(Duration::from_millis(1)),
@@ -32,20 +31,19 @@ pub(super) fn peak(command: &mut Command) -> Result<Option<u64>, String> {
     if !status.success() {
         return Err(format!("{program}: {status}"));
     }
-    Ok((!peaks.is_empty()).then(|| peaks.values().sum()))
+    Ok((most > 0).then_some(most))
 }
 
-/// Notes how much a process and its children have had at most so far. The kernel keeps that figure, so that it is enough to
-/// ask now and then.
-fn note(process: u32, peaks: &mut BTreeMap<u32, u64>) {
+/// How much a process and those that it has started, and that live, have had at most so far. The kernel keeps that figure, so
+/// that it is enough to ask now and then.
+fn peak_of(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    if let Some(bytes) = peak_in(&status) {
-        peaks.insert(process, bytes);
-    }
+    let mut sum = peak_in(&status).unwrap_or_default();
     for task in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        children.split_whitespace().filter_map(|child| child.parse().ok()).for_each(|child| note(child, peaks));
+        sum += children.split_whitespace().filter_map(|child| child.parse().ok()).map(peak_of).sum::<u64>();
     }
+    sum
 }
 
 /// The highest resident set in what the kernel says of a process.
