@@ -100,6 +100,10 @@ fn help(code: &str, message: &str) -> &'static str {
         "DuplicateUserName" => "give the users of a group names of their own",
         "InvalidSubnet.Conflict" => "give the subnet addresses that no other subnet of the VPC has",
         "InvalidSubnet.Range" => "give the subnet addresses inside the VPC's block",
+        "SubnetInUse" => {
+            "a node of a cache stands in the subnet, and AWS does not move it: leave the subnet in the group, or give the group \
+             another name, so that the cache is made anew in its subnets"
+        }
         "InsufficientCacheClusterCapacity" => "choose another node type or zone, or try again later",
         "ServiceLinkedRoleNotFoundFault" => {
             "allow the caller `iam:CreateServiceLinkedRole`, and try again in two minutes"

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use crate::{
     Aws,
     operations::{
-        AddTagsToResource, CreateTags, DeleteTags, GetSecretValue, ListTagsForResource, RemoveTagsFromResource,
+        AddTagsToResource, CreateTags, DeleteTags, GetSecretValue, ListTagsForResource, Operation,
+        RemoveTagsFromResource,
     },
     types::{Arn, SecretRef, Tags},
 };
@@ -131,6 +132,28 @@ pub(crate) async fn secret_value(aws: &Aws, secret: &SecretRef) -> Result<Secret
 /// The ARN of an EC2 object, which EC2 does not tell for all of them.
 pub(crate) fn ec2_arn(aws: &Aws, owner: &str, kind: &str, id: &str) -> Arn {
     Arn::reported(format!("arn:aws:ec2:{region}:{owner}:{kind}/{id}", region = aws.region()))
+}
+
+/// Creates what has a name, once an earlier object of the name is gone whose deletion has begun, as `is_going` tells. An
+/// interrupted run may have begun it.
+pub(crate) async fn create_named<O: Operation, F>(
+    aws: &Aws,
+    limit: Duration,
+    request: O,
+    is_going: impl Fn() -> F,
+) -> Result<O::Output, ProviderError>
+where
+    F: Future<Output = Result<bool, ProviderError>>,
+{
+    let answer = match aws.call_until_settled(GROUP_SETTLED, request.clone()).await {
+        Err(error) if error.kind == ErrorKind::AlreadyExists && is_going().await? => {
+            let what = "the earlier object of the name to be gone";
+            aws.wait(what, limit, async || Ok((!is_going().await?).then_some(()))).await?;
+            aws.call_until_settled(GROUP_SETTLED, request).await
+        }
+        answer => answer,
+    };
+    answer.map_err(not_ours)
 }
 
 /// The error for a name that is taken by something that is not this stack's.

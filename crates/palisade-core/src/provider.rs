@@ -163,8 +163,19 @@ pub struct Token {
     pub stack: String,
     /// The address of the resource, as in `Vpc.main`.
     pub resource: String,
-    /// 64 hexadecimal digits that no other step of any stack has.
+    /// 64 hexadecimal digits that no other step of any stack has. The first [`LINEAGE_DIGITS`] are those of the state.
     pub digest: String,
+}
+
+/// How many digits of a [`Token`] all tokens of one state have in common, and of two states do not.
+pub const LINEAGE_DIGITS: usize = 16;
+
+impl Token {
+    /// Whether `digest` is that of a token of the same state.
+    pub fn is_kin(&self, digest: &str) -> bool {
+        let lineage = |digest: &str| digest.get(..LINEAGE_DIGITS).map(str::to_owned);
+        lineage(digest).is_some_and(|theirs| lineage(&self.digest) == Some(theirs))
+    }
 }
 
 /// Why a call of the [`Provider`] failed, in terms that decide what the engine does.

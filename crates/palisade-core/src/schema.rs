@@ -40,11 +40,18 @@ pub struct FieldSchema {
     pub default: Option<fn() -> Json>,
     /// What becomes of the object when the field changes.
     pub on_change: OnChange,
+    /// Which changes in place the cloud takes only once those that refer to the object have changed: until then they could
+    /// not go with the new value.
+    pub late: Option<fn(old: &Json, new: &Json) -> bool>,
     /// Whether two objects with this value (and that of all other such fields) cannot exist at a time. An object that is
     /// replaced without a change of these is deleted before its successor is created.
     pub identity: bool,
+    /// Which values of an identity cannot exist at a time although they differ, as blocks of addresses that overlap.
+    pub clashes: Option<fn(&Json, &Json) -> bool>,
     /// Whether the cloud drops a reference in this field by itself when the object that it refers to is deleted.
     pub released: bool,
+    /// Those of the resources that a released field refers to that the cloud does not let go all the same.
+    pub held: Option<fn(&Node) -> bool>,
     /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
     pub terraform_name: Option<&'static str>,
 }

@@ -26,8 +26,11 @@ pub(crate) struct Requirement {
 pub(crate) struct FieldAttrs {
     pub(crate) replace: bool,
     pub(crate) replace_if: Option<Path>,
+    pub(crate) late_if: Option<Path>,
     pub(crate) identity: bool,
+    pub(crate) clashes: Option<Path>,
     pub(crate) released: bool,
+    pub(crate) held: Option<Path>,
     pub(crate) default: Option<Option<Expr>>,
     pub(crate) private: bool,
     pub(crate) terraform: TerraformName,
@@ -82,15 +85,21 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
         match key(&meta).as_str() {
             "replace" => found.replace = true,
             "replace_if" => found.replace_if = Some(meta.value()?.parse()?),
+            "late_if" => found.late_if = Some(meta.value()?.parse()?),
             "identity" => found.identity = true,
+            "clashes" => found.clashes = Some(meta.value()?.parse()?),
             "released" => found.released = true,
+            "held" => found.held = Some(meta.value()?.parse()?),
             "default" if meta.input.peek(Token![=]) => found.default = Some(Some(meta.value()?.parse()?)),
             "default" => found.default = Some(None),
             "private" => found.private = true,
             "terraform" if meta.value()?.peek(LitBool) => found.terraform = absent(&meta)?,
             "terraform" => found.terraform = TerraformName::Other(meta.input.parse()?),
             _ => {
-                return Err(unknown(&meta, "replace, replace_if, identity, released, default, private, terraform"));
+                return Err(unknown(
+                    &meta,
+                    "replace, replace_if, late_if, identity, clashes, released, held, default, private, terraform",
+                ));
             }
         }
         Ok(())

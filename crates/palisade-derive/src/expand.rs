@@ -105,6 +105,18 @@ fn schema(resource: &Resource) -> TokenStream {
 fn field_schema(field: &Field) -> TokenStream {
     let (name, doc, ty) = (field.name.to_string(), &field.doc, &field.ty);
     let (identity, released) = (field.attrs.identity, field.attrs.released);
+    let clashes = match &field.attrs.clashes {
+        Some(decide) => quote!(::core::option::Option::Some(#decide)),
+        None => quote!(::core::option::Option::None),
+    };
+    let late = match &field.attrs.late_if {
+        Some(decide) => quote!(::core::option::Option::Some(#decide)),
+        None => quote!(::core::option::Option::None),
+    };
+    let held = match &field.attrs.held {
+        Some(decide) => quote!(::core::option::Option::Some(#decide)),
+        None => quote!(::core::option::Option::None),
+    };
     let default = match &field.attrs.default {
         Some(Some(value)) => quote!(::core::option::Option::Some(|| ::palisade_core::__private::json::<#ty>(#value))),
         Some(None) => quote!(::core::option::Option::Some(
@@ -132,8 +144,11 @@ fn field_schema(field: &Field) -> TokenStream {
             problem: <#ty as ::palisade_core::Field>::problem,
             default: #default,
             on_change: #on_change,
+            late: #late,
             identity: #identity,
+            clashes: #clashes,
             released: #released,
+            held: #held,
             terraform_name: #terraform_name,
         }
     }

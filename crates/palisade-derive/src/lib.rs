@@ -30,8 +30,12 @@ mod valid;
 /// # `#[field(...)]`, on a field
 /// - `replace`: a change replaces the object. Without it, a change updates the object in place.
 /// - `replace_if = path`: a change replaces where the `fn(&Json, &Json) -> bool` says so of the old and new value.
+/// - `late_if = path`: a change in place waits for those who refer to the object, where the `fn(&Json, &Json) -> bool` says so
+///   of the old and new value.
 /// - `identity`: no two objects with this value can exist at a time.
+/// - `clashes = path`: nor can two of which the `fn(&Json, &Json) -> bool` says so.
 /// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
+/// - `held = path`: but not one to a resource of which the `fn(&Node) -> bool` says so.
 /// - `default` or `default = expression`: the value of a declaration that does not set the field.
 /// - `private`: the setter is `set_` and the field's name, private to the module, for methods written by hand.
 /// - `terraform = "name"` or `terraform = false`: the argument's name in Terraform where it is not the field's, or that

@@ -40,6 +40,12 @@ fn field(field: &Field) -> syn::Result<()> {
     if field.attrs.identity && !field.attrs.replace {
         return Err(Error::new(span, "an `identity` cannot be changed in place: add `replace`"));
     }
+    if field.attrs.clashes.is_some() && !field.attrs.identity {
+        return Err(Error::new(span, "only values of an `identity` clash"));
+    }
+    if field.attrs.held.is_some() && !field.attrs.released {
+        return Err(Error::new(span, "what is not `released` is held anyway"));
+    }
     if field.doc.is_empty() {
         return Err(Error::new(span, "document the field: its setter and its compile error have the same text"));
     }

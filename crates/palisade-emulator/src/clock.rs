@@ -52,18 +52,30 @@ pub(crate) const NAME_FREED: Millis = 5 * SECOND;
 #[derive(Debug)]
 pub(crate) struct Clock {
     saved: Millis,
+    /// How many times as long as usual everything takes.
+    slowness: u32,
     // Tokio's clock can be read inside of a runtime only, which there is none of when an account is opened.
     start: Option<Instant>,
 }
 
 impl Clock {
     pub(crate) fn new(saved: Millis) -> Self {
-        Self { saved, start: None }
+        Self { saved, slowness: 1, start: None }
+    }
+
+    /// From now on, everything takes `times` as long.
+    pub(crate) fn slow_down(&mut self, times: u32) {
+        *self = Self { saved: self.now(), slowness: times.max(1), start: Some(Instant::now()) };
+    }
+
+    /// Goes on from `now`, if that is later than the time on the clock.
+    pub(crate) fn advance_to(&mut self, now: Millis) {
+        *self = Self { saved: now.max(self.now()), slowness: self.slowness, start: Some(Instant::now()) };
     }
 
     pub(crate) fn now(&mut self) -> Millis {
         let start = *self.start.get_or_insert_with(Instant::now);
-        let elapsed = u64::try_from(start.elapsed().as_millis()).unwrap_or(Millis::MAX);
+        let elapsed = u64::try_from((start.elapsed() / self.slowness).as_millis()).unwrap_or(Millis::MAX);
         self.saved.saturating_add(elapsed)
     }
 }
@@ -142,6 +154,17 @@ mod tests {
         assert_eq!(clock.now(), 5_000);
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
         assert_eq!(clock.now(), 65_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_account_takes_longer() {
+        let mut clock = Clock::new(5_000);
+        clock.slow_down(3);
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        assert_eq!(clock.now(), 25_000);
+        clock.slow_down(1);
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        assert_eq!(clock.now(), 85_000);
     }
 
     #[test]

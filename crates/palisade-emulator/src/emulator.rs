@@ -19,7 +19,8 @@ use tokio::time::sleep;
 use crate::{
     Fault, Item, OpenError,
     account::Account,
-    clock::{Clock, LAG, READ_LATENCY, WRITE_LATENCY},
+    clock::{Clock, LAG, Millis, READ_LATENCY, WRITE_LATENCY},
+    fault::PATIENCE,
     ids::ACCOUNT,
     refusal::Answer,
     store::Store,
@@ -44,6 +45,9 @@ struct State {
     writes: u64,
     /// What goes wrong, by the number of the write.
     faults: BTreeMap<u64, Fault>,
+    reads: u64,
+    /// What goes wrong, by the number of the read.
+    read_faults: BTreeMap<u64, Fault>,
 }
 
 impl Emulator {
@@ -70,9 +74,18 @@ impl Emulator {
         account.lag = LAG;
         let region = account.region.as_str().into();
         let clock = Clock::new(account.now);
-        let (calls, writes, faults) = (Vec::new(), 0, BTreeMap::new());
-        let (has_changed, is_ahead) = (false, false);
-        let state = State { account, clock, store, has_changed, is_ahead, calls, writes, faults };
+        let state = State {
+            account,
+            clock,
+            store,
+            has_changed: false,
+            is_ahead: false,
+            calls: Vec::new(),
+            writes: 0,
+            faults: BTreeMap::new(),
+            reads: 0,
+            read_faults: BTreeMap::new(),
+        };
         Self { region, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -81,6 +94,16 @@ impl Emulator {
     pub fn immediately_consistent(self) -> Self {
         self.state().account.lag = 0;
         self
+    }
+
+    /// From now on, every description tells of a change only after `lag`.
+    pub fn lag(&self, lag: Duration) {
+        self.state().account.lag = Millis::try_from(lag.as_millis()).unwrap_or(Millis::MAX);
+    }
+
+    /// From now on, everything that the account does takes `times` as long as usual. To be called inside of a runtime.
+    pub fn slow_down(&self, times: u32) {
+        self.state().clock.slow_down(times);
     }
 
     /// The account's id.
@@ -95,6 +118,14 @@ impl Emulator {
     /// It tells of the account as it was at the last call.
     pub fn inventory(&self) -> Vec<Item> {
         self.state().account.inventory()
+    }
+
+    /// Everything that the account holds, as its file has it: what a test judges by that trusts no description. The form is
+    /// that of this version.
+    ///
+    /// It tells of the account as it was at the last call.
+    pub fn contents(&self) -> serde_json::Value {
+        serde_json::to_value(&self.state().account).expect("an account is written to its file in the same way")
     }
 
     /// The actions of the calls so far, in the order in which they had their effect.
@@ -112,6 +143,20 @@ impl Emulator {
         let mut state = self.state();
         let number = state.writes + nth;
         state.faults.insert(number, fault);
+    }
+
+    /// Lets `fault` happen to one of the calls that only tell something: the next one if `nth` is 1.
+    pub fn inject_read(&self, nth: u64, fault: Fault) {
+        let mut state = self.state();
+        let number = state.reads + nth;
+        state.read_faults.insert(number, fault);
+    }
+
+    /// Lets nothing go wrong any more.
+    pub fn clear_faults(&self) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.read_faults.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -137,39 +182,65 @@ impl Backend for Emulator {
             let answer = self.state().receive(request);
             sleep(way).await;
             match answer {
-                Some(answer) => answer,
-                None => pending().await,
+                Reply::Given(answer) => answer,
+                Reply::TooLate(error) => {
+                    sleep(PATIENCE).await;
+                    Err(error)
+                }
+                Reply::Never => pending().await,
             }
         })
     }
 }
 
+/// What the caller gets.
+enum Reply {
+    Given(Result<Response, ProviderError>),
+    /// The error once the caller has waited long enough.
+    TooLate(ProviderError),
+    Never,
+}
+
 impl State {
-    /// Handles a call that has come in. `None` is an answer that never comes.
-    fn receive(&mut self, request: Request) -> Option<Result<Response, ProviderError>> {
+    /// Handles a call that has come in.
+    fn receive(&mut self, request: Request) -> Reply {
         self.calls.push(request.action());
-        if request.effect() == Effect::Read {
-            return Some(self.handle(request));
-        }
-        self.writes += 1;
-        match self.faults.remove(&self.writes) {
-            None => Some(self.change(request)),
-            Some(fault @ (Fault::Throttled | Fault::Unavailable)) => Some(Err(fault.error(&request))),
-            Some(fault @ Fault::AnswerLost) => {
-                let error = fault.error(&request);
-                Some(self.change(request).and(Err(error)))
+        let fault = match request.effect() {
+            Effect::Read => {
+                self.reads += 1;
+                self.read_faults.remove(&self.reads)
             }
-            Some(Fault::NoAnswer) => {
-                // Whatever the answer is, nobody gets it.
-                _ = self.change(request);
-                None
+            Effect::Write => {
+                self.writes += 1;
+                self.faults.remove(&self.writes)
             }
-            Some(Fault::CreateFailed) => {
-                self.account.creation_fails = true;
-                let answer = self.change(request);
+        };
+        let error = fault.map(|fault| fault.error(&request));
+        match (fault, error) {
+            (None | Some(Fault::CreateFailed), _) | (_, None) => {
+                self.account.creation_fails = fault.is_some();
+                let answer = self.carry_out(request);
                 self.account.creation_fails = false;
-                Some(answer)
+                Reply::Given(answer)
             }
+            (Some(Fault::Throttled | Fault::Unavailable | Fault::Quota), Some(error)) => Reply::Given(Err(error)),
+            (Some(Fault::AnswerLost), Some(error)) => Reply::Given(self.carry_out(request).and(Err(error))),
+            // Whatever the answer is, nobody gets it.
+            (Some(Fault::TimedOut), Some(error)) => {
+                _ = self.carry_out(request);
+                Reply::TooLate(error)
+            }
+            (Some(Fault::NoAnswer), _) => {
+                _ = self.carry_out(request);
+                Reply::Never
+            }
+        }
+    }
+
+    fn carry_out(&mut self, request: Request) -> Result<Response, ProviderError> {
+        match request.effect() {
+            Effect::Read => self.handle(request),
+            Effect::Write => self.change(request),
         }
     }
 
@@ -180,7 +251,7 @@ impl State {
         if let Some(store) = &mut self.store
             && store.prepare(&mut self.account).map_err(cannot)?
         {
-            self.clock = Clock::new(self.account.now.max(self.clock.now()));
+            self.clock.advance_to(self.account.now);
         }
         let response = self.handle(request)?;
         self.has_changed = true;

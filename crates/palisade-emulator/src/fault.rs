@@ -1,4 +1,6 @@
-//! [`Fault`]: what can go wrong with a call that changes something.
+//! [`Fault`]: what can go wrong with a call.
+
+use std::time::Duration;
 
 use palisade_aws::{
     failure,
@@ -6,7 +8,8 @@ use palisade_aws::{
 };
 use palisade_core::provider::ProviderError;
 
-/// What goes wrong with one call; see [`Emulator::inject`](crate::Emulator::inject).
+/// What goes wrong with one call; see [`Emulator::inject`](crate::Emulator::inject) and
+/// [`Emulator::inject_read`](crate::Emulator::inject_read).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
     /// The call comes too soon after others, and has no effect.
@@ -15,11 +18,18 @@ pub enum Fault {
     Unavailable,
     /// The call has its effect, and the service fails to say so.
     AnswerLost,
+    /// The call has its effect, and the caller waits for the answer until it gives up.
+    TimedOut,
     /// The call has its effect, and no answer ever comes, as where the process is killed meanwhile.
     NoAnswer,
+    /// A quota of the account is used up, and the call has no effect.
+    Quota,
     /// The call is accepted, and the replication group that it creates ends as `create-failed`.
     CreateFailed,
 }
+
+/// How long a caller waits for an answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Fault {
     /// What the caller of `request` is told.
@@ -29,6 +39,18 @@ impl Fault {
             (Self::Throttled, Service::Ec2) => failure(action, "RequestLimitExceeded", "Request limit exceeded."),
             (Self::Throttled, Service::ElastiCache) => failure(action, "Throttling", "Rate exceeded"),
             (Self::Throttled, Service::SecretsManager) => failure(action, "ThrottlingException", "Rate exceeded"),
+            (Self::TimedOut, _) => failure(action, "RequestTimeout", "There was no answer in time."),
+            (Self::Quota, Service::Ec2) => {
+                failure(action, "ResourceLimitExceeded", "The limit of the account is reached.")
+            }
+            (Self::Quota, Service::ElastiCache) => {
+                failure(action, "NodeQuotaForCustomerExceeded", "The quota of the account is used up.")
+            }
+            (Self::Quota, Service::SecretsManager) => failure(
+                action,
+                "LimitExceededException",
+                "The request failed because it would exceed one of the quotas.",
+            ),
             (_, Service::SecretsManager) => {
                 failure(action, "InternalServiceError", "An error occurred on the server side.")
             }

@@ -167,6 +167,7 @@ fn applied(graph: &Graph) -> State {
             id: Some(format!("{}-{number:08x}", address.kind())),
             phase: Phase::Ready,
             token,
+            attempted: None,
             observed: Some(Observation { fields: inputs.clone(), attributes: JsonMap::new() }),
             inputs,
             released: depends_on.iter().filter(is_released).cloned().collect(),
@@ -280,8 +281,11 @@ const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
         problem: |_| None,
         default: None,
         on_change,
+        late: None,
         identity: false,
+        clashes: None,
         released: false,
+        held: None,
         terraform_name: None,
     }
 }

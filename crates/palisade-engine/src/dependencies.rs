@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use palisade_core::{Address, Node};
+use palisade_core::{Address, FieldSchema, Graph, Node};
 
 use crate::ObjectState;
 
@@ -17,14 +17,20 @@ pub(crate) struct Dependencies {
 
 impl Dependencies {
     /// What the program lets `node` refer to.
-    pub(crate) fn of(node: &Node) -> Self {
+    pub(crate) fn of(graph: &Graph, node: &Node) -> Self {
         let mut all = BTreeSet::new();
         let mut held = BTreeSet::new();
         for (field, value) in &node.fields {
-            let targets = value.references().into_iter().map(|reference| reference.address.clone());
-            all.extend(targets.clone());
-            if !node.schema.field(field).is_some_and(|field| field.released) {
-                held.extend(targets);
+            let field = node.schema.field(field);
+            for target in value.references().into_iter().map(|reference| &reference.address) {
+                let is_held = |field: &FieldSchema| {
+                    !field.released
+                        || field.held.zip(graph.node(target)).is_some_and(|(is_held, target)| is_held(target))
+                };
+                if field.is_none_or(is_held) {
+                    held.insert(target.clone());
+                }
+                all.insert(target.clone());
             }
         }
         Self { released: all.difference(&held).cloned().collect(), all }

@@ -96,7 +96,7 @@ impl<'a> Executor<'a> {
         if let Some(found) = found.filter(|_| !keep_old && nothing_found) {
             return self.adopt(node, inputs, found, turn).await;
         }
-        let token = self.ledger.begin_creation(address, &inputs, Dependencies::of(node), keep_old).await?;
+        let token = self.ledger.begin_creation(address, &inputs, Dependencies::of(self.graph, node), keep_old).await?;
         self.started(address, StepKind::Create);
         let sent = turn.sent();
         let id = match self.provider.create(&turn.shared(), address.kind(), &inputs, &token).await {
@@ -140,11 +140,12 @@ impl<'a> Executor<'a> {
             let message = format!("{address} does not exist any more");
             return Err(failure(ErrorKind::NotFound, message, "run the command again: it will be created").into());
         };
-        self.ledger.begin_update(address, &Dependencies::of(node)).await?;
+        self.ledger.begin_update(address, &inputs, &Dependencies::of(self.graph, node)).await?;
         self.started(address, StepKind::Update);
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
-        let is_first = object.phase != Phase::Ready && object.inputs == inputs;
-        let previous = Some(&object.inputs).filter(|_| !is_first);
+        let is_first = object.phase != Phase::Ready && object.inputs == inputs && object.attempted.is_none();
+        let previous = object.previous(&inputs);
+        let previous = Some(&previous).filter(|_| !is_first);
         let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready);
         self.converge(node, &id, inputs, previous, whole, turn).await?;
         Ok(id)
@@ -228,7 +229,8 @@ impl<'a> Executor<'a> {
             return Err(failure(ErrorKind::NotFound, message, "run the command again").into());
         };
         let took = whole.map(|step| Took::new(step, turn.elapsed()));
-        self.ledger.ready(&node.address, inputs, Dependencies::of(node), observation, took).await?;
+        let dependencies = Dependencies::of(self.graph, node);
+        self.ledger.ready(&node.address, inputs, dependencies, observation, took).await?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use petgraph::{algo::tarjan_scc, graph::NodeIndex};
 
 use crate::{
     Action, Plan, ReplaceOrder, State, Step,
+    replace_order::replace_order,
     steps::{Steps, Target, Task, Work, steps},
 };
 
@@ -87,9 +88,7 @@ impl Circle<'_> {
         // Each round goes to a dependency, and there are not more of them than steps.
         for _ in &self.plan.steps {
             let (node, step) = self.graph.node(root).zip(self.plan.step(root))?;
-            let mut identity = node.schema.fields.iter().filter(|field| field.identity).peekable();
-            let keeps = |name: &str| step.changes.iter().all(|change| change.field != name);
-            if identity.peek().is_some() && identity.all(|field| keeps(field.name)) {
+            if replace_order(node.schema, &step.changes) == ReplaceOrder::DeleteFirst {
                 return Some(root);
             }
             let object = self.state.current(root)?;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use palisade_core::{
-    Address, Graph, JsonMap,
-    provider::{Observation, Token},
+    Address, Graph, Json, JsonMap,
+    provider::{LINEAGE_DIGITS, Observation, Token},
 };
 use tokio::{sync, task::yield_now};
 
@@ -121,15 +121,25 @@ impl<'a> Ledger<'a> {
         self.write(Change::Abandoned { address: address.clone() }).await
     }
 
-    /// Records what an object may refer to while it is updated: until then what it refers to, and soon what it will.
-    pub(crate) async fn begin_update(&self, address: &Address, dependencies: &Dependencies) -> Result<(), Unsaved> {
-        let recorded = self.look(|state| state.current(address).map(Dependencies::recorded));
-        let Some(recorded) = recorded else { return Ok(()) };
+    /// Records that an object may get `inputs` from now on, and what it may refer to meanwhile: until then what it refers to,
+    /// and soon what it will.
+    pub(crate) async fn begin_update(
+        &self,
+        address: &Address,
+        inputs: &JsonMap,
+        dependencies: &Dependencies,
+    ) -> Result<(), Unsaved> {
+        let Some(object) = self.look(|state| state.current(address).cloned()) else { return Ok(()) };
+        let recorded = Dependencies::recorded(&object);
         let union = recorded.union(dependencies);
-        if union == recorded {
+        // What an earlier attempt may have left is still there until this one has come to its end.
+        let mut attempted = object.previous(inputs);
+        attempted.extend(inputs.iter().filter(|(field, value)| object.inputs.get(*field) != Some(value)).map(clone));
+        if union == recorded && attempted == *object.attempted.as_ref().unwrap_or(&object.inputs) {
             return Ok(());
         }
-        self.write(related(address, union)).await
+        let (address, inputs) = (address.clone(), attempted);
+        self.write(Change::Attempted { address, inputs, depends_on: union.all, released: union.released }).await
     }
 
     /// Records that an object has been brought to `inputs`, and what it is then.
@@ -256,7 +266,7 @@ impl Book<'_> {
         for step in plan.steps.iter().filter(|step| step.action == Action::Nothing) {
             let known = graph.node(&step.address).zip(self.state.current(&step.address));
             let Some((node, object)) = known else { continue };
-            let dependencies = Dependencies::of(node);
+            let dependencies = Dependencies::of(graph, node);
             if Dependencies::recorded(object) != dependencies {
                 self.record(related(&step.address, dependencies));
             }
@@ -267,8 +277,14 @@ impl Book<'_> {
     fn fresh_token(&self, address: &Address) -> Token {
         let State { stack, lineage, serial, .. } = &self.state;
         let text = serde_json::json!([stack, lineage, address, serial + 1]).to_string();
-        Token { stack: stack.clone(), resource: address.to_string(), digest: sha256(&text) }
+        // The state knows all objects whose tokens begin like this, so that nobody else can be using one that it does not know.
+        let digest = format!("{}{}", &sha256(lineage)[..LINEAGE_DIGITS], &sha256(&text)[LINEAGE_DIGITS..]);
+        Token { stack: stack.clone(), resource: address.to_string(), digest }
     }
+}
+
+fn clone((field, value): (&String, &Json)) -> (String, Json) {
+    (field.clone(), value.clone())
 }
 
 fn related(address: &Address, Dependencies { all: depends_on, released }: Dependencies) -> Change {
@@ -278,7 +294,7 @@ fn related(address: &Address, Dependencies { all: depends_on, released }: Depend
 #[cfg(test)]
 mod tests {
     use futures_util::{FutureExt, future::join_all};
-    use palisade_core::{Json, provider::BoxFuture};
+    use palisade_core::provider::BoxFuture;
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
     use super::*;
@@ -335,7 +351,7 @@ mod tests {
             0 | 1 => ledger.begin_creation(&address, &inputs, dependencies, what == 1).await.map(drop),
             2 => ledger.created(&address, &format!("net-{number}")).await,
             3 => ledger.abandon_creation(&address).await,
-            4 => ledger.begin_update(&address, &dependencies).await,
+            4 => ledger.begin_update(&address, &inputs, &dependencies).await,
             5 => ledger.ready(&address, inputs, dependencies, Observation::default(), took).await,
             6 => ledger.deleted(&address, &Target::Deposed(deposed.unwrap_or_default()), took).await,
             _ => ledger.deleted(&address, &Target::Current, None).await,

@@ -20,6 +20,7 @@ use crate::{
 const GONE: &str = "it was deleted outside of this program";
 const LEFT_NOTHING: &str = "its creation was interrupted before it existed";
 const UNFINISHED: &str = "its creation was not finished";
+const INTERRUPTED: &str = "its last change was interrupted";
 const ADOPTED: &str = "it was changed outside of this program to what the program says now";
 const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last apply did not record";
 
@@ -203,6 +204,7 @@ fn compare(
     let reason = match object.phase {
         Phase::Creating | Phase::Created => Some(UNFINISHED),
         Phase::Ready if is_changed => None,
+        Phase::Ready if object.attempted.is_some() => Some(INTERRUPTED),
         Phase::Ready if !found.adopted.is_empty() => Some(ADOPTED),
         Phase::Ready => known.has_new_attributes(&node.address).then_some(NEW_ATTRIBUTES),
     };
@@ -213,8 +215,11 @@ fn compare(
     } else {
         Action::Nothing
     };
-    let touched =
-        |field: &&str| found.adopted.contains(field) || found.changes.iter().any(|change| change.field == **field);
+    let touched = |field: &&str| {
+        found.adopted.contains(field)
+            || found.changes.iter().any(|change| change.field == **field)
+            || object.attempted.as_ref().is_some_and(|attempted| attempted.get(*field) != object.inputs.get(*field))
+    };
     let attributes = node.schema.attributes.iter();
     let uncertain =
         attributes.filter(|attribute| object.phase != Phase::Ready || attribute.changes_with.iter().any(&touched));

@@ -49,7 +49,18 @@ pub enum Change {
         /// The resource.
         address: Address,
     },
-    /// The object may refer to other resources than before.
+    /// An update begins: the object may get these inputs from now on.
+    Attempted {
+        /// The resource.
+        address: Address,
+        /// The inputs.
+        inputs: JsonMap,
+        /// The resources that it may refer to from now on.
+        depends_on: BTreeSet<Address>,
+        /// Those of `depends_on` that may be deleted first.
+        released: BTreeSet<Address>,
+    },
+    /// The object refers to other resources than before, by the same values.
     Related {
         /// The resource.
         address: Address,
@@ -106,6 +117,7 @@ impl State {
                     phase: Phase::Creating,
                     token: token.clone(),
                     inputs: inputs.clone(),
+                    attempted: None,
                     observed: None,
                     depends_on: depends_on.clone(),
                     released: released.clone(),
@@ -121,6 +133,13 @@ impl State {
                 }
             }
             Change::Abandoned { address } => self.change_entry(address, |entry| entry.current = entry.deposed.pop()),
+            Change::Attempted { address, inputs, depends_on, released } => {
+                if let Some(object) = self.current_mut(address) {
+                    object.attempted = Some(inputs.clone());
+                    object.depends_on.clone_from(depends_on);
+                    object.released.clone_from(released);
+                }
+            }
             Change::Related { address, depends_on, released } => {
                 if let Some(object) = self.current_mut(address) {
                     object.depends_on.clone_from(depends_on);
@@ -131,6 +150,7 @@ impl State {
                 if let Some(object) = self.current_mut(address) {
                     object.phase = Phase::Ready;
                     object.inputs.clone_from(inputs);
+                    object.attempted = None;
                     object.depends_on.clone_from(depends_on);
                     object.released.clone_from(released);
                     object.observed = Some(observed.clone());

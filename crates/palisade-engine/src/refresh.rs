@@ -8,7 +8,7 @@ use palisade_core::{
     provider::{ErrorKind, Object, Observation, Provider, ProviderError, Turn, Unlimited},
 };
 
-use crate::{Entry, Phase, PlanError, State};
+use crate::{Entry, ObjectState, Phase, PlanError, State};
 
 /// The state, completed by what the account says.
 pub(crate) struct Refreshed {
@@ -34,7 +34,8 @@ pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Re
             object.phase = Phase::Created;
         }
     }
-    let observations = read_all(provider, &turn, &state).await?;
+    let mut observations = read_all(provider, &turn, &state).await?;
+    wait_for_new(provider, &turn, &state, &mut observations).await?;
     complete_attributes(&mut state, &observations);
     Ok(Refreshed { state, observations })
 }
@@ -75,6 +76,40 @@ async fn read_all(
         Ok(addresses.iter().map(|&address| address.clone()).zip(observations).collect::<Vec<_>>())
     });
     Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+}
+
+/// Gives what was created a moment ago, by a run that was interrupted then, the time to appear. To take it for deleted would
+/// create it twice.
+async fn wait_for_new(
+    provider: &dyn Provider,
+    turn: &Arc<dyn Turn>,
+    state: &State,
+    observations: &mut BTreeMap<Address, Option<Observation>>,
+) -> Result<(), PlanError> {
+    let unseen = observations.iter_mut().filter(|(_, now)| now.is_none());
+    let waits = unseen.filter_map(|(address, now)| {
+        let object = state.current(address).filter(|object| object.phase == Phase::Created)?;
+        Some(async move {
+            *now = once_it_appears(provider, turn, address, object).await?;
+            Ok(())
+        })
+    });
+    let waited = try_join_all(waits).await;
+    waited.map(|_| ()).map_err(|(kind, error)| unreadable(&kind, error))
+}
+
+/// What a new object that could not be read is, once it can be.
+async fn once_it_appears(
+    provider: &dyn Provider,
+    turn: &Arc<dyn Turn>,
+    address: &Address,
+    object: &ObjectState,
+) -> Result<Option<Observation>, (String, ProviderError)> {
+    let kind = address.kind();
+    let failed = |error| (kind.to_owned(), error);
+    let found = provider.find(turn, kind, &object.inputs, &object.token).await.map_err(failed)?;
+    let Some(object) = object.object().filter(|object| found.as_ref() == Some(&object.id)) else { return Ok(None) };
+    Ok(provider.read(turn, kind, &[object]).await.map_err(failed)?.pop().flatten())
 }
 
 /// Adds the attributes that the state has never heard of: they came into the schema after the last apply.

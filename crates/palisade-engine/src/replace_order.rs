@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use palisade_core::{Graph, Schema};
+use palisade_core::{FieldSchema, Graph, Schema, Value};
 use petgraph::{
     algo::{has_path_connecting, tarjan_scc},
     graph::NodeIndex,
@@ -14,15 +14,16 @@ use crate::{
     steps::{Steps, Task, Wait, steps},
 };
 
-/// Two objects with one identity cannot exist at a time, so a successor that keeps the identity has to wait.
+/// Two objects whose identities clash cannot exist at a time, so such a successor has to wait.
 pub(crate) fn replace_order(schema: &Schema, changes: &[FieldChange]) -> ReplaceOrder {
     let mut identity = schema.fields.iter().filter(|field| field.identity).peekable();
     let has_none = identity.peek().is_none();
-    if has_none || identity.any(|field| changes.iter().any(|change| change.field == field.name)) {
-        ReplaceOrder::CreateFirst
-    } else {
-        ReplaceOrder::DeleteFirst
-    }
+    let is_left = |field: &FieldSchema| {
+        let Some(change) = changes.iter().find(|change| change.field == field.name) else { return false };
+        let values = change.before.as_ref().zip(change.after.as_ref().and_then(Value::as_json));
+        !field.clashes.zip(values).is_some_and(|(clashes, (before, after))| clashes(before, after))
+    };
+    if has_none || identity.any(is_left) { ReplaceOrder::CreateFirst } else { ReplaceOrder::DeleteFirst }
 }
 
 /// Lets those successors come second that cannot come first, as they wait for something that waits for the deletion of

@@ -55,6 +55,10 @@ pub struct ObjectState {
     pub token: Token,
     /// The inputs that were applied last, or are being applied.
     pub inputs: JsonMap,
+    /// The inputs that an update was to bring, which has not come to its end: of each field, the object may have this value
+    /// or that of `inputs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted: Option<JsonMap>,
     /// What the cloud answered after the last apply; `None` until the creation has ended.
     pub observed: Option<Observation>,
     /// The resources that it refers to, so that a later deletion finds its order without the program.
@@ -151,6 +155,19 @@ impl ObjectState {
     /// What was applied last; null where the program that did so knew no such field.
     pub(crate) fn input(&self, field: &str) -> &Json {
         self.inputs.get(field).unwrap_or(&Json::Null)
+    }
+
+    /// The inputs to take for those that were applied last when `wanted` are applied: of the two values that a field may have,
+    /// one that is not the wanted one. So whatever cannot be read back is sent again.
+    pub(crate) fn previous(&self, wanted: &JsonMap) -> JsonMap {
+        let Some(attempted) = &self.attempted else { return self.inputs.clone() };
+        let mut previous = self.inputs.clone();
+        for (field, value) in attempted {
+            if wanted.get(field) != Some(value) {
+                previous.insert(field.clone(), value.clone());
+            }
+        }
+        previous
     }
 
     /// Whether an input has the value of the id or of an attribute of `target`.

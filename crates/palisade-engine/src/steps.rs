@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
-use palisade_core::{Address, Graph, Node};
+use palisade_core::{Address, Graph, Node, Value};
 use petgraph::{
     algo::{DfsSpace, has_path_connecting},
     graph::{DiGraph, EdgeIndex, NodeIndex},
@@ -11,7 +11,7 @@ use petgraph::{
 
 use crate::{
     Action, ObjectState, Plan, ReplaceOrder, State, Step, StepKind,
-    identity::{identity, identity_of},
+    identity::{Identity, identity, identity_of},
 };
 
 /// The steps of a plan, with an edge from each to all that wait for it.
@@ -78,6 +78,7 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     builder.replace_in_order(plan);
     builder.create_after_namesakes(plan);
     builder.delete_after_dependents();
+    builder.change_late();
     // Whoever goes over from an object to its successor finds there what belongs to it, and leaves behind what is whole. So
     // wherever a failure stops the way, it has all of the one or all of the other.
     builder.keep_until_left();
@@ -159,7 +160,7 @@ impl<'a> Builder<'a> {
         for node in self.graph.nodes() {
             let Some(&make) = self.makes.get(&node.address) else { continue };
             for dependency in self.graph.dependencies(&node.address) {
-                if let Some(&first) = self.makes.get(dependency) {
+                if let Some(&first) = self.makes.get(dependency).filter(|_| !self.is_late(dependency)) {
                     self.order(first, make, Wait::Needed);
                 }
             }
@@ -187,21 +188,25 @@ impl<'a> Builder<'a> {
     /// An object is created after the deletion of one that has its identity, as when a resource gets another name in the
     /// program.
     fn create_after_namesakes(&mut self, plan: &Plan) {
-        let mut by_identity: HashMap<(&str, String), Vec<(&Address, &Target)>> = HashMap::new();
+        let mut going: HashMap<_, Vec<_>> = HashMap::new();
         let schemas: HashMap<_, _> = self.graph.nodes().map(|node| (node.address.kind(), node.schema)).collect();
         for (address, target) in self.deletes.keys() {
             let schema = schemas.get(address.kind());
             let object = self.object(address, target);
-            if let Some(identity) = schema.zip(object).and_then(|(schema, object)| identity_of(schema, object)) {
-                by_identity.entry((address.kind(), identity)).or_default().push((address, target));
+            let Some((schema, object)) = schema.zip(object) else { continue };
+            if let Some(identity) = identity_of(schema, object) {
+                let group = (address.kind(), identity.group(schema));
+                going.entry(group).or_default().push((*address, target, identity));
             }
         }
         let mut edges = Vec::new();
         for step in &plan.steps {
-            let Some(identity) = self.new_identity(step) else { continue };
-            for (address, target) in by_identity.get(&(step.address.kind(), identity)).into_iter().flatten() {
-                if **address != step.address || **target != Target::Current {
-                    edges.push((self.deletes[&(*address, (*target).clone())], self.makes[&step.address]));
+            let kind = step.address.kind();
+            let Some((schema, new)) = schemas.get(kind).zip(self.new_identity(step)) else { continue };
+            for (address, target, old) in going.get(&(kind, new.group(schema))).into_iter().flatten() {
+                let is_other = *address != &step.address || *target != &Target::Current;
+                if is_other && Identity::clashes_with(old, &new, schema) {
+                    edges.push((self.deletes[&(*address, Target::clone(target))], self.makes[&step.address]));
                 }
             }
         }
@@ -235,6 +240,19 @@ impl<'a> Builder<'a> {
         released.sort();
         for (first, delete) in released {
             self.prefer(first, delete, Wait::Needed);
+        }
+    }
+
+    /// What those who refer to an object could not go with is changed after them.
+    fn change_late(&mut self) {
+        let dependents = self.dependents();
+        let mut orders = BTreeSet::new();
+        for (&address, &update) in self.makes.iter().filter(|(address, _)| self.is_late(address)) {
+            let dependents = dependents.get(address).into_iter().flatten();
+            orders.extend(dependents.filter_map(|dependent| Some((self.end_of_reference(dependent)?, update))));
+        }
+        for (first, update) in orders {
+            self.order(first, update, Wait::Needed);
         }
     }
 
@@ -335,6 +353,17 @@ impl<'a> Builder<'a> {
         is_created || objects.is_some_and(|(object, target)| !object.names(target))
     }
 
+    /// Whether the update of a resource has to wait for those that refer to it, instead of they for it.
+    fn is_late(&self, address: &Address) -> bool {
+        let Some((node, step)) = self.graph.node(address).zip(self.plan.get(address)) else { return false };
+        step.action == Action::Update
+            && step.changes.iter().any(|change| {
+                let late = node.schema.field(&change.field).and_then(|field| field.late);
+                let values = change.before.as_ref().zip(change.after.as_ref().and_then(Value::as_json));
+                late.zip(values).is_some_and(|(is_late, (before, after))| is_late(before, after))
+            })
+    }
+
     /// The step after which an object refers no more to what it referred to.
     fn end_of_reference(&self, dependent: &Dependent<'a>) -> Option<NodeIndex> {
         if let Some(&delete) = self.deletes.get(&dependent.key()) {
@@ -366,11 +395,11 @@ impl<'a> Builder<'a> {
     fn is_namesake(&self, step: &Step, target: &Target) -> bool {
         let Some(node) = self.graph.node(&step.address) else { return false };
         let old = self.object(&step.address, target).and_then(|object| identity_of(node.schema, object));
-        old.is_some() && old == self.new_identity(step)
+        old.zip(self.new_identity(step)).is_some_and(|(old, new)| old.clashes_with(&new, node.schema))
     }
 
     /// The identity of the object that `step` creates, if it creates one, and as far as it is known.
-    fn new_identity(&self, step: &Step) -> Option<String> {
+    fn new_identity(&self, step: &Step) -> Option<Identity> {
         if !matches!(step.action, Action::Create | Action::Replace(_)) {
             return None;
         }

@@ -20,8 +20,11 @@ const fn field(name: &'static str, terraform_name: Option<&'static str>) -> Fiel
         problem: |_| None,
         default: Some(|| Json::Null),
         on_change: OnChange::Update,
+        late: None,
         identity: false,
+        clashes: None,
         released: false,
+        held: None,
         terraform_name,
     }
 }

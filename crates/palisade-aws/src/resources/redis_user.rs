@@ -13,7 +13,9 @@ use super::user_group;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, once_seen, secret_value, sync_cache_tags},
+    observe::{
+        GROUP_SETTLED, create_named, gone, in_order, is_made_by, named, once_seen, secret_value, sync_cache_tags,
+    },
     operations::{
         AddTagsToResource, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, DescribeUsers, GetSecretValue, ListTagsForResource, ModifyUser, Operation,
@@ -59,11 +61,12 @@ pub struct RedisUser {
     #[field(replace, private)]
     pub user_name: UserName,
     /// The engine of the groups that the user can be in. A Redis user may be in a Valkey group, and not the reverse.
+    #[field(late_if = crate::types::becomes_valkey)]
     pub engine: EngineKind,
     /// What the user may do.
     pub access_string: AccessString,
     /// How the user proves who it is.
-    #[field(private, terraform = false)]
+    #[field(private, terraform = false, late_if = loses_its_password)]
     pub authentication_type: AuthenticationType,
     /// The secrets that hold the passwords: one or two for a user with passwords, and none for the others.
     #[field(default, private, terraform = false)]
@@ -165,6 +168,11 @@ impl IntoPasswords for [&palisade_core::Handle<super::Secret>; 2] {
     }
 }
 
+/// No group for Valkey goes with a user without a password.
+fn loses_its_password(_: &Json, new: &Json) -> bool {
+    new == AuthenticationType::NoPassword.as_str()
+}
+
 /// What no type holds.
 fn check(node: &Node, _: &Stack) -> Vec<Finding> {
     let is = |field: &str, text: &str| node.text(field) == Some(text);
@@ -256,7 +264,9 @@ impl Lifecycle for RedisUser {
             credentials: self.credentials(aws).await?,
             tags: tags.owned_by(token),
         };
-        aws.call(request).await.map_err(not_ours)?;
+        let id = named(user_id.as_str())?;
+        let is_going = async || Ok(describe(aws, &id).await?.is_some_and(|user| user.status == "deleting"));
+        create_named(aws, GROUP_SETTLED, request, is_going).await?;
         named(user_id.as_str())
     }
 
@@ -295,7 +305,12 @@ impl Lifecycle for RedisUser {
             let user = once_seen(
                 aws,
                 async || active(aws, id).await,
-                |user| user.engine == self.engine && self.access_string.agrees_with(&user.access_string),
+                |user| {
+                    user.engine == self.engine
+                        && self.access_string.agrees_with(&user.access_string)
+                        && authentication_type(user) == Some(self.authentication_type)
+                        && usize::from(user.password_count) == self.passwords.len()
+                },
             )
             .await?;
             for group in &user.user_group_ids {

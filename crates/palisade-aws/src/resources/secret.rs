@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{VISIBLE, gone, not_ours},
+    observe::{VISIBLE, gone, not_ours, not_shown},
     operations::{
         CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
         TagResource, UntagResource, UpdateSecret,
@@ -138,6 +138,9 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
 /// How long the name of a secret that was deleted at once stays taken.
 const DELETED: Duration = Duration::from_secs(2 * 60);
 
+/// How many versions of a secret AWS keeps.
+const VERSIONS: usize = 100;
+
 /// The key that AWS uses where none is named.
 const AWS_OWNED_KEY: &str = "alias/aws/secretsmanager";
 
@@ -211,10 +214,7 @@ impl Lifecycle for Secret {
             };
             aws.call(request).await?;
         }
-        let version = self.version(id);
-        if secret.version_ids.first() != Some(&version) {
-            self.put_value(aws, id, version).await?;
-        }
+        self.put_current(aws, id, secret.version_ids).await?;
         let (set, removed) = self.tags.changes_from(&secret.tags);
         if !set.is_empty() {
             aws.call(TagResource { secret_id: id.clone(), tags: set }).await?;
@@ -238,27 +238,55 @@ impl Lifecycle for Secret {
 impl Secret {
     /// The id of the version that holds the value of this source and generation. AWS takes it as the idempotency token of
     /// the call that puts the value, so the same step never makes two versions.
-    fn version(&self, id: &Id<Self>) -> String {
+    ///
+    /// A version that is there already does not become the current one by that call. So each time that a source comes back
+    /// after another one, it has the next of its versions.
+    fn version(&self, id: &Id<Self>, time: usize) -> String {
         let source = match &self.source {
             SecretSource::Generated => "generated".to_owned(),
             SecretSource::Supplied { variable } => format!("supplied {variable}"),
         };
-        let digest = Sha256::digest(format!("{id}\n{source}\n{}", self.generation));
+        let again = if time == 0 { String::new() } else { format!("\n{time}") };
+        let digest = Sha256::digest(format!("{id}\n{source}\n{}{again}", self.generation));
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Brings back the secret of this name whose deletion is scheduled, if this resource of this stack had made it: a stack
-    /// that was destroyed can be applied again before the recovery window has passed.
+    /// Brings back the secret of this name whose deletion is scheduled, if this stack had made it: a stack that was destroyed
+    /// can be applied again before the recovery window has passed. AWS takes tags only for a secret that was brought back
+    /// already, so one that is there, and that the same state has made, is one that an interrupted attempt brought back.
     async fn restore(&self, aws: &Aws, token: &Token, error: ProviderError) -> Result<Id<Self>, ProviderError> {
         let found = aws.call(DescribeSecret { secret_id: self.name.to_string() }).await?.secret;
-        let is_ours = found.tags.get("palisade:stack") == Some(&token.stack)
-            && found.tags.get("palisade:resource") == Some(&token.resource);
-        if !found.deleted || !is_ours {
+        let is_of_stack = found.tags.get("palisade:stack") == Some(&token.stack);
+        let is_of_resource = is_of_stack && found.tags.get("palisade:resource") == Some(&token.resource);
+        let is_kin = is_of_stack && found.tags.get("palisade:token").is_some_and(|digest| token.is_kin(digest));
+        if !(is_kin || found.deleted && is_of_resource) {
             return Err(not_ours(error));
         }
-        aws.call(RestoreSecret { secret_id: found.arn.clone() }).await?;
+        if found.deleted {
+            aws.call(RestoreSecret { secret_id: found.arn.clone() }).await?;
+        }
         aws.call(TagResource { secret_id: found.arn.clone(), tags: self.tags.owned_by(token) }).await?;
         Ok(found.arn)
+    }
+
+    /// Sees to it that the current version is one of this source and generation.
+    async fn put_current(&self, aws: &Aws, id: &Id<Self>, mut known: Vec<String>) -> Result<(), ProviderError> {
+        let versions: Vec<_> = (0..VERSIONS).map(|time| self.version(id, time)).collect();
+        if known.first().is_some_and(|current| versions.contains(current)) {
+            return Ok(());
+        }
+        for version in versions {
+            if known.contains(&version) {
+                continue;
+            }
+            self.put_value(aws, id, version.clone()).await?;
+            known = describe(aws, id.as_str()).await?.map(|secret| secret.version_ids).unwrap_or_default();
+            // Else it is an old one, of which AWS does not tell any more.
+            if known.first() == Some(&version) {
+                return Ok(());
+            }
+        }
+        Err(not_shown(id.as_str()))
     }
 
     async fn put_value(&self, aws: &Aws, id: &Id<Self>, version: String) -> Result<(), ProviderError> {

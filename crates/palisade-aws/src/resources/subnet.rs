@@ -1,7 +1,7 @@
 //! [`Subnet`].
 
 use palisade_core::{
-    Attributes, Finding, Id, IntoInput, Node, Resource, Set, Stack,
+    Attributes, Finding, Id, IntoInput, Json, Node, Resource, Set, Stack,
     provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub struct Subnet {
     pub vpc_id: Id<Vpc>,
     /// The addresses of the subnet: inside the VPC's block, apart from those of the other subnets, a prefix of /16 to
     /// /28. AWS keeps five of them for itself.
-    #[field(replace, identity)]
+    #[field(replace, identity, clashes = overlapping)]
     pub cidr_block: Cidr,
     /// The zone.
     #[field(replace)]
@@ -130,6 +130,12 @@ fn region(node: &Node, stack: &Stack) -> Option<Finding> {
             "declare what stands in another region in a stack of its own",
         )
     })
+}
+
+/// Two subnets of a VPC have no address in common at any time.
+fn overlapping(a: &Json, b: &Json) -> bool {
+    let block = |json: &Json| Cidr::reported(json.as_str()?);
+    block(a).zip(block(b)).is_some_and(|(a, b)| a.overlaps(b))
 }
 
 fn block(node: &Node) -> Option<Cidr> {

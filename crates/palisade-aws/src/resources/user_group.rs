@@ -1,18 +1,22 @@
 //! [`UserGroup`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use palisade_core::{
     Attributes, Finding, Id, Json, Node, Resource, Stack, Value,
-    provider::{ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::{RedisUser, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, sync_cache_tags},
+    observe::{GROUP_SETTLED, create_named, gone, in_order, is_made_by, named, not_shown, once_seen, sync_cache_tags},
     operations::{
         AddTagsToResource, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, ListTagsForResource, ModifyUserGroup, Operation, RemoveTagsFromResource,
@@ -42,9 +46,10 @@ pub struct UserGroup {
     #[field(replace, identity)]
     pub user_group_id: Name,
     /// The engine. A Redis group has Redis users; a Valkey group may have both.
+    #[field(late_if = crate::types::becomes_valkey)]
     pub engine: EngineKind,
     /// The users.
-    #[field(released)]
+    #[field(released, held = is_default)]
     pub user_ids: BTreeSet<Id<RedisUser>>,
     /// The tags.
     #[field(default)]
@@ -79,6 +84,11 @@ fn built_in_user(node: &Node) -> Option<Finding> {
     })
 }
 
+/// A group for Redis never is without its default user, so AWS does not delete that one.
+fn is_default(user: &Node) -> bool {
+    user.text("user_name") == Some("default")
+}
+
 /// A group for Redis needs a user named `default`. Where users come from outside of the stack, it may be among them.
 fn default_user(node: &Node, users: &[&Node]) -> Option<Finding> {
     let all_known = match &node.fields["user_ids"] {
@@ -87,7 +97,7 @@ fn default_user(node: &Node, users: &[&Node]) -> Option<Finding> {
         Value::Map(_) | Value::Reference(_) => false,
     };
     let is_redis = node.text("engine") == Some(EngineKind::Redis.as_str());
-    let has_default = users.iter().any(|user| user.text("user_name") == Some("default"));
+    let has_default = users.iter().any(|user| is_default(user));
     if node.json("user_ids").and_then(Json::as_array).is_some_and(Vec::is_empty) && !is_redis {
         return Some(node.finding("the group has no users", "name them with `.user_ids([&user])`"));
     }
@@ -156,7 +166,9 @@ impl Lifecycle for UserGroup {
             user_ids: user_ids.clone(),
             tags: tags.owned_by(token),
         };
-        aws.call(request).await.map_err(not_ours)?;
+        let id = named(user_group_id.as_str())?;
+        let is_going = async || Ok(describe(aws, &id).await?.is_some_and(|group| group.status == "deleting"));
+        create_named(aws, GROUP_SETTLED, request, is_going).await?;
         named(user_group_id.as_str())
     }
 
@@ -184,22 +196,30 @@ impl Lifecycle for UserGroup {
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let is_seen = |group: &UserGroupDescription| group.engine == self.engine && group.user_ids == self.user_ids;
+        let deadline = Instant::now() + GROUP_SETTLED;
         // What is no member any more must not be in the call, which AWS refuses as a whole: so the members are read just
-        // before it, and one call says all.
-        let group = settled(aws, id).await?;
-        let request = ModifyUserGroup {
-            user_group_id: id.clone(),
-            engine: (group.engine != self.engine).then_some(self.engine),
-            add: self.user_ids.difference(&group.user_ids).cloned().collect(),
-            remove: group.user_ids.difference(&self.user_ids).cloned().collect(),
-        };
-        if request.engine.is_some() || !request.add.is_empty() || !request.remove.is_empty() {
-            aws.call_until_settled(GROUP_SETTLED, request).await?;
-            let is_seen = |group: &UserGroupDescription| group.engine == self.engine && group.user_ids == self.user_ids;
-            if !is_seen(&once_seen(aws, async || settled(aws, id).await, is_seen).await?) {
-                return Err(not_shown(id.as_str()));
+        // before it, each time, and one call says all.
+        let group = loop {
+            let group = settled(aws, id).await?;
+            if is_seen(&group) {
+                break group;
             }
-        }
+            let request = ModifyUserGroup {
+                user_group_id: id.clone(),
+                engine: (group.engine != self.engine).then_some(self.engine),
+                add: self.user_ids.difference(&group.user_ids).cloned().collect(),
+                remove: group.user_ids.difference(&self.user_ids).cloned().collect(),
+            };
+            match aws.call(request).await {
+                Ok(_) if is_seen(&once_seen(aws, async || settled(aws, id).await, is_seen).await?) => break group,
+                Ok(_) => return Err(not_shown(id.as_str())),
+                Err(error) if is_outdated(&error) && Instant::now() < deadline => {
+                    aws.pause(Duration::from_secs(5)).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         sync_cache_tags(aws, &group.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
@@ -210,6 +230,12 @@ impl Lifecycle for UserGroup {
         })
         .await
     }
+}
+
+/// Whether an earlier change of the group, of which its description did not tell yet, is why this one was refused.
+fn is_outdated(error: &ProviderError) -> bool {
+    error.kind == ErrorKind::Transitional
+        || error.code == "InvalidParameterValue" && error.message.contains("member of user group")
 }
 
 async fn describe(aws: &Aws, id: &Id<UserGroup>) -> Result<Option<UserGroupDescription>, ProviderError> {

@@ -101,6 +101,12 @@ pub(crate) fn leaves_valkey(old: &Json, new: &Json) -> bool {
     old == EngineKind::Valkey.as_str() && new != old
 }
 
+/// Whether a change of the engine leads to Valkey. What is of Redis goes with both engines, and what is of Valkey with that
+/// alone, so whoever uses it changes first.
+pub(crate) fn becomes_valkey(old: &Json, new: &Json) -> bool {
+    new == EngineKind::Valkey.as_str() && new != old
+}
+
 fn numbers(version: &Json) -> Option<(u32, u32)> {
     let (major, minor) = version.as_str()?.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))

@@ -23,7 +23,7 @@ pub use authentication::{AuthenticationType, SecretRef, SecretSource, Variable};
 pub use checked::CheckError;
 pub use cidr::{Cidr, PrivateRange};
 pub use engine::{Engine, EngineKind, EngineVersion, ParameterGroupFamily};
-pub(crate) use engine::{is_downgrade, leaves_valkey};
+pub(crate) use engine::{becomes_valkey, is_downgrade, leaves_valkey};
 pub use limits::{NodeCount, RecoveryWindow, Replicas, Shards, SnapshotRetention};
 pub use log_delivery::{LogDelivery, LogDestinationType, LogFormat, LogGroupName, LogType};
 pub use name::{Description, Name, SecretName, SecurityGroupName, UserName};

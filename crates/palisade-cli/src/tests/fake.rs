@@ -24,8 +24,11 @@ const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
         problem: |_| None,
         default: Some(|| Json::Null),
         on_change,
+        late: None,
         identity: false,
+        clashes: None,
         released: false,
+        held: None,
         terraform_name: Some(name),
     }
 }

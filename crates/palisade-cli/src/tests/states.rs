@@ -191,7 +191,16 @@ fn what_an_interrupted_apply_left_is_shown_as_what_it_is() {
     let address = Address::new("Thing", "main");
     let token = Token { stack: "test".to_owned(), resource: address.to_string(), digest: "0123".to_owned() };
     let (inputs, depends_on, released) = (JsonMap::new(), BTreeSet::new(), BTreeSet::new());
-    let begun = ObjectState { id: None, phase: Phase::Creating, token, inputs, observed: None, depends_on, released };
+    let begun = ObjectState {
+        id: None,
+        phase: Phase::Creating,
+        token,
+        inputs,
+        attempted: None,
+        observed: None,
+        depends_on,
+        released,
+    };
     let made = ObjectState { id: Some("thing-1".to_owned()), phase: Phase::Created, ..begun.clone() };
     let mut state = State::new("test", "");
     state.resources.insert(address, Entry { current: Some(begun), deposed: vec![made] });

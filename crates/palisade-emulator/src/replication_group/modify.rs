@@ -71,7 +71,9 @@ impl Account {
             "EngineVersion must be specified when Engine is changed.".to_owned()
         })?;
         let engine_version = engine_version.unwrap_or_else(|| old.engine_version.clone());
-        let parameter_group = parameter_group_name.unwrap_or_else(|| match is_aws_owned(&old.parameter_group) {
+        let is_of_family = rules::family(engine, &engine_version) == rules::family(old.engine, &old.engine_version);
+        let follows = is_aws_owned(&old.parameter_group) && !is_of_family;
+        let parameter_group = parameter_group_name.unwrap_or_else(|| match follows {
             // One default group follows the other.
             true => rules::default_parameter_group(engine, &engine_version),
             false => old.parameter_group.clone(),

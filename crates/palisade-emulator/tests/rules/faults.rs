@@ -105,3 +105,45 @@ async fn ids_are_the_same_in_every_run() {
     assert_eq!(one.vpc().await, other.vpc().await);
     assert_ne!(one.vpc().await, one.vpc().await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_times_out_has_its_effect_and_an_error_in_the_end() {
+    let emulator = account().emulator;
+    emulator.inject(1, Fault::TimedOut);
+    let start = Instant::now();
+    assert_eq!(once(&emulator).await, Err(ErrorKind::Service));
+    assert!(start.elapsed() >= Duration::from_secs(60));
+    assert_eq!(emulator.inventory().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_is_used_up_lets_nothing_be_made() {
+    let emulator = account().emulator;
+    emulator.inject(1, Fault::Quota);
+    assert_eq!(once(&emulator).await, Err(ErrorKind::Quota));
+    assert_eq!(emulator.inventory(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_fail_by_their_own_numbers() {
+    let emulator = account().emulator;
+    let read = async || {
+        let answer = emulator.answer(DescribeVpcs { select: Select::Ids(Vec::new()) }.into()).await;
+        answer.map(|_| ()).map_err(|error| error.kind)
+    };
+    emulator.inject_read(2, Fault::Unavailable);
+    emulator.inject_read(3, Fault::Throttled);
+    assert_eq!((once(&emulator).await, read().await), (Ok(()), Ok(())));
+    assert_eq!((read().await, once(&emulator).await), (Err(ErrorKind::Service), Ok(())));
+    emulator.clear_faults();
+    assert_eq!(read().await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_contents_are_what_the_account_holds() {
+    let emulator = account().emulator;
+    once(&emulator).await.unwrap();
+    let contents = emulator.contents();
+    let id = &emulator.inventory()[0].id;
+    assert_eq!(contents["vpcs"][id]["cidr_block"], "10.0.0.0/16");
+}

@@ -51,7 +51,13 @@ fn changes() -> Vec<Change> {
     while let Some(next) = match &changes[changes.len() - 1] {
         Change::Begun { .. } => Some(Change::Created { address: address.clone(), id: "net-1".to_owned() }),
         Change::Created { .. } => Some(Change::Abandoned { address: address.clone() }),
-        Change::Abandoned { .. } => Some(Change::Related {
+        Change::Abandoned { .. } => Some(Change::Attempted {
+            address: address.clone(),
+            inputs: inputs.clone(),
+            depends_on: depends_on.clone(),
+            released: released.clone(),
+        }),
+        Change::Attempted { .. } => Some(Change::Related {
             address: address.clone(),
             depends_on: depends_on.clone(),
             released: released.clone(),

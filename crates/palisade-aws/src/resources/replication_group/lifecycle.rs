@@ -12,9 +12,7 @@ use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserv
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{
-        GROUP_SETTLED, gone, in_order, is_made_by, named, not_ours, not_shown, once_seen, secret_value, sync_cache_tags,
-    },
+    observe::{create_named, gone, in_order, is_made_by, named, not_shown, once_seen, secret_value, sync_cache_tags},
     operations::{
         AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
         DescribeReplicationGroups, GetSecretValue, IncreaseReplicaCount, ListTagsForResource, ModifyReplicationGroup,
@@ -29,6 +27,10 @@ use crate::{
 
 /// How long a creation or a change of a replication group may take.
 const AVAILABLE: Duration = Duration::from_secs(90 * 60);
+/// The status of a group that is not there yet.
+const CREATING: &str = "creating";
+/// The status of a group that will never be there.
+const CREATE_FAILED: &str = "create-failed";
 /// How long a deletion may take, with the final snapshot.
 const DELETED: Duration = Duration::from_secs(60 * 60);
 
@@ -122,14 +124,23 @@ impl Lifecycle for ReplicationGroup {
             log_delivery,
             tags: tags.owned_by(token),
         };
+        let id = named(replication_group_id.as_str())?;
+        let is_going = async || Ok(describe(aws, &id).await?.is_some_and(|group| group.status == "deleting"));
         // The user group may still be on its way to `active`.
-        aws.call_until_settled(GROUP_SETTLED, request).await.map_err(not_ours)?;
+        create_named(aws, DELETED, request, is_going).await?;
         named(replication_group_id.as_str())
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
         let id = named(self.replication_group_id.as_str())?;
-        match describe(aws, &id).await? {
+        // While it is being created, AWS does not tell its tags.
+        let created = async || {
+            let group = describe(aws, &id).await?;
+            Ok((group.as_ref().is_none_or(|group| group.status != CREATING)).then_some(group))
+        };
+        match aws.wait(&format!("the replication group {id} to be created"), AVAILABLE, created).await? {
+            // Nor then. But the name was free before the creation began, so this is what has become of it.
+            Some(group) if group.status == CREATE_FAILED => Ok(Some(id)),
             Some(group) if group.status != "deleting" && is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
             _ => Ok(None),
         }
@@ -150,7 +161,15 @@ impl Lifecycle for ReplicationGroup {
     /// The order is ElastiCache's: more replicas, then all plain attributes in one call, then the authentication, then fewer
     /// replicas; and it is available again before each.
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let group = available(aws, id).await?;
+        let group = match available(aws, id).await {
+            Err(error) if error.code == CREATE_FAILED => {
+                // It never was a cache, and AWS makes none of it any more. While it is there, nothing else has its name.
+                let without_snapshot = Self { final_snapshot_identifier: None, ..self.clone() };
+                without_snapshot.delete(aws, id).await?;
+                return Err(error);
+            }
+            answer => answer?,
+        };
         self.converge_shards(aws, id, &group).await?;
         let (wanted, observed) = (self.replicas(), replicas(&group));
         if wanted > observed {
@@ -325,7 +344,14 @@ impl ReplicationGroup {
                     modify(aws, ModifyReplicationGroup { auth_token, ..request.clone() }).await?;
                 }
                 let auth_token = Some((TokenStrategy::Set, Some(token)));
-                modify(aws, ModifyReplicationGroup { auth_token, remove_user_group: attached, ..request }).await?;
+                let is_rotated_in = attached.is_none();
+                let request = ModifyReplicationGroup { auth_token, remove_user_group: attached, ..request };
+                match modify(aws, request).await {
+                    // The token was taken a moment ago, so what AWS refuses is to let go of another one: there is none. An
+                    // earlier attempt came so far, or the new secret has the value of the old one.
+                    Err(error) if is_rotated_in && error.code == "InvalidParameterCombination" => {}
+                    answer => answer?,
+                }
                 changed(aws, id, |group| group.user_group_ids.is_empty() && group.auth_token_enabled).await
             }
             _ => Ok(()),
@@ -368,13 +394,14 @@ pub(in crate::resources) async fn available(
 ) -> Result<ReplicationGroupDescription, ProviderError> {
     aws.wait(&format!("the replication group {id} to be available"), AVAILABLE, async || {
         let Some(group) = describe(aws, id).await? else { return Ok(None) };
-        if group.status == "create-failed" {
+        if group.status == CREATE_FAILED {
             return Err(ProviderError {
                 kind: ErrorKind::Invalid,
                 operation: "CreateReplicationGroup".to_owned(),
-                code: "create-failed".to_owned(),
+                code: CREATE_FAILED.to_owned(),
                 message: format!("AWS could not create the replication group {id}"),
-                help: "see its events in the console, delete it there, and run the same command again".to_owned(),
+                help: "see its events in the console; what there was of it is deleted, so run the same command again"
+                    .to_owned(),
             });
         }
         if group.status != "available" || !group.pending_modified_values.is_empty() {

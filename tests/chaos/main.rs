@@ -1,0 +1,193 @@
+//! Chaos: random programs over the real resources and random edits of them, with faults, kills and interrupts at random
+//! moments. Whatever happens, two further runs bring the account to what the program says.
+//!
+//! `docs/chaos.md` says how to try more cases, and how to read a failure.
+
+#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
+
+mod genes;
+mod judge;
+mod life;
+mod program;
+mod refused;
+mod regressions;
+mod shrink;
+mod source;
+mod watch;
+mod weather;
+
+use std::{
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    thread,
+};
+
+use genes::{Gene, edited, edits, genes};
+use life::{Life, Settled};
+use palisade_core::Graph;
+use program::Program;
+use proptest::{
+    collection::vec,
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use shrink::shrunk;
+use weather::{Weather, lag, weather};
+
+/// The life of a stack.
+#[derive(Clone, Debug, PartialEq)]
+struct Case {
+    /// For how many milliseconds a description tells of what was before.
+    lag: u64,
+    applies: Vec<Apply<Vec<Gene>>>,
+    /// The weather of the destruction.
+    last: Weather,
+}
+
+/// One apply of a life.
+#[derive(Clone, Debug, PartialEq)]
+struct Apply<Program> {
+    /// Whether all is brought in order before.
+    settles: bool,
+    program: Program,
+    weather: Weather,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let first = (genes(), weather()).prop_map(|(program, weather)| Apply { settles: false, program, weather });
+    let change = (any::<bool>(), edits(), weather());
+    (lag(), first, vec(change, 1..4), weather()).prop_map(|(lag, first, changes, last)| {
+        let mut history = vec![first.program.clone()];
+        let mut applies = vec![first];
+        for (settles, edits, weather) in changes {
+            let program = edited(&history, &edits);
+            history.push(program.clone());
+            applies.push(Apply { settles, program, weather });
+        }
+        Case { lag, applies, last }
+    })
+}
+
+impl Case {
+    /// What is applied, in order.
+    fn programs(&self) -> Vec<Apply<Program>> {
+        let program = |(step, apply): (usize, &Apply<Vec<Gene>>)| Apply {
+            settles: apply.settles,
+            program: genes::program(&apply.program, step),
+            weather: apply.weather.clone(),
+        };
+        self.applies.iter().enumerate().map(program).collect()
+    }
+}
+
+/// Lives through the case. True if an empty account was the only way to the last program.
+async fn live(lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Result<bool, String> {
+    let mut life = Life::new(lag);
+    let mut before: Option<&Graph> = None;
+    let mut is_out_of_reach = false;
+    for (index, Apply { settles, program, weather }) in applies.iter().enumerate() {
+        let at = |problem: String| format!("program {index}: {problem}");
+        if let Some(before) = before.filter(|_| *settles) {
+            life.settle(before).await.map_err(|problem| at(format!("before it, {problem}")))?;
+        }
+        life.suffer(program, weather).await.map_err(at)?;
+        before = Some(program);
+    }
+    if let Some(program) = before {
+        let at = |problem: String| format!("in the end: {problem}");
+        if let Settled::OutOfReach = life.settle(program).await.map_err(at)? {
+            is_out_of_reach = true;
+            // There is always a way round: an empty account.
+            life.end(&Weather::fine()).await.map_err(at)?;
+            // The name of a final snapshot can be taken once only, and the error says so.
+            if !life.has_snapshots_of(program)
+                && let Settled::OutOfReach = life.settle(program).await.map_err(at)?
+            {
+                return Err("the program cannot be applied to an empty account".to_owned());
+            }
+        }
+    }
+    life.end(last).await.map_err(|problem| format!("at its destruction: {problem}"))?;
+    life.check_secrets().map(|()| is_out_of_reach)
+}
+
+/// Lives through a case on a clock that does not wait.
+fn lives(lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Result<bool, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(live(lag, applies, last))
+}
+
+fn run(case: &Case) -> Result<bool, String> {
+    let graph =
+        |Apply { settles, program, weather }: Apply<Program>| Apply { settles, program: program.graph(), weather };
+    let applies: Vec<_> = case.programs().into_iter().map(graph).collect();
+    lives(case.lag, &applies, &case.last)
+}
+
+/// Into how many parts the cases are divided. What they are depends on it, and not on the machine.
+const PARTS: u32 = 50;
+
+/// Tries the cases of one part, and returns how many there were, and how many were out of reach.
+fn part(seed: u64, number: u32, cases: u32, failed: &AtomicBool) -> Result<[u32; 2], String> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..12].copy_from_slice(&number.to_le_bytes());
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let (mut done, mut out_of_reach) = (0, 0);
+    while done < cases && !failed.load(Ordering::Relaxed) {
+        let case = case().new_tree(&mut runner).map_err(|error| error.to_string())?.current();
+        match catch_unwind(AssertUnwindSafe(|| run(&case))).unwrap_or_else(|_| Err("a panic".to_owned())) {
+            Ok(is_out_of_reach) => out_of_reach += u32::from(is_out_of_reach),
+            Err(reason) => {
+                failed.store(true, Ordering::Relaxed);
+                let (reason, case) = shrunk(reason, case, |case| run(case).map(|_| ()));
+                return Err(format!("{reason}\n\n{}", source::test(&case)));
+            }
+        }
+        done += 1;
+    }
+    Ok([done, out_of_reach])
+}
+
+/// A number of the environment: whoever tries more cases than usual names them there.
+fn number(variable: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "there is no command line here")]
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is `{text}`, which is no number")))
+}
+
+#[test]
+fn the_account_becomes_the_program_whatever_happens() {
+    let cases = u32::try_from(number("PALISADE_CHAOS_CASES").unwrap_or(300)).unwrap();
+    let seed = number("PALISADE_CHAOS_SEED").unwrap_or(1);
+    let (next, failed) = (AtomicU32::new(0), AtomicBool::new(false));
+    let work = || {
+        let mut results = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= PARTS {
+                return results;
+            }
+            results.push(part(seed, number, cases / PARTS + u32::from(number < cases % PARTS), &failed));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let results: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    let (mut done, mut out_of_reach) = (0, 0);
+    for result in results {
+        match result {
+            Ok([cases, among_them]) => (done, out_of_reach) = (done + cases, out_of_reach + among_them),
+            Err(problem) => panic!("{problem}"),
+        }
+    }
+    println!("{done} cases, of which {out_of_reach} were out of reach");
+    assert_eq!(done, cases);
+    // Were it otherwise, it would be no test of what is within reach.
+    assert!(out_of_reach <= cases / 10 + 5, "{out_of_reach} of {cases} cases are out of reach");
+}

@@ -1,0 +1,364 @@
+//! [`Program`]: a valid program of real resources, as data. It can be declared, and printed as Rust source.
+
+use std::collections::BTreeMap;
+
+use palisade::prelude::*;
+use palisade_core::{Graph, Set, Unset};
+
+/// A program: its resources, each after those that it refers to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Program {
+    pub(crate) resources: Vec<(&'static str, Kind)>,
+}
+
+/// A reference to a resource of the program, by its place.
+pub(crate) type At = usize;
+
+/// A resource with all that a program says of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Vpc {
+        block: Cidr,
+        dns_support: bool,
+        dns_hostnames: bool,
+        metrics: bool,
+        tenancy: Tenancy,
+        tags: Tags,
+    },
+    Subnet {
+        vpc: At,
+        block: Cidr,
+        zone: AvailabilityZone,
+        hostname: HostnameType,
+        record: bool,
+        tags: Tags,
+    },
+    RouteTable {
+        vpc: At,
+        tags: Tags,
+    },
+    Association {
+        subnet: At,
+        table: At,
+    },
+    Group {
+        vpc: At,
+        name: Name,
+        description: Description,
+        tags: Tags,
+    },
+    Rule(Rule),
+    SubnetGroup {
+        name: Name,
+        description: String,
+        subnets: Vec<At>,
+        tags: Tags,
+    },
+    ParameterGroup {
+        name: Name,
+        engine: &'static str,
+        description: String,
+        parameters: BTreeMap<String, String>,
+        tags: Tags,
+    },
+    Secret(SecretSpec),
+    User(User),
+    UserGroup {
+        name: Name,
+        engine: EngineKind,
+        users: Vec<At>,
+        tags: Tags,
+    },
+    Cache(Box<Cache>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) group: At,
+    pub(crate) egress: bool,
+    pub(crate) peer: Peer,
+    pub(crate) ports: (Port, Port),
+    pub(crate) protocol: Protocol,
+    pub(crate) description: Description,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Peer {
+    Group(At),
+    Range(PrivateRange),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SecretSpec {
+    pub(crate) name: SecretName,
+    pub(crate) description: Option<String>,
+    pub(crate) key: Option<KmsKeyArn>,
+    pub(crate) recovery: RecoveryWindow,
+    pub(crate) supplied: Option<Variable>,
+    pub(crate) generation: u32,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct User {
+    pub(crate) id: Name,
+    pub(crate) name: UserName,
+    pub(crate) engine: EngineKind,
+    pub(crate) access: AccessString,
+    pub(crate) login: Login,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Login {
+    /// The default user, switched off.
+    Disabled,
+    Iam,
+    Passwords(Vec<At>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Cache {
+    pub(crate) id: Name,
+    pub(crate) description: String,
+    /// The name of a constant of [`Engine`].
+    pub(crate) engine: &'static str,
+    pub(crate) node_type: NodeType,
+    pub(crate) topology: Topology,
+    pub(crate) parameters: Option<At>,
+    pub(crate) subnets: At,
+    pub(crate) groups: Vec<At>,
+    pub(crate) authentication: Authentication,
+    pub(crate) port: Port,
+    pub(crate) key: Option<KmsKeyArn>,
+    pub(crate) retention: SnapshotRetention,
+    pub(crate) snapshot_window: Option<SnapshotWindow>,
+    pub(crate) final_snapshot: Option<Name>,
+    pub(crate) maintenance_window: Option<MaintenanceWindow>,
+    pub(crate) minor_upgrades: bool,
+    pub(crate) topic: Option<TopicArn>,
+    pub(crate) network: NetworkType,
+    pub(crate) discovery: IpDiscovery,
+    pub(crate) slow_log: Option<LogGroupName>,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Topology {
+    SingleNode,
+    SingleAz(Replicas),
+    MultiAz(Replicas),
+    Sharded(Shards, Replicas),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Authentication {
+    Users(At),
+    Token(At),
+}
+
+/// The engines that a cache may have, by the names of their constants.
+pub(crate) const ENGINES: [(&str, Engine); 6] = [
+    ("REDIS_7_0", Engine::REDIS_7_0),
+    ("REDIS_7_1", Engine::REDIS_7_1),
+    ("VALKEY_7_2", Engine::VALKEY_7_2),
+    ("VALKEY_8_0", Engine::VALKEY_8_0),
+    ("VALKEY_8_1", Engine::VALKEY_8_1),
+    ("VALKEY_9_0", Engine::VALKEY_9_0),
+];
+
+/// The engine that the constant `name` stands for.
+pub(crate) fn engine(name: &str) -> Engine {
+    ENGINES.iter().find(|(known, _)| *known == name).map(|(_, engine)| *engine).expect("the names come from the table")
+}
+
+/// What has been added to the stack so far, by its place in the program.
+enum Added {
+    Vpc(Handle<Vpc>),
+    Subnet(Handle<Subnet>),
+    RouteTable(Handle<RouteTable>),
+    Group(Handle<SecurityGroup>),
+    SubnetGroup(Handle<CacheSubnetGroup>),
+    ParameterGroup(Handle<CacheParameterGroup>),
+    Secret(Handle<Secret>),
+    User(Handle<RedisUser>),
+    UserGroup(Handle<UserGroup>),
+    /// What nothing refers to.
+    Leaf,
+}
+
+/// The handle at a place, of the kind that is referred to there.
+macro_rules! at {
+    ($added:expr, $variant:ident, $at:expr) => {
+        match &$added[$at] {
+            Added::$variant(handle) => handle,
+            _ => unreachable!("the resolution refers to what fits"),
+        }
+    };
+}
+
+impl Program {
+    /// The program as the engine takes it.
+    ///
+    /// # Panics
+    /// If it is not valid, as all that the generator makes is to be.
+    pub(crate) fn graph(&self) -> Graph {
+        palisade_testing::graph(|stack| self.declare(stack))
+    }
+
+    /// Adds all resources to `stack`.
+    pub(crate) fn declare(&self, stack: &mut Stack) {
+        let mut added: Vec<Added> = Vec::new();
+        for (label, kind) in &self.resources {
+            let next = add(stack, label, kind, &added);
+            added.push(next);
+        }
+        // Outputs are part of a plan, and of what secrets must not be in.
+        for (at, next) in added.iter().enumerate() {
+            let name = format!("out-{at}");
+            match next {
+                Added::Secret(secret) => stack.output(&name, secret.value()),
+                Added::Vpc(vpc) => stack.output(&name, vpc.arn()),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn add(stack: &mut Stack, label: &str, kind: &Kind, added: &[Added]) -> Added {
+    match kind.clone() {
+        Kind::Vpc { block, dns_support, dns_hostnames, metrics, tenancy, tags } => {
+            let vpc = Vpc::builder().cidr_block(block).enable_dns_support(dns_support);
+            let vpc = vpc.enable_dns_hostnames(dns_hostnames).enable_network_address_usage_metrics(metrics);
+            Added::Vpc(stack.add(label, vpc.instance_tenancy(tenancy).tags(tags)))
+        }
+        Kind::Subnet { vpc, block, zone, hostname, record, tags } => {
+            let subnet = Subnet::private(at!(added, Vpc, vpc), block, zone).private_dns_hostname_type(hostname);
+            Added::Subnet(stack.add(label, subnet.resource_name_dns_a_record(record).tags(tags)))
+        }
+        Kind::RouteTable { vpc, tags } => {
+            Added::RouteTable(stack.add(label, RouteTable::builder().vpc_id(at!(added, Vpc, vpc)).tags(tags)))
+        }
+        Kind::Association { subnet, table } => {
+            let association = RouteTableAssociation::builder().subnet_id(at!(added, Subnet, subnet));
+            stack.add(label, association.route_table_id(at!(added, RouteTable, table)));
+            Added::Leaf
+        }
+        Kind::Group { vpc, name, description, tags } => {
+            let group = SecurityGroup::builder().vpc_id(at!(added, Vpc, vpc)).group_name(name);
+            Added::Group(stack.add(label, group.description(description).tags(tags)))
+        }
+        Kind::Rule(rule) => {
+            let group = at!(added, Group, rule.group);
+            let new = if rule.egress { SecurityGroupRule::egress(group) } else { SecurityGroupRule::ingress(group) };
+            let new = match rule.peer {
+                Peer::Group(peer) => new.peer(at!(added, Group, peer)),
+                Peer::Range(range) => new.peer(range),
+            };
+            let new = new.ports(rule.ports.0, rule.ports.1).ip_protocol(rule.protocol);
+            stack.add(label, new.description(rule.description).tags(rule.tags));
+            Added::Leaf
+        }
+        Kind::SubnetGroup { name, description, subnets, tags } => {
+            let subnets: Vec<_> = subnets.iter().map(|&subnet| at!(added, Subnet, subnet)).collect();
+            let group = CacheSubnetGroup::builder().name(name).description(description).subnet_ids(subnets);
+            Added::SubnetGroup(stack.add(label, group.tags(tags)))
+        }
+        Kind::ParameterGroup { name, engine: of, description, parameters, tags } => {
+            let group = CacheParameterGroup::builder().name(name).family(engine(of).family()).description(description);
+            let group = parameters.iter().fold(group, |group, (name, value)| group.parameter(name, value));
+            Added::ParameterGroup(stack.add(label, group.tags(tags)))
+        }
+        Kind::Secret(secret) => Added::Secret(add_secret(stack, label, secret)),
+        Kind::User(user) => Added::User(add_user(stack, label, user, added)),
+        Kind::UserGroup { name, engine, users, tags } => {
+            let users: Vec<_> = users.iter().map(|&user| at!(added, User, user)).collect();
+            let group = UserGroup::builder().user_group_id(name).engine(engine).user_ids(users).tags(tags);
+            Added::UserGroup(stack.add(label, group))
+        }
+        Kind::Cache(cache) => {
+            add_cache(stack, label, *cache, added);
+            Added::Leaf
+        }
+    }
+}
+
+fn add_secret(stack: &mut Stack, label: &str, secret: SecretSpec) -> Handle<Secret> {
+    let new = Secret::builder().name(secret.name);
+    let new = match secret.supplied {
+        Some(variable) => new.supplied(variable),
+        None => new.generated(),
+    };
+    let new = match secret.description {
+        Some(description) => new.description(description),
+        None => new,
+    };
+    let new = match secret.key {
+        Some(key) => new.kms_key_id(key),
+        None => new,
+    };
+    stack.add(label, new.recovery_window(secret.recovery).generation(secret.generation).tags(secret.tags))
+}
+
+fn add_user(stack: &mut Stack, label: &str, user: User, added: &[Added]) -> Handle<RedisUser> {
+    let User { id, name, engine, access, login, tags } = user;
+    let new = match login {
+        Login::Disabled => return stack.add(label, RedisUser::disabled_default(id).tags(tags)),
+        Login::Iam => RedisUser::iam(id),
+        Login::Passwords(secrets) => match secrets.as_slice() {
+            [one] => RedisUser::with_password(id, name, at!(added, Secret, *one)),
+            [one, two] => RedisUser::with_password(id, name, [at!(added, Secret, *one), at!(added, Secret, *two)]),
+            _ => unreachable!("a user has one password or two"),
+        },
+    };
+    stack.add(label, new.engine(engine).access_string(access).tags(tags))
+}
+
+fn add_cache(stack: &mut Stack, label: &str, cache: Cache, added: &[Added]) {
+    let new = ReplicationGroup::builder().replication_group_id(cache.id).description(cache.description);
+    let new = new.engine(engine(cache.engine));
+    let is_tiered = cache.node_type.as_str().contains("r6gd");
+    let new = new.node_type(cache.node_type).data_tiering_enabled(is_tiered);
+    let new = match cache.topology {
+        Topology::SingleNode => new.single_node(),
+        Topology::SingleAz(replicas) => new.single_az(replicas),
+        Topology::MultiAz(replicas) => new.multi_az(replicas),
+        Topology::Sharded(shards, replicas) => new.sharded(shards, replicas),
+    };
+    let groups: Vec<_> = cache.groups.iter().map(|&group| at!(added, Group, group)).collect();
+    let new = new.subnet_group_name(at!(added, SubnetGroup, cache.subnets)).security_group_ids(groups);
+    let new = match cache.authentication {
+        Authentication::Users(users) => authenticated(new, at!(added, UserGroup, users)),
+        Authentication::Token(token) => authenticated(new, at!(added, Secret, token)),
+    };
+    let new = new.port(cache.port).snapshot_retention_limit(cache.retention);
+    let new = new.auto_minor_version_upgrade(cache.minor_upgrades).network_type(cache.network);
+    let mut new = new.ip_discovery(cache.discovery).tags(cache.tags);
+    if let Some(parameters) = cache.parameters {
+        new = new.parameter_group_name(at!(added, ParameterGroup, parameters));
+    }
+    if let Some(window) = cache.snapshot_window {
+        new = new.snapshot_window(window);
+    }
+    if let Some(name) = cache.final_snapshot {
+        new = new.final_snapshot_identifier(name);
+    }
+    if let Some(window) = cache.maintenance_window {
+        new = new.maintenance_window(window);
+    }
+    if let Some(topic) = cache.topic {
+        new = new.notification_topic_arn(topic);
+    }
+    if let Some(log) = cache.slow_log {
+        new = new.log_delivery([LogDelivery::to_log_group(LogType::SlowLog, log)]);
+    }
+    let at_rest = cache.key.map_or(AtRest::AwsOwnedKey, AtRest::Key);
+    stack.add(label, new.encrypted(at_rest, InTransit::Required));
+}
+
+type Open<A> = ReplicationGroupBuilder<Set, Set, Set, Set, Set, Set, A>;
+
+fn authenticated(cache: Open<Unset>, authentication: impl IntoAuthentication) -> Open<Set> {
+    cache.authentication(authentication)
+}

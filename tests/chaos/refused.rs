@@ -1,0 +1,68 @@
+//! What may be refused: changes that AWS has no way for, and whose reason is told.
+
+use palisade_core::{Finding, Graph, Json, Node};
+use palisade_engine::{ObjectState, Report, State};
+
+/// Asserts that a plan was refused for a reason, and with a way out.
+pub(crate) fn check(state: &State, graph: &Graph, findings: &[Finding]) -> Result<(), String> {
+    if findings.iter().any(|finding| finding.spans.is_empty() || finding.help.is_empty()) {
+        return Err(format!("a finding has no place or no help: {findings:#?}"));
+    }
+    if has_conflict(state, graph) {
+        Ok(())
+    } else {
+        Err(format!("the plan is refused without a reason: {findings:#?}"))
+    }
+}
+
+/// Whether an object has to go before one with its identity can come.
+fn has_conflict(state: &State, graph: &Graph) -> bool {
+    graph.nodes().any(|node| {
+        let of_kind = state.resources.iter().filter(|(address, _)| address.kind() == node.address.kind());
+        let mut objects = of_kind.flat_map(|(address, entry)| {
+            entry
+                .current
+                .iter()
+                .map(move |object| (address, object))
+                .chain(entry.deposed.iter().map(move |object| (address, object)))
+        });
+        objects.any(|(address, object)| {
+            is_namesake(state, node, object) && (*address != node.address || is_replaced(state, node, object))
+        })
+    })
+}
+
+fn is_namesake(state: &State, node: &Node, object: &ObjectState) -> bool {
+    let mut identity = node.schema.fields.iter().filter(|field| field.identity).peekable();
+    identity.peek().is_some()
+        && identity.all(|field| {
+            wanted(state, node, field.name).is_none_or(|value| {
+                let old = &object.inputs[field.name];
+                value == *old || field.clashes.is_some_and(|clashes| clashes(old, &value))
+            })
+        })
+}
+
+fn is_replaced(state: &State, node: &Node, object: &ObjectState) -> bool {
+    node.schema.fields.iter().any(|field| {
+        let after = wanted(state, node, field.name);
+        // A reference counts as changed: it may be to what is replaced.
+        let refers = node.fields.get(field.name).is_some_and(|value| !value.references().is_empty());
+        field.on_change.replaces(&object.inputs[field.name], after.as_ref()) || refers
+    })
+}
+
+/// The value of a field, where it is known.
+fn wanted(state: &State, node: &Node, field: &str) -> Option<Json> {
+    let Some(value) = node.fields.get(field) else { return Some(Json::Null) };
+    value.substitute(&|reference| state.attribute(&reference.address, &reference.attribute)).into_json()
+}
+
+/// Whether all that failed is what AWS never does, however often it is tried: it does not move the nodes of a cache, so
+/// the subnet of one stays in its group for as long as the cache is there.
+pub(crate) fn is_out_of_reach(report: &Report) -> bool {
+    report.interrupted.is_empty()
+        && report.not_begun.is_empty()
+        && !report.failures.is_empty()
+        && report.failures.iter().all(|failure| failure.error.code == "SubnetInUse" && !failure.error.help.is_empty())
+}

@@ -1,0 +1,325 @@
+//! What random cases have found, each as small as it was printed.
+
+use palisade::prelude::*;
+use palisade_core::Graph;
+use palisade_emulator::Fault;
+
+use crate::{
+    Apply,
+    weather::{End, Weather},
+};
+
+fn apply(settles: bool, program: fn(&mut Stack), weather: Weather) -> Apply<Graph> {
+    Apply { settles, program: palisade_testing::graph(program), weather }
+}
+
+#[track_caller]
+fn lives(lag: u64, applies: &[Apply<Graph>], last: &Weather) -> bool {
+    crate::lives(lag, applies, last).unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+fn nothing(_: &mut Stack) {}
+
+/// A cache with all that it needs.
+fn cache(stack: &mut Stack, topology: Topology) {
+    let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+    let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
+    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = stack.add("redis", group);
+    let other = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("other")).description(description!("other"));
+    let other = stack.add("other", other);
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
+    let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+    let next = stack.add("next", Secret::builder().name(secret_name!("redis/next")).generated());
+    let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_1);
+    let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets);
+    let cache = match topology {
+        Topology::Sharded(_) => cache.sharded(shards!(2), replicas!(1)),
+        Topology::Plain(_) => cache.multi_az(replicas!(1)),
+    };
+    let (Topology::Sharded(variant) | Topology::Plain(variant)) = topology;
+    let cache = match variant {
+        Variant::First | Variant::OtherToken => cache.security_group_ids([&group]),
+        Variant::OtherGroup => cache.security_group_ids([&other]),
+    };
+    let cache = match variant {
+        Variant::First | Variant::OtherGroup => cache.authentication(&token),
+        Variant::OtherToken => cache.authentication(&next),
+    };
+    stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
+}
+
+#[derive(Clone, Copy)]
+enum Topology {
+    Sharded(Variant),
+    Plain(Variant),
+}
+
+#[derive(Clone, Copy)]
+enum Variant {
+    First,
+    OtherGroup,
+    OtherToken,
+}
+
+fn plain(stack: &mut Stack) {
+    cache(stack, Topology::Plain(Variant::First));
+}
+
+#[test]
+fn what_was_created_just_before_the_end_is_given_time_to_appear() {
+    fn network(stack: &mut Stack) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("a", Subnet::private(&vpc, cidr!("10.0.0.0/24"), az!("us-east-1a")));
+    }
+    for nth in 1..=6 {
+        let killed = Weather { end: End::KilledAtWrite { nth, part: 255 }, ..Weather::fine() };
+        lives(
+            4_000,
+            &[apply(false, network, killed.clone()), apply(false, network, Weather::fine())],
+            &Weather::fine(),
+        );
+        lives(4_000, &[apply(false, network, killed)], &Weather::fine());
+    }
+}
+
+#[test]
+fn a_subnet_comes_after_one_whose_addresses_it_takes_a_part_of() {
+    fn narrow(stack: &mut Stack) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("narrow", Subnet::private(&vpc, cidr!("10.0.5.0/25"), az!("us-east-1c")));
+        stack.add("same", Subnet::private(&vpc, cidr!("10.0.6.0/25"), az!("us-east-1c")));
+    }
+    fn wide(stack: &mut Stack) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("wide", Subnet::private(&vpc, cidr!("10.0.5.0/24"), az!("us-east-1a")));
+        stack.add("same", Subnet::private(&vpc, cidr!("10.0.6.0/24"), az!("us-east-1c")));
+    }
+    let is_out_of_reach =
+        lives(0, &[apply(false, narrow, Weather::fine()), apply(false, wide, Weather::fine())], &Weather::fine());
+    assert!(!is_out_of_reach);
+}
+
+#[test]
+fn a_name_that_another_secret_of_the_stack_has_left_can_be_taken() {
+    fn before(stack: &mut Stack) {
+        stack.add("a", Secret::builder().name(secret_name!("redis/one")).generated());
+    }
+    fn after(stack: &mut Stack) {
+        stack.add("a", Secret::builder().name(secret_name!("redis/two")).generated());
+        stack.add("b", Secret::builder().name(secret_name!("redis/one")).generated());
+    }
+    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+}
+
+#[test]
+fn a_secret_that_was_brought_back_by_halves_is_found_again() {
+    fn secret(stack: &mut Stack) {
+        stack.add("a", Secret::builder().name(secret_name!("redis/one")).generated());
+    }
+    // The third write brings it back: the tags do not come any more.
+    for nth in 1..=4 {
+        let killed = Weather { faults: vec![(nth, Fault::NoAnswer)], ..Weather::fine() };
+        let applies =
+            [apply(false, secret, Weather::fine()), apply(true, nothing, Weather::fine()), apply(true, secret, killed)];
+        lives(0, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn a_cache_waits_for_an_earlier_one_of_its_name_to_be_gone() {
+    let lost = Weather { faults: vec![(1, Fault::AnswerLost)], ..Weather::fine() };
+    let applies =
+        [apply(false, plain, Weather::fine()), apply(false, nothing, lost), apply(false, plain, Weather::fine())];
+    lives(0, &applies, &Weather::fine());
+}
+
+#[test]
+fn a_cache_that_could_not_be_created_is_created_anew() {
+    for nth in 1..=20 {
+        let failed = Weather { faults: vec![(nth, Fault::CreateFailed)], ..Weather::fine() };
+        lives(0, &[apply(false, plain, failed.clone())], &Weather::fine());
+    }
+}
+
+#[test]
+fn a_token_that_was_rotated_already_is_not_rotated_for_ever() {
+    fn rotated(stack: &mut Stack) {
+        cache(stack, Topology::Plain(Variant::OtherToken));
+    }
+    for at in (10..400).step_by(15) {
+        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        lives(0, &[apply(false, plain, Weather::fine()), apply(true, rotated, killed)], &Weather::fine());
+    }
+}
+
+#[test]
+fn shards_keep_the_parameter_group_that_divides_them() {
+    fn sharded(stack: &mut Stack) {
+        cache(stack, Topology::Sharded(Variant::First));
+    }
+    fn with_another_group(stack: &mut Stack) {
+        cache(stack, Topology::Sharded(Variant::OtherGroup));
+    }
+    lives(
+        0,
+        &[apply(false, sharded, Weather::fine()), apply(false, with_another_group, Weather::fine())],
+        &Weather::fine(),
+    );
+}
+
+#[test]
+fn the_default_user_of_a_group_is_not_deleted_under_it() {
+    fn before(stack: &mut Stack) {
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default")));
+        let writer = RedisUser::iam(name!("writer")).engine(EngineKind::Redis).access_string(AccessString::read_only());
+        let writer = stack.add("writer", writer);
+        let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Redis);
+        stack.add("operators", group.user_ids([&default, &writer]));
+    }
+    fn after(stack: &mut Stack) {
+        let writer = stack.add("writer", RedisUser::disabled_default(name!("my-default")));
+        let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Redis);
+        stack.add("operators", group.user_ids([&writer]));
+    }
+    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+}
+
+#[test]
+fn a_user_loses_its_password_after_its_group_for_valkey_is_gone() {
+    fn before(stack: &mut Stack) {
+        let secret = stack.add("spare", Secret::builder().name(secret_name!("redis/spare")).generated());
+        let user = RedisUser::with_password(name!("writer"), user_name!("default"), &secret);
+        let user = stack.add("writer", user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
+        let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Valkey);
+        stack.add("operators", group.user_ids([&user]));
+    }
+    fn after(stack: &mut Stack) {
+        stack.add("writer", RedisUser::disabled_default(name!("writer")));
+    }
+    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+}
+
+#[test]
+fn users_group_and_cache_go_over_to_valkey_in_one_apply() {
+    fn stack_of(stack: &mut Stack, engine: Engine, default: bool) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+        let group = stack.add("redis", group);
+        let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
+        let user = RedisUser::iam(name!("app")).engine(engine.kind()).access_string(AccessString::read_only());
+        let user = stack.add("app", user);
+        let mut members = vec![user];
+        if default {
+            members.push(stack.add("default", RedisUser::disabled_default(name!("my-default"))));
+        }
+        let users = UserGroup::builder().user_group_id(name!("apps")).engine(engine.kind());
+        let users = stack.add("apps", users.user_ids(members.iter().collect::<Vec<_>>()));
+        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(engine).single_node();
+        let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets);
+        let cache = cache.security_group_ids([&group]).authentication(&users);
+        stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
+    }
+    fn redis(stack: &mut Stack) {
+        stack_of(stack, Engine::REDIS_7_1, true);
+    }
+    fn valkey(stack: &mut Stack) {
+        stack_of(stack, Engine::VALKEY_8_0, false);
+    }
+    let is_out_of_reach =
+        lives(700, &[apply(false, redis, Weather::fine()), apply(true, valkey, Weather::fine())], &Weather::fine());
+    assert!(!is_out_of_reach);
+}
+
+#[test]
+fn another_way_to_log_in_is_waited_for_until_it_shows() {
+    fn with(stack: &mut Stack, iam: bool) {
+        let secret = stack.add("spare", Secret::builder().name(secret_name!("redis/spare")).generated());
+        let user = if iam {
+            RedisUser::iam(name!("batch"))
+        } else {
+            RedisUser::with_password(name!("batch"), user_name!("batch"), &secret)
+        };
+        stack.add("batch", user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
+    }
+    fn iam(stack: &mut Stack) {
+        with(stack, true);
+    }
+    fn password(stack: &mut Stack) {
+        with(stack, false);
+    }
+    lives(700, &[apply(false, iam, Weather::fine()), apply(false, password, Weather::fine())], &Weather::fine());
+}
+
+#[test]
+fn two_steps_that_ask_for_the_same_go_on_with_one_slot() {
+    fn before(stack: &mut Stack) {
+        let user = RedisUser::iam(name!("reader")).engine(EngineKind::Redis).access_string(AccessString::read_only());
+        stack.add("reader", user);
+    }
+    fn after(stack: &mut Stack) {
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default")));
+        before(stack);
+        let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Redis);
+        stack.add("operators", group.user_ids([&default]));
+    }
+    for at in 20..40 {
+        let stopped = Weather { end: End::StoppedAtAwait(at), ..Weather::fine() };
+        let narrow = Weather { parallelism: 1, ..Weather::fine() };
+        lives(0, &[apply(false, before, stopped), apply(false, after, narrow)], &Weather::fine());
+    }
+}
+
+#[test]
+fn a_change_of_members_that_was_interrupted_is_gone_on_with_or_taken_back() {
+    fn members(stack: &mut Stack, both: bool) {
+        let user = |name| RedisUser::iam(name).engine(EngineKind::Redis).access_string(AccessString::read_only());
+        let mut users = vec![stack.add("admin", user(name!("admin")))];
+        if both {
+            users.push(stack.add("metrics", user(name!("metrics"))));
+        }
+        let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Valkey);
+        stack.add("operators", group.user_ids(users.iter().collect::<Vec<_>>()));
+    }
+    fn both(stack: &mut Stack) {
+        members(stack, true);
+    }
+    fn one(stack: &mut Stack) {
+        members(stack, false);
+    }
+    for at in (10..60).step_by(2) {
+        let stopped = Weather { slowness: 4, end: End::StoppedAtAwait(at), ..Weather::fine() };
+        let interrupted = || [apply(false, both, Weather::fine()), apply(false, one, stopped.clone())];
+        lives(1_500, &interrupted(), &Weather::fine());
+        let [first, second] = interrupted();
+        lives(0, &[first, second, apply(false, both, Weather::fine())], &Weather::fine());
+    }
+}
+
+#[test]
+fn a_token_whose_rotation_was_interrupted_can_be_taken_back() {
+    fn rotated(stack: &mut Stack) {
+        cache(stack, Topology::Plain(Variant::OtherToken));
+    }
+    for at in (30..200).step_by(10) {
+        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies =
+            [apply(false, plain, Weather::fine()), apply(true, rotated, killed), apply(false, plain, Weather::fine())];
+        lives(0, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn a_secret_gets_back_the_source_that_it_had_before_another() {
+    fn supplied(stack: &mut Stack) {
+        stack.add("token", Secret::builder().name(secret_name!("redis/token")).supplied(variable!("PASSWORD")));
+    }
+    fn generated(stack: &mut Stack) {
+        stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+    }
+    let fine = |program| apply(true, program, Weather::fine());
+    let applies = [fine(supplied), fine(generated), fine(supplied), fine(generated), fine(supplied)];
+    lives(0, &applies, &Weather::fine());
+}

@@ -1,0 +1,172 @@
+//! [`Watch`]: the account, with an eye on each call that changes something.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use palisade_aws::{
+    Backend,
+    operations::{Effect, Request, Response},
+};
+use palisade_core::{
+    Json,
+    provider::{BoxFuture, ErrorKind, ProviderError},
+};
+use palisade_emulator::Emulator;
+
+/// The account, with an eye on each call that changes something: what is deleted is not used any more, and what a valid
+/// program leads to is not refused.
+pub(crate) struct Watch {
+    emulator: Emulator,
+    wrong: Mutex<Vec<String>>,
+    /// The caches whose deletion this run has sent.
+    going: Mutex<BTreeSet<String>>,
+}
+
+impl Watch {
+    pub(crate) fn new(emulator: Emulator) -> Self {
+        Self { emulator, wrong: Mutex::default(), going: Mutex::default() }
+    }
+
+    /// All that was wrong since the last time. The next run begins.
+    pub(crate) fn take_wrong(&self) -> Vec<String> {
+        self.going().clear();
+        std::mem::take(&mut self.wrong())
+    }
+
+    fn wrong(&self) -> MutexGuard<'_, Vec<String>> {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn going(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Before the call is sent, everything that needs the object has let go of it, and its own call has been answered.
+    fn check_order(&self, request: &Request) {
+        let contents = || self.emulator.contents();
+        let users = match request {
+            Request::DeleteVpc(call) => users(&contents(), call.vpc_id.as_str(), VPC),
+            Request::DeleteSubnet(call) => users(&contents(), call.subnet_id.as_str(), SUBNET),
+            Request::DeleteRouteTable(call) => users(&contents(), call.route_table_id.as_str(), ROUTE_TABLE),
+            Request::DeleteSecurityGroup(call) => users(&contents(), call.group_id.as_str(), GROUP),
+            Request::DeleteCacheSubnetGroup(call) => users(&contents(), call.name.as_str(), SUBNET_GROUP),
+            Request::DeleteCacheParameterGroup(call) => users(&contents(), call.name.as_str(), PARAMETER_GROUP),
+            Request::DeleteUserGroup(call) => users(&contents(), call.user_group_id.as_str(), USER_GROUP),
+            Request::DeleteReplicationGroup(call) => {
+                self.going().insert(call.replication_group_id.to_string());
+                return;
+            }
+            _ => return,
+        };
+        // An earlier run may have begun to delete what the state knows no more; then AWS refuses for as long as it takes.
+        let is_left = |user: &Use| user.is_going && !self.going().contains(&user.id);
+        let users: Vec<_> = users.into_iter().filter(|user| !is_left(user)).map(|user| user.to_string()).collect();
+        if !users.is_empty() {
+            let message = format!("{} is sent while {} still use the object", request.action(), users.join(" and "));
+            let mut wrong = self.wrong();
+            if !wrong.contains(&message) {
+                wrong.push(message);
+            }
+        }
+    }
+
+    /// Only what passes by itself is a reason to refuse a call that a valid program leads to.
+    fn check_answer(&self, action: &str, answer: &Result<Response, ProviderError>) {
+        let Err(error) = answer else { return };
+        let passes = match error.kind {
+            ErrorKind::Throttled | ErrorKind::Service | ErrorKind::Quota => true,
+            ErrorKind::Transitional | ErrorKind::NothingToDo => true,
+            // The effect of an earlier attempt is there already.
+            ErrorKind::AlreadyExists => true,
+            ErrorKind::NotFound => {
+                action.starts_with("Delete") || action.starts_with("Revoke") || action.starts_with("Disassociate")
+            }
+            // AWS does not move nodes, so nobody can take the subnet of one out of its group.
+            // Whether a token is the only one that a cache accepts cannot be read, so it is said once too often.
+            ErrorKind::Invalid => {
+                error.code == "SubnetInUse"
+                    // An earlier change may be on its way that no description tells of yet.
+                    || error.message.contains("member of user group")
+                    || error.message.contains("SET needs two tokens, or one that is optional")
+            }
+            _ => false,
+        };
+        if !passes {
+            self.wrong().push(format!("{action} is refused: {} {}", error.code, error.message));
+        }
+    }
+}
+
+/// Where the ids of what an object uses stand: the table, the path in its rows, and what rows do not count.
+type Uses = &'static [(&'static str, &'static str)];
+
+const VPC: Uses = &[("subnets", "/vpc"), ("route_tables", "/vpc"), ("security_groups", "/vpc")];
+const SUBNET: Uses = &[("associations", "/subnet"), ("subnet_groups", "/subnets")];
+const ROUTE_TABLE: Uses = &[("associations", "/table")];
+const GROUP: Uses = &[
+    ("rules", "/group"),
+    ("rules", "/peer/Group"),
+    ("replication_groups", "/settings/security_groups"),
+    ("replication_groups", "/pending/security_groups"),
+];
+const SUBNET_GROUP: Uses = &[("replication_groups", "/subnet_group")];
+const PARAMETER_GROUP: Uses =
+    &[("replication_groups", "/settings/parameter_group"), ("replication_groups", "/pending/parameter_group")];
+const USER_GROUP: Uses =
+    &[("replication_groups", "/settings/user_group"), ("replication_groups", "/pending/user_group")];
+
+/// An object that uses another one.
+struct Use {
+    table: &'static str,
+    id: String,
+    /// Whether it is being deleted.
+    is_going: bool,
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.table, self.id)
+    }
+}
+
+/// The objects of the account that use the object `id`, without those that AWS makes and deletes by itself.
+fn users(contents: &Json, id: &str, uses: Uses) -> Vec<Use> {
+    let mut users = Vec::new();
+    for (table, path) in uses {
+        for (key, row) in contents[table].as_object().into_iter().flatten() {
+            let is_own = ["main", "is_default"].iter().any(|flag| row[flag] == true);
+            let names = match row.pointer(path) {
+                Some(Json::String(text)) => text == id,
+                Some(Json::Array(items)) => items.iter().any(|item| item == id),
+                _ => false,
+            };
+            if names && !is_own {
+                let is_going = row["phase"].get("Deleting").is_some();
+                users.push(Use { table, id: key.clone(), is_going });
+            }
+        }
+    }
+    users
+}
+
+impl Backend for Watch {
+    fn region(&self) -> &str {
+        self.emulator.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        if request.effect() == Effect::Read {
+            return self.emulator.answer(request);
+        }
+        Box::pin(async move {
+            self.check_order(&request);
+            let action = request.action();
+            let answer = self.emulator.answer(request).await;
+            self.check_answer(action, &answer);
+            answer
+        })
+    }
+}

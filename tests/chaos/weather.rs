@@ -1,0 +1,79 @@
+//! [`Weather`]: what goes wrong during one apply.
+
+use palisade_emulator::Fault;
+use proptest::{collection::vec, option, prelude::*};
+
+/// What goes wrong during one apply.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Weather {
+    /// Calls that change something, by number from 1, and what happens to them.
+    pub(crate) faults: Vec<(u64, Fault)>,
+    /// Calls that only tell something: the first one by number from 1, how many in a row, and what happens to them.
+    pub(crate) reads: Vec<(u64, u64, Fault)>,
+    /// How many times as long as usual everything takes.
+    pub(crate) slowness: u32,
+    /// How many calls are under way at a time.
+    pub(crate) parallelism: usize,
+    pub(crate) fail_fast: bool,
+    pub(crate) end: End,
+}
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum End {
+    /// When all is done.
+    Natural,
+    /// It is killed at that await point.
+    KilledAtAwait(u32),
+    /// It is killed while it writes its state for the n-th time, when so many of 255 parts of it have come to be.
+    KilledAtWrite { nth: u32, part: u8 },
+    /// It is asked to stop at that await point.
+    StoppedAtAwait(u32),
+}
+
+impl Weather {
+    /// Nothing goes wrong.
+    pub(crate) fn fine() -> Self {
+        Self {
+            faults: Vec::new(),
+            reads: Vec::new(),
+            slowness: 1,
+            parallelism: 10,
+            fail_fast: false,
+            end: End::Natural,
+        }
+    }
+}
+
+pub(crate) fn weather() -> impl Strategy<Value = Weather> {
+    let fault = prop_oneof![
+        Just(Fault::Throttled),
+        Just(Fault::Unavailable),
+        Just(Fault::AnswerLost),
+        Just(Fault::TimedOut),
+        Just(Fault::NoAnswer),
+        Just(Fault::Quota),
+        Just(Fault::CreateFailed),
+    ];
+    let read_fault = prop_oneof![Just(Fault::Throttled), Just(Fault::Unavailable)];
+    // An apply takes some thousand polls at most; most take a few hundred.
+    let moment = || prop_oneof![1..60_u32, 1..600_u32, 1..4_000_u32];
+    let end = prop_oneof![
+        3 => Just(End::Natural),
+        3 => moment().prop_map(End::KilledAtAwait),
+        2 => (1..40_u32, prop_oneof![Just(0), any::<u8>(), Just(255)]).prop_map(|(nth, part)| End::KilledAtWrite { nth, part }),
+        1 => moment().prop_map(End::StoppedAtAwait),
+    ];
+    let faults = vec((1..30_u64, fault), 0..4);
+    let reads = vec((1..80_u64, prop_oneof![1..4_u64, 1..12_u64], read_fault), 0..3);
+    let slowness = prop_oneof![3 => Just(1), 1 => Just(4)];
+    let options = (prop_oneof![Just(10_usize), Just(1), Just(2)], option::weighted(0.2, Just(())));
+    (faults, reads, slowness, options, end).prop_map(|(faults, reads, slowness, (parallelism, fail_fast), end)| {
+        Weather { faults, reads, slowness, parallelism, fail_fast: fail_fast.is_some(), end }
+    })
+}
+
+/// For how many milliseconds the descriptions of an account tell of what was before. Slow accounts take four times as long.
+pub(crate) fn lag() -> impl Strategy<Value = u64> {
+    prop_oneof![2 => Just(700), 1 => Just(0), 1 => Just(1_500)]
+}
