@@ -147,27 +147,21 @@ fn cache(
     );
 }
 
-/// AWS takes them in this order only, which is the reverse of that in which they refer to each other. An update follows what
-/// the object refers to, so that this takes an apply for each.
+/// AWS takes them in this order only, which is the reverse of that in which they refer to each other.
 #[test]
 fn a_cache_goes_over_to_valkey_and_then_its_group_and_then_its_users() {
-    let mut rehearsal = Rehearsal::new();
-    let (redis, valkey) = (EngineKind::Redis, EngineKind::Valkey);
-    for (engine, group, user) in [
-        (Engine::REDIS_7_1, redis, redis),
-        (Engine::VALKEY_8_0, redis, redis),
-        (Engine::VALKEY_8_0, valkey, redis),
-        (Engine::VALKEY_8_0, valkey, valkey),
-    ] {
-        rehearsal.apply(|stack| {
+    let program = |engine: Engine| {
+        move |stack: &mut Stack| {
             let vpc = vpc(stack, "it");
             let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
             let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
             let subnets = CacheSubnetGroup::builder().name(name!("it")).subnet_ids([&a, &b]);
             let subnets = stack.add("it", subnets);
-            cache(stack, &vpc, &subnets, engine, [group, user]);
-        });
-    }
+            cache(stack, &vpc, &subnets, engine, [engine.kind(); 2]);
+        }
+    };
+    let calls = edit(program(Engine::REDIS_7_1), program(Engine::VALKEY_8_0));
+    assert_eq!(calls, ["ModifyReplicationGroup", "ModifyUserGroup", "ModifyUser", "ModifyUser"]);
 }
 
 /// A step that has begun waits for a description that another is to send, which waits for a slot: it must not keep the only
