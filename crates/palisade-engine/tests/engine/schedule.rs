@@ -30,8 +30,11 @@ const fn schema(kind: &'static str) -> Schema {
         problem: |_| None,
         default: None,
         on_change: OnChange::Update,
+        late: None,
         identity: false,
+        clashes: None,
         released: false,
+        held: None,
         terraform_name: None,
     };
     let fields = &[AFTER];
