@@ -323,3 +323,18 @@ fn a_secret_gets_back_the_source_that_it_had_before_another() {
     let applies = [fine(supplied), fine(generated), fine(supplied), fine(generated), fine(supplied)];
     lives(0, &applies, &Weather::fine());
 }
+
+#[test]
+fn a_user_that_no_group_has_yet_changes_before_one_takes_it() {
+    fn before(stack: &mut Stack) {
+        let secret = stack.add("spare", Secret::builder().name(secret_name!("redis/spare")).generated());
+        let user = RedisUser::with_password(name!("metrics"), user_name!("default"), &secret);
+        stack.add("metrics", user.engine(EngineKind::Valkey).access_string(AccessString::read_only()));
+    }
+    fn after(stack: &mut Stack) {
+        let user = stack.add("metrics", RedisUser::disabled_default(name!("metrics")));
+        let group = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis);
+        stack.add("apps", group.user_ids([&user]));
+    }
+    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+}

@@ -74,6 +74,7 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     for step in &plan.steps {
         builder.add(step);
     }
+    builder.find_late();
     builder.make_after_dependencies();
     builder.replace_in_order(plan);
     builder.create_after_namesakes(plan);
@@ -98,6 +99,8 @@ struct Builder<'a> {
     makes: HashMap<&'a Address, NodeIndex>,
     /// The deletions, by what the object is before the apply.
     deletes: BTreeMap<(&'a Address, Target), NodeIndex>,
+    /// The resources whose updates wait for those that refer to them.
+    late: BTreeSet<&'a Address>,
 }
 
 /// An object that refers to another one.
@@ -118,7 +121,7 @@ impl<'a> Builder<'a> {
     fn new(graph: &'a Graph, state: &'a State) -> Self {
         let (makes, deletes) = (HashMap::new(), BTreeMap::new());
         let (steps, edges, space) = (Steps::new(), HashMap::new(), DfsSpace::default());
-        Self { graph, state, steps, edges, space, plan: HashMap::new(), makes, deletes }
+        Self { graph, state, steps, edges, space, plan: HashMap::new(), makes, deletes, late: BTreeSet::new() }
     }
 
     fn add(&mut self, step: &'a Step) {
@@ -155,12 +158,19 @@ impl<'a> Builder<'a> {
         self.deletes.insert((&step.address, before), index);
     }
 
+    /// Finds the updates that wait for those that refer to the object. Where nothing does yet, nothing is waited for.
+    fn find_late(&mut self) {
+        let dependents = self.dependents();
+        let is_late = |address: &&&'a Address| dependents.contains_key(**address) && self.is_late(address);
+        self.late = self.makes.keys().filter(is_late).copied().collect();
+    }
+
     /// An object is made after all that it refers to.
     fn make_after_dependencies(&mut self) {
         for node in self.graph.nodes() {
             let Some(&make) = self.makes.get(&node.address) else { continue };
             for dependency in self.graph.dependencies(&node.address) {
-                if let Some(&first) = self.makes.get(dependency).filter(|_| !self.is_late(dependency)) {
+                if let Some(&first) = self.makes.get(dependency).filter(|_| !self.late.contains(dependency)) {
                     self.order(first, make, Wait::Needed);
                 }
             }
@@ -247,8 +257,8 @@ impl<'a> Builder<'a> {
     fn change_late(&mut self) {
         let dependents = self.dependents();
         let mut orders = BTreeSet::new();
-        for (&address, &update) in self.makes.iter().filter(|(address, _)| self.is_late(address)) {
-            let dependents = dependents.get(address).into_iter().flatten();
+        for &address in &self.late {
+            let (update, dependents) = (self.makes[address], dependents.get(address).into_iter().flatten());
             orders.extend(dependents.filter_map(|dependent| Some((self.end_of_reference(dependent)?, update))));
         }
         for (first, update) in orders {
