@@ -41,6 +41,13 @@ impl Account {
         Self { access_key: NEXT.fetch_add(1, Ordering::Relaxed).to_string() }
     }
 
+    /// Makes an empty bucket.
+    pub(crate) fn make_bucket(&self, name: &str) {
+        let scope = format!("AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/s3/aws4_request", self.access_key);
+        let scope = format!("{scope}, SignedHeaders=host, Signature=0");
+        exchange(&format!("PUT /{name}"), &[("Authorization", scope)], "");
+    }
+
     /// What the account holds. A secret whose deletion is scheduled counts as gone.
     pub(crate) fn inventory(&self) -> Inventory {
         let mut inventory: Inventory = LISTINGS.iter().map(|listing| (listing.0, self.listed(listing).len())).collect();

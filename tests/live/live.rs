@@ -15,4 +15,5 @@ mod mended;
 mod objects;
 mod program;
 mod proxy;
+mod shared;
 mod terraform;

@@ -26,6 +26,11 @@ impl Program {
         Self { example, folder: tempfile::tempdir().unwrap(), account: account.clone() }
     }
 
+    /// Whether the program has kept anything in its folder.
+    pub(crate) fn has_folder(&self) -> bool {
+        self.folder.path().read_dir().unwrap().next().is_some()
+    }
+
     /// Starts the program, with AWS at `endpoint`.
     pub(crate) fn start(&self, endpoint: SocketAddr, arguments: &[&str]) -> Child {
         let program = std::env::var_os("PALISADE_LIVE_PROGRAM")

@@ -11,7 +11,7 @@ use palisade_aws::{
     Aws, AwsProvider, Backend, Supplier,
     operations::{Request, Response},
 };
-use palisade_cli::{ConnectError, Connection, Settings};
+use palisade_cli::{ConnectError, Connection, S3Location, Settings};
 use palisade_core::{
     Json,
     calls::{CallCount, Work},
@@ -71,8 +71,8 @@ impl Cloud for Overheard {
         Emulated.default_region()
     }
 
-    fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
-        Emulated.policy(kinds)
+    fn policy(&self, kinds: &BTreeSet<&str>, state: Option<&S3Location>) -> Json {
+        Emulated.policy(kinds, state)
     }
 
     fn calls(&self, work: Work<'_>) -> Vec<CallCount> {

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 
 use palisade::{Cloud, Clouds, Emulated, Stack};
 use palisade_aws::{Aws, AwsProvider, Supplier};
-use palisade_cli::{ConnectError, Connection, Settings};
+use palisade_cli::{ConnectError, Connection, S3Location, Settings};
 use palisade_core::{
     Json,
     calls::{CallCount, Work},
@@ -27,8 +27,8 @@ impl Cloud for InRealTime {
         Emulated.default_region()
     }
 
-    fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
-        Emulated.policy(kinds)
+    fn policy(&self, kinds: &BTreeSet<&str>, state: Option<&S3Location>) -> Json {
+        Emulated.policy(kinds, state)
     }
 
     fn calls(&self, work: Work<'_>) -> Vec<CallCount> {

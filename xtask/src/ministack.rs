@@ -112,7 +112,8 @@ impl Ministack {
 
     /// Makes a command take it for AWS, whatever account the user's environment leads to.
     pub(crate) fn lead<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        for other in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "PALISADE_STATE_DIR"] {
+        for other in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "PALISADE_STATE_DIR", "PALISADE_STATE"]
+        {
             command.env_remove(other);
         }
         command

@@ -9,11 +9,13 @@ use crate::{Calls, calls_of, operations::Service};
 
 /// The IAM policy that lets stacks with resources of `kinds` be planned, applied and destroyed, and nothing else.
 ///
+/// `state` is the bucket in which the state is kept, and what the keys begin with, if it is kept in one.
+///
 /// It is made from the lists of calls beside the lifecycles, which a test holds against the calls that these make. The
 /// resources are not narrowed down: most ids do not exist before the first apply.
 ///
 /// AWS: [Policy grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html)
-pub fn policy(kinds: &BTreeSet<&str>) -> Json {
+pub fn policy(kinds: &BTreeSet<&str>, state: Option<(&str, &str)>) -> Json {
     let mut actions: BTreeMap<(bool, &str), BTreeSet<String>> = BTreeMap::new();
     for call in kinds.iter().filter_map(|kind| calls_of(kind)).flat_map(Calls::all) {
         let action = format!("{}:{}", call.service, call.action);
@@ -25,6 +27,7 @@ pub fn policy(kinds: &BTreeSet<&str>) -> Json {
     if uses_elasticache {
         statements.push(service_linked_role());
     }
+    statements.extend(state.into_iter().flat_map(state_statements));
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
@@ -33,6 +36,24 @@ fn statement(writes: bool, service: &str, actions: &BTreeSet<String>) -> Json {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     let sid = format!("{verb}{}", capital(service));
     json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*" })
+}
+
+/// What the state in S3 takes. Whoever may not list the objects is told nothing of one that does not exist.
+fn state_statements((bucket, prefix): (&str, &str)) -> [Json; 2] {
+    [
+        json!({
+            "Sid": "ListState",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": format!("arn:aws:s3:::{bucket}"),
+        }),
+        json!({
+            "Sid": "ChangeState",
+            "Effect": "Allow",
+            "Action": ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            "Resource": format!("arn:aws:s3:::{bucket}/{prefix}*"),
+        }),
+    ]
 }
 
 /// The first cache of an account makes ElastiCache's own role, in the name of the caller.
@@ -52,11 +73,18 @@ mod tests {
 
     #[test]
     fn a_network_needs_no_cache() {
-        let policy = policy(&BTreeSet::from(["Vpc", "RouteTableAssociation"]));
+        let policy = policy(&BTreeSet::from(["Vpc", "RouteTableAssociation"]), None);
         let actions: Vec<_> =
             policy["Statement"].as_array().unwrap().iter().map(|s| s["Sid"].as_str().unwrap()).collect();
         assert_eq!(actions, ["ReadEc2", "ChangeEc2"]);
         assert!(policy["Statement"][1]["Action"].as_array().unwrap().contains(&json!("ec2:CreateVpc")));
         assert!(!policy.to_string().contains("ec2:CreateSubnet"));
+    }
+    #[test]
+    fn a_state_in_a_bucket_needs_its_objects_and_no_others() {
+        let policy = policy(&BTreeSet::new(), Some(("acme", "prod/")));
+        let resources: Vec<_> =
+            policy["Statement"].as_array().unwrap().iter().map(|s| s["Resource"].as_str().unwrap()).collect();
+        assert_eq!(resources, ["arn:aws:s3:::acme", "arn:aws:s3:::acme/prod/*"]);
     }
 }

@@ -7,7 +7,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::Clouds;
+use crate::{Clouds, S3Location};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,6 +45,11 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "PALISADE_STATE_DIR", hide_env_values = true)]
     #[arg(default_value = ".palisade")]
     pub(crate) state_dir: PathBuf,
+
+    /// Where the state is that a team shares, in place of a folder; it needs AWS, and the feature `s3-state`
+    #[arg(long, global = true, value_name = "s3://BUCKET/PREFIX", env = "PALISADE_STATE", hide_env_values = true)]
+    #[arg(conflicts_with = "state_dir", value_parser = S3Location::parse)]
+    pub(crate) state: Option<S3Location>,
 
     /// The region to work in
     #[arg(long, global = true, value_name = "REGION", env = "AWS_REGION", hide_env_values = true)]

@@ -7,6 +7,7 @@ use palisade_core::{
     calls::{CallCount, Work},
     provider::{BoxFuture, Provider},
 };
+use palisade_engine::Objects;
 
 /// A place where declared objects become real, such as the emulated account, or AWS.
 pub trait Cloud {
@@ -17,9 +18,9 @@ pub trait Cloud {
     /// The region where the user names none; `None` if the cloud finds it out by itself.
     fn default_region(&self) -> Option<&'static str>;
 
-    /// What a caller must be allowed so that stacks with resources of `kinds` can be planned, applied and destroyed, as the
-    /// cloud's own policy document.
-    fn policy(&self, kinds: &BTreeSet<&str>) -> Json;
+    /// What a caller must be allowed so that stacks with resources of `kinds` can be planned, applied and destroyed, with
+    /// the state in a place in S3 if that is given, as the cloud's own policy document.
+    fn policy(&self, kinds: &BTreeSet<&str>, state: Option<&S3Location>) -> Json;
 
     /// Which calls `work` takes, one entry for each place that makes one.
     fn calls(&self, work: Work<'_>) -> Vec<CallCount>;
@@ -31,6 +32,57 @@ pub trait Cloud {
     /// [`ConnectError`] if the cloud cannot be used with these settings, as where an account file is damaged or the
     /// credentials are missing.
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>>;
+
+    /// The objects of a bucket, in which the state is kept.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if the cloud has none, or cannot be used with these settings.
+    fn objects<'a>(
+        &'a self,
+        _place: &'a S3Location,
+        _settings: &'a Settings,
+    ) -> BoxFuture<'a, Result<Arc<dyn Objects>, ConnectError>> {
+        let message = "this cloud cannot keep a state in S3".to_owned();
+        let help = "leave out --state and PALISADE_STATE, so that the state is in a folder; or work on AWS, with a program that \
+                    is built with the feature `s3-state`"
+            .to_owned();
+        Box::pin(async { Err(ConnectError { message, help }) })
+    }
+}
+
+/// A place in S3, as `--state` names it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct S3Location {
+    /// The bucket.
+    pub bucket: String,
+    /// What the keys begin with: empty, or with a `/` at its end.
+    pub prefix: String,
+}
+
+impl S3Location {
+    /// Reads `s3://BUCKET/PREFIX`; the prefix may be left out.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const SHAPE: &str = "write s3://BUCKET/PREFIX, as in s3://acme-infrastructure/production";
+        let path = text.strip_prefix("s3://").ok_or(SHAPE)?;
+        let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+        let is_good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(is_good) {
+            return Err(format!("`{bucket}` is not the name of a bucket; {SHAPE}"));
+        }
+        let prefix = prefix.trim_matches('/');
+        // Such keys are the same for some tools and not for others.
+        let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(|c: char| c.is_control());
+        if prefix.is_empty() {
+            return Ok(Self { bucket: bucket.to_owned(), prefix: String::new() });
+        }
+        if !prefix.split('/').all(is_plain) {
+            return Err(format!("`{prefix}` is not a plain prefix; {SHAPE}"));
+        }
+        Ok(Self { bucket: bucket.to_owned(), prefix: format!("{prefix}/") })
+    }
 }
 
 /// The clouds that a program can work on.
@@ -54,6 +106,8 @@ impl<'a> Clouds<'a> {
 pub struct Settings {
     /// The folder that holds the state, from `--state-dir`.
     pub folder: PathBuf,
+    /// Where the state is instead, from `--state`.
+    pub state: Option<S3Location>,
     /// The region: what the user named, or the cloud's default.
     pub region: Option<String>,
 }

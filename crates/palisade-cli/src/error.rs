@@ -111,6 +111,10 @@ impl From<StateError> for CommandError {
                 format!("if the stack was renamed, give it the name `{found}` again in the call of `run`"),
             ],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
+            StateError::LeaseLost { .. } => {
+                vec!["see that nothing stops this process, and that S3 can be reached".to_owned()]
+            }
+            StateError::Unreachable { error, .. } => vec![error.help.clone()],
             StateError::Io { path, error, .. } => vec![io_help(path, error, "--state-dir")],
         };
         Self::Problem { message, help }
@@ -133,6 +137,12 @@ impl From<ExportError> for CommandError {
 /// The cure of a state file that is not one. It never deletes the file: what is left of it may be all that knows the
 /// objects.
 fn restore(path: &Path) -> String {
+    if path.to_string_lossy().contains("://") {
+        return format!(
+            "bring {} back as it was, from the versions that the bucket keeps: without its state, a stack knows no objects",
+            path.display()
+        );
+    }
     // Beside each state file, the engine keeps a copy of it. The journal goes on from either.
     let mut backup = path.as_os_str().to_owned();
     backup.push(".backup");

@@ -19,7 +19,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub use cloud::{Cloud, Clouds, ConnectError, Connection, Settings};
+pub use cloud::{Cloud, Clouds, ConnectError, Connection, S3Location, Settings};
 pub use run::run;
 
 /// The plan as `plan` prints it, without colors; for tests of a stack, whose snapshots people read.

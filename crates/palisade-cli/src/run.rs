@@ -78,7 +78,7 @@ pub(crate) fn run_with(
             declare(&mut stack);
             let cloud = clouds.emulated.filter(|_| cli.global.emulated).unwrap_or(clouds.usual);
             let region = cli.global.region.or_else(|| cloud.default_region().map(str::to_owned));
-            let settings = Settings { folder: cli.global.state_dir, region };
+            let settings = Settings { folder: cli.global.state_dir, state: cli.global.state, region };
             let mut context = Context { terminal: &mut terminal, stack: &stack, cloud, settings, now };
             commands::execute(cli.command, &mut context).unwrap_or_else(|error| {
                 let sources = Sources::new(cli.global.manifest_dir.as_deref());

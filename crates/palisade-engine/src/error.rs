@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use palisade_core::{Address, Finding, provider::ProviderError};
 
+use crate::ObjectsError;
+
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
@@ -101,6 +103,25 @@ pub enum StateError {
         stack: String,
         /// Who holds it: command, process, host and since when, as far as the lock tells.
         holder: String,
+    },
+    /// This run holds the stack no longer, so that it may send no further call.
+    #[error("this run has lost the lease of the stack `{stack}`: {detail}")]
+    LeaseLost {
+        /// The stack.
+        stack: String,
+        /// How that came about.
+        detail: String,
+    },
+    /// The place where the state is shared did not do what was asked of it.
+    #[error("cannot {action} {path}: {error}", path = path.display())]
+    Unreachable {
+        /// What was tried, as in "write".
+        action: &'static str,
+        /// The object.
+        path: PathBuf,
+        /// What that place said.
+        #[source]
+        error: ObjectsError,
     },
     /// The operating system refused.
     #[error("cannot {action} {path}: {error}", path = path.display())]

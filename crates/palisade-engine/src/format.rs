@@ -3,7 +3,7 @@
 //! Nothing here touches a file. What a [`Store`](crate::Store) reads goes through here, whatever it reads it from, so there
 //! is one place that says what is a state and what is damage. The paths are for the errors.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use palisade_core::Json;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ struct Document<'a> {
     checksum: String,
     /// The text of what the document holds. The checksum is that of this text, so that it need not be written anew to be
     /// checked.
-    #[serde(borrow, alias = "state", alias = "journal")]
+    #[serde(borrow, alias = "state", alias = "journal", alias = "entry", alias = "lease")]
     content: &'a RawValue,
 }
 
@@ -72,6 +72,61 @@ pub struct Journal {
     pub records: Vec<Record>,
     /// The length of the whole entries in bytes. What follows is a write that has not come to its end.
     pub length: usize,
+}
+
+/// An object of a log. All that is kept of a stack in a shared place is one log, in the order of the positions.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct LogEntry {
+    /// The name of the stack.
+    pub stack: String,
+    /// The place in the log: each is one more than the one before.
+    pub position: u64,
+    /// The fencing number of the lease under which it was written.
+    pub fencing: u64,
+    /// What it says.
+    pub content: LogContent,
+}
+
+/// What an object of a log says.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum LogContent {
+    /// The whole state. Nothing before it is needed any more, but the fences.
+    State {
+        /// The state.
+        state: State,
+        /// The positions of all fences before it.
+        fences: BTreeSet<u64>,
+    },
+    /// What one write has added to the state.
+    Records(Vec<Record>),
+    /// The holder before may write no more: the place of its next write is taken.
+    Fence {
+        /// Who has put it there.
+        holder: String,
+        /// What tells that run from all others.
+        run: String,
+    },
+}
+
+/// Who may write to a log.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Lease {
+    /// The name of the stack.
+    pub stack: String,
+    /// Counts the holders.
+    pub fencing: u64,
+    /// The holder, as others are told: command, process, host, time.
+    pub holder: String,
+    /// What tells the holder's run from all others.
+    pub run: String,
+    /// How long the lease lasts without being renewed, in milliseconds.
+    pub ttl: u64,
+    /// Counts how often the holder has renewed it. So no two texts of a lease are the same.
+    pub renewals: u64,
+    /// Whether the holder has given it back, with no write on its way.
+    pub is_free: bool,
+    /// The serial that the state had at the last time when the lease was given back: a state that is kept is not older.
+    pub serial: u64,
 }
 
 impl Identity {
@@ -155,6 +210,40 @@ pub fn read_journal(bytes: &[u8], stack: &str, path: &Path) -> Result<Journal, S
         return Err(corrupt(path, format!("line {line} is not what was written, and whole entries follow it")));
     }
     Ok(journal)
+}
+
+/// The text of an object of a log.
+pub fn log_entry(entry: &LogEntry) -> String {
+    document("entry", entry)
+}
+
+/// Reads the object at `position` of the log of `stack`.
+///
+/// # Errors
+/// [`StateError`] if the bytes are not a whole object of this place in a format that is known.
+pub fn read_log_entry(bytes: &[u8], stack: &str, position: u64, path: &Path) -> Result<LogEntry, StateError> {
+    let entry: LogEntry =
+        serde_json::from_str(content(bytes, path)?).map_err(|error| corrupt(path, error.to_string()))?;
+    of_stack(&entry.stack, stack, path)?;
+    if entry.position != position {
+        return Err(corrupt(path, format!("it was written for the position {} of the log", entry.position)));
+    }
+    Ok(entry)
+}
+
+/// The text of a lease.
+pub fn lease(lease: &Lease) -> String {
+    document("lease", lease)
+}
+
+/// Reads the lease of `stack`.
+///
+/// # Errors
+/// [`StateError`] if the bytes are not a whole lease of this stack in a format that is known.
+pub fn read_lease(bytes: &[u8], stack: &str, path: &Path) -> Result<Lease, StateError> {
+    let lease: Lease = serde_json::from_str(content(bytes, path)?).map_err(|error| corrupt(path, error.to_string()))?;
+    of_stack(&lease.stack, stack, path)?;
+    Ok(lease)
 }
 
 /// Those of `records` that a store does not have yet, whose state has the serial `known`.

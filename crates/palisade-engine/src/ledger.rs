@@ -70,9 +70,11 @@ impl<'a> Ledger<'a> {
         at(&self.book().state)
     }
 
-    /// Whether a write has failed.
+    /// Whether nothing more may be begun: a write has failed, or others may change the stack by now.
     pub(crate) fn is_broken(&self) -> bool {
-        self.book().error.is_some()
+        let mut book = self.book();
+        book.error = book.error.take().or(self.store.check_lease().err());
+        book.error.is_some()
     }
 
     /// Whether a write is about to begin that waits for nothing but the next round of the steps.
@@ -214,7 +216,11 @@ impl<'a> Ledger<'a> {
             Ok(()) => {
                 book.is_continued = true;
                 book.queue.drain(..records.len());
-                Ok(())
+                // What was recorded remains so. But what depends on it must not be sent once another run may have begun.
+                self.store.check_lease().map_err(|error| {
+                    book.error.get_or_insert(error);
+                    Unsaved
+                })
             }
             Err(error) => {
                 book.error.get_or_insert(error);

@@ -41,4 +41,7 @@ pub use planner::plan;
 pub use record::{Change, Record};
 pub use saved_plan::{Origin, PlanFormatError, Remaining, SavedPlan, SavedPlanError, StaleItem};
 pub use state::{Entry, ObjectState, Phase, State};
-pub use store::{LocalStore, MemoryStore, Store, StoreLock};
+pub use store::{
+    Condition, LocalStore, Lock, Lockable, MemoryObjects, MemoryStore, Object, Objects, ObjectsError, Put, RemoteStore,
+    Store, StoreLock,
+};

@@ -6,9 +6,19 @@ use palisade_core::provider::BoxFuture;
 
 use crate::{Record, State, StateError, format};
 
+mod lease;
 mod local;
+mod log;
+mod objects;
+mod remote;
 
 pub use local::{LocalStore, StoreLock};
+pub use objects::{Condition, MemoryObjects, Object, Objects, ObjectsError, Put};
+pub use remote::RemoteStore;
+
+/// A journal may be as long as twice the snapshot before it becomes a part of a new one, and in any case this long, in bytes.
+/// So the snapshots of a long run cost no more for each change than its entry does, up to a factor.
+const SHORT: u64 = 1 << 20;
 
 /// Keeps the state of one stack: a snapshot, and the changes since. Which of the two a store keeps as what is its own
 /// affair; a change costs what the change is long, however long the state is.
@@ -39,6 +49,55 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StateError`] if the state cannot be written.
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>>;
+
+    /// Whether this run may still send calls. It is asked before each step, and once what a call depends on is kept.
+    ///
+    /// # Errors
+    /// [`StateError::LeaseLost`] if others may change the stack by now.
+    fn check_lease(&self) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+/// A store that several people have, of whom one writes at a time.
+pub trait Lockable: Store {
+    /// Locks the stack against every other run. `holder` is what the others are told: command, process, host, time.
+    ///
+    /// Where it takes a while to find out whether another holder is still there, `wait` is told who that is.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] if another run holds it. [`StateError`] if that cannot be found out.
+    fn lock<'a: 'w, 'w>(
+        &'a self,
+        holder: &'w str,
+        wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Box<dyn Lock + 'a>, StateError>>;
+}
+
+/// The hold on a stack.
+#[must_use = "the stack is locked for as long as this is kept"]
+pub trait Lock: Send + Sync {
+    /// Makes sure that the stack is still held, and was all the time, before a run begins to change it.
+    ///
+    /// # Errors
+    /// [`StateError::LeaseLost`] if another run has taken it over.
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StateError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Keeps the hold, for as long as it is polled; it does not end. Where the hold cannot be kept,
+    /// [`Store::check_lease`] says so.
+    fn keep(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Gives the stack back. A hold that is only dropped, or whose process ends, ends by itself, if not at once.
+    ///
+    /// # Errors
+    /// [`StateError`] if it cannot be given back; then it ends by itself.
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
+    where
+        Self: 'a;
 }
 
 /// Keeps the state in memory, for tests and rehearsals.

@@ -11,7 +11,7 @@ use crate::{Live, failure::Failure, service::Service};
 /// How many calls are under way at once, to all services together.
 const PLACES: usize = 16;
 /// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long one attempt at a call may take.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long the first call of all may take, which AWS answers at once: a command must not hang before it has said a word.
@@ -60,12 +60,7 @@ impl Live {
     /// # Errors
     /// [`ConnectError`] if there is no region, if there are no credentials that AWS accepts, or if AWS is not reached.
     pub async fn connect(region: Option<&str>) -> Result<(Self, Identity), ConnectError> {
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER).build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
-        if let Some(region) = region {
-            loader = loader.region(Region::new(region.to_owned()));
-        }
-        let config = loader.load().await;
+        let config = load(region).await;
         let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
         let identity = identity(&config, region).await?;
         Ok((Self::new(&config, &identity), identity))
@@ -94,6 +89,16 @@ impl Live {
             ),
         }
     }
+}
+
+/// What the environment and the profiles say, with `region` before the region that they name.
+pub(crate) async fn load(region: Option<&str>) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    loader.load().await
 }
 
 /// Asks AWS who asks. It takes no permission, so its failure is about credentials or the way to AWS, and nothing else.

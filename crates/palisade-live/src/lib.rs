@@ -9,6 +9,8 @@ mod ec2;
 mod elasticache;
 mod failure;
 mod limiter;
+#[cfg(feature = "s3-state")]
+mod s3_state;
 mod secrets_manager;
 mod service;
 
@@ -21,6 +23,8 @@ use palisade_aws::{
 use palisade_core::provider::{BoxFuture, ProviderError};
 
 pub use connect::{ConnectError, Identity};
+#[cfg(feature = "s3-state")]
+pub use s3_state::S3Objects;
 use service::Service;
 
 /// An AWS account, reached over the network.

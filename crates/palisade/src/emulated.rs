@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use palisade_aws::{Aws, AwsProvider};
-use palisade_cli::{Cloud, ConnectError, Connection, Settings};
+use palisade_cli::{Cloud, ConnectError, Connection, S3Location, Settings};
 use palisade_core::{
     Json,
     calls::{CallCount, Work},
@@ -29,8 +29,8 @@ impl Cloud for Emulated {
         Some(REGION)
     }
 
-    fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
-        palisade_aws::policy(kinds)
+    fn policy(&self, kinds: &BTreeSet<&str>, state: Option<&S3Location>) -> Json {
+        palisade_aws::policy(kinds, state.map(|place| (place.bucket.as_str(), place.prefix.as_str())))
     }
 
     fn calls(&self, work: Work<'_>) -> Vec<CallCount> {

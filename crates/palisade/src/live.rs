@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use palisade_aws::{Aws, AwsProvider};
-use palisade_cli::{Cloud, ConnectError, Connection, Settings};
+use palisade_cli::{Cloud, ConnectError, Connection, S3Location, Settings};
 use palisade_core::{
     Json,
     calls::{CallCount, Count, Work},
@@ -30,8 +30,22 @@ impl Cloud for AmazonWebServices {
         None
     }
 
-    fn policy(&self, kinds: &BTreeSet<&str>) -> Json {
-        palisade_aws::policy(kinds)
+    fn policy(&self, kinds: &BTreeSet<&str>, state: Option<&S3Location>) -> Json {
+        palisade_aws::policy(kinds, state.map(|place| (place.bucket.as_str(), place.prefix.as_str())))
+    }
+
+    #[cfg(feature = "s3-state")]
+    fn objects<'a>(
+        &'a self,
+        place: &'a S3Location,
+        settings: &'a Settings,
+    ) -> BoxFuture<'a, Result<Arc<dyn palisade_engine::Objects>, ConnectError>> {
+        Box::pin(async move {
+            let region = settings.region.as_deref().filter(|region| !region.is_empty());
+            let objects = palisade_live::S3Objects::open(&place.bucket, &place.prefix, region).await;
+            let objects = objects.map_err(|error| ConnectError { message: error.to_string(), help: error.help() })?;
+            Ok(Arc::new(objects) as Arc<dyn palisade_engine::Objects>)
+        })
     }
 
     fn calls(&self, work: Work<'_>) -> Vec<CallCount> {

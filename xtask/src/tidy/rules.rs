@@ -11,7 +11,7 @@ pub(super) const ARROWS: &[(&str, May)] = &[
     ("palisade-engine", May::Use(&["palisade-core"])),
     ("palisade-terraform", May::Use(&["palisade-core"])),
     ("palisade-emulator", May::Use(&["palisade-aws", "palisade-core"])),
-    ("palisade-live", May::Use(&["palisade-aws", "palisade-core"])),
+    ("palisade-live", May::Use(&["palisade-aws", "palisade-core", "palisade-engine"])),
     ("palisade-cli", May::Use(&["palisade-core", "palisade-engine", "palisade-terraform"])),
     ("palisade", May::UseAll),
     ("palisade-testing", May::UseAll),

@@ -1,12 +1,9 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Plan, Report, State, StateError};
+use palisade_engine::{ApplyOptions, Lock, Lockable, Plan, Report, State, StateError};
 
-use super::{
-    Context,
-    session::{self, Session},
-};
+use super::{Context, session::Session};
 use crate::{
     args::ApplyArgs,
     error::CommandError,
@@ -67,11 +64,31 @@ pub(super) fn execute(
 ) -> Result<u8, CommandError> {
     let session = Session::open(context)?;
     context.terminal.line(&session.first_line());
-    let store = session::store(context);
+    let store = session.store(context)?;
     // From before the plan to the end: nobody may change the state between what is shown and what is done.
-    let _lock = store.lock(&session::holder(&words.command, context.now))?;
-    let state = session.state(context, session.load(&store)?)?;
-    let plan = choose(context, &session, &state)?;
+    let mut wait = |holder: &str| {
+        context.terminal.note(&format!("Waiting: the stack is locked by {holder}. Is it still there?"));
+    };
+    let lock = session.lock(&*store, &words.command, context.now, &mut wait)?;
+    let ended = change(context, args, graph, words, &session, (&*store, &*lock), choose);
+    if let Err(error) = session.release(lock) {
+        context.terminal.note(&format!("The lock of the stack could not be given back, and ends by itself: {error}"));
+    }
+    ended
+}
+
+/// What [`execute`] does while the stack is locked.
+fn change(
+    context: &mut Context<'_, '_>,
+    args: &ApplyArgs,
+    graph: &Graph,
+    words: &Words,
+    session: &Session,
+    (store, lock): (&dyn Lockable, &dyn Lock),
+    choose: impl FnOnce(&mut Context<'_, '_>, &Session, &State) -> Result<Plan, CommandError>,
+) -> Result<u8, CommandError> {
+    let state = session.state(context, session.load(store)?)?;
+    let plan = choose(context, session, &state)?;
     let interrupts = Interrupts::listen().map_err(|error| {
         let message = format!("cannot set up what an interrupt does: {error}");
         CommandError::new(message, "raise the limit of open files")
@@ -88,7 +105,7 @@ pub(super) fn execute(
         }
     };
     let report =
-        session.apply(&store, state, graph, &plan, &options, &mut tell).map_err(|error| unsaved(error, words))?;
+        session.apply(store, lock, state, graph, &plan, &options, &mut tell).map_err(|error| unsaved(error, words))?;
     if !report.is_complete() {
         tell_rest(context, &report, graph, words);
         return interrupts.exit_code().filter(|_| report.is_stopped).ok_or(CommandError::Told);

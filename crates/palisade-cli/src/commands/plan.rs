@@ -5,10 +5,7 @@ use std::path::Path;
 use palisade_core::Graph;
 use palisade_engine::{Origin, Plan, SavedPlan};
 
-use super::{
-    Context, saved,
-    session::{self, Session},
-};
+use super::{Context, saved, session::Session};
 use crate::{args::PlanArgs, calls::Forecast, error::CommandError, exit_code, render};
 
 /// Prints the plan, and saves it where that is asked for. Nothing is locked and nothing else is written, so it works where
@@ -21,7 +18,7 @@ pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8,
     } else {
         context.terminal.line(&session.first_line());
     }
-    let loaded = session.load(&session::store(context))?;
+    let loaded = session.load(&*session.store(context)?)?;
     let lineage = loaded.as_ref().map(|state| state.lineage.clone());
     let state = session.state(context, loaded)?;
     let plan = session.plan(&graph, &state)?;

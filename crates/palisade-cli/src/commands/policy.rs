@@ -9,7 +9,7 @@ use crate::{error::CommandError, exit_code};
 pub(super) fn policy(context: &mut Context<'_, '_>) -> Result<u8, CommandError> {
     let graph = context.graph()?;
     let kinds: BTreeSet<_> = graph.nodes().map(|node| node.address.kind()).collect();
-    let policy = context.cloud.policy(&kinds);
+    let policy = context.cloud.policy(&kinds, context.settings.state.as_ref());
     context.terminal.note("Cloud: none is used");
     context.terminal.print(&format!("{policy:#}\n"));
     Ok(exit_code::DONE)

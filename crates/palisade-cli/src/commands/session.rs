@@ -8,7 +8,8 @@ use std::{
 
 use palisade_core::Graph;
 use palisade_engine::{
-    ApplyOptions, Event, LocalStore, Plan, Remaining, Report, SavedPlan, SavedPlanError, State, StateError, Store,
+    ApplyOptions, Event, LocalStore, Lock, Lockable, Plan, Remaining, RemoteStore, Report, SavedPlan, SavedPlanError,
+    State, StateError,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -42,20 +43,25 @@ impl Session {
     }
 
     /// The state that is kept; `None` if the stack was never applied.
-    pub(super) fn load(&self, store: &LocalStore) -> Result<Option<State>, StateError> {
+    pub(super) fn load(&self, store: &dyn Lockable) -> Result<Option<State>, StateError> {
         self.runtime.block_on(store.load())
     }
 
     /// The state to work on: the one that was loaded, if it is of this account, or a new one.
     pub(super) fn state(&self, context: &Context<'_, '_>, loaded: Option<State>) -> Result<State, CommandError> {
         let account = Some(self.connection.account.clone());
-        let state = loaded.unwrap_or_else(|| State::new(context.stack.name(), lineage()));
+        let state = loaded.unwrap_or_else(|| State::new(context.stack.name(), unique()));
         match &state.account {
             Some(found) if Some(found) != account.as_ref() => {
                 let message =
                     format!("the state is of the account `{found}`, and this is `{}`", self.connection.account);
-                let help = "choose that account, with its credentials, `--region` or `--emulated`; or name another folder for \
-                            the state of this one with `--state-dir`";
+                let another = match context.settings.state {
+                    None => "folder for the state of this one with `--state-dir`",
+                    Some(_) => "prefix for the state of this one with `--state`",
+                };
+                let help = format!(
+                    "choose that account, with its credentials, `--region` or `--emulated`; or name another {another}"
+                );
                 Err(CommandError::new(message, help))
             }
             _ => Ok(State { account, ..state }),
@@ -72,10 +78,12 @@ impl Session {
         self.runtime.block_on(saved.rest(&*self.connection.provider, graph, state))
     }
 
-    /// Carries out `plan`, which was made of `graph` and `state`, and tells `listener` what happens.
+    /// Carries out `plan`, which was made of `graph` and `state`, and tells `listener` what happens. The lock is kept meanwhile.
+    #[expect(clippy::too_many_arguments, reason = "they are those of the engine, and the lock")]
     pub(super) fn apply(
         &self,
-        store: &LocalStore,
+        store: &dyn Lockable,
+        lock: &dyn Lock,
         state: State,
         graph: &Graph,
         plan: &Plan,
@@ -83,17 +91,50 @@ impl Session {
         listener: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Report, StateError> {
         let provider = &*self.connection.provider;
-        self.runtime.block_on(palisade_engine::apply(provider, store, state, graph, plan, options, listener))
+        self.runtime.block_on(async {
+            // A question may have been open for long.
+            lock.confirm().await?;
+            tokio::select! {
+                biased;
+                () = lock.keep() => unreachable!("it does not end"),
+                report = palisade_engine::apply(provider, store, state, graph, plan, options, listener) => report,
+            }
+        })
+    }
+
+    /// Opens the place of the stack's state.
+    pub(super) fn store(&self, context: &Context<'_, '_>) -> Result<Box<dyn Lockable>, CommandError> {
+        self.runtime.block_on(store(context))
+    }
+
+    /// Locks the stack against other runs of `command`; `wait` is told who may have it, if that takes a while to find out.
+    pub(super) fn lock<'a>(
+        &self,
+        store: &'a dyn Lockable,
+        command: &str,
+        now: u64,
+        wait: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Box<dyn Lock + 'a>, StateError> {
+        self.runtime.block_on(store.lock(&holder(command, now), wait))
+    }
+
+    /// Gives a lock back.
+    pub(super) fn release(&self, lock: Box<dyn Lock + '_>) -> Result<(), StateError> {
+        self.runtime.block_on(lock.release())
     }
 }
 
-/// The folder of the stack's state.
-pub(super) fn store(context: &Context<'_, '_>) -> LocalStore {
-    LocalStore::new(&context.settings.folder, context.stack.name())
+/// The place of the stack's state.
+async fn store(context: &Context<'_, '_>) -> Result<Box<dyn Lockable>, CommandError> {
+    let (settings, stack) = (&context.settings, context.stack.name());
+    Ok(match &settings.state {
+        None => Box::new(LocalStore::new(&settings.folder, stack)),
+        Some(place) => Box::new(RemoteStore::new(context.cloud.objects(place, settings).await?, stack, unique())),
+    })
 }
 
 /// Who holds the lock, as another run is told: `now` is in seconds since 1970.
-pub(super) fn holder(command: &str, now: u64) -> String {
+fn holder(command: &str, now: u64) -> String {
     let (process, host) = (std::process::id(), gethostname::gethostname());
     let since = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now));
     format!("`{command}`, process {process} on {}, since {since}", host.display())
@@ -101,7 +142,7 @@ pub(super) fn holder(command: &str, now: u64) -> String {
 
 /// The state, for a command that needs no cloud; `None` if the stack was never applied.
 pub(super) fn read_state(context: &Context<'_, '_>) -> Result<Option<State>, CommandError> {
-    Ok(runtime(false)?.block_on(store(context).load())?)
+    runtime(context.cloud.paused_clock())?.block_on(async { Ok(store(context).await?.load().await?) })
 }
 
 /// What awaits calls. One thread is enough: the work is waiting for answers. The connections that are made belong to it.
@@ -113,11 +154,11 @@ fn runtime(paused_clock: bool) -> Result<Runtime, ConnectError> {
     })
 }
 
-/// What tells this stack's objects from those of an earlier stack of the same name: 32 hexadecimal digits.
+/// What tells a stack's objects from those of an earlier stack of the same name, or a run from all others: 32 hexadecimal digits.
 ///
 /// It must differ from all others, and need not be secret. The keys of the standard library's hash maps come from the
 /// operating system's generator, so their hashes serve without another dependency.
-fn lineage() -> String {
+fn unique() -> String {
     let keys = RandomState::new();
     format!("{:016x}{:016x}", keys.hash_one(0), keys.hash_one(1))
 }

@@ -13,9 +13,10 @@ use palisade_core::{
     calls::{CallCount, Count, Work},
     provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
 };
+use palisade_engine::{MemoryObjects, Objects};
 use serde_json::json;
 
-use crate::{Cloud, ConnectError, Connection, Settings};
+use crate::{Cloud, ConnectError, Connection, S3Location, Settings};
 
 const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
     FieldSchema {
@@ -97,12 +98,19 @@ struct Things {
     made: usize,
     /// Texts that are refused for now.
     refused: BTreeSet<String>,
+    /// What the buckets hold.
+    buckets: Arc<MemoryObjects>,
 }
 
 impl Account {
     /// How many things there are.
     pub(crate) fn count(&self) -> usize {
         self.0.lock().unwrap().objects.len()
+    }
+
+    /// What the buckets hold: they are one, as there is one test in each account.
+    pub(crate) fn buckets(&self) -> Arc<MemoryObjects> {
+        Arc::clone(&self.0.lock().unwrap().buckets)
     }
 
     /// Lets the creation of a thing with this text fail, or no longer.
@@ -126,7 +134,15 @@ impl Cloud for Account {
         Some("us-east-1")
     }
 
-    fn policy(&self, kinds: &std::collections::BTreeSet<&str>) -> palisade_core::Json {
+    fn objects<'a>(
+        &'a self,
+        _: &'a S3Location,
+        _: &'a Settings,
+    ) -> BoxFuture<'a, Result<Arc<dyn Objects>, ConnectError>> {
+        Box::pin(async { Ok(self.buckets() as Arc<dyn Objects>) })
+    }
+
+    fn policy(&self, kinds: &BTreeSet<&str>, _: Option<&S3Location>) -> palisade_core::Json {
         kinds.iter().map(|kind| palisade_core::Json::from(*kind)).collect()
     }
 
@@ -177,7 +193,7 @@ impl Cloud for Elsewhere {
         None
     }
 
-    fn policy(&self, _: &std::collections::BTreeSet<&str>) -> palisade_core::Json {
+    fn policy(&self, _: &BTreeSet<&str>, _: Option<&S3Location>) -> palisade_core::Json {
         palisade_core::Json::Null
     }
 

@@ -103,14 +103,17 @@ impl Desk {
     ) -> (u8, String) {
         let state_dir = self.state_dir();
         // The options come from here, so that the environment of the test has no say.
-        let options = ["--state-dir", path(&state_dir), "--manifest-dir", env!("CARGO_MANIFEST_DIR")];
+        let mut options = vec!["--manifest-dir", env!("CARGO_MANIFEST_DIR")];
+        if !command.contains("--state s3:") {
+            options.extend(["--state-dir", path(&state_dir)]);
+        }
         let words = command
             .split(' ')
             .filter(|word| !word.is_empty())
             .map(|word| word.replace("DESK", path(self.folder.path())));
         let mut args: Vec<String> = std::iter::once("palisade".to_owned()).chain(words).collect();
         if args.len() > 1 {
-            args.extend(options.map(str::to_owned));
+            args.extend(options.into_iter().map(str::to_owned));
             if !command.contains("--region") && !self.choice {
                 args.extend(["--region", "us-east-1"].map(str::to_owned));
             }

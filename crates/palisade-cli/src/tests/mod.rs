@@ -8,5 +8,6 @@ mod applies;
 mod exports;
 mod plans;
 mod saved;
+mod shared;
 mod states;
 mod usage;

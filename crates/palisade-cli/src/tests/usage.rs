@@ -82,6 +82,12 @@ fn without_a_command_the_help_is_shown_and_nothing_is_done() {
               [env: PALISADE_STATE_DIR]
               [default: .palisade]
 
+          --state <s3://BUCKET/PREFIX>
+              Where the state is that a team shares, in place of a folder; it needs AWS, and the feature
+              `s3-state`
+
+              [env: PALISADE_STATE]
+
           --region <REGION>
               The region to work in
 
@@ -154,6 +160,12 @@ fn help_is_a_result_and_no_error() {
 
               [env: PALISADE_STATE_DIR]
               [default: .palisade]
+
+          --state <s3://BUCKET/PREFIX>
+              Where the state is that a team shares, in place of a folder; it needs AWS, and the feature
+              `s3-state`
+
+              [env: PALISADE_STATE]
 
           --region <REGION>
               The region to work in

@@ -9,15 +9,11 @@ use std::{
 
 use palisade_core::provider::BoxFuture;
 
-use super::Store;
+use super::{Lock, Lockable, SHORT, Store};
 use crate::{
     Record, State, StateError,
     format::{self, FORMAT, Identity},
 };
-
-/// A journal may be as long as twice the snapshot before it becomes a part of a new one, and in any case this long. So the
-/// snapshots of a long run cost no more for each change than its entry does, up to a factor.
-const SHORT: u64 = 1 << 20;
 
 /// Keeps the state in the file `FOLDER/STACK.state.json`, and the changes since it was written in `STACK.state.journal`;
 /// `docs/state-format.md` describes both.
@@ -271,6 +267,26 @@ impl Store for LocalStore {
             *known = Some(self.write_snapshot(state)?);
             Ok(())
         })
+    }
+}
+
+impl Lockable for LocalStore {
+    fn lock<'a: 'w, 'w>(
+        &'a self,
+        holder: &'w str,
+        _wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Box<dyn Lock + 'a>, StateError>> {
+        // The operating system knows whether the holder is there.
+        Box::pin(async { Ok(Box::new(Self::lock(self, holder)?) as Box<dyn Lock>) })
+    }
+}
+
+impl Lock for StoreLock {
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
+    where
+        Self: 'a,
+    {
+        Box::pin(async { Ok(()) })
     }
 }
 

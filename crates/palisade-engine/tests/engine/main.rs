@@ -14,6 +14,8 @@ mod runs;
 mod saved;
 mod schedule;
 mod schema;
+mod shared;
+mod shared_network;
 mod stops;
 
 /// How the properties are tested: on the same cases on every machine, so that a failure is one that can be repeated. Other

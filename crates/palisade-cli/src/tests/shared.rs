@@ -1,0 +1,97 @@
+//! The state in S3: `--state`.
+
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+use palisade_engine::{Lockable, Objects, RemoteStore};
+
+use super::harness::Desk;
+
+const STATE: &str = "--state s3://acme/prod";
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
+}
+
+fn keys(desk: &Desk) -> Vec<String> {
+    run(desk.account.buckets().list("")).unwrap()
+}
+
+#[test]
+fn a_stack_lives_without_a_folder() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&format!("apply -y {STATE}")).code, 0);
+    assert_eq!(desk.run(&format!("output endpoint --raw {STATE}")).stdout, "thing-1.example");
+    assert_eq!(desk.run(&format!("state list {STATE}")).stdout, "Thing.child\nThing.main\n");
+    let written = keys(&desk);
+    assert_eq!(desk.run(&format!("plan --detailed-exitcode {STATE}")).code, 0);
+    assert_eq!(keys(&desk), written, "a plan writes nothing");
+    assert_eq!(desk.run("plan --detailed-exitcode").code, 2, "the folder knows nothing of it");
+    assert_eq!(desk.run(&format!("destroy -y {STATE}")).code, 0);
+    assert_eq!(desk.account.count(), 0);
+    assert!(!desk.state_dir().exists());
+}
+
+#[test]
+fn a_run_that_is_gone_is_waited_for_and_then_taken_over() {
+    let desk = Desk::new();
+    let store = RemoteStore::new(desk.account.buckets() as Arc<dyn Objects>, "test", "1");
+    run(async { std::mem::forget(store.lock("`apply`, process 1 on ci", &mut |_| {}).await.unwrap()) });
+    let outcome = desk.run(&format!("apply -y {STATE}"));
+    assert_eq!(outcome.code, 0, "{}", outcome.transcript());
+    assert!(
+        outcome.stderr.starts_with("Waiting: the stack is locked by `apply`, process 1 on ci. Is it still there?\n")
+    );
+    // What was given back is free at once.
+    assert!(!desk.run(&format!("apply -y {STATE}")).stderr.contains("Waiting"));
+}
+
+#[test]
+fn whoever_does_not_approve_gives_the_stack_back() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&format!("apply {STATE}")).code, 1);
+    assert!(!desk.run(&format!("apply -y {STATE}")).stderr.contains("Waiting"));
+}
+
+#[test]
+fn a_damaged_state_is_refused() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&format!("apply -y {STATE}")).code, 0);
+    let (buckets, newest) = (desk.account.buckets(), keys(&desk).pop().unwrap());
+    run(buckets.delete(&newest)).unwrap();
+    assert_snapshot!(desk.run(&format!("plan {STATE}")).error(), @r"
+    error: the state file memory://test/log/ is gone, and memory://test/lease.json, which was kept with it, is still there
+    help: bring memory://test/log/ back as it was, from the versions that the bucket keeps: without its state, a stack knows no objects
+    help: delete memory://test/lease.json if the stack is gone: then this is a new one
+    ");
+}
+
+#[test]
+fn a_cloud_without_buckets_says_so() {
+    let desk = Desk::with_choice();
+    assert_snapshot!(desk.run(&format!("output {STATE}")).error(), @r"
+    Cloud: not reached, and not needed: no credentials for any region
+    error: this cloud cannot keep a state in S3
+    help: leave out --state and PALISADE_STATE, so that the state is in a folder; or work on AWS, with a program that is built with the feature `s3-state`
+    ");
+}
+
+#[test]
+fn what_names_no_place_is_refused() {
+    for (place, why) in [
+        ("s3:/acme", "write s3://BUCKET/PREFIX"),
+        ("s3://ACME", "`ACME` is not the name of a bucket"),
+        ("s3://acme/a//b", "`a//b` is not a plain prefix"),
+        ("s3://acme/../b", "`../b` is not a plain prefix"),
+    ] {
+        let error = Desk::new().run(&format!("plan --state {place}")).error();
+        assert!(error.contains(why), "{place}: {error}");
+    }
+    assert_snapshot!(Desk::new().run(&format!("plan {STATE} --state-dir DESK")).error(), @r"
+    error: the argument '--state <s3://BUCKET/PREFIX>' cannot be used with '--state-dir <DIR>'
+
+    Usage: test plan --state <s3://BUCKET/PREFIX> --region <REGION>
+
+    For more information, try '--help'.
+    ");
+}

@@ -1,0 +1,614 @@
+//! The state that several people share: who may write, and that nothing is lost or overwritten.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use insta::assert_snapshot;
+use palisade_core::{Address, JsonMap, provider::Token};
+use palisade_engine::{
+    ApplyOptions, Change, Condition, Lockable, MemoryObjects, Objects, Record, RemoteStore, State, StateError, Store,
+    apply,
+};
+use proptest::prelude::*;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{
+    account::Account,
+    random::{edit, graph_of},
+    runs::{planned, run, up},
+    schema,
+    shared_network::{Fate, Network, Numbers},
+};
+
+/// The lease of these tests lasts as long as that of a user.
+const TTL: Duration = Duration::from_secs(60);
+
+fn new_state() -> State {
+    State { serial: 1, ..State::new("shop", "00112233445566778899aabbccddeeff") }
+}
+
+/// A change that no other one equals, so that a state shows all that it was made of.
+fn record(serial: u64, name: &str) -> Record {
+    let address = Address::new("Net", format!("s{serial}-{name}"));
+    let token = Token { stack: "shop".to_owned(), resource: address.to_string(), digest: "0a".repeat(32) };
+    let (inputs, depends_on, released) = (JsonMap::new(), BTreeSet::new(), BTreeSet::new());
+    Record { serial, change: Change::Begun { address, keep_old: false, token, inputs, depends_on, released } }
+}
+
+/// The serials of the changes that a state was made of, and who made each.
+fn history(state: &State) -> BTreeMap<u64, String> {
+    let pair = |address: &Address| {
+        let (serial, name) = address.name()[1..].split_once('-').unwrap();
+        (serial.parse().unwrap(), name.to_owned())
+    };
+    let history: BTreeMap<_, _> = state.resources.keys().map(pair).collect();
+    assert_eq!(history.len(), state.resources.len(), "two changes have the same serial: {history:?}");
+    history
+}
+
+fn store(objects: &Arc<impl Objects + 'static>, run: &str) -> RemoteStore {
+    RemoteStore::new(Arc::clone(objects) as Arc<dyn Objects>, "shop", run)
+}
+
+fn objects() -> Arc<MemoryObjects> {
+    Arc::default()
+}
+
+/// A store that is locked, and has a state of some changes.
+async fn begun(objects: &Arc<impl Objects + 'static>, run: &str) -> RemoteStore {
+    let store = store(objects, run);
+    take(&store, run).await.unwrap();
+    store.replace(&new_state()).await.unwrap();
+    store.append(&[record(2, run), record(3, run)]).await.unwrap();
+    store
+}
+
+/// Takes the lease, and keeps it as a process does that is killed later: nothing gives it back.
+async fn take(store: &RemoteStore, holder: &str) -> Result<(), StateError> {
+    store.lock(holder, &mut |_| {}).await.map(std::mem::forget)
+}
+
+async fn keys(objects: &MemoryObjects) -> Vec<String> {
+    objects.list("").await.unwrap()
+}
+
+async fn text(objects: &MemoryObjects, key: &str) -> String {
+    String::from_utf8(objects.get(key).await.unwrap().unwrap().bytes).unwrap()
+}
+
+async fn write(objects: &MemoryObjects, key: &str, text: &str) {
+    objects.delete(key).await.unwrap();
+    objects.put(key, text.as_bytes(), Condition::Absent).await.unwrap();
+}
+
+const FIRST: &str = "shop/log/00000000000000000001.json";
+const STATE: &str = "shop/log/00000000000000000002.json";
+const RECORDS: &str = "shop/log/00000000000000000003.json";
+const NEXT: &str = "shop/log/00000000000000000004.json";
+
+#[test]
+fn the_objects_are_documents() {
+    run(async {
+        let objects = objects();
+        begun(&objects, "run 1").await;
+        assert_eq!(keys(&objects).await, ["shop/lease.json", FIRST, STATE, RECORDS]);
+        for key in keys(&objects).await {
+            schema::assert_valid(&text(&objects, &key).await);
+        }
+        assert_snapshot!(text(&objects, "shop/lease.json").await, @r#"{"format":2,"checksum":"046fb363470179e1c6a870a290f4a4c0f9b60f7eab28e3f184a328f1fcf757a9","lease":{"stack":"shop","fencing":1,"holder":"run 1","run":"run 1","ttl":60000,"renewals":0,"is_free":false,"serial":0}}"#);
+        assert!(text(&objects, FIRST).await.contains(r#""content":{"Fence":{"holder":"run 1","run":"run 1"}}"#));
+        assert!(text(&objects, STATE).await.contains(
+            r#""content":{"State":{"state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"#
+        ));
+        let records = text(&objects, RECORDS).await;
+        assert!(
+            records.contains(r#""entry":{"stack":"shop","position":3,"fencing":1,"content":{"Records":[{"serial":2,"#)
+        );
+    });
+}
+
+#[test]
+fn what_was_written_is_loaded() {
+    run(async {
+        let objects = objects();
+        assert_eq!(store(&objects, "a").load().await.unwrap(), None);
+        assert_eq!(keys(&objects).await, [""; 0], "reading writes nothing");
+        let writer = begun(&objects, "a").await;
+        let mut state = new_state();
+        state.apply(&record(2, "a").change);
+        state.apply(&record(3, "a").change);
+        assert_eq!(store(&objects, "b").load().await.unwrap(), Some(state.clone()));
+        // What the store has is left out, and what is between it and the change is missed.
+        writer.append(&[record(3, "a"), record(4, "a")]).await.unwrap();
+        state.apply(&record(4, "a").change);
+        assert!(matches!(
+            writer.append(&[record(6, "a")]).await,
+            Err(StateError::Overtaken { found: 4, expected: 5, .. })
+        ));
+        writer.replace(&state).await.unwrap();
+        assert_eq!(store(&objects, "b").load().await.unwrap(), Some(state));
+        let whole = "shop/log/00000000000000000005.json";
+        assert_eq!(
+            keys(&objects).await,
+            ["shop/lease.json", FIRST, whole],
+            "what is in the state is removed, but fences"
+        );
+    });
+}
+
+#[test]
+fn a_change_costs_the_same_however_long_the_run() {
+    run(async {
+        let objects = objects();
+        let writer = begun(&objects, "a").await;
+        let mut most = 0;
+        for serial in 4..1500 {
+            writer.append(&[record(serial, &"x".repeat(2000))]).await.unwrap();
+            most = most.max(keys(&objects).await.len());
+        }
+        assert_eq!(store(&objects, "b").load().await.unwrap().unwrap().serial, 1499);
+        assert!(most < 1000, "a long log becomes a part of the state: {most}");
+    });
+}
+
+#[test]
+fn of_two_that_race_one_wins_and_the_other_is_told_who() {
+    run(async {
+        let objects = objects();
+        let (first, second) = (store(&objects, "1"), store(&objects, "2"));
+        let (mut told_first, mut told_second) = (Vec::new(), Vec::new());
+        let mut tell_first = |holder: &str| told_first.push(holder.to_owned());
+        let mut tell_second = |holder: &str| told_second.push(holder.to_owned());
+        let holding = async {
+            let lock = first.lock("apply, process 1", &mut tell_first).await.unwrap();
+            timeout(TTL * 3, lock.keep()).await.unwrap_err();
+            first.check_lease().unwrap();
+            lock.release().await.unwrap();
+        };
+        let refused = async {
+            let begin = Instant::now();
+            let Err(error) = second.lock("apply, process 2", &mut tell_second).await else { panic!("both have it") };
+            assert!(begin.elapsed() < TTL, "whoever is at work shows it before that");
+            error
+        };
+        let ((), error) = tokio::join!(holding, refused);
+        assert_snapshot!(error, @"the stack `shop` is locked by apply, process 1");
+        assert_eq!((told_first, told_second), (vec![], vec!["apply, process 1".to_owned()]));
+    });
+}
+
+#[test]
+fn whoever_waits_gets_what_is_given_back() {
+    run(async {
+        let objects = objects();
+        let (first, second) = (store(&objects, "1"), store(&objects, "2"));
+        let lock = first.lock("first", &mut |_| {}).await.unwrap();
+        let release = async {
+            sleep(TTL / 6).await;
+            lock.release().await.unwrap();
+        };
+        let mut ignore = |_: &str| {};
+        let ((), taken) = tokio::join!(release, second.lock("second", &mut ignore));
+        taken.unwrap().release().await.unwrap();
+        assert_eq!(keys(&objects).await, ["shop/lease.json", FIRST], "what was given back needs no fence");
+    });
+}
+
+#[test]
+fn the_lease_of_a_crashed_run_ends_by_itself() {
+    run(async {
+        let objects = objects();
+        begun(&objects, "1").await;
+        let begin = Instant::now();
+        let second = store(&objects, "2");
+        let mut told = Vec::new();
+        let mut tell = |holder: &str| told.push(holder.to_owned());
+        let lock = second.lock("second", &mut tell).await.unwrap();
+        assert!((TTL..TTL + TTL / 6).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+        assert_eq!(second.load().await.unwrap().unwrap().serial, 3);
+        second.append(&[record(4, "2")]).await.unwrap();
+        lock.release().await.unwrap();
+        assert_eq!(told, ["1"]);
+    });
+}
+
+#[test]
+fn a_run_that_was_paused_past_its_lease_writes_nothing_any_more() {
+    run(async {
+        for (is_released, replaces) in [(false, false), (false, true), (true, false), (true, true)] {
+            let objects = objects();
+            let first = begun(&objects, "1").await;
+            first.check_lease().unwrap();
+            let second = store(&objects, "2");
+            let lock = second.lock("second", &mut |_| {}).await.unwrap();
+            let mut state = second.load().await.unwrap().unwrap();
+            if replaces {
+                state.serial += 1;
+                second.replace(&state).await.unwrap();
+            }
+            if is_released {
+                lock.release().await.unwrap();
+            }
+            let (before, written) = (second.load().await.unwrap(), keys(&objects).await);
+            // The first one wakes up.
+            assert!(matches!(first.check_lease(), Err(StateError::LeaseLost { .. })));
+            let next = record(4, "1");
+            assert!(matches!(first.append(std::slice::from_ref(&next)).await, Err(StateError::Overtaken { .. })));
+            state.apply(&next.change);
+            assert!(matches!(first.replace(&state).await, Err(StateError::Overtaken { .. })));
+            assert!(matches!(first.append(&[next]).await, Err(StateError::Overtaken { .. })), "however often it tries");
+            assert_eq!((second.load().await.unwrap(), keys(&objects).await), (before, written));
+        }
+    });
+}
+
+#[test]
+fn a_question_may_remain_open_for_long_as_long_as_nobody_else_comes() {
+    run(async {
+        let objects = objects();
+        let first = store(&objects, "1");
+        let lock = first.lock("first", &mut |_| {}).await.unwrap();
+        sleep(TTL * 60).await;
+        lock.confirm().await.unwrap();
+        first.check_lease().unwrap();
+        sleep(TTL * 60).await;
+        take(&store(&objects, "2"), "second").await.unwrap();
+        assert_snapshot!(lock.confirm().await.unwrap_err(), @"this run has lost the lease of the stack `shop`: it ran out, and second has taken it over");
+    });
+}
+
+#[test]
+fn a_run_that_cannot_renew_its_lease_says_so_before_another_one_may_begin() {
+    run(async {
+        let objects = objects();
+        let network = Network::new(&objects, &[]);
+        let first = store(&network, "1");
+        let lock = first.lock("first", &mut |_| {}).await.unwrap();
+        network.set_down(true);
+        timeout(TTL / 2, lock.keep()).await.unwrap_err();
+        first.check_lease().unwrap();
+        timeout(TTL / 3, lock.keep()).await.unwrap_err();
+        assert_snapshot!(first.check_lease().unwrap_err(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: the process was stopped meanwhile, or busy");
+        // What it has done is recorded if it still can be.
+        network.set_down(false);
+        first.replace(&new_state()).await.unwrap();
+        assert_eq!(store(&objects, "2").load().await.unwrap(), Some(new_state()));
+        assert!(first.check_lease().is_err());
+    });
+}
+
+#[test]
+fn a_write_whose_answer_was_lost_is_recognised() {
+    run(async {
+        for fate in [Fate::AnswerLost, Fate::NotSent, Fate::Late(0), Fate::Late(1)] {
+            for at in 0..5 {
+                let objects = objects();
+                let mut fates = vec![Fate::Answered; at];
+                fates.push(fate);
+                let first = begun(&Network::new(&objects, &fates), "1").await;
+                first.append(&[record(4, "1")]).await.unwrap();
+                let kept = store(&objects, "2").load().await.unwrap().unwrap();
+                assert_eq!(history(&kept).into_keys().collect::<Vec<_>>(), [2, 3, 4], "{fate:?} {at}");
+                assert_eq!(keys(&objects).await.len(), 5, "{fate:?} {at}: {:?}", keys(&objects).await);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_write_that_was_given_up_and_comes_late_is_in_the_history_or_nowhere() {
+    run(async {
+        for late in [5, 30, 70, 200] {
+            let objects = objects();
+            let first = begun(&objects, "1").await;
+            drop(first);
+            let fates = [Fate::Answered; 2].into_iter().chain([Fate::Late(late); 6]).collect::<Vec<_>>();
+            let second = store(&Network::new(&objects, &fates), "2");
+            let lock = second.lock("second", &mut |_| {}).await.unwrap();
+            assert!(matches!(second.append(&[record(4, "2")]).await, Err(StateError::Unreachable { .. })));
+            // The state holds what the failed write does: the end of a run tries once more.
+            let mut state = second.load().await.unwrap().unwrap();
+            if late < 60 {
+                sleep(Duration::from_secs(late)).await;
+                state = second.load().await.unwrap().unwrap();
+                assert_eq!(state.serial, 4);
+            } else {
+                state.apply(&record(4, "2").change);
+            }
+            second.replace(&state).await.unwrap();
+            lock.release().await.unwrap();
+            sleep(Duration::from_secs(300)).await;
+            assert_eq!(store(&objects, "3").load().await.unwrap(), Some(state), "{late}");
+        }
+    });
+}
+
+#[test]
+fn a_lease_is_not_given_back_while_a_write_may_yet_come() {
+    run(async {
+        let objects = objects();
+        let fates = [Fate::Answered; 3].into_iter().chain([Fate::Late(100); 6]).collect::<Vec<_>>();
+        let first = store(&Network::new(&objects, &fates), "1");
+        let lock = first.lock("first", &mut |_| {}).await.unwrap();
+        first.replace(&new_state()).await.unwrap();
+        first.append(&[record(2, "1")]).await.unwrap_err();
+        lock.release().await.unwrap();
+        let second = store(&objects, "2");
+        take(&second, "second").await.unwrap();
+        let mut state = second.load().await.unwrap().unwrap();
+        assert_eq!(state.serial, 1);
+        second.append(&[record(2, "2")]).await.unwrap();
+        state.apply(&record(2, "2").change);
+        second.replace(&state).await.unwrap();
+        sleep(Duration::from_secs(200)).await;
+        assert_eq!(store(&objects, "3").load().await.unwrap(), Some(state), "it has found the fence");
+    });
+}
+
+#[test]
+fn nothing_damaged_foreign_or_missing_is_taken_for_a_state() {
+    run(async {
+        let damaged = async |key: &str, text: Option<&str>| {
+            let objects = objects();
+            begun(&objects, "1").await;
+            match text {
+                Some(text) => write(&objects, key, text).await,
+                None => objects.delete(key).await.unwrap(),
+            }
+            store(&objects, "2").load().await
+        };
+        for key in [STATE, RECORDS, "shop/lease.json"] {
+            assert!(matches!(damaged(key, Some("")).await, Err(StateError::Empty { .. })), "{key}");
+            assert!(matches!(damaged(key, Some("{\"format\": 3}")).await, Err(StateError::Newer { .. })), "{key}");
+            assert!(matches!(damaged(key, Some("{\"format\": 2, ")).await, Err(StateError::Corrupt { .. })), "{key}");
+        }
+        assert!(matches!(damaged(STATE, None).await, Err(StateError::Missing { .. })));
+        assert!(matches!(damaged("shop/log/readme.txt", Some("")).await, Err(StateError::Corrupt { .. })));
+        assert!(damaged("shop/log/", Some("")).await.unwrap().is_some(), "the console's folder");
+
+        let objects = objects();
+        begun(&objects, "1").await;
+        let copy = text(&objects, RECORDS).await;
+        write(&objects, NEXT, &copy).await;
+        assert_snapshot!(store(&objects, "2").load().await.unwrap_err(), @"the state file memory://shop/log/00000000000000000004.json is damaged: it was written for the position 3 of the log");
+        write(&objects, RECORDS, &copy.replace("s2-1", "s2-2")).await;
+        objects.delete(NEXT).await.unwrap();
+        assert!(matches!(store(&objects, "2").load().await, Err(StateError::Corrupt { .. })));
+        let other = RemoteStore::new(Arc::clone(&objects) as Arc<dyn Objects>, "bank", "3");
+        write(&objects, "bank/log/00000000000000000003.json", &copy).await;
+        assert!(matches!(other.load().await, Err(StateError::OtherStack { .. })));
+    });
+}
+
+#[test]
+fn a_state_that_somebody_has_deleted_is_not_a_new_stack() {
+    run(async {
+        let objects = objects();
+        let first = store(&objects, "1");
+        let lock = first.lock("first", &mut |_| {}).await.unwrap();
+        first.replace(&new_state()).await.unwrap();
+        first.append(&[record(2, "1")]).await.unwrap();
+        lock.release().await.unwrap();
+        for lost in [vec![RECORDS], vec![RECORDS, STATE], vec![RECORDS, STATE, FIRST]] {
+            for key in lost {
+                objects.delete(key).await.unwrap();
+            }
+            let error = store(&objects, "2").load().await.unwrap_err();
+            assert!(matches!(error, StateError::Missing { .. }), "{error:?}");
+        }
+        assert_snapshot!(store(&objects, "2").load().await.unwrap_err(), @"the state file memory://shop/log/ is gone, and memory://shop/lease.json, which was kept with it, is still there");
+    });
+}
+
+#[test]
+fn a_lease_that_somebody_has_deleted_lets_no_two_write() {
+    run(async {
+        let objects = objects();
+        let first = begun(&objects, "1").await;
+        objects.delete("shop/lease.json").await.unwrap();
+        let second = store(&objects, "2");
+        take(&second, "second").await.unwrap();
+        let state = second.load().await.unwrap().unwrap();
+        second.replace(&state).await.unwrap();
+        assert!(matches!(first.append(&[record(4, "1")]).await, Err(StateError::Overtaken { .. })));
+        assert_eq!(second.load().await.unwrap(), Some(state));
+    });
+}
+
+/// An account whose state is kept elsewhere, with a run that has lost its lease in the middle.
+async fn paused_run(account: &Account, graph: &palisade_core::Graph, objects: &Arc<MemoryObjects>, calls: usize) {
+    let first = RemoteStore::new(Arc::clone(objects) as Arc<dyn Objects>, "test", "1");
+    take(&first, "first").await.unwrap();
+    let state = crate::runs::state(account);
+    let plan = planned(account, graph).await.unwrap();
+    let pause = async {
+        while account.lock().calls.len() < calls {
+            sleep(Duration::from_millis(1)).await;
+        }
+        // The process does not run for a while, in which nobody renews the lease.
+        tokio::time::advance(TTL * 2).await;
+        std::future::pending::<()>().await;
+    };
+    let options = ApplyOptions::default();
+    let mut listener = |_| {};
+    let applied = apply(account, &first, state, graph, &plan, &options, &mut listener);
+    let result = tokio::select! {
+        result = applied => result,
+        () = pause => return,
+    };
+    if let Err(error) = result {
+        assert!(matches!(error, StateError::LeaseLost { .. } | StateError::Overtaken { .. }), "{error:?}");
+    }
+    let second = RemoteStore::new(Arc::clone(objects) as Arc<dyn Objects>, "test", "2");
+    take(&second, "second").await.unwrap();
+    account.lock().saved = second.load().await.unwrap();
+}
+
+proptest! {
+    #![proptest_config(crate::config(60))]
+
+    #[test]
+    fn what_a_run_without_a_lease_has_begun_is_settled_by_the_next((_, after) in edit(), calls in 1..12_usize) {
+        run(async {
+            let (account, objects, graph) = (Account::default(), objects(), graph_of(&after));
+            paused_run(&account, &graph, &objects, calls).await;
+            up(&account, &graph).await;
+        });
+    }
+}
+
+/// What all writers of a property have done.
+#[derive(Default)]
+struct Journal {
+    /// The acknowledged changes.
+    acknowledged: BTreeMap<u64, String>,
+    /// The run that has taken the lease last.
+    holder: String,
+    /// The states that readers have seen.
+    seen: Vec<State>,
+}
+
+/// Somebody who starts one run after the other. Each takes the lease, writes for a while, and stops anyhow.
+async fn writer(name: &str, objects: Arc<MemoryObjects>, seed: u64, journal: &Mutex<Journal>) {
+    let mut numbers = Numbers::new(seed);
+    for number in 0..4 {
+        let run = format!("{name}{number}");
+        let network = Network::random(&objects, numbers.below(u64::MAX));
+        let store = store(&network, &run);
+        sleep(Duration::from_secs(numbers.below(20))).await;
+        let lock = match store.lock(&run, &mut |_| {}).await {
+            Ok(lock) => lock,
+            Err(error) => {
+                assert_expected(&error);
+                continue;
+            }
+        };
+        if store.check_lease().is_ok() {
+            journal.lock().unwrap().holder.clone_from(&run);
+        }
+        let loaded = match store.load().await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                assert_expected(&error);
+                continue;
+            }
+        };
+        let is_kept = numbers.below(2) == 0;
+        let work = async {
+            let mut state = match loaded {
+                Some(state) => state,
+                None => {
+                    if let Err(error) = store.replace(&new_state()).await {
+                        return assert_expected(&error);
+                    }
+                    new_state()
+                }
+            };
+            let mut queue: Vec<Record> = Vec::new();
+            for _ in 0..numbers.below(12) {
+                // Most are busy, and some are stopped for a while.
+                let seconds = if numbers.below(6) == 0 { numbers.below(200) } else { numbers.below(5) };
+                sleep(Duration::from_secs(seconds)).await;
+                for _ in 0..=numbers.below(2) {
+                    let record = record(state.serial + 1, &run);
+                    state.apply(&record.change);
+                    queue.push(record);
+                }
+                let write = async {
+                    if numbers.below(5) == 0 { store.replace(&state).await } else { store.append(&queue).await }
+                };
+                let patience = Duration::from_millis(if seconds % 4 == 0 { 500 } else { 1_000_000 });
+                match timeout(patience, write).await {
+                    // The step was dropped while it wrote.
+                    Err(_) => continue,
+                    Ok(Err(error)) => return assert_expected(&error),
+                    Ok(Ok(())) => {}
+                }
+                let mut journal = journal.lock().unwrap();
+                for record in queue.drain(..) {
+                    let before = journal.acknowledged.insert(record.serial, run.clone());
+                    assert_eq!(before, None, "the change {} of {run} is there twice", record.serial);
+                }
+                if store.check_lease().is_ok() {
+                    assert_eq!(journal.holder, run, "two may send calls");
+                }
+            }
+        };
+        if is_kept {
+            tokio::select! {
+                () = work => {}
+                () = lock.keep() => {}
+            }
+        } else {
+            work.await;
+        }
+        // Some end as they should, and some are killed.
+        if numbers.below(3) > 0
+            && let Err(error) = lock.release().await
+        {
+            assert_expected(&error);
+        }
+    }
+}
+
+fn assert_expected(error: &StateError) {
+    let is_expected = matches!(
+        error,
+        StateError::Locked { .. }
+            | StateError::Overtaken { .. }
+            | StateError::LeaseLost { .. }
+            | StateError::Unreachable { .. }
+    );
+    assert!(is_expected, "{error:?}");
+}
+
+/// Somebody who runs `plan` all the time.
+async fn reader(objects: Arc<MemoryObjects>, seed: u64, journal: &Mutex<Journal>) {
+    let mut numbers = Numbers::new(seed);
+    let store = store(&Network::random(&objects, numbers.below(u64::MAX)), "reader");
+    loop {
+        sleep(Duration::from_millis(numbers.below(9000))).await;
+        match store.load().await {
+            Ok(state) => journal.lock().unwrap().seen.extend(state),
+            Err(error) => assert!(matches!(error, StateError::Unreachable { .. }), "{error:?}"),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::config(30))]
+
+    #[test]
+    fn whoever_writes_and_whatever_fails_there_is_one_history(seeds: [u64; 4], writers in 2..4_usize) {
+        run(async {
+            let (objects, journal) = (objects(), Mutex::new(Journal::default()));
+            let names = ["a", "b", "c"];
+            let all = names.iter().zip(seeds).take(writers);
+            let all = futures_util::future::join_all(all.map(|(name, seed)| writer(name, objects.clone(), seed, &journal)));
+            tokio::select! {
+                _ = all => {}
+                () = reader(objects.clone(), seeds[3], &journal) => {}
+            }
+            // What is late comes now.
+            sleep(Duration::from_secs(400)).await;
+            let kept = store(&objects, "last").load().await.unwrap();
+            let Journal { acknowledged, seen, .. } = journal.into_inner().unwrap();
+            let kept = kept.unwrap_or_else(new_state);
+            let whole = history(&kept);
+            assert_eq!(whole.keys().copied().collect::<Vec<_>>(), (2..=kept.serial).collect::<Vec<_>>());
+            for (serial, run) in &acknowledged {
+                assert_eq!(whole.get(serial), Some(run), "the change {serial} is lost");
+            }
+            let mut last = 0;
+            for state in seen {
+                assert!(state.serial >= last, "it goes back from {last} to {}", state.serial);
+                last = state.serial;
+                let before: BTreeMap<_, _> = whole.range(..=state.serial).map(|(s, run)| (*s, run.clone())).collect();
+                assert_eq!(history(&state), before);
+            }
+        });
+    }
+}
