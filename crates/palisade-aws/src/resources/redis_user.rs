@@ -286,13 +286,10 @@ impl Lifecycle for RedisUser {
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let user = active(aws, id).await?;
-        let passwords_differ = usize::from(user.password_count) != self.passwords.len()
-            || previous.is_some_and(|previous| previous.passwords != self.passwords);
-        let credentials = if authentication_type(&user) != Some(self.authentication_type) || passwords_differ {
-            Some(self.credentials(aws).await?)
-        } else {
-            None
-        };
+        // What its creation has sent is not sent again.
+        let credentials_differ =
+            previous.is_some_and(|previous| !self.authenticates_as(&user) || previous.passwords != self.passwords);
+        let credentials = if credentials_differ { Some(self.credentials(aws).await?) } else { None };
         let request = ModifyUser {
             user_id: id.clone(),
             engine: (user.engine != self.engine).then_some(self.engine),
@@ -300,6 +297,8 @@ impl Lifecycle for RedisUser {
             credentials,
         };
         if request.engine.is_some() || request.access_string.is_some() || request.credentials.is_some() {
+            // An account that has not shown how the user logged in so far need not show how it does from now on.
+            let is_shown = previous.is_some_and(|previous| previous.authenticates_as(&user));
             aws.call_until_settled(GROUP_SETTLED, request).await?;
             // The change passes through the groups of the user and their caches.
             let user = once_seen(
@@ -308,8 +307,7 @@ impl Lifecycle for RedisUser {
                 |user| {
                     user.engine == self.engine
                         && self.access_string.agrees_with(&user.access_string)
-                        && authentication_type(user) == Some(self.authentication_type)
-                        && usize::from(user.password_count) == self.passwords.len()
+                        && (!is_shown || self.authenticates_as(user))
                 },
             )
             .await?;
@@ -330,6 +328,12 @@ impl Lifecycle for RedisUser {
 }
 
 impl RedisUser {
+    /// Whether `user` logs in in the way that this one should; with which passwords, AWS does not tell.
+    fn authenticates_as(&self, user: &UserDescription) -> bool {
+        authentication_type(user) == Some(self.authentication_type)
+            && usize::from(user.password_count) == self.passwords.len()
+    }
+
     /// How the user logs in, with the values of its secrets.
     async fn credentials(&self, aws: &Aws) -> Result<Credentials, ProviderError> {
         match self.authentication_type {
