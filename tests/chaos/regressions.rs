@@ -34,33 +34,38 @@ fn cache(stack: &mut Stack, topology: Topology) {
     let next = stack.add("next", Secret::builder().name(secret_name!("redis/next")).generated());
     let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_1);
     let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets);
-    let cache = match topology {
+    let cache = match &topology {
         Topology::Sharded(_) => cache.sharded(shards!(2), replicas!(1)),
         Topology::Plain(_) => cache.multi_az(replicas!(1)),
     };
     let (Topology::Sharded(variant) | Topology::Plain(variant)) = topology;
+    let cache = match &variant {
+        Variant::Windows(maintenance) => cache.maintenance_window(maintenance.clone()),
+        _ => cache,
+    };
     let cache = match variant {
-        Variant::First | Variant::OtherToken => cache.security_group_ids([&group]),
+        Variant::First | Variant::OtherToken | Variant::Windows(_) => cache.security_group_ids([&group]),
         Variant::OtherGroup => cache.security_group_ids([&other]),
     };
     let cache = match variant {
-        Variant::First | Variant::OtherGroup => cache.authentication(&token),
+        Variant::First | Variant::OtherGroup | Variant::Windows(_) => cache.authentication(&token),
         Variant::OtherToken => cache.authentication(&next),
     };
     stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Topology {
     Sharded(Variant),
     Plain(Variant),
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Variant {
     First,
     OtherGroup,
     OtherToken,
+    Windows(MaintenanceWindow),
 }
 
 fn plain(stack: &mut Stack) {
@@ -337,4 +342,41 @@ fn a_user_that_no_group_has_yet_changes_before_one_takes_it() {
         stack.add("apps", group.user_ids([&user]));
     }
     lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+}
+
+#[test]
+fn a_window_that_aws_has_chosen_gives_way() {
+    fn with_a_window(stack: &mut Stack) {
+        cache(stack, Topology::Plain(Variant::Windows(maintenance_window!("sun:05:00-sun:06:30"))));
+    }
+    lives(0, &[apply(false, plain, Weather::fine()), apply(false, with_a_window, Weather::fine())], &Weather::fine());
+}
+
+#[test]
+fn a_cache_leaves_the_parameter_group_that_it_names_no_more() {
+    fn parameters(stack: &mut Stack, named: bool) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+        let group = stack.add("redis", group);
+        let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
+        let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_1);
+        let cache = cache.node_type(node_type!("cache.t4g.micro")).single_node().subnet_group_name(&subnets);
+        let cache = cache.security_group_ids([&group]).authentication(&token);
+        let cache = if named {
+            let own = CacheParameterGroup::builder().name(name!("own")).family(Engine::REDIS_7_1.family());
+            cache.parameter_group_name(&stack.add("own", own))
+        } else {
+            cache
+        };
+        stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
+    }
+    fn named(stack: &mut Stack) {
+        parameters(stack, true);
+    }
+    fn unnamed(stack: &mut Stack) {
+        parameters(stack, false);
+    }
+    lives(0, &[apply(false, named, Weather::fine()), apply(false, unnamed, Weather::fine())], &Weather::fine());
 }

@@ -63,6 +63,11 @@ impl Engine {
         format!("{kind}{major}")
     }
 
+    /// The parameter group that AWS owns for caches without shards.
+    pub(crate) fn default_parameter_group(kind: EngineKind, version: &EngineVersion) -> String {
+        format!("default.{}", Self::family_of(kind, version))
+    }
+
     /// The parameter group that AWS owns for caches with shards. It must be named, as AWS's own default is the other one.
     pub(crate) fn default_cluster_parameter_group(kind: EngineKind, version: &EngineVersion) -> String {
         format!("default.{}.cluster.on", Self::family_of(kind, version))

@@ -275,11 +275,18 @@ impl ReplicationGroup {
         let engine = differs(group.engine != self.engine);
         let version = differs(minor_version(&member.engine_version) != self.engine_version.as_str()) || engine;
         // A new major version needs a group of its family, which for caches with shards AWS does not find by itself.
-        let parameter_group = self.parameter_group()?.filter(|name| *name != member.parameter_group_name);
+        let has_own = !member.parameter_group_name.as_str().starts_with("default.");
+        let parameter_group = match self.parameter_group()? {
+            // What is named no more may be about to be deleted.
+            None if has_own => Some(named(Engine::default_parameter_group(self.engine, &self.engine_version))?),
+            wanted => wanted,
+        };
+        let parameter_group = parameter_group.filter(|name| *name != member.parameter_group_name);
         let topic = differs(member.notification_topic_arn != self.notification_topic_arn);
-        let snapshots = self.snapshot_window.as_ref();
+        let (own_snapshots, own_maintenance) = self.windows(group, &member);
+        let snapshots = own_snapshots.as_ref();
         let snapshot_window = snapshots.filter(|window| Some(window.as_str()) != group.snapshot_window.as_deref());
-        let maintenance = self.maintenance_window.as_ref();
+        let maintenance = own_maintenance.as_ref();
         let maintenance_window = maintenance.filter(|window| window.as_str() != member.maintenance_window);
         let log_delivery = log_changes(&group.log_delivery, &self.log_delivery);
         differs(!log_delivery.is_empty());
@@ -309,6 +316,33 @@ impl ReplicationGroup {
             log_delivery,
         };
         Ok(changed.then_some(request))
+    }
+
+    /// The windows to ask for. One that the program leaves to AWS gives way where it overlaps the other, which AWS refuses.
+    fn windows(
+        &self,
+        group: &ReplicationGroupDescription,
+        member: &CacheClusterDescription,
+    ) -> (Option<SnapshotWindow>, Option<MaintenanceWindow>) {
+        let (mut snapshots, mut maintenance) = (self.snapshot_window.clone(), self.maintenance_window.clone());
+        match (&snapshots, &maintenance) {
+            (None, Some(maintenance)) => {
+                let now = group.snapshot_window.clone().map(SnapshotWindow::reported);
+                if now.is_some_and(|now| maintenance.overlaps(&now)) {
+                    let mut free = ["05:00-06:00", "17:00-18:00"].into_iter().map(SnapshotWindow::literal);
+                    snapshots = free.find(|window| !maintenance.overlaps(window));
+                }
+            }
+            (Some(snapshots), None)
+                if MaintenanceWindow::reported(member.maintenance_window.as_str()).overlaps(snapshots) =>
+            {
+                let mut free =
+                    ["mon:03:00-mon:04:00", "mon:15:00-mon:16:00"].into_iter().map(MaintenanceWindow::literal);
+                maintenance = free.find(|window| !window.overlaps(snapshots));
+            }
+            _ => {}
+        }
+        (snapshots, maintenance)
     }
 
     /// Leads from one way to prove who a client is to another, with no moment in which there is none.
