@@ -153,13 +153,17 @@ where
         }
         answer => answer,
     };
-    answer.map_err(not_ours)
+    answer.map_err(taken)
 }
 
-/// The error for a name that is taken by something that is not this stack's.
-pub(crate) fn not_ours(mut error: ProviderError) -> ProviderError {
+/// The error for a name that is taken by something that the state does not know. It may be the stack's own all the same, as
+/// after the loss of a state, so it is not called another's, nor is its deletion the first advice.
+pub(crate) fn taken(mut error: ProviderError) -> ProviderError {
     if error.kind == ErrorKind::AlreadyExists && error.help.is_empty() {
-        error.help = "it exists, and was not made by this stack: choose another name, or delete what has it".to_owned();
+        error.help =
+            "it exists, and the state does not know it: put the state back, if one was lost that does; else choose \
+                      another name, or delete what has it"
+                .to_owned();
     }
     error
 }
@@ -173,4 +177,28 @@ pub(crate) fn named<R: Resource>(name: impl Into<String>) -> Result<Id<R>, Provi
         message: error.to_string(),
         help: String::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_is_not_said_to_be_anothers() {
+        let refused = |kind, help: &str| ProviderError {
+            kind,
+            operation: "CreateUser".to_owned(),
+            code: "UserAlreadyExists".to_owned(),
+            message: "User admin already exists.".to_owned(),
+            help: help.to_owned(),
+        };
+        let help = |kind, help| taken(refused(kind, help)).help;
+        assert_eq!(
+            help(ErrorKind::AlreadyExists, ""),
+            "it exists, and the state does not know it: put the state back, if one was lost that does; else choose another \
+             name, or delete what has it"
+        );
+        assert_eq!(help(ErrorKind::AlreadyExists, "wait"), "wait");
+        assert_eq!(help(ErrorKind::Denied, ""), "");
+    }
 }

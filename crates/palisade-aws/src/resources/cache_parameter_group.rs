@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
+    observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
@@ -127,7 +127,7 @@ impl Lifecycle for CacheParameterGroup {
             description: description.clone(),
             tags: tags.owned_by(token),
         };
-        aws.call(request).await.map_err(not_ours)?;
+        aws.call(request).await.map_err(taken)?;
         named(name.as_str())
     }
 

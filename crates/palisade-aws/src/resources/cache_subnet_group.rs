@@ -12,7 +12,7 @@ use super::{Subnet, Vpc};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, not_ours, sync_cache_tags},
+    observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
         ListTagsForResource, ModifyCacheSubnetGroup, Operation, RemoveTagsFromResource,
@@ -109,7 +109,7 @@ impl Lifecycle for CacheSubnetGroup {
             subnet_ids: subnet_ids.clone(),
             tags: tags.owned_by(token),
         };
-        aws.call(request).await.map_err(not_ours)?;
+        aws.call(request).await.map_err(taken)?;
         named(name.as_str())
     }
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{VISIBLE, gone, not_ours, not_shown},
+    observe::{VISIBLE, gone, not_shown, taken},
     operations::{
         CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
         TagResource, UntagResource, UpdateSecret,
@@ -260,7 +260,7 @@ impl Secret {
         let is_of_resource = is_of_stack && found.tags.get("palisade:resource") == Some(&token.resource);
         let is_kin = is_of_stack && found.tags.get("palisade:token").is_some_and(|digest| token.is_kin(digest));
         if !(is_kin || found.deleted && is_of_resource) {
-            return Err(not_ours(error));
+            return Err(taken(error));
         }
         if found.deleted {
             aws.call(RestoreSecret { secret_id: found.arn.clone() }).await?;

@@ -10,7 +10,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, not_ours, sync_ec2_tags},
+    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags, taken},
     operations::{
         CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
         DescribeSecurityGroups, Operation, RevokeSecurityGroupEgress,
@@ -85,7 +85,7 @@ impl Lifecycle for SecurityGroup {
             description: description.clone(),
             tags: tags.owned_by(token),
         };
-        Ok(aws.call(request).await.map_err(not_ours)?.group_id)
+        Ok(aws.call(request).await.map_err(taken)?.group_id)
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {

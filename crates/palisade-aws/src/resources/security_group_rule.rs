@@ -11,7 +11,7 @@ use super::{SecurityGroup, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     calls::Calls,
-    observe::{VISIBLE, gone, in_order, not_ours, sync_ec2_tags},
+    observe::{VISIBLE, gone, in_order, sync_ec2_tags, taken},
     operations::{
         AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
         DescribeSecurityGroupRules, ModifySecurityGroupRules, Operation, RevokeSecurityGroupEgress,
@@ -250,11 +250,11 @@ impl Lifecycle for SecurityGroupRule {
         match self.direction {
             Direction::Ingress => {
                 let request = AuthorizeSecurityGroupIngress { group_id, rule, tags };
-                Ok(aws.call(request).await.map_err(not_ours)?.rule_id)
+                Ok(aws.call(request).await.map_err(taken)?.rule_id)
             }
             Direction::Egress => {
                 let request = AuthorizeSecurityGroupEgress { group_id, rule, tags };
-                Ok(aws.call(request).await.map_err(not_ours)?.rule_id)
+                Ok(aws.call(request).await.map_err(taken)?.rule_id)
             }
         }
     }
