@@ -159,7 +159,7 @@ pub(crate) struct ApplyArgs {
     #[arg(long)]
     pub(crate) fail_fast: bool,
     /// How many calls may be under way at a time; what only waits for the cloud counts for none
-    #[arg(long, value_name = "N", default_value = "10", value_parser = calls_at_a_time)]
+    #[arg(long, value_name = "N", default_value = "10", allow_negative_numbers = true, value_parser = calls_at_a_time)]
     pub(crate) parallelism: NonZeroUsize,
 }
 

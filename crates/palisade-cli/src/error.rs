@@ -1,6 +1,6 @@
 //! [`CommandError`]: why a command failed, and what to do about it. This is the one place that knows the cures.
 
-use std::{io, path::Path};
+use std::{fs, io, path::Path};
 
 use palisade_core::Finding;
 use palisade_engine::{PlanError, StateError};
@@ -147,16 +147,21 @@ fn restore(path: &Path) -> String {
     let mut backup = path.as_os_str().to_owned();
     backup.push(".backup");
     let is_journal = path.extension().is_some_and(|extension| extension == "journal");
-    let (path, backup) = (path.display(), Path::new(&backup));
+    let (state, path, backup) = (path, path.display(), Path::new(&backup));
     if is_journal {
         format!("put a copy of {path} in its place, from a backup of yours: what it holds is in no other file")
-    } else if backup.exists() {
+    } else if backup.exists() && !is_same(backup, state) {
         format!("put its copy in its place: cp {} {path}", backup.display())
     } else {
         format!(
             "put a copy of {path} in its place, from a backup of yours: without its state, a stack knows no objects"
         )
     }
+}
+
+/// Whether two files have the same bytes, so that it is of no use to copy one over the other.
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::read(one).ok().is_some_and(|one| fs::read(other).is_ok_and(|other| one == other))
 }
 
 /// The cure of a file or folder that the operating system refused. `option` names another folder.
@@ -199,6 +204,20 @@ mod tests {
         error: the state file FOLDER/a.json is gone, and FOLDER/a.json.backup, which was kept with it, is still there
         help: put its copy in its place: cp FOLDER/a.json.backup FOLDER/a.json
         help: delete FOLDER/a.json.backup if the stack is gone: then this is a new one
+        ");
+    }
+
+    #[test]
+    fn a_copy_with_the_same_damage_is_not_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, backup) = (folder.path().join("a.json"), folder.path().join("a.json.backup"));
+        for file in [&path, &backup] {
+            std::fs::write(file, "").unwrap();
+        }
+        let text = CommandError::from(StateError::Empty { path }).text();
+        insta::assert_snapshot!(text.replace(folder.path().to_str().unwrap(), "FOLDER"), @r"
+        error: the state file FOLDER/a.json is empty
+        help: put a copy of FOLDER/a.json in its place, from a backup of yours: without its state, a stack knows no objects
         ");
     }
 

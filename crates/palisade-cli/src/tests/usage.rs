@@ -37,6 +37,12 @@ fn a_parallelism_that_is_none_is_refused() {
 
     For more information, try '--help'.
     ");
+    // It is not taken for an option, nor is a way shown to take it for a file.
+    assert_snapshot!(Desk::new().run("apply --parallelism -1").error(), @r"
+    error: invalid value '-1' for '--parallelism <N>': write a number of calls, 1 or more
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
