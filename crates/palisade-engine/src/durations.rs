@@ -17,7 +17,7 @@ pub struct Took {
 
 /// How long the steps on one kind of resource take, in milliseconds; null for a step that was never taken.
 ///
-/// Each is a moving average, in which a step counts for a quarter, and one half of all that it says is of the last three
+/// Each is a moving average, in which a step counts for a quarter, and more than half of what it says is of the last three
 /// steps. It is of whole numbers, so that it is the same on every machine.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct StepDurations {
