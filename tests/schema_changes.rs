@@ -6,11 +6,10 @@ pub(crate) mod cases;
 use std::collections::BTreeSet;
 
 use palisade::prelude::*;
-use palisade_core::{Address, Set, Unset};
-use palisade_engine::Action;
+use palisade_core::Address;
 use palisade_testing::Rehearsal;
 
-use cases::{REPLACED, base_group, base_vpc, change, fields, subnets};
+use cases::{DOWNGRADES, REPLACED, cache, change, downgrade, fields};
 
 #[test]
 fn every_change_replaces_or_updates_as_aws_does_and_leaves_nothing_to_change() {
@@ -43,21 +42,17 @@ fn the_table_of_replacements_names_only_what_exists() {
 
 #[test]
 fn a_downgrade_and_the_way_back_from_valkey_replace_the_cache() {
-    for (from, to) in [(Engine::REDIS_7_1, Engine::REDIS_7_0), (Engine::VALKEY_7_2, Engine::REDIS_7_1)] {
-        let mut rehearsal = Rehearsal::new();
-        rehearsal.apply(|stack| cache_of(stack, from));
-        let plan = rehearsal.plan(|stack| cache_of(stack, to));
-        let step = plan.step(&Address::new("ReplicationGroup", "it")).unwrap();
-        assert!(matches!(step.action, Action::Replace(_)), "{from:?} -> {to:?}: {step:?}");
+    for (from, to) in DOWNGRADES {
+        downgrade(&mut Rehearsal::new(), from, to);
     }
 }
 
 #[test]
 fn the_shards_of_a_cache_and_their_replicas_change_in_place() {
+    let mut rehearsal = Rehearsal::new();
     let divided = |stack: &mut Stack, shards, replicas| {
         cache(stack, |cache| cache.engine(Engine::VALKEY_8_0).sharded(shards, replicas));
     };
-    let mut rehearsal = Rehearsal::new();
     rehearsal.apply(|stack| divided(stack, shards!(3), replicas!(1)));
     for (shards, replicas) in
         [(shards!(3), replicas!(2)), (shards!(5), replicas!(2)), (shards!(2), replicas!(1)), (shards!(2), replicas!(2))]
@@ -68,45 +63,22 @@ fn the_shards_of_a_cache_and_their_replicas_change_in_place() {
         assert!(!plan.has_changes() && plan.drift.is_empty(), "{shards} {replicas}: {plan:?}");
     }
     let state = rehearsal.state();
-    let attribute = |name| state.attribute(&Address::new("ReplicationGroup", "it"), name).unwrap();
-    assert_eq!(attribute("member_clusters").as_array().unwrap().len(), 6);
+    let attribute = |name| state.attribute(&Address::new("ReplicationGroup", "it"), name).expect("it was read");
+    assert_eq!(attribute("member_clusters").as_array().map(Vec::len), Some(6));
     assert_eq!(attribute("primary_endpoint"), "");
-    assert!(attribute("configuration_endpoint").as_str().unwrap().starts_with("clustercfg.redis."));
+    assert!(attribute("configuration_endpoint").as_str().is_some_and(|endpoint| endpoint.contains("clustercfg")));
     rehearsal.destroy();
     assert!(rehearsal.emulator().inventory().iter().all(|item| item.kind == "Snapshot"));
 }
 
 #[test]
 fn a_tenancy_that_becomes_shared_is_changed_in_place() {
+    let mut rehearsal = Rehearsal::new();
     let vpc = |stack: &mut Stack, tenancy| {
         stack.add("it", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).instance_tenancy(tenancy));
     };
-    let mut rehearsal = Rehearsal::new();
     rehearsal.apply(|stack| vpc(stack, Tenancy::Dedicated));
     assert_eq!(rehearsal.apply(|stack| vpc(stack, Tenancy::Default)).changed, 1);
     assert!(!rehearsal.plan(|stack| vpc(stack, Tenancy::Default)).has_changes());
-}
-
-fn cache_of(stack: &mut Stack, engine: Engine) {
-    cache(stack, |cache| cache.engine(engine).multi_az(replicas!(1)));
-}
-
-/// A builder of a cache that still has no engine and no topology.
-type Open = ReplicationGroupBuilder<Set, Set, Set, Set, Unset, Unset, Set>;
-/// A builder of a cache that has all.
-type Done = ReplicationGroupBuilder<Set, Set, Set, Set, Set, Set, Set>;
-
-fn cache(stack: &mut Stack, complete: impl FnOnce(Open) -> Done) {
-    let vpc = base_vpc(stack, "main");
-    let [a, b, _] = subnets(stack, &vpc);
-    let sg = base_group(stack, &vpc, "redis", name!("redis"));
-    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
-    let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
-    let cache = ReplicationGroup::builder()
-        .replication_group_id(name!("redis"))
-        .node_type(node_type!("cache.t4g.micro"))
-        .subnet_group_name(&subnets)
-        .security_group_ids([&sg])
-        .authentication(&token);
-    stack.add("it", complete(cache).encrypted(AtRest::default(), InTransit::Required));
+    rehearsal.destroy();
 }

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 /// Where ministack is.
 ///
 /// # Panics
-/// If the environment does not say so, or leads to anything that is not on this machine: these tests empty the account.
+/// If the environment does not say so, or leads to anything that is not on this machine.
 pub(crate) fn ministack() -> SocketAddr {
     let url = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
     let address = url.strip_prefix("http://").and_then(|address| address.parse::<SocketAddr>().ok());
@@ -29,9 +29,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The account that the environment of the tests leads to, empty.
-    pub(crate) fn usual() -> Self {
-        exchange("POST /_ministack/reset", &[], "");
+    /// The account that the environment of the tests leads to.
+    pub(crate) fn of_the_environment() -> Self {
         Self { access_key: "test".to_owned() }
     }
 
@@ -92,9 +91,16 @@ impl Account {
         self.secrets().into_iter().map(value).collect()
     }
 
-    fn ask_secrets_manager(&self, action: &str, body: &str) -> Json {
+    /// Makes a call to Secrets Manager, as somebody else would.
+    pub(crate) fn ask_secrets_manager(&self, action: &str, body: &str) -> Json {
         let target = ("X-Amz-Target", format!("secretsmanager.{action}"));
         serde_json::from_str(&self.ask("secretsmanager", "application/x-amz-json-1.1", &[target], body)).unwrap()
+    }
+
+    /// Makes a call to a service that takes forms, as somebody else would.
+    pub(crate) fn form(&self, service: &str, form: &str) -> String {
+        let version = if service == "ec2" { EC2 } else { ELASTICACHE };
+        self.ask(service, "application/x-www-form-urlencoded", &[], &format!("{form}&Version={version}"))
     }
 
     /// Asks a service. ministack tells the services apart by what is signed, and does not check the signature.

@@ -85,7 +85,7 @@ const OTHERWISE: [(&str, &str); 6] = [
 
 #[test]
 fn terraform_makes_of_an_export_what_an_apply_makes() {
-    let account = Account::usual();
+    let account = Account::unused();
     let exports: Vec<_> = EXAMPLES.iter().map(|example| fresh_export(example, &account)).collect();
     thread::scope(|scope| {
         for out in &exports {
@@ -98,7 +98,7 @@ fn terraform_makes_of_an_export_what_an_apply_makes() {
     });
     let (theirs, their_nodes) = (Objects::of(&account), account.inventory()["CacheCluster"]);
 
-    let account = Account::usual();
+    let account = Account::unused();
     for example in EXAMPLES {
         Program::of(example, &account).succeed(ministack(), &["apply", "--auto-approve"]);
     }

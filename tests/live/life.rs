@@ -1,7 +1,9 @@
 //! The life of each example, in the process and as a program.
 
+use std::{net::SocketAddr, time::Duration};
+
 use palisade::Stack;
-use palisade_live::Live;
+use palisade_live::{Live, Target};
 use palisade_testing::Rehearsal;
 
 use crate::{
@@ -9,15 +11,22 @@ use crate::{
     program::Program,
 };
 
-/// AWS as the environment leads to it.
-pub(crate) fn rehearsal() -> Rehearsal<Live> {
-    Rehearsal::in_real_time(async { Live::connect(None).await.unwrap().0 })
+/// An account of AWS at `endpoint`, where an attempt at a call is given up after `patience`.
+pub(crate) fn rehearsal_at(endpoint: SocketAddr, account: &Account, patience: Duration) -> Rehearsal<Live> {
+    let target = Target {
+        region: "us-east-1".to_owned(),
+        endpoint: format!("http://{endpoint}"),
+        access_key: account.access_key.clone(),
+        secret_key: "test".into(),
+        patience,
+    };
+    Rehearsal::in_real_time(async { Live::connect_to(&target).await.unwrap().0 })
 }
 
 fn lives(stack: fn(&mut Stack)) {
-    let account = Account::usual();
+    let account = Account::unused();
     let fresh = account.inventory();
-    let mut rehearsal = rehearsal();
+    let mut rehearsal = rehearsal_at(ministack(), &account, Duration::from_secs(30));
     let declared = palisade_testing::graph(stack).nodes().count();
 
     let report = rehearsal.apply(stack);

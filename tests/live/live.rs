@@ -7,13 +7,16 @@
 #![expect(clippy::disallowed_methods, reason = "the lane says in the environment where ministack and the program are")]
 
 mod account;
+mod bad_input;
 mod changes;
 mod faults;
 mod handover;
 mod life;
+mod logs;
 mod mended;
 mod objects;
 mod program;
 mod proxy;
 mod shared;
 mod terraform;
+mod waits;

@@ -1,10 +1,16 @@
 //! [`Objects`]: all objects of an account with all their attributes, as our own live backend reads them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use palisade_core::{Json, JsonMap, provider::Observation};
 
-use crate::{account::Account, life::rehearsal};
+use crate::{
+    account::{Account, ministack},
+    life::rehearsal_at,
+};
 
 /// The objects of an account by what tells them apart, which is the same in every account, unlike an id. Ids of objects are
 /// such names too wherever one object has that of another. Our own tags, which say whose an object is, are none of it.
@@ -12,9 +18,9 @@ use crate::{account::Account, life::rehearsal};
 pub(crate) struct Objects(pub(crate) BTreeMap<String, Json>);
 
 impl Objects {
-    /// Reads the account that the environment of the tests leads to.
+    /// Reads the account.
     pub(crate) fn of(account: &Account) -> Self {
-        let rehearsal = rehearsal();
+        let rehearsal = rehearsal_at(ministack(), account, Duration::from_secs(30));
         let mut found = Vec::new();
         for (kind, ids) in account.ids() {
             let observations = rehearsal.read(kind, &ids);

@@ -1,6 +1,7 @@
-//! What can happen on the way to AWS and back: a proxy that counts the writes, and lets one of them go wrong.
+//! What can happen on the way to AWS and back: a proxy that counts the calls, and lets some of them go wrong.
 
 use std::{
+    collections::HashMap,
     io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -11,8 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// What happens to a write.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What happens to a call.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     /// It has its effect, and the connection ends instead of an answer.
     Unanswered,
@@ -24,7 +25,67 @@ pub(crate) enum Fault {
     Throttled,
     /// It has its effect, and there is no answer until whoever asked is gone.
     Held,
+    /// It has its effect, and its answer comes late.
+    Late(Duration),
+    /// The service refuses it, with this code and this message.
+    Refused(&'static str, &'static str),
+    /// It has its effect, and this is made of the body of its answer.
+    Altered(fn(&str) -> String),
+    /// Something that is not AWS answers with this status and this body.
+    Strange(&'static str, &'static str),
+    /// There is never an answer, and no effect.
+    Silent,
 }
+
+/// A call as the proxy sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The name of the call.
+    pub(crate) action: String,
+    /// The service, as it is signed for.
+    pub(crate) service: String,
+    /// What is asked.
+    pub(crate) body: String,
+    /// The number among the reads or among the writes, from 1. The question who asks is not counted.
+    pub(crate) number: usize,
+}
+
+impl Call {
+    pub(crate) fn is_read(&self) -> bool {
+        ["Describe", "List", "Get"].iter().any(|read| self.action.starts_with(read))
+    }
+
+    fn is_counted(&self) -> bool {
+        self.action != "GetCallerIdentity"
+    }
+}
+
+/// Lets the first `times` calls to `action` go wrong.
+pub(crate) fn first(times: usize, action: &'static str, fault: Fault) -> impl Fn(&Call) -> Option<Fault> {
+    let seen = Mutex::new(0);
+    move |call| {
+        let mut seen = seen.lock().unwrap();
+        *seen += usize::from(call.action == action);
+        (call.action == action && *seen <= times).then_some(fault)
+    }
+}
+
+/// Lets every call that `is_meant` go wrong whenever it is made for the first, third, fifth time.
+pub(crate) fn every_other_time(fault: Fault, is_meant: fn(&Call) -> bool) -> impl Fn(&Call) -> Option<Fault> {
+    let seen = Mutex::new(HashMap::<_, usize>::new());
+    move |call| {
+        if !is_meant(call) {
+            return None;
+        }
+        let mut seen = seen.lock().unwrap();
+        let times = seen.entry((call.action.clone(), call.body.clone())).or_default();
+        *times += 1;
+        (*times % 2 == 1).then_some(fault)
+    }
+}
+
+/// What happens to each call.
+pub(crate) type Script = Box<dyn Fn(&Call) -> Option<Fault> + Send + Sync>;
 
 /// A proxy in front of an endpoint. Its threads end with the connections, and with the process.
 pub(crate) struct Proxy {
@@ -35,17 +96,27 @@ pub(crate) struct Proxy {
 
 struct Shared {
     upstream: SocketAddr,
-    /// The number of the write, from 1, and what happens to it.
-    fault: Option<(usize, Fault)>,
-    /// The actions of all writes so far.
-    writes: Mutex<Vec<String>>,
+    /// What happens to each call.
+    script: Script,
+    /// All calls so far.
+    calls: Mutex<Vec<Call>>,
 }
 
 impl Proxy {
-    pub(crate) fn start(upstream: SocketAddr, fault: Option<(usize, Fault)>) -> Self {
+    /// Starts a proxy on a free port.
+    pub(crate) fn start(upstream: SocketAddr, script: impl Fn(&Call) -> Option<Fault> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::listen(listener, upstream, script)
+    }
+
+    /// Starts a proxy that listens already.
+    pub(crate) fn listen(
+        listener: TcpListener,
+        upstream: SocketAddr,
+        script: impl Fn(&Call) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { upstream, fault, writes: Mutex::default() });
+        let shared = Arc::new(Shared { upstream, script: Box::new(script), calls: Mutex::default() });
         let (sender, held) = channel();
         let accepting = shared.clone();
         thread::spawn(move || {
@@ -58,12 +129,17 @@ impl Proxy {
         Self { address, shared, held }
     }
 
-    /// The actions of all writes so far.
-    pub(crate) fn writes(&self) -> Vec<String> {
-        self.shared.writes.lock().unwrap().clone()
+    /// All calls so far.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.shared.calls.lock().unwrap().clone()
     }
 
-    /// Waits for the write that is held. False if it does not come.
+    /// The actions of all writes so far.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        self.calls().into_iter().filter(|call| !call.is_read()).map(|call| call.action).collect()
+    }
+
+    /// Waits for the call that is held. False if it does not come.
     pub(crate) fn wait_until_held(&self, limit: Duration) -> bool {
         self.held.recv_timeout(limit).is_ok()
     }
@@ -78,9 +154,20 @@ fn serve(mut client: TcpStream, shared: &Shared, held: &Sender<()>) -> io::Resul
     let mut from_upstream = BufReader::new(upstream.try_clone()?);
     loop {
         let request = Message::read(&mut from_client)?;
-        let fault = shared.note(&request.action());
-        if matches!(fault, Some(Fault::FailsBefore | Fault::Throttled)) {
-            client.write_all(&request.refusal(fault == Some(Fault::Throttled)))?;
+        let fault = shared.note(&request);
+        let instead = match fault {
+            Some(Fault::FailsBefore) => Some(request.failure()),
+            Some(Fault::Throttled) => Some(request.throttling()),
+            Some(Fault::Refused(code, message)) => Some(request.refusal("400 Bad Request", code, message)),
+            Some(Fault::Strange(status, body)) => Some(answer(status, "text/html", body)),
+            Some(Fault::Silent) => {
+                from_client.read_to_end(&mut Vec::new())?;
+                return Ok(());
+            }
+            _ => None,
+        };
+        if let Some(instead) = instead {
+            client.write_all(&instead)?;
             continue;
         }
         upstream.write_all(&request.bytes())?;
@@ -93,21 +180,30 @@ fn serve(mut client: TcpStream, shared: &Shared, held: &Sender<()>) -> io::Resul
                 from_client.read_to_end(&mut Vec::new())?;
                 return Ok(());
             }
-            Some(_) => client.write_all(&request.refusal(false))?,
-            None => client.write_all(&answer.bytes())?,
+            Some(Fault::FailsAfter) => client.write_all(&request.failure())?,
+            Some(Fault::Late(pause)) => {
+                thread::sleep(pause);
+                client.write_all(&answer.bytes())?;
+            }
+            Some(Fault::Altered(alter)) => {
+                client.write_all(&answer.with_body(alter(&answer.text()).into_bytes()).bytes())?;
+            }
+            _ => client.write_all(&answer.bytes())?,
         }
     }
 }
 
 impl Shared {
-    /// Counts a call, if it is a write; what happens to it.
-    fn note(&self, action: &str) -> Option<Fault> {
-        if ["Describe", "List", "Get"].iter().any(|read| action.starts_with(read)) {
-            return None;
+    /// Writes a call down; what happens to it.
+    fn note(&self, request: &Message) -> Option<Fault> {
+        let mut calls = self.calls.lock().unwrap();
+        let mut call = Call { action: request.action(), service: request.service(), body: request.text(), number: 0 };
+        if call.is_counted() {
+            call.number = calls.iter().filter(|other| other.is_read() == call.is_read()).count() + 1;
+            calls.push(call.clone());
         }
-        let mut writes = self.writes.lock().unwrap();
-        writes.push(action.to_owned());
-        self.fault.filter(|(number, _)| *number == writes.len()).map(|(_, fault)| fault)
+        drop(calls);
+        (self.script)(&call)
     }
 }
 
@@ -145,6 +241,10 @@ impl Message {
         [self.head.as_bytes(), &self.body].concat()
     }
 
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(':'));
         lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
@@ -159,28 +259,52 @@ impl Message {
         body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned()
     }
 
-    /// How the service that this request is for says that it failed, or that there are too many calls.
-    fn refusal(&self, throttled: bool) -> Vec<u8> {
-        let scope = self.header("authorization").unwrap_or_default();
-        let (service, code) = if scope.contains("/ec2/") {
-            ("ec2", if throttled { "RequestLimitExceeded" } else { "InternalError" })
-        } else if scope.contains("/elasticache/") {
-            ("elasticache", if throttled { "Throttling" } else { "InternalFailure" })
-        } else {
-            ("secretsmanager", if throttled { "ThrottlingException" } else { "InternalServiceError" })
-        };
-        let error = format!("<Error><Code>{code}</Code><Message>injected</Message></Error>");
-        let (kind, body) = match service {
-            "ec2" => ("text/xml", format!("<Response><Errors>{error}</Errors><RequestID>1</RequestID></Response>")),
-            "elasticache" => ("text/xml", format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>")),
-            _ => ("application/x-amz-json-1.1", format!(r#"{{"__type": "{code}", "Message": "injected"}}"#)),
-        };
-        let status = match (service, throttled) {
-            (_, false) => "500 Internal Server Error",
-            ("ec2", true) => "503 Service Unavailable",
-            (_, true) => "400 Bad Request",
-        };
-        let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
-        format!("{head}{body}").into_bytes()
+    /// The service, from what is signed: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
+    fn service(&self) -> String {
+        let signed = self.header("authorization").unwrap_or_default();
+        signed.split('/').nth(3).unwrap_or_default().to_owned()
     }
+
+    /// How the service that this request is for says that it failed.
+    fn failure(&self) -> Vec<u8> {
+        let code = match self.service().as_str() {
+            "ec2" => "InternalError",
+            "secretsmanager" => "InternalServiceError",
+            _ => "InternalFailure",
+        };
+        self.refusal("500 Internal Server Error", code, "injected")
+    }
+
+    /// How the service that this request is for says that there are too many calls.
+    fn throttling(&self) -> Vec<u8> {
+        match self.service().as_str() {
+            "ec2" => self.refusal("503 Service Unavailable", "RequestLimitExceeded", "injected"),
+            "secretsmanager" => self.refusal("400 Bad Request", "ThrottlingException", "injected"),
+            _ => self.refusal("400 Bad Request", "Throttling", "injected"),
+        }
+    }
+
+    /// How the service that this request is for refuses it.
+    fn refusal(&self, status: &str, code: &str, message: &str) -> Vec<u8> {
+        let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        match self.service().as_str() {
+            "ec2" => {
+                let body = format!("<Response><Errors>{error}</Errors><RequestID>1</RequestID></Response>");
+                answer(status, "text/xml", &body)
+            }
+            "secretsmanager" => {
+                let body = format!(r#"{{"__type": "{code}", "Message": "{message}"}}"#);
+                answer(status, "application/x-amz-json-1.1", &body)
+            }
+            _ => {
+                let body = format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>");
+                answer(status, "text/xml", &body)
+            }
+        }
+    }
+}
+
+fn answer(status: &str, kind: &str, body: &str) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+    format!("{head}{body}").into_bytes()
 }

@@ -16,7 +16,7 @@ const TTL: Duration = Duration::from_secs(6);
 
 #[test]
 fn a_stack_lives_in_a_bucket() {
-    let account = Account::usual();
+    let account = Account::unused();
     account.make_bucket("acme-state");
     let program = Program::new(&account);
     let on = |arguments: &str| {
@@ -38,9 +38,9 @@ fn a_stack_lives_in_a_bucket() {
 
 #[test]
 fn one_writes_at_a_time_and_whoever_comes_too_late_is_refused() {
-    Account::usual().make_bucket("acme-state");
+    Account::of_the_environment().make_bucket("acme-team");
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        let objects = Arc::new(S3Objects::open("acme-state", "", None).await.unwrap());
+        let objects = Arc::new(S3Objects::open("acme-team", "", None).await.unwrap());
         let store = |run: &str| RemoteStore::new(Arc::clone(&objects) as _, "shop", run).with_ttl(TTL);
         let (first, second) = (store("1"), store("2"));
         let state = |serial| State { serial, ..State::new("shop", "00112233445566778899aabbccddeeff") };

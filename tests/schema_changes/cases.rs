@@ -2,7 +2,7 @@
 //! can be asked for it; the tests of the emulated account and those through the AWS SDKs do.
 
 use palisade::prelude::*;
-use palisade_core::{Address, Graph, Schema};
+use palisade_core::{Address, Graph, Schema, Set, Unset};
 use palisade_engine::{Action, Plan};
 use palisade_testing::Rehearsal;
 
@@ -99,7 +99,7 @@ pub(crate) fn declare(stack: &mut Stack, kind: &str, field: &str) {
     }
 }
 
-pub(crate) fn base_vpc(stack: &mut Stack, name: &str) -> Handle<Vpc> {
+fn base_vpc(stack: &mut Stack, name: &str) -> Handle<Vpc> {
     stack.add(name, Vpc::builder().cidr_block(cidr!("10.0.0.0/16")))
 }
 
@@ -157,7 +157,7 @@ fn route_table_association(stack: &mut Stack, field: &str) {
     );
 }
 
-pub(crate) fn base_group(stack: &mut Stack, vpc: &Handle<Vpc>, label: &str, name: Name) -> Handle<SecurityGroup> {
+fn base_group(stack: &mut Stack, vpc: &Handle<Vpc>, label: &str, name: Name) -> Handle<SecurityGroup> {
     stack.add(label, SecurityGroup::builder().vpc_id(vpc).group_name(name).description(description!("a group")))
 }
 
@@ -188,7 +188,7 @@ fn security_group_rule(stack: &mut Stack, field: &str) {
     stack.add("it", rule.description(text).tags(tagged(field)));
 }
 
-pub(crate) fn subnets(stack: &mut Stack, vpc: &Handle<Vpc>) -> [Handle<Subnet>; 3] {
+fn subnets(stack: &mut Stack, vpc: &Handle<Vpc>) -> [Handle<Subnet>; 3] {
     [
         stack.add("a", Subnet::private(vpc, cidr!("10.0.1.0/24"), az!("us-east-1a"))),
         stack.add("b", Subnet::private(vpc, cidr!("10.0.2.0/24"), az!("us-east-1b"))),
@@ -304,7 +304,7 @@ fn replication_group(stack: &mut Stack, field: &str) {
         "num_cache_clusters" => cache.multi_az(replicas!(2)),
         "multi_az_enabled" => cache.single_az(replicas!(1)),
         "automatic_failover_enabled" => cache.single_node(),
-        "num_node_groups" => cache.sharded(shards!(2), replicas!(1)),
+        "num_node_groups" => cache.sharded(shards!(3), replicas!(1)),
         _ => cache.multi_az(replicas!(1)),
     };
     let cache = cache.subnet_group_name(if field == "subnet_group_name" { &other_subnets } else { &subnet_group });
@@ -346,4 +346,40 @@ fn slow_log(group: LogGroupName) -> LogDelivery {
 
 fn engine_log() -> LogDelivery {
     LogDelivery::to_log_group(LogType::EngineLog, log_group_name!("/redis/engine"))
+}
+
+/// From an engine to one that AWS makes only by a new cache.
+pub(crate) const DOWNGRADES: [(Engine, Engine); 2] =
+    [(Engine::REDIS_7_1, Engine::REDIS_7_0), (Engine::VALKEY_7_2, Engine::REDIS_7_1)];
+
+/// Applies a cache of one engine, plans the other one, and destroys it.
+#[track_caller]
+pub(crate) fn downgrade<B>(rehearsal: &mut Rehearsal<B>, from: Engine, to: Engine) {
+    let cache_of = |stack: &mut Stack, engine| cache(stack, |cache| cache.engine(engine).multi_az(replicas!(1)));
+    rehearsal.apply(|stack| cache_of(stack, from));
+    let plan = rehearsal.plan(|stack| cache_of(stack, to));
+    let step = plan.step(&Address::new("ReplicationGroup", "it")).expect("the cache has a step");
+    assert!(matches!(step.action, Action::Replace(_)), "{from:?} -> {to:?}: {step:?}");
+    rehearsal.destroy();
+}
+
+/// A builder of a cache that still has no engine and no topology.
+pub(crate) type Open = ReplicationGroupBuilder<Set, Set, Set, Set, Unset, Unset, Set>;
+/// A builder of a cache that has all.
+pub(crate) type Done = ReplicationGroupBuilder<Set, Set, Set, Set, Set, Set, Set>;
+
+/// A cache with all that it needs but what `complete` says.
+pub(crate) fn cache(stack: &mut Stack, complete: impl FnOnce(Open) -> Done) {
+    let vpc = base_vpc(stack, "main");
+    let [a, b, _] = subnets(stack, &vpc);
+    let sg = base_group(stack, &vpc, "redis", name!("redis"));
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
+    let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+    let cache = ReplicationGroup::builder()
+        .replication_group_id(name!("redis"))
+        .node_type(node_type!("cache.t4g.micro"))
+        .subnet_group_name(&subnets)
+        .security_group_ids([&sg])
+        .authentication(&token);
+    stack.add("it", complete(cache).encrypted(AtRest::default(), InTransit::Required));
 }

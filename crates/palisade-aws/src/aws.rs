@@ -35,8 +35,13 @@ pub struct Aws {
     turn: Arc<dyn Turn>,
 }
 
-/// How often a call is repeated that was throttled, or a read that the service failed to answer.
+/// How often a call is made that does not reach the service, or a read that the service fails to answer.
 const ATTEMPTS: u32 = 8;
+/// For how long such a call is repeated. Where the service is silent, it takes half a minute to give up one attempt.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// For how long a call is repeated that was throttled. The rate of all calls falls meanwhile, so this is the time in which
+/// others in the account leave room for it.
+const THROTTLED: Duration = Duration::from_secs(10 * 60);
 
 impl Aws {
     /// The account behind `backend`, for whoever works alone.
@@ -55,13 +60,14 @@ impl Aws {
         self.batches.region()
     }
 
-    /// Makes one call. A call that was throttled is repeated, as is a read that the service failed to answer; a write that
-    /// it failed to answer is not, since it may have had its effect.
+    /// Makes one call. It is repeated if it was throttled or did not reach the service, as is a read that the service failed
+    /// to answer; a write that it failed to answer is not, since it may have had its effect.
     ///
     /// # Errors
     /// What AWS answered, classified; [`ErrorKind::Interrupted`] if the run stops before the call is sent, or between two
     /// attempts.
     pub async fn call<O: Operation>(&self, operation: O) -> Result<O::Output, ProviderError> {
+        let start = Instant::now();
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
             match self.batches.answer(&self.turn, operation.clone().into()).await {
@@ -74,7 +80,7 @@ impl Aws {
                         help: String::new(),
                     });
                 }
-                Err(error) if attempt < ATTEMPTS && is_repeatable(error.kind, O::EFFECT) => {
+                Err(error) if is_repeated(error.kind, O::EFFECT, attempt, start.elapsed()) => {
                     self.pause(pause).await?;
                     pause = (pause * 2).min(Duration::from_secs(20));
                 }
@@ -162,12 +168,128 @@ impl Aws {
     }
 }
 
-fn is_repeatable(kind: ErrorKind, effect: Effect) -> bool {
-    kind == ErrorKind::Throttled || kind == ErrorKind::Service && effect == Effect::Read
+/// Whether a call is made once more, of which so many attempts, in such a time, came to nothing.
+fn is_repeated(kind: ErrorKind, effect: Effect, attempts: u32, passed: Duration) -> bool {
+    match kind {
+        ErrorKind::Throttled => passed < THROTTLED,
+        ErrorKind::Unreached => attempts < ATTEMPTS && passed < PATIENCE,
+        ErrorKind::Service => effect == Effect::Read && attempts < ATTEMPTS && passed < PATIENCE,
+        _ => false,
+    }
 }
 
 impl fmt::Debug for Aws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Aws").field("region", &self.region()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{
+        operations::{DeleteVpc, DeleteVpcOutput, DescribeVpcs, DescribeVpcsOutput},
+        shapes::Select,
+    };
+
+    /// A service that fails so many times as it is told, each time after a while.
+    struct Failing {
+        kind: ErrorKind,
+        times: Mutex<u32>,
+        after: Duration,
+    }
+
+    impl Backend for Failing {
+        fn region(&self) -> &'static str {
+            "us-east-1"
+        }
+
+        fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+            Box::pin(async move {
+                sleep(self.after).await;
+                let mut times = self.times.lock().unwrap();
+                if *times > 0 {
+                    *times -= 1;
+                    let (message, help) = (String::new(), String::new());
+                    return Err(ProviderError {
+                        kind: self.kind,
+                        operation: String::new(),
+                        code: String::new(),
+                        message,
+                        help,
+                    });
+                }
+                Ok(match request {
+                    Request::DescribeVpcs(_) => Response::DescribeVpcs(DescribeVpcsOutput { vpcs: Vec::new() }),
+                    _ => Response::DeleteVpc(DeleteVpcOutput {}),
+                })
+            })
+        }
+    }
+
+    impl Supplier for Failing {
+        fn supply(&self, _: &str) -> Option<SecretString> {
+            None
+        }
+    }
+
+    const FOREVER: u32 = u32::MAX;
+
+    /// Whether a read and a write succeed, each with a service that fails first, and how long they take.
+    async fn made(kind: ErrorKind, times: u32, after: Duration) -> [(bool, Duration); 2] {
+        let aws = || {
+            let failing = Arc::new(Failing { kind, times: Mutex::new(times), after });
+            Aws::new(failing.clone(), failing)
+        };
+        let vpc = palisade_core::Id::new("vpc-1").unwrap();
+        let start = Instant::now();
+        let read = aws().call(DescribeVpcs { select: Select::Ids(Vec::new()) }).await.is_ok();
+        let read = (read, start.elapsed());
+        let start = Instant::now();
+        let write = aws().call(DeleteVpc { vpc_id: vpc }).await.is_ok();
+        [read, (write, start.elapsed())]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_may_have_had_its_effect_is_not_repeated() {
+        let [read, write] = made(ErrorKind::Service, 3, Duration::ZERO).await;
+        assert!(read.0 && !write.0);
+        assert_eq!(write.1, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_sent_is_repeated_also_where_it_writes() {
+        assert!(made(ErrorKind::Unreached, 3, Duration::ZERO).await.iter().all(|(made, _)| *made));
+        for (made, took) in made(ErrorKind::Unreached, FOREVER, Duration::ZERO).await {
+            assert!(!made && took > Duration::from_secs(20) && took < PATIENCE, "{took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_throttled_is_repeated_for_as_long_as_others_may_need() {
+        assert!(made(ErrorKind::Throttled, 20, Duration::ZERO).await.iter().all(|(made, _)| *made));
+        for (made, took) in made(ErrorKind::Throttled, FOREVER, Duration::ZERO).await {
+            assert!(!made && took >= THROTTLED, "{took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_hangs_is_given_up_after_two_attempts() {
+        let attempt = Duration::from_secs(30);
+        let [read, write] = made(ErrorKind::Service, FOREVER, attempt).await;
+        assert!(!read.0 && read.1 < attempt * 2 + Duration::from_secs(1), "{read:?}");
+        assert_eq!(write, (false, attempt));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_wrong_is_not_repeated() {
+        for kind in [ErrorKind::Denied, ErrorKind::Invalid, ErrorKind::Quota, ErrorKind::NotFound] {
+            for (made, took) in made(kind, 1, Duration::ZERO).await {
+                // A description waits a moment for others; the first pause before a repetition is longer.
+                assert!(!made && took < Duration::from_millis(200), "{kind:?}: {took:?}");
+            }
+        }
     }
 }

@@ -61,8 +61,13 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         | "AccessDeniedException"
         | "ExpiredToken"
         | "ExpiredTokenException"
+        | "RequestExpired"
         | "InvalidClientTokenId"
-        | "UnrecognizedClientException" => ErrorKind::Denied,
+        | "UnrecognizedClientException"
+        | "MissingAuthenticationToken"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "OptInRequired" => ErrorKind::Denied,
 
         // Secrets Manager's limit on the number of secrets, and no matter of the rate.
         "LimitExceededException" => ErrorKind::Quota,
@@ -184,6 +189,10 @@ mod tests {
             ["InvalidUserGroupState", "CacheSubnetGroupInUse", "DependencyViolation", "InvalidReplicationGroupState"]
         {
             assert_eq!(class(code), ErrorKind::Transitional, "{code}");
+        }
+        for code in ["UnauthorizedOperation", "AuthFailure", "ExpiredToken", "ExpiredTokenException", "RequestExpired"]
+        {
+            assert_eq!(class(code), ErrorKind::Denied, "{code}");
         }
         assert_eq!(class("RequestLimitExceeded"), ErrorKind::Throttled, "EC2's throttling looks like a quota");
         assert_eq!(class("NoOperationFault"), ErrorKind::NothingToDo);

@@ -14,6 +14,7 @@ mod observe;
 pub mod operations;
 mod policy;
 mod provider;
+mod region;
 pub mod resources;
 pub mod shapes;
 #[macro_use]
@@ -25,6 +26,7 @@ pub use classify::failure;
 pub use lifecycle::{Lifecycle, Snapshot, Snapshots, TypicalDurations};
 pub use policy::policy;
 pub use provider::{AwsProvider, calls_of, schemas};
+pub use region::{BadRegion, check_region, known_region};
 
 /// An [`Id`](palisade_core::Id) from a literal, for an object that the stack does not manage: `id!(Vpc, "vpc-0a1b2c3d")`.
 /// It is checked when the program is compiled.

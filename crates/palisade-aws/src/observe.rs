@@ -1,6 +1,10 @@
 //! What the lifecycles have in common.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use palisade_core::{
     Id, Resource,
@@ -27,6 +31,66 @@ pub(crate) const GROUP_SETTLED: Duration = Duration::from_secs(20 * 60);
 
 /// How long a description may go on telling how things were before a change that was accepted.
 pub(crate) const STALE: Duration = Duration::from_secs(60);
+
+/// Waits, for `limit` at most, until `settled` finds what is waited for in what `describe` tells of an object. `what` and
+/// `goal` say it in words: "the user reader", "to be active".
+///
+/// An object that nobody has seen yet may be too new to be seen, for as long as [`VISIBLE`]. One that was seen, in this wait
+/// or before it as `exists` says, and is not there any more, was deleted by somebody else: no wait brings it back.
+pub(crate) async fn settle<D, T, F>(
+    aws: &Aws,
+    (what, goal): (&str, &str),
+    limit: Duration,
+    exists: bool,
+    mut describe: impl FnMut() -> F,
+    settled: impl Fn(D) -> Result<Option<T>, ProviderError>,
+) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<Option<D>, ProviderError>>,
+{
+    let start = Instant::now();
+    let seen = AtomicBool::new(exists);
+    aws.wait(&format!("{what} {goal}"), limit, || {
+        let description = describe();
+        let (seen, settled) = (&seen, &settled);
+        async move {
+            match description.await? {
+                Some(description) => {
+                    seen.store(true, Ordering::Relaxed);
+                    settled(description)
+                }
+                None if seen.load(Ordering::Relaxed) => Err(lost(what, "is gone")),
+                None if start.elapsed() >= VISIBLE => Err(lost(what, "was created, and nothing is seen of it")),
+                None => Ok(None),
+            }
+        }
+    })
+    .await
+}
+
+/// Waits until an object is seen that needs no more than that, as [`settle`] does.
+pub(crate) async fn appear<D, F>(
+    aws: &Aws,
+    what: &str,
+    exists: bool,
+    describe: impl FnMut() -> F,
+) -> Result<D, ProviderError>
+where
+    F: Future<Output = Result<Option<D>, ProviderError>>,
+{
+    settle(aws, (what, "to appear"), VISIBLE, exists, describe, |description| Ok(Some(description))).await
+}
+
+/// The error for an object that somebody else deleted, or is deleting, while it was waited for.
+pub(crate) fn lost(what: &str, how: &str) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::NotFound,
+        operation: String::new(),
+        code: String::new(),
+        message: format!("{what} {how}"),
+        help: "see who deletes it, and run the same command again: it is created anew".to_owned(),
+    }
+}
 
 /// Asks `poll` until its answer shows what was just changed, as `is_seen` tells. After [`STALE`] the answer is taken as it
 /// is: AWS may write a value in another way than it was given.
@@ -181,7 +245,15 @@ pub(crate) fn named<R: Resource>(name: impl Into<String>) -> Result<Id<R>, Provi
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use palisade_core::provider::BoxFuture;
+
     use super::*;
+    use crate::{
+        Backend, Supplier,
+        operations::{Request, Response},
+    };
 
     #[test]
     fn a_name_that_is_taken_is_not_said_to_be_anothers() {
@@ -200,5 +272,66 @@ mod tests {
         );
         assert_eq!(help(ErrorKind::AlreadyExists, "wait"), "wait");
         assert_eq!(help(ErrorKind::Denied, ""), "");
+    }
+
+    /// An account of which only the clock is used.
+    struct Nothing;
+
+    impl Backend for Nothing {
+        fn region(&self) -> &'static str {
+            "us-east-1"
+        }
+
+        fn answer(&self, _: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+            unreachable!("the tests describe by themselves")
+        }
+    }
+
+    impl Supplier for Nothing {
+        fn supply(&self, _: &str) -> Option<SecretString> {
+            None
+        }
+    }
+
+    /// Waits for `available` with these descriptions, of which the last one stays.
+    async fn waited(exists: bool, descriptions: &[Option<&'static str>]) -> (Result<(), ErrorKind>, Duration) {
+        let aws = Aws::new(Arc::new(Nothing), Arc::new(Nothing));
+        let left = Mutex::new(descriptions.iter().rev().copied().collect::<Vec<_>>());
+        let describe = async || {
+            let mut left = left.lock().unwrap();
+            Ok(if left.len() > 1 { left.pop().unwrap() } else { left[0] })
+        };
+        let settled = |status: &str| Ok((status == "available").then_some(()));
+        let (start, limit) = (Instant::now(), Duration::from_secs(3600));
+        let result = settle(&aws, ("it", "to be available"), limit, exists, describe, settled).await;
+        (result.map_err(|error| error.kind), start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_object_may_be_seen_late() {
+        let descriptions = [None, None, None, Some("creating"), Some("creating"), Some("available")];
+        assert_eq!(waited(false, &descriptions).await.0, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_object_that_nobody_ever_sees_is_not_waited_for_to_the_end() {
+        let (result, took) = waited(false, &[None]).await;
+        assert_eq!(result, Err(ErrorKind::NotFound));
+        assert!(took >= VISIBLE && took < VISIBLE * 2, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_that_vanishes_is_not_waited_for() {
+        let (result, took) = waited(false, &[None, Some("creating"), None]).await;
+        assert_eq!(result, Err(ErrorKind::NotFound));
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert_eq!(waited(true, &[None]).await, (Err(ErrorKind::NotFound), Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_that_never_settles_is_given_up_at_the_limit() {
+        let (result, took) = waited(false, &[Some("creating")]).await;
+        assert_eq!(result, Err(ErrorKind::TimedOut));
+        assert!(took >= Duration::from_secs(3600), "{took:?}");
     }
 }

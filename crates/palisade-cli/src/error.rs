@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use palisade_core::Finding;
+use palisade_core::{Finding, Stack, provider::ProviderError};
 use palisade_engine::{PlanError, StateError};
 use palisade_terraform::ExportError;
 
@@ -10,6 +10,7 @@ use crate::{
     ConnectError,
     render::{
         findings::{self, Sources},
+        progress,
         style::{ERROR, HELP, paint},
     },
 };
@@ -26,9 +27,19 @@ pub(crate) enum CommandError {
     },
     /// The program, or the plan of it, is wrong in places of its source.
     Findings(Vec<Finding>),
+    /// The objects of a kind could not be read.
+    Unread {
+        /// The kind.
+        kind: String,
+        /// Why.
+        error: Box<ProviderError>,
+    },
     /// What is wrong was told already.
     Told,
 }
+
+/// How many resources a message names at most.
+const NAMED: usize = 3;
 
 impl CommandError {
     /// A problem with one cure.
@@ -43,14 +54,36 @@ impl CommandError {
                 help.push(text);
                 Self::Problem { message, help }
             }
-            Self::Findings(_) | Self::Told => self,
+            Self::Findings(_) | Self::Unread { .. } | Self::Told => self,
         }
+    }
+
+    /// The same error, with the places in the program that it is about.
+    pub(crate) fn located(self, stack: &Stack) -> Self {
+        let Self::Unread { kind, error } = self else { return self };
+        let mut message = format!(
+            "cannot read the {kind} objects of the stack, so there is no plan, and nothing was changed: {}",
+            progress::cause(&error)
+        );
+        let nodes: Vec<_> = stack.nodes().iter().filter(|node| node.address.kind() == kind).collect();
+        for node in nodes.iter().take(NAMED) {
+            message += &format!("\n  --> {}: {}", progress::place(node.location), node.address);
+        }
+        if let Some(more @ 1..) = nodes.len().checked_sub(NAMED) {
+            message += &format!("\n      and {more} more");
+        }
+        Self::new(message, error.help)
     }
 
     /// The text of the error, with a line end where there is a text.
     pub(crate) fn render(&self, sources: &Sources) -> String {
         match self {
             Self::Told => String::new(),
+            // Without the program there are no places in it.
+            Self::Unread { kind, error } => {
+                let error = error.clone();
+                Self::Unread { kind: kind.clone(), error }.located(&Stack::new("")).render(sources)
+            }
             Self::Findings(findings) => findings::findings(findings, sources) + "\n",
             Self::Problem { message, help } => {
                 let mut text = format!("{} {message}\n", paint(ERROR, "error:"));
@@ -82,7 +115,7 @@ impl From<PlanError> for CommandError {
         let message = error.to_string();
         match error {
             PlanError::Impossible(findings) => Self::Findings(findings),
-            PlanError::Read { error, .. } => Self::new(message, error.help),
+            PlanError::Read { kind, error } => Self::Unread { kind, error },
             PlanError::UnknownKind { .. } => {
                 Self::new(message, "build the program with the version of Palisade that made the resource")
             }
@@ -232,7 +265,7 @@ mod tests {
         };
         let error = CommandError::from(PlanError::Read { kind: "Vpc".to_owned(), error: Box::new(error) });
         insta::assert_snapshot!(error.text(), @r"
-        error: cannot read the Vpc objects of the stack: you are not authorized
+        error: cannot read the Vpc objects of the stack, so there is no plan, and nothing was changed: DescribeVpcs: UnauthorizedOperation: you are not authorized
         help: allow ec2:DescribeVpcs
         ");
     }

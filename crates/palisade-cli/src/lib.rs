@@ -13,7 +13,6 @@ pub mod exit_code;
 mod render;
 mod run;
 mod signals;
-mod suggest;
 mod terminal;
 
 #[cfg(test)]

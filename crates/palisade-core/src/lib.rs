@@ -19,6 +19,7 @@ pub mod provider;
 mod resource;
 mod schema;
 mod stack;
+mod suggest;
 pub mod terraform;
 mod value;
 
@@ -32,6 +33,7 @@ pub use resource::{Attributes, Complete, Declaration, Declare, Handle, Outputs, 
 pub use schema::{AttributeSchema, FieldSchema, OnChange, Schema};
 pub use serde_json::Value as Json;
 pub use stack::{Node, OutputNode, Stack};
+pub use suggest::closest;
 pub use value::{Reference, Value};
 
 /// Fields or attributes by name, in the order of their names.

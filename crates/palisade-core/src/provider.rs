@@ -219,6 +219,8 @@ pub enum ErrorKind {
     Transitional,
     /// The wait for a state ran out of time.
     TimedOut,
+    /// The service was not reached: the call was not sent, so it had no effect.
+    Unreached,
 }
 
 impl fmt::Debug for Slot {

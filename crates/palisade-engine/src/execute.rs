@@ -282,7 +282,8 @@ fn may_have_had_its_effect(error: &ProviderError, was_sent: bool) -> bool {
         | ErrorKind::NothingToDo
         | ErrorKind::Quota
         | ErrorKind::Throttled
-        | ErrorKind::Transitional => false,
+        | ErrorKind::Transitional
+        | ErrorKind::Unreached => false,
     }
 }
 

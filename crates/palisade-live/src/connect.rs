@@ -3,8 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use palisade_core::provider::ProviderError;
+use aws_credential_types::Credentials;
+use palisade_aws::{BadRegion, check_region, known_region};
+use palisade_core::provider::{ErrorKind, ProviderError};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use crate::{Live, failure::Failure, service::Service};
 
@@ -30,15 +34,46 @@ pub struct Identity {
     pub endpoint: Option<String>,
 }
 
+/// What to connect to in place of what the environment and the profiles say.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The region.
+    pub region: String,
+    /// The URL of what answers like AWS.
+    pub endpoint: String,
+    /// The id of the access key.
+    pub access_key: String,
+    /// The access key itself.
+    pub secret_key: SecretString,
+    /// How long one attempt at a call may take.
+    pub patience: Duration,
+}
+
 /// Why AWS cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConnectError {
     /// Nothing names a region.
     #[error("no AWS region is chosen")]
     NoRegion,
+    /// What names the region is misspelt.
+    #[error(transparent)]
+    BadRegion(#[from] BadRegion),
+    /// What should lead to something else than AWS leads nowhere. The SDK would go to AWS itself.
+    #[error("{variable} is `{value}`, which is no URL of an endpoint")]
+    BadEndpoint {
+        /// The variable in the environment.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+    },
     /// AWS does not say who the caller is. The cause is in the error: no credentials, expired ones, no network.
-    #[error("{0}")]
-    Unidentified(ProviderError),
+    #[error("{}", unidentified(error))]
+    Unidentified {
+        /// What the call failed with.
+        error: Box<ProviderError>,
+        /// The region that was asked.
+        region: String,
+    },
 }
 
 impl ConnectError {
@@ -46,7 +81,28 @@ impl ConnectError {
     pub fn help(&self) -> String {
         match self {
             Self::NoRegion => "name one with --region, with AWS_REGION, or in the profile".to_owned(),
-            Self::Unidentified(error) => error.help.clone(),
+            Self::BadRegion(bad) => bad.help(),
+            Self::BadEndpoint { value, .. } => match value.split_once("://") {
+                None if is_endpoint(&format!("http://{value}")) => format!("write `http://{value}`"),
+                _ => "write one as in `http://127.0.0.1:4566`, or unset it to work on AWS".to_owned(),
+            },
+            Self::Unidentified { error, region } => {
+                let known = known_region(region);
+                match (known, profile()) {
+                    (Err(Some(near)), _) if error.kind == ErrorKind::Unreached => {
+                        format!(
+                            "`{region}` is no region that this version knows: did you mean `{near}`? Else {}",
+                            error.help
+                        )
+                    }
+                    (_, Some(profile)) if error.kind == ErrorKind::Denied => format!(
+                        "see that the profile `{profile}`, which AWS_PROFILE names, is in ~/.aws/config or \
+                         ~/.aws/credentials, and is logged in; or {}",
+                        error.help
+                    ),
+                    _ => error.help.clone(),
+                }
+            }
         }
     }
 }
@@ -58,12 +114,32 @@ impl Live {
     /// The connections belong to the runtime in which this is called.
     ///
     /// # Errors
-    /// [`ConnectError`] if there is no region, if there are no credentials that AWS accepts, or if AWS is not reached.
+    /// [`ConnectError`] if there is no region or none that AWS can have, if there are no credentials that AWS accepts, or if
+    /// AWS is not reached.
     pub async fn connect(region: Option<&str>) -> Result<(Self, Identity), ConnectError> {
-        let config = load(region).await;
+        Self::connect_by(&load(region).await?).await
+    }
+
+    /// Connects to `target`, whatever the environment and the profiles say.
+    ///
+    /// # Errors
+    /// As of [`Live::connect`].
+    pub async fn connect_to(target: &Target) -> Result<(Self, Identity), ConnectError> {
+        let Target { region, endpoint, access_key, secret_key, patience } = target;
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(*patience).build();
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .timeout_config(timeouts)
+            .region(Region::new(region.clone()))
+            .endpoint_url(endpoint)
+            .credentials_provider(Credentials::new(access_key, secret_key.expose_secret(), None, None, "target"));
+        Self::connect_by(&loader.load().await).await
+    }
+
+    async fn connect_by(config: &SdkConfig) -> Result<(Self, Identity), ConnectError> {
         let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
-        let identity = identity(&config, region).await?;
-        Ok((Self::new(&config, &identity), identity))
+        check_region(&region)?;
+        let identity = identity(config, region).await?;
+        Ok((Self::new(config, &identity), identity))
     }
 
     fn new(config: &SdkConfig, identity: &Identity) -> Self {
@@ -92,29 +168,113 @@ impl Live {
 }
 
 /// What the environment and the profiles say, with `region` before the region that they name.
-pub(crate) async fn load(region: Option<&str>) -> SdkConfig {
+///
+/// # Errors
+/// [`ConnectError::BadEndpoint`] if the environment leads to what is no endpoint.
+pub(crate) async fn load(region: Option<&str>) -> Result<SdkConfig, ConnectError> {
+    check_endpoints()?;
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    loader.load().await
+    Ok(loader.load().await)
 }
 
 /// Asks AWS who asks. It takes no permission, so its failure is about credentials or the way to AWS, and nothing else.
 async fn identity(config: &SdkConfig, region: String) -> Result<Identity, ConnectError> {
     let endpoint = config.endpoint_url().map(str::to_owned);
     let place = endpoint.clone().unwrap_or_else(|| format!("AWS in {region}"));
-    let unidentified = |failure: Failure| ConnectError::Unidentified(failure.of_call("sts", "GetCallerIdentity"));
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(FIRST_ANSWER).build();
+    let unidentified = |failure: Failure| ConnectError::Unidentified {
+        error: Box::new(failure.of_call("sts", "GetCallerIdentity")),
+        region: region.clone(),
+    };
+    let timeouts = config.timeout_config();
+    let answer = timeouts
+        .and_then(TimeoutConfig::operation_attempt_timeout)
+        .map_or(FIRST_ANSWER, |answer| answer.min(FIRST_ANSWER));
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(answer).build();
     let sts = aws_sdk_sts::config::Builder::from(config)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(2))
         .build();
-    let answer = aws_sdk_sts::Client::from_conf(sts).get_caller_identity().send().await;
+    let question = aws_sdk_sts::Client::from_conf(sts).get_caller_identity().send();
+    let answer = question.with_subscriber(NoSubscriber::default()).await;
     let answer = answer.map_err(|error| unidentified(Failure::of(error, &place)))?;
     let (Some(account), Some(arn)) = (answer.account, answer.arn) else {
         return Err(unidentified(Failure::Lacks("Account and Arn")));
     };
     Ok(Identity { account, arn, region, endpoint })
+}
+
+/// What the first call of all failed with, which no message about a resource names.
+fn unidentified(error: &ProviderError) -> String {
+    match (error.kind, error.code.as_str()) {
+        // No call was made.
+        (ErrorKind::Denied, "") => error.message.clone(),
+        (_, "") => format!("{}: {}", error.operation, error.message),
+        (_, code) => format!("{}: {code}: {}", error.operation, error.message),
+    }
+}
+
+/// The profile that the environment names.
+#[expect(clippy::disallowed_methods, reason = "the SDK reads it too, and does not tell that there is no such profile")]
+fn profile() -> Option<String> {
+    std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty())
+}
+
+/// The variables that can lead the calls to something else than AWS.
+const ENDPOINTS: [&str; 6] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL_ELASTICACHE",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_STS",
+];
+
+/// Refuses what is no endpoint, which the SDK would pass over in silence, to do to AWS itself what was meant for another.
+fn check_endpoints() -> Result<(), ConnectError> {
+    #[expect(clippy::disallowed_methods, reason = "the SDK reads these too, and tells nobody what is wrong with them")]
+    let value = |variable| std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let mut set = ENDPOINTS.into_iter().filter_map(|variable| Some((variable, value(variable)?)));
+    match set.find(|(_, value)| !is_endpoint(value)) {
+        Some((variable, value)) => Err(ConnectError::BadEndpoint { variable, value }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the text is `http://` or `https://` and a host, and what may follow.
+fn is_endpoint(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
+    !name.is_empty() && name.chars().all(is_name) && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_url_with_a_host() {
+        for good in
+            ["http://127.0.0.1:4566", "https://vpce-1.ec2.us-east-1.vpce.amazonaws.com/", "http://[::1]:80", "http://a"]
+        {
+            assert!(is_endpoint(good), "{good}");
+        }
+        for bad in
+            ["localhost:4566", "127.0.0.1:4566", "http://", "http:///x", "ftp://a", "http://a b", "http://a:port", "x"]
+        {
+            assert!(!is_endpoint(bad), "{bad}");
+        }
+        let help = |value: &str| ConnectError::BadEndpoint { variable: ENDPOINTS[0], value: value.to_owned() }.help();
+        assert_eq!(help("localhost:4566"), "write `http://localhost:4566`");
+        assert!(help("http://").starts_with("write one as in"));
+    }
 }

@@ -14,6 +14,8 @@ use palisade_core::provider::{ErrorKind, ProviderError};
 pub(crate) enum Failure {
     /// AWS answered with an error. A proxy, or a server that is not AWS, answers without a code.
     Refused { status: u16, code: String, message: String, endpoint: String },
+    /// There was no connection, so nothing was sent.
+    Unreached { endpoint: String, cause: String },
     /// There was no answer: the call may or may not have had its effect.
     Unanswered { endpoint: String, cause: String },
     /// There are no credentials.
@@ -48,7 +50,7 @@ impl Failure {
                 message: String::new(),
                 endpoint,
             },
-            SdkError::TimeoutError(_) => Self::Unanswered { endpoint, cause: "it did not answer in time".to_owned() },
+            SdkError::TimeoutError(_) => Self::Unanswered { endpoint, cause: TOO_LATE.to_owned() },
             SdkError::DispatchFailure(dispatch) => Self::undelivered(dispatch.as_connector_error(), endpoint),
             // Its sources may quote the request.
             _ => Self::Unsendable,
@@ -63,8 +65,12 @@ impl Failure {
         if let Some(error) = chain(connector).find_map(|error| error.downcast_ref::<CredentialsError>()) {
             return Self::of_credentials(error);
         }
-        let cause = if connector.is_timeout() { "it did not answer in time".to_owned() } else { deepest(connector) };
-        Self::Unanswered { endpoint, cause }
+        let cause = if connector.is_timeout() { TOO_LATE.to_owned() } else { deepest(connector) };
+        if is_about_connecting(connector) {
+            Self::Unreached { endpoint, cause }
+        } else {
+            Self::Unanswered { endpoint, cause }
+        }
     }
 
     fn of_credentials(error: &CredentialsError) -> Self {
@@ -107,32 +113,29 @@ impl Failure {
                 unreadable(status, &message, &endpoint, error)
             }
             Self::Refused { status, code, message, .. } => refused(prefix, action, status, &code, message),
-            Self::Unanswered { endpoint, cause } => error(
-                ErrorKind::Service,
-                format!("{endpoint} cannot be reached: {cause}"),
-                "see that there is a network, and that the region and AWS_ENDPOINT_URL, if it is set, are right",
-            ),
+            Self::Unreached { endpoint, cause } => {
+                error(ErrorKind::Unreached, format!("{endpoint} cannot be reached: {cause}"), NETWORK)
+            }
+            Self::Unanswered { endpoint, cause } => {
+                error(ErrorKind::Service, format!("{endpoint} gives no answer: {cause}"), NETWORK)
+            }
             Self::NoCredentials => error(ErrorKind::Denied, "no AWS credentials were found".to_owned(), LOG_IN),
             Self::BadCredentials { cause } => {
                 error(ErrorKind::Denied, format!("the AWS credentials cannot be used: {cause}"), LOG_IN)
             }
-            Self::Unsendable => error(
-                ErrorKind::Invalid,
-                format!("the SDK refuses to send {action}"),
-                "see that the region and AWS_ENDPOINT_URL, if it is set, are right",
-            ),
-            Self::Lacks(field) => {
-                error(ErrorKind::Service, format!("the answer to {action} lacks {field}"), UNEXPECTED)
-            }
+            Self::Unsendable => error(ErrorKind::Invalid, format!("the SDK refuses to send {action}"), NETWORK),
+            Self::Lacks(field) => error(ErrorKind::Service, format!("the answer lacks {field}"), UNEXPECTED),
             Self::Unusable { field, value } => error(
                 ErrorKind::Service,
-                format!("the answer to {action} has the {field} `{value}`, which this version does not know"),
+                format!("the answer has the {field} `{value}`, which this version does not know"),
                 UNEXPECTED,
             ),
         }
     }
 }
 
+const NETWORK: &str = "see that there is a network, and that the region and AWS_ENDPOINT_URL, if it is set, are right";
+const TOO_LATE: &str = "nothing came within the time-out";
 const UNEXPECTED: &str = "update Palisade; if AWS_ENDPOINT_URL is set, what answers there is not AWS";
 
 /// An error with AWS's code.
@@ -173,6 +176,13 @@ fn unreadable(
     )
 }
 
+/// Whether the error came up before there was a connection: a name that is not known, a port at which nobody listens, a
+/// certificate that is not trusted.
+fn is_about_connecting(error: &ConnectorError) -> bool {
+    type Client = hyper_util::client::legacy::Error;
+    chain(error).filter_map(|error| error.downcast_ref::<Client>()).any(Client::is_connect)
+}
+
 /// An error and what caused it.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| (**error).source())
@@ -180,7 +190,9 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 /// The first cause, which is the one that says something: "connection refused" behind "client error" behind "io error".
 fn deepest(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
+    let text = chain(error).last().map(ToString::to_string).unwrap_or_default();
+    // The number that the operating system has for it tells nobody more.
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 /// An error with its causes, each said once.
@@ -221,11 +233,12 @@ mod tests {
         assert_eq!(of(SdkError::response_error("no XML", response(404))).kind, ErrorKind::Invalid);
 
         let silence = of(SdkError::timeout_error("30 s"));
-        assert_eq!(silence.message, "EC2 in us-east-1 cannot be reached: it did not answer in time");
-        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
-        let refused = of(SdkError::dispatch_failure(ConnectorError::io(refused.into())));
-        assert_eq!(refused.kind, ErrorKind::Service);
-        assert_eq!(refused.message, "EC2 in us-east-1 cannot be reached: connection refused");
+        assert_eq!(silence.message, "EC2 in us-east-1 gives no answer: nothing came within the time-out");
+        // That a connection could not be made is told by an error that only the SDK's client can make; the live lane sees it.
+        let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "connection reset");
+        let broken = of(SdkError::dispatch_failure(ConnectorError::io(broken.into())));
+        assert_eq!(broken.kind, ErrorKind::Service);
+        assert_eq!(broken.message, "EC2 in us-east-1 gives no answer: connection reset");
 
         let signing = CredentialsError::not_loaded("no provider has any");
         let unsigned = of(SdkError::dispatch_failure(ConnectorError::other(signing.into(), None)));
@@ -307,9 +320,6 @@ mod tests {
     #[test]
     fn an_answer_that_lacks_a_field_says_which() {
         let lacking = error(Failure::Lacks("vpcId"));
-        assert_eq!(
-            (lacking.kind, lacking.message.as_str()),
-            (ErrorKind::Service, "the answer to CreateVpc lacks vpcId")
-        );
+        assert_eq!((lacking.kind, lacking.message.as_str()), (ErrorKind::Service, "the answer lacks vpcId"));
     }
 }

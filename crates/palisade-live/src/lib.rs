@@ -22,7 +22,7 @@ use palisade_aws::{
 };
 use palisade_core::provider::{BoxFuture, ProviderError};
 
-pub use connect::{ConnectError, Identity};
+pub use connect::{ConnectError, Identity, Target};
 #[cfg(feature = "s3-state")]
 pub use s3_state::S3Objects;
 use service::Service;

@@ -39,9 +39,9 @@ impl S3Objects {
     /// The connections belong to the runtime in which this is called.
     ///
     /// # Errors
-    /// [`ConnectError`] if nothing names a region. Whether there is such a bucket shows at the first call.
+    /// [`ConnectError`] if nothing names a region, or the environment leads to what is no endpoint. Whether there is such a bucket shows at the first call.
     pub async fn open(bucket: &str, prefix: &str, region: Option<&str>) -> Result<Self, ConnectError> {
-        let config = load(region).await;
+        let config = load(region).await?;
         let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER).build();
         let s3 = aws_sdk_s3::config::Builder::from(&config)
@@ -80,7 +80,10 @@ impl S3Objects {
         let error = failure.of_call("s3", action);
         let is_transient = code == CONFLICT
             || code == "SlowDown"
-            || matches!(error.kind, ErrorKind::Service | ErrorKind::Throttled | ErrorKind::Transitional);
+            || matches!(
+                error.kind,
+                ErrorKind::Service | ErrorKind::Throttled | ErrorKind::Transitional | ErrorKind::Unreached
+            );
         let (bucket, prefix) = (&self.bucket, &self.prefix);
         let (message, help) = match (code, action) {
             ("NoSuchBucket", _) => (

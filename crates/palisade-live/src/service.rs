@@ -6,6 +6,7 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use palisade_aws::operations::Operation;
 use palisade_core::provider::{BoxFuture, ProviderError};
 use tokio::sync::Semaphore;
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use crate::{failure::Failure, limiter::Limiter};
 
@@ -36,6 +37,9 @@ impl<C> Service<C> {
     }
 
     /// Makes one call: sends `request` as soon as the service is ready for it. Each page of a list is a call.
+    ///
+    /// What the SDK logs meanwhile goes nowhere, whatever the program that uses it logs: it has whole requests in it, and in
+    /// those of ElastiCache passwords.
     pub(crate) async fn call<T, E: ProvideErrorMetadata>(
         &self,
         request: impl Future<Output = Result<T, SdkError<E>>>,
@@ -45,7 +49,7 @@ impl<C> Service<C> {
         let answer = {
             // The semaphore is never closed, which would be the only error.
             let _place = self.places.acquire().await;
-            request.await
+            request.with_subscriber(NoSubscriber::default()).await
         };
         let answer = answer.map_err(|error| Failure::of(error, &self.endpoint));
         self.limiter.learn(answer.as_ref().is_err_and(Failure::is_throttled));

@@ -113,11 +113,16 @@ impl<B> Rehearsal<B> {
     /// [`PlanError`] if it cannot be planned.
     pub fn try_apply(&mut self, graph: &Graph) -> Result<Report, PlanError> {
         let plan = self.try_plan(graph)?;
+        Ok(self.carry_out(graph, &plan))
+    }
+
+    /// Carries out a plan that was made of the graph before, whatever has become of the account meanwhile.
+    pub fn carry_out(&mut self, graph: &Graph, plan: &Plan) -> Report {
         let state = self.state();
         let options = ApplyOptions::default();
         let mut listener = |_| {};
-        let apply = palisade_engine::apply(&self.provider, &self.store, state, graph, &plan, &options, &mut listener);
-        Ok(self.runtime.block_on(apply).expect("a store in memory does not fail"))
+        let apply = palisade_engine::apply(&self.provider, &self.store, state, graph, plan, &options, &mut listener);
+        self.runtime.block_on(apply).expect("a store in memory does not fail")
     }
 
     /// Makes a call past the program, as somebody does in the console. It is made again for as long as the object that it is

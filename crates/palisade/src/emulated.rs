@@ -40,6 +40,8 @@ impl Cloud for Emulated {
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {
         Box::pin(async move {
             let region = settings.region.as_deref().unwrap_or(REGION);
+            palisade_aws::check_region(region)
+                .map_err(|bad| ConnectError { message: bad.to_string(), help: bad.help() })?;
             let emulator = Emulator::open(&settings.folder, region)
                 .map_err(|error| ConnectError { message: error.to_string(), help: error.help() })?;
             let account = settings.folder.join("account.json");

@@ -62,7 +62,12 @@ impl Cloud for AmazonWebServices {
             let region = settings.region.as_deref().filter(|region| !region.is_empty());
             let (live, identity) = Live::connect(region).await.map_err(|error| ConnectError {
                 message: error.to_string(),
-                help: format!("{}; or work on the emulated account with --emulated", error.help()),
+                help: match error {
+                    palisade_live::ConnectError::BadRegion(_) | palisade_live::ConnectError::BadEndpoint { .. } => {
+                        error.help()
+                    }
+                    _ => format!("{}; or work on the emulated account with --emulated", error.help()),
+                },
             })?;
             Ok(Connection {
                 provider: Arc::new(AwsProvider::new(Aws::new(Arc::new(live), Arc::new(Environment)))),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, sync_cache_tags, taken},
+    observe::{RELEASED, VISIBLE, appear, gone, in_order, is_made_by, named, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
@@ -160,11 +160,8 @@ impl Lifecycle for CacheParameterGroup {
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let group = aws
-            .wait(&format!("the parameter group {id} to appear"), VISIBLE, async || {
-                Ok(describe(aws, std::slice::from_ref(id)).await?.pop())
-            })
-            .await?;
+        let describe = async || Ok(describe(aws, std::slice::from_ref(id)).await?.pop());
+        let group = appear(aws, &format!("the parameter group {id}"), previous.is_some(), describe).await?;
         let observed = user_parameters(aws, id).await?;
         let set: Vec<_> = self.parameters.iter().filter(|(name, value)| observed.get(*name) != Some(value)).collect();
         for chunk in set.chunks(PARAMETERS_PER_CALL) {

@@ -12,7 +12,7 @@ use super::{Subnet, Vpc};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, gone, in_order, is_made_by, named, sync_cache_tags, taken},
+    observe::{RELEASED, appear, gone, in_order, is_made_by, named, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
         ListTagsForResource, ModifyCacheSubnetGroup, Operation, RemoveTagsFromResource,
@@ -136,11 +136,8 @@ impl Lifecycle for CacheSubnetGroup {
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let group = aws
-            .wait(&format!("the subnet group {id} to appear"), VISIBLE, async || {
-                Ok(describe(aws, std::slice::from_ref(id)).await?.pop())
-            })
-            .await?;
+        let describe = async || Ok(describe(aws, std::slice::from_ref(id)).await?.pop());
+        let group = appear(aws, &format!("the subnet group {id}"), previous.is_some(), describe).await?;
         if group.description != self.description || group.subnet_ids != self.subnet_ids {
             let request = ModifyCacheSubnetGroup {
                 name: id.clone(),

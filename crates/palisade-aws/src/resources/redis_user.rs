@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use palisade_core::{
     Attributes, Declaration, Declare, Finding, Graph, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset, Value,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,8 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{
-        GROUP_SETTLED, create_named, gone, in_order, is_made_by, named, once_seen, secret_value, sync_cache_tags,
+        GROUP_SETTLED, create_named, gone, in_order, is_made_by, lost, named, once_seen, secret_value, settle,
+        sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
@@ -285,7 +286,7 @@ impl Lifecycle for RedisUser {
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let user = active(aws, id).await?;
+        let user = active(aws, id, previous.is_some()).await?;
         // What its creation has sent is not sent again.
         let credentials_differ =
             previous.is_some_and(|previous| !self.authenticates_as(&user) || previous.passwords != self.passwords);
@@ -303,7 +304,7 @@ impl Lifecycle for RedisUser {
             // The change passes through the groups of the user and their caches.
             let user = once_seen(
                 aws,
-                async || active(aws, id).await,
+                async || active(aws, id, true).await,
                 |user| {
                     user.engine == self.engine
                         && self.access_string.agrees_with(&user.access_string)
@@ -312,7 +313,7 @@ impl Lifecycle for RedisUser {
             )
             .await?;
             for group in &user.user_group_ids {
-                user_group::settled(aws, group).await?;
+                user_group::settled(aws, group, true).await?;
             }
         }
         sync_cache_tags(aws, &user.arn, &self.tags, previous.map(|previous| &previous.tags)).await
@@ -376,17 +377,12 @@ async fn describe(aws: &Aws, id: &Id<RedisUser>) -> Result<Option<UserDescriptio
     Ok(aws.call(DescribeUsers { ids: vec![id.clone()] }).await?.users.pop())
 }
 
-async fn active(aws: &Aws, id: &Id<RedisUser>) -> Result<UserDescription, ProviderError> {
-    aws.wait(&format!("the user {id} to be active"), GROUP_SETTLED, async || match describe(aws, id).await? {
-        Some(user) if user.status == "active" => Ok(Some(user)),
-        Some(user) if user.status == "deleting" => Err(ProviderError {
-            kind: ErrorKind::NotFound,
-            operation: "DescribeUsers".to_owned(),
-            code: "UserNotFound".to_owned(),
-            message: format!("the user {id} is being deleted"),
-            help: "run the same command again once it is gone".to_owned(),
-        }),
+async fn active(aws: &Aws, id: &Id<RedisUser>, exists: bool) -> Result<UserDescription, ProviderError> {
+    let what = format!("the user {id}");
+    let is_active = |user: UserDescription| match user.status.as_str() {
+        "active" => Ok(Some(user)),
+        "deleting" => Err(lost(&what, "is being deleted")),
         _ => Ok(None),
-    })
-    .await
+    };
+    settle(aws, (&what, "to be active"), GROUP_SETTLED, exists, async || describe(aws, id).await, is_active).await
 }

@@ -10,7 +10,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
+    observe::{RELEASED, appear, ec2_arn, gone, in_order, sync_ec2_tags},
     operations::{CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, Operation},
     shapes::{Select, SelectRouteTables},
     types::{Arn, Tags},
@@ -83,13 +83,12 @@ impl Lifecycle for RouteTable {
         Ok(in_order(ids, found, |table| &table.id).into_iter().map(|table| table.map(snapshot)).collect())
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
-        let table = aws
-            .wait(&format!("{id} to appear"), VISIBLE, async || {
-                let select = SelectRouteTables::Tables(Select::Ids(vec![id.clone()]));
-                Ok(aws.call(DescribeRouteTables { select }).await?.route_tables.into_iter().next())
-            })
-            .await?;
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let describe = async || {
+            let select = SelectRouteTables::Tables(Select::Ids(vec![id.clone()]));
+            Ok(aws.call(DescribeRouteTables { select }).await?.route_tables.into_iter().next())
+        };
+        let table = appear(aws, id.as_str(), previous.is_some(), describe).await?;
         sync_ec2_tags(aws, id.as_str(), &self.tags, &table.tags).await
     }
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{VISIBLE, gone, not_shown, taken},
+    observe::{appear, gone, not_shown, taken},
     operations::{
         CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
         TagResource, UntagResource, UpdateSecret,
@@ -198,9 +198,9 @@ impl Lifecycle for Secret {
         Ok(snapshots)
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
-        let secret =
-            aws.wait(&format!("the secret {id} to appear"), VISIBLE, async || describe(aws, id.as_str()).await).await?;
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let describe = async || describe(aws, id.as_str()).await;
+        let secret = appear(aws, &format!("the secret {id}"), previous.is_some(), describe).await?;
         let description_differs =
             secret.description.clone().unwrap_or_default() != self.description.clone().unwrap_or_default();
         let key_differs = own_key(secret.kms_key_id) != self.kms_key_id;

@@ -10,7 +10,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags, taken},
+    observe::{RELEASED, appear, ec2_arn, gone, in_order, sync_ec2_tags, taken},
     operations::{
         CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
         DescribeSecurityGroups, Operation, RevokeSecurityGroupEgress,
@@ -114,17 +114,12 @@ impl Lifecycle for SecurityGroup {
         Ok(in_order(ids, found, |group| &group.id).into_iter().map(|group| group.map(snapshot)).collect())
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
-        let group = aws
-            .wait(&format!("{id} to appear"), VISIBLE, async || {
-                let found = aws
-                    .call(DescribeSecurityGroups {
-                        select: SelectSecurityGroups::Groups(Select::Ids(vec![id.clone()])),
-                    })
-                    .await?;
-                Ok(found.security_groups.into_iter().next())
-            })
-            .await?;
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let describe = async || {
+            let select = SelectSecurityGroups::Groups(Select::Ids(vec![id.clone()]));
+            Ok(aws.call(DescribeSecurityGroups { select }).await?.security_groups.into_iter().next())
+        };
+        let group = appear(aws, id.as_str(), previous.is_some(), describe).await?;
         let rules =
             aws.call(DescribeSecurityGroupRules { select: SelectRules::OfGroups(vec![id.clone()]) }).await?.rules;
         let added_by_aws: Vec<_> = rules.into_iter().filter(allows_everything_out).map(|rule| rule.id).collect();

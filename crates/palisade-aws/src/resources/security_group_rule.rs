@@ -11,7 +11,7 @@ use super::{SecurityGroup, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     calls::Calls,
-    observe::{VISIBLE, gone, in_order, sync_ec2_tags, taken},
+    observe::{appear, gone, in_order, sync_ec2_tags, taken},
     operations::{
         AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
         DescribeSecurityGroupRules, ModifySecurityGroupRules, Operation, RevokeSecurityGroupEgress,
@@ -270,13 +270,12 @@ impl Lifecycle for SecurityGroupRule {
         Ok(in_order(ids, found, |rule| &rule.id).into_iter().map(|rule| rule.map(snapshot)).collect())
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
-        let observed = aws
-            .wait(&format!("{id} to appear"), VISIBLE, async || {
-                let select = SelectRules::Rules(Select::Ids(vec![id.clone()]));
-                Ok(aws.call(DescribeSecurityGroupRules { select }).await?.rules.into_iter().next())
-            })
-            .await?;
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let describe = async || {
+            let select = SelectRules::Rules(Select::Ids(vec![id.clone()]));
+            Ok(aws.call(DescribeSecurityGroupRules { select }).await?.rules.into_iter().next())
+        };
+        let observed = appear(aws, id.as_str(), previous.is_some(), describe).await?;
         let rule = self.specification();
         if observed.rule != rule {
             let group_id = self.security_group_id.clone();

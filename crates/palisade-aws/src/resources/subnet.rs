@@ -10,7 +10,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, gone, in_order, sync_ec2_tags},
+    observe::{RELEASED, VISIBLE, gone, in_order, settle, sync_ec2_tags},
     operations::{
         CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
     },
@@ -192,13 +192,14 @@ impl Lifecycle for Subnet {
         Ok(in_order(ids, found, |subnet| &subnet.id).into_iter().map(|subnet| subnet.map(snapshot)).collect())
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
-        let subnet = aws
-            .wait(&format!("{id} to be available"), VISIBLE, async || {
-                let found = aws.call(DescribeSubnets { select: Select::Ids(vec![id.clone()]) }).await?;
-                Ok(found.subnets.into_iter().find(|subnet| subnet.state == "available"))
-            })
-            .await?;
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let describe = async || {
+            let found = aws.call(DescribeSubnets { select: Select::Ids(vec![id.clone()]) }).await?;
+            Ok(found.subnets.into_iter().next())
+        };
+        let is_available = |subnet: SubnetDescription| Ok((subnet.state == "available").then_some(subnet));
+        let words = (id.as_str(), "to be available");
+        let subnet = settle(aws, words, VISIBLE, previous.is_some(), describe, is_available).await?;
         let attributes = [
             (subnet.map_public_ip_on_launch != self.map_public_ip_on_launch)
                 .then_some(SubnetAttribute::MapPublicIpOnLaunch(self.map_public_ip_on_launch)),

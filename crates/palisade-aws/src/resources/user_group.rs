@@ -16,7 +16,10 @@ use super::{RedisUser, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{GROUP_SETTLED, create_named, gone, in_order, is_made_by, named, not_shown, once_seen, sync_cache_tags},
+    observe::{
+        GROUP_SETTLED, create_named, gone, in_order, is_made_by, lost, named, not_shown, once_seen, settle,
+        sync_cache_tags,
+    },
     operations::{
         AddTagsToResource, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
         DescribeUserGroups, ListTagsForResource, ModifyUserGroup, Operation, RemoveTagsFromResource,
@@ -201,7 +204,7 @@ impl Lifecycle for UserGroup {
         // What is no member any more must not be in the call, which AWS refuses as a whole: so the members are read just
         // before it, each time, and one call says all.
         let group = loop {
-            let group = settled(aws, id).await?;
+            let group = settled(aws, id, previous.is_some()).await?;
             if is_seen(&group) {
                 break group;
             }
@@ -212,7 +215,9 @@ impl Lifecycle for UserGroup {
                 remove: group.user_ids.difference(&self.user_ids).cloned().collect(),
             };
             match aws.call(request).await {
-                Ok(_) if is_seen(&once_seen(aws, async || settled(aws, id).await, is_seen).await?) => break group,
+                Ok(_) if is_seen(&once_seen(aws, async || settled(aws, id, true).await, is_seen).await?) => {
+                    break group;
+                }
                 Ok(_) => return Err(not_shown(id.as_str())),
                 Err(error) if is_outdated(&error) && Instant::now() < deadline => {
                     aws.pause(Duration::from_secs(5)).await?;
@@ -243,14 +248,21 @@ async fn describe(aws: &Aws, id: &Id<UserGroup>) -> Result<Option<UserGroupDescr
 }
 
 /// Waits until the group is active, and the caches that use it are available.
-pub(super) async fn settled(aws: &Aws, id: &Id<UserGroup>) -> Result<UserGroupDescription, ProviderError> {
-    let group = aws
-        .wait(&format!("the user group {id} to be active"), GROUP_SETTLED, async || {
-            Ok(describe(aws, id).await?.filter(|group| group.status == "active"))
-        })
-        .await?;
+pub(super) async fn settled(
+    aws: &Aws,
+    id: &Id<UserGroup>,
+    exists: bool,
+) -> Result<UserGroupDescription, ProviderError> {
+    let what = format!("the user group {id}");
+    let is_active = |group: UserGroupDescription| match group.status.as_str() {
+        "active" => Ok(Some(group)),
+        "deleting" => Err(lost(&what, "is being deleted")),
+        _ => Ok(None),
+    };
+    let ask = async || describe(aws, id).await;
+    let group = settle(aws, (&what, "to be active"), GROUP_SETTLED, exists, ask, is_active).await?;
     for cache in &group.replication_groups {
-        replication_group::available(aws, cache).await?;
+        replication_group::available(aws, cache, true).await?;
     }
     Ok(group)
 }

@@ -12,7 +12,7 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     failure,
-    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, sync_ec2_tags},
+    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, settle, sync_ec2_tags},
     operations::{
         CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups,
         DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy, Operation,
@@ -154,8 +154,8 @@ impl Lifecycle for Vpc {
         vpcs.map(snapshot).collect()
     }
 
-    async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
-        let vpc = available(aws, id).await?;
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let vpc = available(aws, id, previous.is_some()).await?;
         if vpc.instance_tenancy != self.instance_tenancy {
             aws.call(ModifyVpcTenancy { vpc_id: id.clone() }).await?;
         }
@@ -186,12 +186,13 @@ impl Lifecycle for Vpc {
     }
 }
 
-async fn available(aws: &Aws, id: &Id<Vpc>) -> Result<VpcDescription, ProviderError> {
-    aws.wait(&format!("{id} to be available"), VISIBLE, async || {
+async fn available(aws: &Aws, id: &Id<Vpc>, exists: bool) -> Result<VpcDescription, ProviderError> {
+    let describe = async || {
         let found = aws.call(DescribeVpcs { select: Select::Ids(vec![id.clone()]) }).await?;
-        Ok(found.vpcs.into_iter().find(|vpc| vpc.state == "available"))
-    })
-    .await
+        Ok(found.vpcs.into_iter().next())
+    };
+    let is_available = |vpc: VpcDescription| Ok((vpc.state == "available").then_some(vpc));
+    settle(aws, (id.as_str(), "to be available"), VISIBLE, exists, describe, is_available).await
 }
 
 /// What takes a call for each VPC and flag.

@@ -107,7 +107,7 @@ fn change(
     let report =
         session.apply(store, lock, state, graph, &plan, &options, &mut tell).map_err(|error| unsaved(error, words))?;
     if !report.is_complete() {
-        tell_rest(context, &report, graph, words);
+        tell_rest(context, &report, words);
         return interrupts.exit_code().filter(|_| report.is_stopped).ok_or(CommandError::Told);
     }
     let took = format!("({}{})", progress::duration(report.took), session.clock());
@@ -187,9 +187,9 @@ fn unsaved(error: StateError, words: &Words) -> CommandError {
 }
 
 /// Tells how far a run came that did not come to its end.
-fn tell_rest(context: &mut Context<'_, '_>, report: &Report, graph: &Graph, words: &Words) {
+fn tell_rest(context: &mut Context<'_, '_>, report: &Report, words: &Words) {
     context.terminal.note("");
-    context.terminal.note(progress::failures(report, graph).trim_end());
+    context.terminal.note(progress::failures(report, context.stack).trim_end());
     let help = if report.failures.is_empty() {
         format!("run `{}` again: it goes on from here", words.command)
     } else {

@@ -32,7 +32,7 @@ pub(crate) struct Context<'a, 't> {
 
 /// Executes a command, and returns its exit code.
 pub(crate) fn execute(command: Command, context: &mut Context<'_, '_>) -> Result<u8, CommandError> {
-    match command {
+    let done = match command {
         Command::Plan(args) => plan::plan(context, &args),
         Command::Apply { file: None, args } => apply::apply(context, &args),
         Command::Apply { file: Some(file), args } => saved::apply(context, &file, &args),
@@ -44,7 +44,8 @@ pub(crate) fn execute(command: Command, context: &mut Context<'_, '_>) -> Result
         Command::Graph(args) => graph::graph(context, &args),
         Command::IamPolicy => policy::policy(context),
         Command::Export(ExportCommand::Terraform { out }) => export::terraform(context, &out),
-    }
+    };
+    done.map_err(|error| error.located(context.stack))
 }
 
 impl Context<'_, '_> {

@@ -1,6 +1,6 @@
 //! `output`: what the last apply kept of the stack's outputs.
 
-use palisade_core::{Json, JsonMap, Value};
+use palisade_core::{Json, JsonMap, Value, closest};
 
 use super::{Context, session};
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
         progress::outputs,
         value::{Sign, layout},
     },
-    suggest::closest,
 };
 
 /// Prints all outputs, or the one that is named.

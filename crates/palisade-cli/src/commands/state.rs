@@ -1,6 +1,6 @@
 //! `state list` and `state show`: what the state holds.
 
-use palisade_core::{Address, Json, Value};
+use palisade_core::{Address, Json, Value, closest};
 use palisade_engine::{ObjectState, Phase};
 
 use super::{Context, session};
@@ -11,7 +11,6 @@ use crate::{
         style::{STRONG, paint},
         value::{Sign, layout},
     },
-    suggest::closest,
 };
 
 /// Prints the addresses of the resources, in their order.

@@ -2,7 +2,10 @@
 
 use std::{panic::Location, time::Duration};
 
-use palisade_core::{Graph, JsonMap, Value, provider::ProviderError};
+use palisade_core::{
+    JsonMap, Stack, Value,
+    provider::{ErrorKind, ProviderError},
+};
 use palisade_engine::{Event, Failure, Interruption, Report, StepKind};
 
 use super::{
@@ -36,13 +39,17 @@ pub(crate) fn event(event: &Event) -> Option<String> {
 }
 
 /// The end of an apply in which not all steps were done: what was done, what failed and why, and what was not tried.
-pub(crate) fn failures(report: &Report, graph: &Graph) -> String {
+pub(crate) fn failures(report: &Report, stack: &Stack) -> String {
     let mut text = String::new();
     for Failure { address, step, error } in &report.failures {
         let verb = infinitive(*step);
         text += &format!("{} cannot {verb} {address}: {}\n", paint(ERROR, "error:"), cause(error));
-        if let Some(node) = graph.node(address) {
+        if let Some(node) = stack.node(address) {
             text += &format!("  --> {}\n", place(node.location));
+        }
+        if *step == StepKind::Create && error.kind == ErrorKind::Service {
+            let note = format!("{address} may exist all the same: the next run looks for it before it creates another");
+            text += &format!("{} {note}\n", paint(STRONG, "note:"));
         }
         if !error.help.is_empty() {
             text += &format!("{} {}\n", paint(HELP, "help:"), error.help);
@@ -94,12 +101,13 @@ pub(crate) fn duration(duration: Duration) -> String {
 }
 
 /// The call, the code and the text, as far as there are such.
-fn cause(error: &ProviderError) -> String {
+pub(crate) fn cause(error: &ProviderError) -> String {
     let parts = [error.operation.as_str(), &error.code, &error.message];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
-fn place(location: &Location<'_>) -> String {
+/// A place in the program, as compilers write it.
+pub(crate) fn place(location: &Location<'_>) -> String {
     format!("{}:{}:{}", location.file(), location.line(), location.column())
 }
 
@@ -130,7 +138,7 @@ fn infinitive(step: StepKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use palisade_core::{Address, provider::ErrorKind};
+    use palisade_core::Address;
 
     use super::*;
     use crate::render::style::plain;
@@ -189,7 +197,7 @@ mod tests {
             not_begun: vec![(address("b"), StepKind::Delete)],
             ..Report::default()
         };
-        assert_snapshot!(plain(&failures(&report, &Graph::empty("test"))), @r"
+        assert_snapshot!(plain(&failures(&report, &Stack::new("test"))), @r"
         error: cannot create Vpc.main: CreateVpc: VpcLimitExceeded: the maximum number of VPCs has been reached
         help: ask for a higher quota
 
@@ -203,6 +211,19 @@ mod tests {
 
         Done and recorded: 2 added, 0 changed, 0 destroyed.
         ");
+    }
+
+    #[test]
+    fn what_may_exist_although_its_creation_failed_is_told() {
+        let mut failure = failure();
+        failure.error.kind = ErrorKind::Service;
+        let told = |failure| {
+            let report = Report { failures: vec![failure], ..Report::default() };
+            plain(&failures(&report, &Stack::new("test"))).lines().nth(1).unwrap_or_default().to_owned()
+        };
+        assert_snapshot!(told(failure.clone()), @"note: Vpc.main may exist all the same: the next run looks for it before it creates another");
+        failure.step = StepKind::Delete;
+        assert_snapshot!(told(failure), @"help: ask for a higher quota");
     }
 
     #[test]

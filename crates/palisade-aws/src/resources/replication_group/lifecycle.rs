@@ -12,7 +12,10 @@ use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserv
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{create_named, gone, in_order, is_made_by, named, not_shown, once_seen, secret_value, sync_cache_tags},
+    observe::{
+        create_named, gone, in_order, is_made_by, lost, named, not_shown, once_seen, secret_value, settle,
+        sync_cache_tags,
+    },
     operations::{
         AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
         DescribeReplicationGroups, GetSecretValue, IncreaseReplicaCount, ListTagsForResource, ModifyReplicationGroup,
@@ -161,7 +164,7 @@ impl Lifecycle for ReplicationGroup {
     /// The order is ElastiCache's: more replicas, then all plain attributes in one call, then the authentication, then fewer
     /// replicas; and it is available again before each.
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let group = match available(aws, id).await {
+        let group = match available(aws, id, previous.is_some()).await {
             Err(error) if error.code == CREATE_FAILED => {
                 // It never was a cache, and AWS makes none of it any more. While it is there, nothing else has its name.
                 let without_snapshot = Self { final_snapshot_identifier: None, ..self.clone() };
@@ -249,7 +252,7 @@ impl ReplicationGroup {
         let Some(request) = self.changes(aws, id, group).await? else { return Ok(()) };
         modify(aws, request).await?;
         let differences = async || {
-            let group = available(aws, id).await?;
+            let group = available(aws, id, true).await?;
             self.changes(aws, id, &group).await
         };
         match once_seen(aws, differences, Option::is_none).await? {
@@ -352,7 +355,7 @@ impl ReplicationGroup {
         id: &Id<Self>,
         previous: Option<&Self>,
     ) -> Result<(), ProviderError> {
-        let group = available(aws, id).await?;
+        let group = available(aws, id, true).await?;
         let attached = group.user_group_ids.first().cloned();
         let request = ModifyReplicationGroup::unchanged(id);
         match (&self.user_group_id, &self.auth_token) {
@@ -407,7 +410,7 @@ async fn modify(aws: &Aws, request: ModifyReplicationGroup) -> Result<(), Provid
         Err(error) if error.kind != ErrorKind::NothingToDo => return Err(error),
         _ => {}
     }
-    available(aws, &id).await.map(|_| ())
+    available(aws, &id, true).await.map(|_| ())
 }
 
 /// Waits until a change that was accepted shows, and is done.
@@ -416,35 +419,48 @@ async fn changed(
     id: &Id<ReplicationGroup>,
     is_seen: impl Fn(&ReplicationGroupDescription) -> bool,
 ) -> Result<(), ProviderError> {
-    let group = once_seen(aws, async || available(aws, id).await, &is_seen).await?;
+    let group = once_seen(aws, async || available(aws, id, true).await, &is_seen).await?;
     if is_seen(&group) { Ok(()) } else { Err(not_shown(id.as_str())) }
 }
 
 /// Waits until the group and all its members are available and nothing is pending. AWS calls the group available while
-/// members are still being made.
+/// members are still being made. `exists` says whether the group was seen before.
 pub(in crate::resources) async fn available(
     aws: &Aws,
     id: &Id<ReplicationGroup>,
+    exists: bool,
 ) -> Result<ReplicationGroupDescription, ProviderError> {
-    aws.wait(&format!("the replication group {id} to be available"), AVAILABLE, async || {
+    let what = format!("the replication group {id}");
+    let ask = async || {
         let Some(group) = describe(aws, id).await? else { return Ok(None) };
-        if group.status == CREATE_FAILED {
-            return Err(ProviderError {
-                kind: ErrorKind::Invalid,
-                operation: "CreateReplicationGroup".to_owned(),
-                code: CREATE_FAILED.to_owned(),
-                message: format!("AWS could not create the replication group {id}"),
-                help: "see its events in the console; what there was of it is deleted, so run the same command again"
-                    .to_owned(),
-            });
-        }
-        if group.status != "available" || !group.pending_modified_values.is_empty() {
-            return Ok(None);
+        if group.status != "available" {
+            return Ok(Some((group, Vec::new())));
         }
         let members = aws.call(DescribeCacheClusters { ids: group.member_clusters.clone() }).await?.clusters;
-        Ok(members.iter().all(|member| member.status == "available").then_some(group))
-    })
-    .await
+        Ok(Some((group, members)))
+    };
+    let is_available = |(group, members): (ReplicationGroupDescription, Vec<CacheClusterDescription>)| {
+        let settled =
+            group.pending_modified_values.is_empty() && members.iter().all(|member| member.status == "available");
+        match group.status.as_str() {
+            CREATE_FAILED => Err(create_failed(id)),
+            "deleting" => Err(lost(&what, "is being deleted")),
+            "available" if settled => Ok(Some(group)),
+            _ => Ok(None),
+        }
+    };
+    settle(aws, (&what, "to be available"), AVAILABLE, exists, ask, is_available).await
+}
+
+fn create_failed(id: &Id<ReplicationGroup>) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::Invalid,
+        operation: "CreateReplicationGroup".to_owned(),
+        code: CREATE_FAILED.to_owned(),
+        message: format!("AWS could not create the replication group {id}"),
+        help: "see its events in the console; what there was of it is deleted, so run the same command again"
+            .to_owned(),
+    }
 }
 
 async fn describe(aws: &Aws, id: &Id<ReplicationGroup>) -> Result<Option<ReplicationGroupDescription>, ProviderError> {

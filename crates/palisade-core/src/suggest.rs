@@ -1,7 +1,7 @@
 //! [`closest`]: what a misspelt name may mean.
 
 /// The candidate that is spelt most like `text`, if one is near enough to be meant.
-pub(crate) fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distances = candidates.into_iter().map(|candidate| (distance(text, candidate), candidate));
     // A third of the letters may be wrong: more of them, and the suggestion would be a guess.
     let near = |(distance, candidate): &(usize, &str)| *distance * 3 <= candidate.chars().count().max(3);
