@@ -1,4 +1,4 @@
-//! A canary in the logs: the SDKs log whole requests at their most verbose level, and those of ElastiCache hold passwords.
+//! A canary in the logs: the SDKs log each request at their most verbose level, and those of ElastiCache hold passwords.
 
 use std::{
     io::{self, Write},
@@ -51,6 +51,8 @@ fn no_secret_is_logged_however_much_a_program_logs() {
     let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     assert!(log.contains("TRACE"), "the log is to be as verbose as can be: {log}");
     assert!(!log.contains(&token(&proxy)), "the token is logged");
+    // What an SDK shows of a request differs between its versions, so there is to be nothing of any.
+    assert!(!log.contains("CreateReplicationGroup"), "a call is logged");
 }
 
 #[test]

@@ -38,8 +38,8 @@ impl<C> Service<C> {
 
     /// Makes one call: sends `request` as soon as the service is ready for it. Each page of a list is a call.
     ///
-    /// What the SDK logs meanwhile goes nowhere, whatever the program that uses it logs: it has whole requests in it, and in
-    /// those of ElastiCache passwords.
+    /// What the SDK logs meanwhile goes nowhere, whatever the program that uses it logs: it is about requests, and in those of
+    /// ElastiCache are passwords, which their types print.
     pub(crate) async fn call<T, E: ProvideErrorMetadata>(
         &self,
         request: impl Future<Output = Result<T, SdkError<E>>>,
