@@ -26,7 +26,9 @@ impl Objects {
             let observations = rehearsal.read(kind, &ids);
             found.extend(ids.into_iter().zip(observations).filter_map(|(id, seen)| Some((kind, id, seen?))));
         }
-        let names = names(&found);
+        let mut names = names(&found);
+        // Its number, which is a part of each ARN.
+        names.push((account.access_key.clone(), "ACCOUNT".to_owned()));
         let mut objects = BTreeMap::new();
         for (kind, id, seen) in &found {
             let seen = serde_json::json!({ "fields": seen.fields, "attributes": seen.attributes });
