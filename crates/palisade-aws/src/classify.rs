@@ -33,6 +33,10 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         | "InvalidUserGroupState"
         | "InvalidCacheParameterGroupState"
         | "CacheSubnetGroupInUse"
+        // Logs and IAM do one thing at a time to an object.
+        | "OperationAbortedException"
+        | "ConcurrentModification"
+        | "ConcurrentModificationException"
         | "DependencyViolation"
         | "InvalidGroup.InUse"
         | "InsufficientCacheClusterCapacity" => ErrorKind::Transitional,
@@ -51,6 +55,11 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         | "InternalFailure"
         | "InternalServiceError"
         | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "ServiceFailure"
+        | "ServiceFailureException"
+        | "DependencyTimeoutException"
+        | "KMSInternalException"
         | "RequestTimeout"
         | "RequestTimeoutException"
         | "Unavailable" => ErrorKind::Service,
@@ -69,17 +78,16 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         | "InvalidSignatureException"
         | "OptInRequired" => ErrorKind::Denied,
 
-        // Secrets Manager's limit on the number of secrets, and no matter of the rate.
-        "LimitExceededException" => ErrorKind::Quota,
-        "ResourceNotFoundException" => ErrorKind::NotFound,
+        "NoSuchEntity" => ErrorKind::NotFound,
         "ResourceExistsException" => ErrorKind::AlreadyExists,
         _ => by_form(code),
     }
 }
 
-/// The codes that follow a form.
+/// The codes that follow a form. A limit that is exceeded is one on the number of objects: those on the rate of calls are
+/// known by name.
 fn by_form(code: &str) -> ErrorKind {
-    let code = code.strip_suffix("Fault").unwrap_or(code);
+    let code = code.strip_suffix("Fault").or_else(|| code.strip_suffix("Exception")).unwrap_or(code);
     if code.ends_with("NotFound") {
         ErrorKind::NotFound
     } else if code.ends_with("AlreadyExists") || code.ends_with("Duplicate") || code.ends_with("AlreadyAssociated") {
@@ -141,6 +149,8 @@ mod tests {
             "InvalidSecurityGroupRuleId.NotFound",
             "InvalidPermission.NotFound",
             "ResourceNotFoundException",
+            "NotFoundException",
+            "NoSuchEntity",
         ] {
             assert_eq!(class(code), ErrorKind::NotFound, "{code}");
         }
@@ -154,6 +164,9 @@ mod tests {
             "InvalidPermission.Duplicate",
             "Resource.AlreadyAssociated",
             "ResourceExistsException",
+            "AlreadyExistsException",
+            "ResourceAlreadyExistsException",
+            "EntityAlreadyExists",
         ] {
             assert_eq!(class(code), ErrorKind::AlreadyExists, "{code}");
         }
@@ -167,6 +180,7 @@ mod tests {
             "SubnetLimitExceeded",
             "RulesPerSecurityGroupLimitExceeded",
             "LimitExceededException",
+            "LimitExceeded",
         ] {
             assert_eq!(class(code), ErrorKind::Quota, "{code}");
         }
@@ -189,6 +203,14 @@ mod tests {
             ["InvalidUserGroupState", "CacheSubnetGroupInUse", "DependencyViolation", "InvalidReplicationGroupState"]
         {
             assert_eq!(class(code), ErrorKind::Transitional, "{code}");
+        }
+        for code in ["OperationAbortedException", "ConcurrentModification"] {
+            assert_eq!(class(code), ErrorKind::Transitional, "{code}");
+        }
+        for code in
+            ["DependencyTimeoutException", "KMSInternalException", "ServiceUnavailableException", "ServiceFailure"]
+        {
+            assert_eq!(class(code), ErrorKind::Service, "{code}");
         }
         for code in ["UnauthorizedOperation", "AuthFailure", "ExpiredToken", "ExpiredTokenException", "RequestExpired"]
         {

@@ -37,11 +37,17 @@ pub enum Service {
     ElastiCache,
     /// Secrets Manager.
     SecretsManager,
+    /// The Key Management Service.
+    Kms,
+    /// CloudWatch Logs.
+    Logs,
+    /// IAM, which is the same in all regions.
+    Iam,
 }
 
 impl Service {
     /// How many services there are.
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 6;
 
     /// The service as permissions name it.
     pub const fn as_str(self) -> &'static str {
@@ -49,6 +55,9 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::ElastiCache => "elasticache",
             Self::SecretsManager => "secretsmanager",
+            Self::Kms => "kms",
+            Self::Logs => "logs",
+            Self::Iam => "iam",
         }
     }
 }
@@ -95,14 +104,26 @@ pub trait Operation: Clone + Into<Request> + Send + 'static {
     fn output(response: Response) -> Option<Self::Output>;
 }
 
+/// What AWS calls an operation. It is our name for it, unless another service has an action of that name.
+macro_rules! action {
+    ($action:ident) => {
+        stringify!($action)
+    };
+    ($action:ident $wire:ident) => {
+        stringify!($wire)
+    };
+}
+
 macro_rules! operations {
     ($(
         $service:ident $documentation:literal {
-            $( $effect:ident $action:ident { $($field:ident: $type:ty),* $(,)? } -> $output:ident { $($out:ident: $out_type:ty),* $(,)? } )*
+            $( $effect:ident $action:ident $(as $wire:ident)? { $($field:ident: $type:ty),* $(,)? } -> $output:ident { $($out:ident: $out_type:ty),* $(,)? } )*
         }
     )*) => {
         $($(
-            #[doc = concat!("The call [`", stringify!($action), "`](", $documentation, stringify!($action), ".html).")]
+            #[doc = concat!(
+                "The call [`", action!($action $($wire)?), "`](", $documentation, action!($action $($wire)?), ".html)."
+            )]
             #[derive(Clone, Debug)]
             pub struct $action {
                 $( #[doc = concat!("The request's `", stringify!($field), "`.")] pub $field: $type, )*
@@ -117,7 +138,7 @@ macro_rules! operations {
             impl Operation for $action {
                 type Output = $output;
                 const SERVICE: Service = Service::$service;
-                const ACTION: &'static str = stringify!($action);
+                const ACTION: &'static str = action!($action $($wire)?);
                 const EFFECT: Effect = Effect::$effect;
 
                 fn output(response: Response) -> Option<$output> {
@@ -150,7 +171,7 @@ macro_rules! operations {
         impl Request {
             /// The action's name, as in `CreateVpc`.
             pub fn action(&self) -> &'static str {
-                match self { $($( Self::$action(_) => stringify!($action), )*)* }
+                match self { $($( Self::$action(_) => action!($action $($wire)?), )*)* }
             }
 
             /// The service that answers.

@@ -37,8 +37,10 @@ impl Fault {
         let action = request.action();
         match (self, request.service()) {
             (Self::Throttled, Service::Ec2) => failure(action, "RequestLimitExceeded", "Request limit exceeded."),
-            (Self::Throttled, Service::ElastiCache) => failure(action, "Throttling", "Rate exceeded"),
-            (Self::Throttled, Service::SecretsManager) => failure(action, "ThrottlingException", "Rate exceeded"),
+            (Self::Throttled, Service::ElastiCache | Service::Iam) => failure(action, "Throttling", "Rate exceeded"),
+            (Self::Throttled, Service::SecretsManager | Service::Kms | Service::Logs) => {
+                failure(action, "ThrottlingException", "Rate exceeded")
+            }
             (Self::TimedOut, _) => failure(action, "RequestTimeout", "There was no answer in time."),
             (Self::Quota, Service::Ec2) => {
                 failure(action, "ResourceLimitExceeded", "The limit of the account is reached.")
@@ -46,13 +48,27 @@ impl Fault {
             (Self::Quota, Service::ElastiCache) => {
                 failure(action, "NodeQuotaForCustomerExceeded", "The quota of the account is used up.")
             }
-            (Self::Quota, Service::SecretsManager) => failure(
+            (Self::Quota, Service::SecretsManager | Service::Kms | Service::Logs) => failure(
                 action,
                 "LimitExceededException",
                 "The request failed because it would exceed one of the quotas.",
             ),
+            (Self::Quota, Service::Iam) => {
+                failure(action, "LimitExceeded", "The request would exceed a limit of the account.")
+            }
             (_, Service::SecretsManager) => {
                 failure(action, "InternalServiceError", "An error occurred on the server side.")
+            }
+            (_, Service::Kms) => failure(
+                action,
+                "KMSInternalException",
+                "The request was rejected because an internal exception occurred.",
+            ),
+            (_, Service::Logs) => {
+                failure(action, "ServiceUnavailableException", "The service cannot complete the request.")
+            }
+            (_, Service::Iam) => {
+                failure(action, "ServiceFailure", "The request processing has failed because of an unknown error.")
             }
             (_, Service::Ec2 | Service::ElastiCache) => failure(
                 action,

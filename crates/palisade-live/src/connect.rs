@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
+#[cfg(not(all(feature = "kms", feature = "logs", feature = "iam")))]
+use crate::absent::Absent;
 use crate::{Live, failure::Failure, service::Service};
 
 /// How many calls are under way at once, to all services together.
@@ -161,8 +163,24 @@ impl Live {
             secrets_manager: Service::new(
                 aws_sdk_secretsmanager::Client::new(&config),
                 endpoint("Secrets Manager"),
-                places,
+                places.clone(),
             ),
+            #[cfg(feature = "kms")]
+            kms: Service::new(aws_sdk_kms::Client::new(&config), endpoint("KMS"), places.clone()),
+            #[cfg(not(feature = "kms"))]
+            kms: Absent,
+            #[cfg(feature = "logs")]
+            logs: Service::new(
+                aws_sdk_cloudwatchlogs::Client::new(&config),
+                endpoint("CloudWatch Logs"),
+                places.clone(),
+            ),
+            #[cfg(not(feature = "logs"))]
+            logs: Absent,
+            #[cfg(feature = "iam")]
+            iam: Service::new(aws_sdk_iam::Client::new(&config), endpoint("IAM"), places),
+            #[cfg(not(feature = "iam"))]
+            iam: Absent,
         }
     }
 }
@@ -224,10 +242,13 @@ fn profile() -> Option<String> {
 }
 
 /// The variables that can lead the calls to something else than AWS.
-const ENDPOINTS: [&str; 6] = [
+const ENDPOINTS: [&str; 9] = [
     "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ENDPOINT_URL_ELASTICACHE",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_ENDPOINT_URL_KMS",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_STS",

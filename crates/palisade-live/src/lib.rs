@@ -3,6 +3,8 @@
 //! [`Live`] sends each operation of `palisade-aws` as what the SDK calls it, and reads the answer back. There is no judgement
 //! here: what to call, when to wait and what to repeat is decided there, once for every backend.
 
+#[cfg(any(test, not(all(feature = "kms", feature = "logs", feature = "iam"))))]
+mod absent;
 mod answer;
 mod connect;
 mod ec2;
@@ -27,12 +29,33 @@ pub use connect::{ConnectError, Identity, Target};
 pub use s3_state::S3Objects;
 use service::Service;
 
+#[cfg(feature = "kms")]
+type Kms = Service<aws_sdk_kms::Client>;
+#[cfg(not(feature = "kms"))]
+type Kms = absent::Absent;
+
+#[cfg(feature = "logs")]
+type Logs = Service<aws_sdk_cloudwatchlogs::Client>;
+#[cfg(not(feature = "logs"))]
+type Logs = absent::Absent;
+
+#[cfg(feature = "iam")]
+type Iam = Service<aws_sdk_iam::Client>;
+#[cfg(not(feature = "iam"))]
+type Iam = absent::Absent;
+
 /// An AWS account, reached over the network.
 pub struct Live {
     region: String,
     ec2: Service<aws_sdk_ec2::Client>,
     elasticache: Service<aws_sdk_elasticache::Client>,
     secrets_manager: Service<aws_sdk_secretsmanager::Client>,
+    #[expect(dead_code, reason = "its first call comes with its first resource")]
+    kms: Kms,
+    #[expect(dead_code, reason = "its first call comes with its first resource")]
+    logs: Logs,
+    #[expect(dead_code, reason = "its first call comes with its first resource")]
+    iam: Iam,
 }
 
 impl Backend for Live {
