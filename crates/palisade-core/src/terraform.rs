@@ -54,9 +54,13 @@ pub struct Import {
     pub prevent_destroy: bool,
     /// What a reader of the document must know where the object is imported, beside the comment of the resource.
     pub comment: Option<&'static str>,
+    /// The types of the companions that exist along with the object, each with the id that Terraform asks for, written as
+    /// [`Import::id`] is.
+    pub companions: Vec<(&'static str, &'static str)>,
 }
 
-/// A block that stands beside a resource for its creation, under the same name. It is left out where the object exists.
+/// A block that stands beside a resource, under the same name. Where the object exists, it is left out unless it is one of
+/// [`Import::companions`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Companion {
     /// The top-level key: `resource` or `ephemeral`.
@@ -70,7 +74,7 @@ pub struct Companion {
 /// By its id, with all that Terraform needs to know.
 impl Default for Import {
     fn default() -> Self {
-        Self { id: "{id}", unread: Vec::new(), prevent_destroy: false, comment: None }
+        Self { id: "{id}", unread: Vec::new(), prevent_destroy: false, comment: None, companions: Vec::new() }
     }
 }
 

@@ -22,10 +22,13 @@ impl Imports {
         existing: &Existing,
     ) -> Result<(), ExportError> {
         let Some(known) = existing.get(&resource.address) else { return Ok(()) };
-        let to = format!("{}.{}", resource.resource_type, resource.address.name());
-        self.0.push(json!({ "to": to, "id": escape(&import_id(resource, known)?) }));
+        let companions = std::mem::take(&mut resource.import.companions);
+        for (resource_type, id) in [(resource.resource_type.as_str(), resource.import.id)].iter().chain(&companions) {
+            let to = format!("{resource_type}.{}", resource.address.name());
+            self.0.push(json!({ "to": to, "id": escape(&import_id(&resource.address, id, known)?) }));
+        }
         resource.left_out = false;
-        resource.companions.clear();
+        resource.companions.retain(|companion| companions.iter().any(|(kind, _)| *kind == companion.resource_type));
         let unread = std::mem::take(&mut resource.import.unread);
         let unread: Vec<_> = unread.into_iter().filter(|name| !resource.ignore_changes.contains(name)).collect();
         let comments = [resource.comment.take(), resource.import.comment.map(str::to_owned), comment_on(&unread)];
@@ -40,16 +43,16 @@ impl Imports {
     }
 }
 
-/// The id, in which the names in braces are replaced by what is known.
-fn import_id(resource: &TerraformResource, known: &JsonMap) -> Result<String, ExportError> {
+/// The id that `pattern` makes, in which the names in braces are replaced by what is known.
+fn import_id(address: &Address, pattern: &str, known: &JsonMap) -> Result<String, ExportError> {
     let mut id = String::new();
-    for part in resource.import.id.split('}') {
+    for part in pattern.split('}') {
         let Some((text, name)) = part.split_once('{') else {
             id += part;
             continue;
         };
         let Some(value) = known.get(name).and_then(Json::as_str) else {
-            return Err(ExportError::NoImportId { address: resource.address.clone(), name: name.to_owned() });
+            return Err(ExportError::NoImportId { address: address.clone(), name: name.to_owned() });
         };
         id += &format!("{text}{value}");
     }

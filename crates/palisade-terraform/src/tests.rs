@@ -68,6 +68,7 @@ fn adapt(resource: &mut TerraformResource, _: &Graph) {
         unread: vec!["auth_token", "engine"],
         prevent_destroy: true,
         comment: Some("It stays."),
+        companions: vec![("aws_cache_owner", "{id}:owner")],
     };
     resource.companions.push(Companion {
         block: "ephemeral",
@@ -382,11 +383,20 @@ fn what_exists_is_imported_by_the_id_that_its_module_says_and_left_as_it_is() {
           "to": "aws_cache_v2.main"
         },
         {
+          "id": "c-1:owner",
+          "to": "aws_cache_owner.main"
+        },
+        {
           "id": "net-$${1}",
           "to": "aws_network.a"
         }
       ],
       "resource": {
+        "aws_cache_owner": {
+          "main": {
+            "networks": null
+          }
+        },
         "aws_cache_v2": {
           "main": {
             "//": "Set ${TOKEN} by hand. It stays. Terraform cannot read engine from what it imports: once the import is applied, take that out of `ignore_changes` for Terraform to manage it.",
