@@ -255,10 +255,13 @@ text_types! {
     Description: "Redis over TLS",
     EngineVersion: "7.1",
     KmsKeyArn: "arn:aws:kms:us-east-1:123456789012:key/1",
+    LogGroupArn: "arn:aws:logs:us-east-1:123456789012:log-group:/vpc/flow-logs",
     LogGroupName: "/redis/slow-log",
     MaintenanceWindow: "wed:10:00-wed:11:00",
     Name: "secured-redis",
     NodeType: "cache.t4g.micro",
+    RoleArn: "arn:aws:iam::123456789012:role/flow-logs",
+    RoleName: "flow-logs",
     SecretName: "redis/token",
     SecurityGroupName: "redis",
     SnapshotWindow: "01:00-02:00",
@@ -305,7 +308,7 @@ macro_rules! word_types {
 
 word_types! {
     AuthenticationType, Direction, EngineKind, HostnameType, IpDiscovery, LogDestinationType, LogFormat, LogType,
-    NetworkType, ParameterGroupFamily, Protocol, Tenancy,
+    NetworkType, ParameterGroupFamily, Protocol, Tenancy, TrafficType,
 }
 
 thread_local! {

@@ -178,6 +178,8 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     ("RedisUser", Phase::Converge, "DescribeCacheClusters"),
     ("UserGroup", Phase::Converge, "DescribeReplicationGroups"),
     ("UserGroup", Phase::Converge, "DescribeCacheClusters"),
+    // `a_role_that_somebody_else_changes_is_put_right`.
+    ("FlowLogRole", Phase::Converge, "UpdateAssumeRolePolicy"),
     // The example `auth-token` creates a cache with its token.
     ("ReplicationGroup", Phase::Create, "GetSecretValue"),
     // `the_shards_of_a_cache_and_their_replicas_change_in_place`.

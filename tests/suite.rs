@@ -6,6 +6,7 @@ mod calls;
 mod canary;
 mod examples;
 mod findings;
+mod flow_logs;
 mod fuzz;
 #[cfg(unix)]
 mod interrupts;

@@ -10,6 +10,8 @@ use palisade_testing::Rehearsal;
 pub(crate) const REPLACED: &[(&str, &[&str])] = &[
     ("CacheParameterGroup", &["name", "family", "description"]),
     ("CacheSubnetGroup", &["name"]),
+    ("FlowLog", &["vpc_id", "log_group", "role", "traffic_type", "max_aggregation_interval"]),
+    ("FlowLogRole", &["name"]),
     ("RedisUser", &["user_id", "user_name"]),
     (
         "ReplicationGroup",
@@ -33,10 +35,10 @@ pub(crate) const REPLACED: &[(&str, &[&str])] = &[
     ("Vpc", &["cidr_block", "instance_tenancy"]),
 ];
 
-/// Fields that are not changed one by one here: no setter leads to the first, and the second has a meaning only for a cache
+/// Fields that are not changed one by one here: no setter leads to the first two, and the third has a meaning only for a cache
 /// with shards, for which `the_shards_of_a_cache_and_their_replicas_change_in_place` changes it.
 pub(crate) const APART: &[(&str, &str)] =
-    &[("Subnet", "map_public_ip_on_launch"), ("ReplicationGroup", "replicas_per_node_group")];
+    &[("Subnet", "map_public_ip_on_launch"), ("FlowLogRole", "trust"), ("ReplicationGroup", "replicas_per_node_group")];
 
 /// Every field of every resource that is changed one by one.
 pub(crate) fn fields() -> impl Iterator<Item = (&'static Schema, &'static str)> {
@@ -85,6 +87,10 @@ pub(crate) fn declare(stack: &mut Stack, kind: &str, field: &str) {
     match kind {
         "CacheParameterGroup" => cache_parameter_group(stack, field),
         "CacheSubnetGroup" => cache_subnet_group(stack, field),
+        "FlowLog" => flow_log(stack, field),
+        "FlowLogRole" => {
+            flow_log_role(stack, "it", field);
+        }
         "RedisUser" => redis_user(stack, field),
         "ReplicationGroup" => replication_group(stack, field),
         "RouteTable" => route_table(stack, field),
@@ -123,6 +129,32 @@ fn vpc(stack: &mut Stack, field: &str) {
         _ => vpc,
     };
     stack.add("it", vpc);
+}
+
+/// A log group that exists.
+const LOG_GROUP: LogGroupArn = log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/flow-logs");
+const OTHER_LOG_GROUP: LogGroupArn = log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/other");
+
+fn flow_log_role(stack: &mut Stack, name: &str, field: &str) -> Handle<FlowLogRole> {
+    let log_group = if field == "log_group" { OTHER_LOG_GROUP } else { LOG_GROUP };
+    let role_name = RoleName::new(format!("{}-{name}", if field == "name" { "other" } else { "flow-logs" })).unwrap();
+    stack.add(name, FlowLogRole::builder().name(role_name).log_group(log_group).tags(tagged(field)))
+}
+
+fn flow_log(stack: &mut Stack, field: &str) {
+    let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
+    let (role, another) = (flow_log_role(stack, "main", ""), flow_log_role(stack, "other", ""));
+    let flow_log = FlowLog::builder()
+        .vpc_id(if field == "vpc_id" { &other } else { &main })
+        .log_group(if field == "log_group" { OTHER_LOG_GROUP } else { LOG_GROUP })
+        .role(if field == "role" { &another } else { &role })
+        .tags(tagged(field));
+    let flow_log = match field {
+        "traffic_type" => flow_log.traffic_type(TrafficType::Reject),
+        "max_aggregation_interval" => flow_log.max_aggregation_interval(AggregationInterval::OneMinute),
+        _ => flow_log,
+    };
+    stack.add("it", flow_log);
 }
 
 fn subnet(stack: &mut Stack, field: &str) {

@@ -21,11 +21,11 @@ use crate::{
     operations::{
         DescribeCacheClusters, DescribeCacheClustersOutput, DescribeCacheParameterGroups,
         DescribeCacheParameterGroupsOutput, DescribeCacheSubnetGroups, DescribeCacheSubnetGroupsOutput,
-        DescribeReplicationGroups, DescribeReplicationGroupsOutput, DescribeRouteTables, DescribeRouteTablesOutput,
-        DescribeSecurityGroupRules, DescribeSecurityGroupRulesOutput, DescribeSecurityGroups,
-        DescribeSecurityGroupsOutput, DescribeSubnets, DescribeSubnetsOutput, DescribeUserGroups,
-        DescribeUserGroupsOutput, DescribeUsers, DescribeUsersOutput, DescribeVpcs, DescribeVpcsOutput, Effect,
-        Request, Response, Service,
+        DescribeFlowLogs, DescribeFlowLogsOutput, DescribeReplicationGroups, DescribeReplicationGroupsOutput,
+        DescribeRouteTables, DescribeRouteTablesOutput, DescribeSecurityGroupRules, DescribeSecurityGroupRulesOutput,
+        DescribeSecurityGroups, DescribeSecurityGroupsOutput, DescribeSubnets, DescribeSubnetsOutput,
+        DescribeUserGroups, DescribeUserGroupsOutput, DescribeUsers, DescribeUsersOutput, DescribeVpcs,
+        DescribeVpcsOutput, Effect, Request, Response, Service,
     },
     shapes::{Select, SelectRouteTables, SelectRules, SelectSecurityGroups},
 };
@@ -218,6 +218,8 @@ joinable! {
         -> DescribeSecurityGroupRulesOutput { rules } if ids.contains(&object.id);
     DescribeSecurityGroupRules { select: SelectRules::OfGroups(asked), SelectRules::OfGroups(more) }
         -> DescribeSecurityGroupRulesOutput { rules } if ids.contains(&object.group_id);
+    DescribeFlowLogs { select: Select::Ids(asked), Select::Ids(more) }
+        -> DescribeFlowLogsOutput { flow_logs } if ids.contains(&object.id);
     DescribeCacheSubnetGroups { ids: asked, more }
         -> DescribeCacheSubnetGroupsOutput { groups } if ids.contains(&object.name);
     DescribeCacheParameterGroups { ids: asked, more }

@@ -27,6 +27,9 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         "InvalidRequestException" if message.contains("scheduled for deletion") => ErrorKind::AlreadyExists,
         "InvalidRequestException" if message.contains("was deleted") => ErrorKind::Transitional,
 
+        // EC2 hears of a new role, and of whom it trusts, up to two minutes later than IAM says that it exists.
+        "InvalidParameter" if message.contains("Unable to assume") => ErrorKind::Transitional,
+
         "InvalidReplicationGroupState"
         | "InvalidCacheClusterState"
         | "InvalidUserState"
@@ -37,6 +40,8 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         | "OperationAbortedException"
         | "ConcurrentModification"
         | "ConcurrentModificationException"
+        // The policies of a role that was just emptied may still be seen.
+        | "DeleteConflict"
         | "DependencyViolation"
         | "InvalidGroup.InUse"
         | "InsufficientCacheClusterCapacity" => ErrorKind::Transitional,
@@ -117,6 +122,15 @@ fn help(code: &str, message: &str) -> &'static str {
             "a node of a cache stands in the subnet, and AWS does not move it: leave the subnet in the group, or give the group \
              another name, so that the cache is made anew in its subnets"
         }
+        "DeleteConflict" => {
+            "somebody has given the role another policy: detach it in the console, and run the same command again"
+        }
+        "InvalidParameter" if message.contains("Unable to assume") => {
+            "let the role trust `vpc-flow-logs.amazonaws.com`, as a `FlowLogRole` does"
+        }
+        "FlowLogAlreadyExists" => {
+            "the VPC has a flow log to this log group already: delete that one, or name another log group"
+        }
         "InsufficientCacheClusterCapacity" => "choose another node type or zone, or try again later",
         "ServiceLinkedRoleNotFoundFault" => {
             "allow the caller `iam:CreateServiceLinkedRole`, and try again in two minutes"
@@ -151,6 +165,7 @@ mod tests {
             "ResourceNotFoundException",
             "NotFoundException",
             "NoSuchEntity",
+            "InvalidFlowLogId.NotFound",
         ] {
             assert_eq!(class(code), ErrorKind::NotFound, "{code}");
         }
@@ -165,6 +180,7 @@ mod tests {
             "Resource.AlreadyAssociated",
             "ResourceExistsException",
             "AlreadyExistsException",
+            "FlowLogAlreadyExists",
             "ResourceAlreadyExistsException",
             "EntityAlreadyExists",
         ] {
@@ -181,6 +197,7 @@ mod tests {
             "RulesPerSecurityGroupLimitExceeded",
             "LimitExceededException",
             "LimitExceeded",
+            "FlowLogsLimitExceeded",
         ] {
             assert_eq!(class(code), ErrorKind::Quota, "{code}");
         }
@@ -204,7 +221,7 @@ mod tests {
         {
             assert_eq!(class(code), ErrorKind::Transitional, "{code}");
         }
-        for code in ["OperationAbortedException", "ConcurrentModification"] {
+        for code in ["OperationAbortedException", "ConcurrentModification", "DeleteConflict"] {
             assert_eq!(class(code), ErrorKind::Transitional, "{code}");
         }
         for code in
@@ -218,6 +235,9 @@ mod tests {
         }
         assert_eq!(class("RequestLimitExceeded"), ErrorKind::Throttled, "EC2's throttling looks like a quota");
         assert_eq!(class("NoOperationFault"), ErrorKind::NothingToDo);
+        let unseen = "Unable to assume given IAM role";
+        assert_eq!(failure("CreateFlowLogs", "InvalidParameter", unseen).kind, ErrorKind::Transitional);
+        assert_eq!(class("InvalidParameter"), ErrorKind::Invalid);
         assert_eq!(failure("X", "UserNotFound", "User a is not available for tagging").kind, ErrorKind::Transitional);
     }
 }

@@ -10,21 +10,21 @@ use secrecy::SecretString;
 
 use crate::{
     resources::{
-        CacheParameterGroup, CacheSubnetGroup, RedisUser, ReplicationGroup, RouteTable, Secret, SecurityGroup,
-        SecurityGroupRule, Subnet, UserGroup, Vpc,
+        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, RedisUser, ReplicationGroup, RouteTable, Secret,
+        SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
     shapes::{
         CacheClusterDescription, CacheParameterGroupDescription, CacheSubnetGroupDescription, Credentials,
-        LogDeliveryChange, ReplicationGroupDescription, RouteTableDescription, RuleDescription, RuleSpecification,
-        SecretDescription, SecurityGroupDescription, Select, SelectRouteTables, SelectRules, SelectSecurityGroups,
-        SubnetAttribute, SubnetDescription, TokenStrategy, UserDescription, UserGroupDescription, VpcAttribute,
-        VpcDescription,
+        FlowLogDescription, LogDeliveryChange, ReplicationGroupDescription, RoleDescription, RouteTableDescription,
+        RuleDescription, RuleSpecification, SecretDescription, SecurityGroupDescription, Select, SelectRouteTables,
+        SelectRules, SelectSecurityGroups, SubnetAttribute, SubnetDescription, TokenStrategy, UserDescription,
+        UserGroupDescription, VpcAttribute, VpcDescription,
     },
     types::{
-        AccessString, Arn, AvailabilityZone, Cidr, Description, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn,
-        LogDelivery, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily, Port,
-        RecoveryWindow, Replicas, SecretName, SecurityGroupName, Shards, SnapshotRetention, SnapshotWindow, Tags,
-        Tenancy, TopicArn, UserName,
+        AccessString, AggregationInterval, Arn, AvailabilityZone, Cidr, Description, EngineKind, EngineVersion,
+        IpDiscovery, KmsKeyArn, LogDelivery, LogGroupArn, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType,
+        ParameterGroupFamily, PolicyDocument, Port, RecoveryWindow, Replicas, RoleArn, RoleName, SecretName,
+        SecurityGroupName, Shards, SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn, TrafficType, UserName,
     },
 };
 
@@ -230,6 +230,13 @@ operations! {
         Write RevokeSecurityGroupEgress { group_id: Id<SecurityGroup>, rule_ids: Vec<Id<SecurityGroupRule>> }
             -> RevokeSecurityGroupEgressOutput {}
 
+        Write CreateFlowLogs {
+            vpc_id: Id<Vpc>, log_destination: LogGroupArn, role: RoleArn, traffic_type: TrafficType,
+            max_aggregation_interval: AggregationInterval, client_token: String, tags: Tags,
+        } -> CreateFlowLogsOutput { flow_log_id: Id<FlowLog> }
+        Read DescribeFlowLogs { select: Select<FlowLog> } -> DescribeFlowLogsOutput { flow_logs: Vec<FlowLogDescription> }
+        Write DeleteFlowLogs { flow_log_id: Id<FlowLog> } -> DeleteFlowLogsOutput {}
+
         Write CreateTags { resource_id: String, tags: Tags } -> CreateTagsOutput {}
         Write DeleteTags { resource_id: String, keys: Vec<String> } -> DeleteTagsOutput {}
     }
@@ -332,6 +339,20 @@ operations! {
         Write RestoreSecret { secret_id: Id<Secret> } -> RestoreSecretOutput {}
         Write TagResource { secret_id: Id<Secret>, tags: Tags } -> TagResourceOutput {}
         Write UntagResource { secret_id: Id<Secret>, keys: Vec<String> } -> UntagResourceOutput {}
+    }
+
+    Iam "https://docs.aws.amazon.com/IAM/latest/APIReference/API_" {
+        Write CreateRole { role_name: RoleName, assume_role_policy: PolicyDocument, tags: Tags } -> CreateRoleOutput {}
+        Read GetRole { role_name: Id<FlowLogRole> } -> GetRoleOutput { role: RoleDescription }
+        Write UpdateAssumeRolePolicy { role_name: Id<FlowLogRole>, policy: PolicyDocument } -> UpdateAssumeRolePolicyOutput {}
+        Write PutRolePolicy { role_name: Id<FlowLogRole>, policy_name: String, policy: PolicyDocument }
+            -> PutRolePolicyOutput {}
+        Read GetRolePolicy { role_name: Id<FlowLogRole>, policy_name: String }
+            -> GetRolePolicyOutput { policy: PolicyDocument }
+        Write DeleteRolePolicy { role_name: Id<FlowLogRole>, policy_name: String } -> DeleteRolePolicyOutput {}
+        Write DeleteRole { role_name: Id<FlowLogRole> } -> DeleteRoleOutput {}
+        Write TagRole { role_name: Id<FlowLogRole>, tags: Tags } -> TagRoleOutput {}
+        Write UntagRole { role_name: Id<FlowLogRole>, keys: Vec<String> } -> UntagRoleOutput {}
     }
 }
 

@@ -21,11 +21,15 @@ pub fn policy(kinds: &BTreeSet<&str>, state: Option<(&str, &str)>) -> Json {
         let action = format!("{}:{}", call.service, call.action);
         actions.entry((call.writes, call.service)).or_default().insert(action);
     }
+    let hands_on_a_role = actions.values().flatten().any(|action| action == "ec2:CreateFlowLogs");
     let uses_elasticache = actions.contains_key(&(true, Service::ElastiCache.as_str()));
     let mut statements: Vec<_> =
         actions.into_iter().map(|((writes, service), actions)| statement(writes, service, &actions)).collect();
     if uses_elasticache {
         statements.push(service_linked_role());
+    }
+    if hands_on_a_role {
+        statements.push(flow_log_role());
     }
     statements.extend(state.into_iter().flat_map(state_statements));
     json!({ "Version": "2012-10-17", "Statement": statements })
@@ -67,6 +71,17 @@ fn service_linked_role() -> Json {
     })
 }
 
+/// Whoever creates a flow log hands it the role by which it writes.
+fn flow_log_role() -> Json {
+    json!({
+        "Sid": "RoleOfFlowLogs",
+        "Effect": "Allow",
+        "Action": "iam:PassRole",
+        "Resource": "arn:aws:iam::*:role/*",
+        "Condition": { "StringEquals": { "iam:PassedToService": "vpc-flow-logs.amazonaws.com" } },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +95,17 @@ mod tests {
         assert!(policy["Statement"][1]["Action"].as_array().unwrap().contains(&json!("ec2:CreateVpc")));
         assert!(!policy.to_string().contains("ec2:CreateSubnet"));
     }
+
+    #[test]
+    fn a_flow_log_needs_its_role_handed_on_and_to_no_other_service() {
+        let policy = policy(&BTreeSet::from(["FlowLog"]), None);
+        let statement = policy["Statement"].as_array().unwrap().last().unwrap();
+        assert_eq!(statement["Action"], "iam:PassRole");
+        let service = &statement["Condition"]["StringEquals"]["iam:PassedToService"];
+        assert_eq!(service, "vpc-flow-logs.amazonaws.com");
+        assert!(!self::policy(&BTreeSet::from(["Vpc"]), None).to_string().contains("PassRole"));
+    }
+
     #[test]
     fn a_state_in_a_bucket_needs_its_objects_and_no_others() {
         let policy = policy(&BTreeSet::new(), Some(("acme", "prod/")));

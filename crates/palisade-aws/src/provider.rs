@@ -12,8 +12,8 @@ use crate::{
     calls::Calls,
     lifecycle::{Erased, ErasedLifecycle},
     resources::{
-        CacheParameterGroup, CacheSubnetGroup, RedisUser, ReplicationGroup, RouteTable, RouteTableAssociation, Secret,
-        SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
+        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, RedisUser, ReplicationGroup, RouteTable,
+        RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
 };
 
@@ -21,6 +21,8 @@ use crate::{
 const REGISTRY: &[Kind] = &[
     kind::<CacheParameterGroup>(),
     kind::<CacheSubnetGroup>(),
+    kind::<FlowLog>(),
+    kind::<FlowLogRole>(),
     kind::<RedisUser>(),
     kind::<ReplicationGroup>(),
     kind::<RouteTable>(),

@@ -7,12 +7,12 @@ use secrecy::SecretString;
 
 use crate::{
     resources::{
-        CacheParameterGroup, CacheSubnetGroup, RedisUser, ReplicationGroup, RouteTable, Secret, SecurityGroup,
-        SecurityGroupRule, Subnet, UserGroup, Vpc,
+        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, RedisUser, ReplicationGroup, RouteTable, Secret,
+        SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
     types::{
-        Arn, AvailabilityZone, Cidr, Direction, EngineKind, HostnameType, IpDiscovery, KmsKeyArn, LogDelivery, LogType,
-        NetworkType, PrivateRange, Tags, Tenancy, TopicArn,
+        AggregationInterval, Arn, AvailabilityZone, Cidr, Direction, EngineKind, HostnameType, IpDiscovery, KmsKeyArn,
+        LogDelivery, LogGroupArn, LogType, NetworkType, PolicyDocument, PrivateRange, RoleArn, Tags, Tenancy, TopicArn,
     },
 };
 
@@ -412,6 +412,40 @@ pub struct SecretDescription {
     pub deleted: bool,
     /// The ids of the versions of the value, the current one first.
     pub version_ids: Vec<String>,
+    /// All tags.
+    pub tags: Tags,
+}
+
+/// A flow log as EC2 reports it.
+#[derive(Clone, Debug)]
+pub struct FlowLogDescription {
+    /// The id.
+    pub id: Id<FlowLog>,
+    /// `ACTIVE`; AWS has no other.
+    pub status: String,
+    /// The VPC whose traffic is recorded.
+    pub vpc_id: Id<Vpc>,
+    /// The log group.
+    pub log_destination: LogGroupArn,
+    /// The role by which the records get there.
+    pub role: RoleArn,
+    /// `ALL`, `ACCEPT` or `REJECT`, as text, since AWS has one that a program cannot name.
+    pub traffic_type: String,
+    /// How long packets are put together; `None` for an interval that this version does not know.
+    pub max_aggregation_interval: Option<AggregationInterval>,
+    /// All tags.
+    pub tags: Tags,
+}
+
+/// A role as IAM reports it.
+#[derive(Clone, Debug)]
+pub struct RoleDescription {
+    /// The name.
+    pub name: Id<FlowLogRole>,
+    /// The ARN.
+    pub arn: RoleArn,
+    /// Who may take on the role.
+    pub assume_role_policy: PolicyDocument,
     /// All tags.
     pub tags: Tags,
 }

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{DETACHED_GROUP, LINGER, Millis, Phase},
+    flow_log::FlowLog,
     ids::{
-        ACCOUNT, Ids, ParameterGroupId, ReplicationGroupId, RouteTableId, RuleId, SecretId, SecurityGroupId,
-        SubnetGroupId, SubnetId, UserGroupId, UserId, VpcId,
+        ACCOUNT, FlowLogId, Ids, ParameterGroupId, ReplicationGroupId, RoleId, RouteTableId, RuleId, SecretId,
+        SecurityGroupId, SubnetGroupId, SubnetId, UserGroupId, UserId, VpcId,
     },
     parameter_group::ParameterGroup,
     replication_group::ReplicationGroup,
+    role::Role,
     route_table::{Association, RouteTable},
     rule::Rule,
     secret::Secret,
@@ -40,6 +42,7 @@ pub(crate) struct Account {
     pub(crate) associations: BTreeMap<String, Association>,
     pub(crate) security_groups: BTreeMap<SecurityGroupId, SecurityGroup>,
     pub(crate) rules: BTreeMap<RuleId, Rule>,
+    pub(crate) flow_logs: BTreeMap<FlowLogId, FlowLog>,
     pub(crate) interfaces: BTreeMap<String, Interface>,
     pub(crate) subnet_groups: BTreeMap<SubnetGroupId, SubnetGroup>,
     pub(crate) parameter_groups: BTreeMap<ParameterGroupId, ParameterGroup>,
@@ -48,6 +51,7 @@ pub(crate) struct Account {
     pub(crate) users: BTreeMap<UserId, User>,
     pub(crate) user_groups: BTreeMap<UserGroupId, UserGroup>,
     pub(crate) secrets: BTreeMap<SecretId, Secret>,
+    pub(crate) roles: BTreeMap<RoleId, Role>,
     /// The names of secrets that were deleted without recovery, and until when each stays taken.
     pub(crate) freed_names: BTreeMap<String, Millis>,
     /// For how long descriptions still tell what was before a change.
@@ -84,6 +88,7 @@ impl Account {
             associations: BTreeMap::new(),
             security_groups: BTreeMap::new(),
             rules: BTreeMap::new(),
+            flow_logs: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             subnet_groups: BTreeMap::new(),
             parameter_groups: ParameterGroup::defaults(region),
@@ -92,6 +97,7 @@ impl Account {
             users: User::built_in(region),
             user_groups: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            roles: BTreeMap::new(),
             freed_names: BTreeMap::new(),
             lag: 0,
             vault: Vault::default(),

@@ -48,6 +48,9 @@ pub(crate) const ATTACHED: Millis = 2 * MINUTE;
 /// How long the name of a secret that was deleted without recovery stays taken.
 pub(crate) const NAME_FREED: Millis = 5 * SECOND;
 
+/// How long EC2 takes to hear of a role, and of whom it trusts.
+pub(crate) const ROLE_KNOWN: Millis = 8 * SECOND;
+
 /// The account's clock: it goes on from where the account file left it, at the pace of tokio's.
 #[derive(Debug)]
 pub(crate) struct Clock {

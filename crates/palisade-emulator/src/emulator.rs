@@ -318,6 +318,7 @@ fn answer(account: &mut Account, request: Request) -> Answer<Response> {
         ModifySecurityGroupRules modify_security_group_rules,
         RevokeSecurityGroupIngress revoke_security_group_ingress,
         RevokeSecurityGroupEgress revoke_security_group_egress,
+        CreateFlowLogs create_flow_logs, DescribeFlowLogs describe_flow_logs, DeleteFlowLogs delete_flow_logs,
         CreateTags create_tags, DeleteTags delete_tags,
 
         CreateCacheSubnetGroup create_cache_subnet_group, DescribeCacheSubnetGroups describe_cache_subnet_groups,
@@ -342,5 +343,9 @@ fn answer(account: &mut Account, request: Request) -> Answer<Response> {
         CreateSecret create_secret, DescribeSecret describe_secret, UpdateSecret update_secret,
         PutSecretValue put_secret_value, GetSecretValue get_secret_value, GetRandomPassword get_random_password,
         DeleteSecret delete_secret, RestoreSecret restore_secret, TagResource tag_resource, UntagResource untag_resource,
+
+        CreateRole create_role, GetRole get_role, UpdateAssumeRolePolicy update_assume_role_policy,
+        PutRolePolicy put_role_policy, GetRolePolicy get_role_policy, DeleteRolePolicy delete_role_policy,
+        DeleteRole delete_role, TagRole tag_role, UntagRole untag_role,
     }
 }

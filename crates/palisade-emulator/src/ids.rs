@@ -19,6 +19,8 @@ pub(crate) type ParameterGroupId = Id<resources::CacheParameterGroup>;
 pub(crate) type ReplicationGroupId = Id<resources::ReplicationGroup>;
 pub(crate) type UserId = Id<resources::RedisUser>;
 pub(crate) type UserGroupId = Id<resources::UserGroup>;
+pub(crate) type FlowLogId = Id<resources::FlowLog>;
+pub(crate) type RoleId = Id<resources::FlowLogRole>;
 pub(crate) type SecretId = Id<resources::Secret>;
 
 /// The one account that there is.

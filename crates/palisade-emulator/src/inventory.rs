@@ -58,6 +58,9 @@ impl Account {
         for (id, group) in &self.user_groups {
             items.push(item("UserGroup", id, &group.tags));
         }
+        for (id, role) in &self.roles {
+            items.push(item("FlowLogRole", id, &role.tags));
+        }
         for (id, secret) in &self.secrets {
             if secret.purged_at.is_none() {
                 items.push(item("Secret", id, &secret.tags));
@@ -74,6 +77,9 @@ impl Account {
         }
         for (id, subnet) in &self.subnets {
             items.push(item("Subnet", id, &subnet.tags));
+        }
+        for (id, flow_log) in &self.flow_logs {
+            items.push(item("FlowLog", id, &flow_log.tags));
         }
         for (id, table) in &self.route_tables {
             if !table.main {

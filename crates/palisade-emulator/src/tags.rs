@@ -35,6 +35,11 @@ pub(crate) fn check_secret(tags: &Tags) -> Answer<()> {
     check(tags, "InvalidParameterException", "InvalidParameterException")
 }
 
+/// Refuses tags that IAM does not take.
+pub(crate) fn check_role(tags: &Tags) -> Answer<()> {
+    check(tags, "ValidationError", "LimitExceeded")
+}
+
 fn check(tags: &Tags, invalid: &'static str, too_many: &'static str) -> Answer<()> {
     for (key, value) in tags.iter() {
         require(!key.to_ascii_lowercase().starts_with("aws:"), invalid, || {
@@ -86,6 +91,10 @@ impl Account {
             Some("subnet") => {
                 self.subnet(&id(text))?;
                 found(&mut self.subnets, text, |subnet| &mut subnet.tags)
+            }
+            Some("fl") => {
+                self.flow_log(&id(text))?;
+                found(&mut self.flow_logs, text, |flow_log| &mut flow_log.tags)
             }
             Some("rtb") => {
                 self.route_table(&id(text))?;

@@ -121,6 +121,7 @@ impl Account {
             );
         }
         self.vpcs.remove(&vpc_id);
+        self.flow_logs.retain(|_, flow_log| flow_log.settings.vpc != vpc_id);
         self.route_tables.retain(|_, table| table.vpc != vpc_id);
         self.security_groups.retain(|_, group| group.vpc != vpc_id);
         self.rules.retain(|_, rule| self.security_groups.contains_key(&rule.group));

@@ -11,7 +11,6 @@ pub(crate) struct Absent;
 
 impl Absent {
     /// Says which feature the operation takes. The features are called as the services are in permissions.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no operation is of such a service yet"))]
     pub(crate) async fn answer<O: Operation>(&self, _: O) -> Result<O::Output, ProviderError> {
         let feature = O::SERVICE.as_str();
         Err(ProviderError {

@@ -1,5 +1,6 @@
 //! EC2.
 
+mod flow_log;
 mod route_table;
 mod security_group;
 mod security_group_rule;

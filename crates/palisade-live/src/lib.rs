@@ -10,6 +10,8 @@ mod connect;
 mod ec2;
 mod elasticache;
 mod failure;
+#[cfg(feature = "iam")]
+mod iam;
 mod limiter;
 #[cfg(feature = "s3-state")]
 mod s3_state;
@@ -54,7 +56,6 @@ pub struct Live {
     kms: Kms,
     #[expect(dead_code, reason = "its first call comes with its first resource")]
     logs: Logs,
-    #[expect(dead_code, reason = "its first call comes with its first resource")]
     iam: Iam,
 }
 
@@ -89,6 +90,7 @@ impl Live {
                 CreateSecurityGroup DescribeSecurityGroups DeleteSecurityGroup
                 AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress DescribeSecurityGroupRules
                 ModifySecurityGroupRules RevokeSecurityGroupIngress RevokeSecurityGroupEgress
+                CreateFlowLogs DescribeFlowLogs DeleteFlowLogs
                 CreateTags DeleteTags
             }
             elasticache {
@@ -105,6 +107,10 @@ impl Live {
             secrets_manager {
                 CreateSecret DescribeSecret UpdateSecret PutSecretValue GetSecretValue GetRandomPassword DeleteSecret
                 RestoreSecret TagResource UntagResource
+            }
+            iam {
+                CreateRole GetRole UpdateAssumeRolePolicy PutRolePolicy GetRolePolicy DeleteRolePolicy DeleteRole TagRole
+                UntagRole
             }
         }
     }

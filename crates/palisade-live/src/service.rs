@@ -56,6 +56,11 @@ impl<C> Service<C> {
         answer
     }
 
+    /// The failure of a call whose answer says that it had no effect, as if the service had refused it.
+    pub(crate) fn refusal(&self, code: String, message: String) -> Failure {
+        Failure::Refused { status: 400, code, message, endpoint: self.endpoint.clone() }
+    }
+
     /// Carries out an operation. The future is boxed here, each operation's by itself: side by side in one match, all of
     /// them took two megabytes of stack, and a thread has no more than that.
     pub(crate) fn answer<O: Call<Client = C>>(&self, operation: O) -> BoxFuture<'_, Result<O::Output, ProviderError>>

@@ -2,6 +2,8 @@
 
 mod cache_parameter_group;
 mod cache_subnet_group;
+mod flow_log;
+mod flow_log_role;
 mod redis_user;
 mod replication_group;
 mod route_table;
@@ -15,6 +17,8 @@ mod vpc;
 
 pub use cache_parameter_group::*;
 pub use cache_subnet_group::*;
+pub use flow_log::*;
+pub use flow_log_role::*;
 pub use redis_user::*;
 pub use replication_group::*;
 pub use route_table::*;

@@ -16,6 +16,17 @@ checked_text! {
     TopicArn, "the ARN of an SNS topic", check_sns, topic_arn
 }
 
+checked_text! {
+    /// The ARN of a log group of CloudWatch Logs, as in `arn:aws:logs:us-east-1:111122223333:log-group:/vpc/flow-logs`, without
+    /// the `:*` that stands behind it in some places.
+    LogGroupArn, "the ARN of a log group", check_log_group, log_group_arn
+}
+
+checked_text! {
+    /// The ARN of an IAM role, as in `arn:aws:iam::111122223333:role/vpc-flow-logs`.
+    RoleArn, "the ARN of a role", check_role, role_arn
+}
+
 const fn check_any(text: &str) -> Option<&'static str> {
     if has_service(text, "") {
         None
@@ -40,6 +51,53 @@ const fn check_sns(text: &str) -> Option<&'static str> {
     } else {
         Some("write the ARN of a topic, as in arn:aws:sns:us-east-1:111122223333:cache-events")
     }
+}
+
+const fn check_log_group(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    if has_service(text, "logs") && has_resource(text, "log-group:") && bytes[bytes.len() - 1] != b'*' {
+        None
+    } else {
+        Some(
+            "write the ARN of a log group without `:*`, as in arn:aws:logs:us-east-1:111122223333:log-group:/vpc/flow-logs",
+        )
+    }
+}
+
+const fn check_role(text: &str) -> Option<&'static str> {
+    if has_service(text, "iam") && has_resource(text, "role/") {
+        None
+    } else {
+        Some("write the ARN of a role, as in arn:aws:iam::111122223333:role/vpc-flow-logs")
+    }
+}
+
+/// Whether the sixth part of `text` begins with `kind`, and has more than that.
+const fn has_resource(text: &str, kind: &str) -> bool {
+    let (bytes, kind) = (text.as_bytes(), kind.as_bytes());
+    let (mut colons, mut i) = (0, 0);
+    while i < bytes.len() && colons < 5 {
+        if bytes[i] == b':' {
+            colons += 1;
+        }
+        i += 1;
+    }
+    let mut j = 0;
+    while j < kind.len() {
+        if i + j >= bytes.len() || bytes[i + j] != kind[j] {
+            return false;
+        }
+        j += 1;
+    }
+    i + j < bytes.len()
+}
+
+/// The partition, the region and the account in an ARN; each is empty where it has none.
+pub(crate) fn place(arn: &str) -> (&str, &str, &str) {
+    let mut parts = arn.split(':').skip(1);
+    let partition = parts.next().unwrap_or_default();
+    let mut parts = parts.skip(1);
+    (partition, parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
 /// Whether `text` is an ARN of `service`, or of any where it is empty.
@@ -78,5 +136,31 @@ mod tests {
         ] {
             assert!(check_kms(bad).is_some(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_arn_is_of_its_kind() {
+        assert_eq!(check_log_group("arn:aws:logs:us-east-1:111122223333:log-group:/vpc/flow-logs"), None);
+        for bad in [
+            "/vpc/flow-logs",
+            "arn:aws:logs:us-east-1:111122223333:log-group:/vpc/flow-logs:*",
+            "arn:aws:logs:us-east-1:111122223333:log-group:",
+            "arn:aws:logs:us-east-1:111122223333:destination:a",
+            "arn:aws:s3:::log-group:a",
+        ] {
+            assert!(check_log_group(bad).is_some(), "{bad}");
+        }
+        assert_eq!(check_role("arn:aws:iam::111122223333:role/path/a"), None);
+        for bad in ["a", "arn:aws:iam::111122223333:user/a", "arn:aws:iam::111122223333:role/", "arn:aws:sts::1:role/a"]
+        {
+            assert!(check_role(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_arn_says_where_its_object_is() {
+        assert_eq!(place("arn:aws-cn:logs:cn-north-1:1:log-group:a:b"), ("aws-cn", "cn-north-1", "1"));
+        assert_eq!(place("arn:aws:iam::1:role/a"), ("aws", "", "1"));
+        assert_eq!(place("a"), ("", "", ""));
     }
 }

@@ -6,11 +6,13 @@
 mod account;
 mod consistency;
 mod faults;
+mod flow_log;
 mod parameter_group;
 mod persistence;
 mod replication_group;
 mod replication_group_authentication;
 mod replication_group_changes;
+mod role;
 mod route_table;
 mod secret;
 mod security_group;
