@@ -5,7 +5,7 @@
 //! once more.
 
 use crate::{
-    deny, live,
+    checkov, deny, live,
     step::{self, Outcome, Report},
     terraform, tidy,
     workspace::Workspace,
@@ -40,6 +40,7 @@ pub(crate) fn all(workspace: &Workspace) -> Report {
     report.step_if(builds, "docs", DOES_NOT_BUILD, || docs(workspace));
     report.step("deny", || deny::run(workspace));
     report.step_if(builds, "terraform", DOES_NOT_BUILD, || terraform::run(workspace));
+    report.step_if(builds, "checkov", DOES_NOT_BUILD, || checkov::run(workspace));
     report.step_if(builds, "live", DOES_NOT_BUILD, || live::run(workspace));
     report.step_if(builds, "handover", DOES_NOT_BUILD, || live::handover(workspace));
     report

@@ -35,7 +35,7 @@ pub(crate) fn handover(workspace: &Workspace) -> Outcome {
 /// Runs the tests that `select` says to a command of cargo.
 fn tests(workspace: &Workspace, select: impl FnOnce(&mut Command) -> &mut Command) -> Outcome {
     // Before the build, which takes minutes.
-    let installed = match ministack::find_or_install(workspace) {
+    let installed = match ministack::PACKAGE.find_or_install(workspace) {
         Ok(installed) => installed,
         Err(outcome) => return outcome,
     };
@@ -43,7 +43,7 @@ fn tests(workspace: &Workspace, select: impl FnOnce(&mut Command) -> &mut Comman
         Ok(program) => program,
         Err(problem) => return Outcome::Failed(problem),
     };
-    match installed.start() {
+    match ministack::start(&installed) {
         Ok(ministack) => test(workspace, &ministack, &program, select),
         Err(problem) => Outcome::Failed(problem),
     }

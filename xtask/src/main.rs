@@ -5,10 +5,12 @@
 use std::{env, process::ExitCode};
 
 mod bench;
+mod checkov;
 mod ci;
 mod deny;
 mod live;
 mod ministack;
+mod pypi;
 mod schedule;
 mod step;
 mod terraform;
@@ -26,6 +28,7 @@ usage: cargo xtask COMMAND
   handover   the real terraform takes over what an apply has made, and makes what an apply makes
   tidy       the rules of the design that no compiler checks
   terraform  the real terraform reads the export of every example
+  checkov    checkov, from PyPI, finds nothing in the export of any example
   bench      how long a first build, a plan and an apply take, and what Terraform takes, against their bounds";
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         "handover" => one("handover", || live::handover(&workspace)),
         "tidy" => one("tidy", || tidy::run(&workspace)),
         "terraform" => one("terraform", || terraform::run(&workspace)),
+        "checkov" => one("checkov", || checkov::run(&workspace)),
         "bench" => bench::run(&workspace),
         _ => {
             let given = arguments.join(" ");

@@ -4,90 +4,42 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{
-    step::{self, Outcome},
-    workspace::Workspace,
-};
+use crate::pypi::{Installed, Package};
 
-const VERSION: &str = "1.5.33";
 const READY: Duration = Duration::from_secs(60);
 
-/// Parts of what pip prints when it cannot reach the index. Any other failure to install is a failure.
-const NO_NETWORK: [&str; 3] = ["(from versions: none)", "Failed to establish a new connection", "Read timed out"];
+/// ministack, as PyPI has it.
+pub(crate) const PACKAGE: Package = Package { name: "ministack", version: "1.5.33" };
 
-/// The virtual environment that has it.
-pub(crate) struct Installed {
-    folder: PathBuf,
-}
-
-/// Finds ministack under the folder of what is built, or installs it there.
+/// Starts ministack on a free port, with nothing in it, and waits until it answers.
 ///
 /// # Errors
-/// How the step ends when there is none: skipped for want of Python or of a network, failed for any other reason.
-pub(crate) fn find_or_install(workspace: &Workspace) -> Result<Installed, Outcome> {
-    let installed = Installed { folder: workspace.target.join("ministack") };
-    if installed.has_version() {
-        return Ok(installed);
-    }
-    println!("ministack {VERSION} is installed into {}, once", installed.folder.display());
-    if step::capture(Command::new("python3").arg("--version")).is_err() {
-        return Err(Outcome::Skipped("python3 is not on the PATH, so there is no ministack".to_owned()));
-    }
-    let failed = |problem: String| {
-        if NO_NETWORK.iter().any(|part| problem.contains(part)) {
-            Outcome::Skipped(format!(
-                "ministack {VERSION} is not here, and PyPI has none for this Python or cannot be reached"
-            ))
-        } else {
-            Outcome::Failed(format!("ministack {VERSION} does not install: {problem}"))
-        }
-    };
-    // What is left of an interrupted installation goes away.
-    let mut venv = Command::new("python3");
-    step::capture(venv.args(["-m", "venv", "--clear"]).arg(&installed.folder)).map_err(failed)?;
-    let mut pip = installed.python();
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"]);
-    step::capture(pip.arg(format!("ministack=={VERSION}"))).map_err(failed)?;
-    Ok(installed)
-}
-
-impl Installed {
-    fn python(&self) -> Command {
-        let within = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
-        Command::new(self.folder.join(within))
-    }
-
-    fn has_version(&self) -> bool {
-        let ask = "import importlib.metadata as of; print(of.version('ministack'))";
-        step::capture(self.python().args(["-c", ask])).is_ok_and(|said| said.trim() == VERSION)
-    }
-
-    /// Starts it on a free port, with nothing in it, and waits until it answers.
-    ///
-    /// # Errors
-    /// When it does not start, or does not answer; its log is named.
-    pub(crate) fn start(&self) -> Result<Ministack, String> {
-        let log = self.folder.join("log");
-        let output = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-        let errors = output.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
-        let address = free_address().map_err(|error| format!("no free port on the loopback interface: {error}"))?;
-        let mut command = self.python();
-        command.args(["-m", "ministack"]).current_dir(&self.folder).stdin(Stdio::null()).stdout(output).stderr(errors);
-        command.env("BIND_HOST", address.ip().to_string()).env("GATEWAY_PORT", address.port().to_string());
-        let process = command.spawn().map_err(|error| format!("ministack does not start: {error}"))?;
-        let mut ministack = Ministack { process, address };
-        println!("ministack is at {}; its log is {}", ministack.url(), log.display());
-        ministack.wait().map_err(|problem| {
-            format!("{problem}; it says:\n{}", fs::read_to_string(&log).unwrap_or_default().trim_end())
-        })?;
-        Ok(ministack)
-    }
+/// When it does not start, or does not answer; its log is named.
+pub(crate) fn start(installed: &Installed) -> Result<Ministack, String> {
+    let log = installed.folder().join("log");
+    let output = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+    let errors = output.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
+    let address = free_address().map_err(|error| format!("no free port on the loopback interface: {error}"))?;
+    let mut command = installed.python();
+    command
+        .args(["-m", "ministack"])
+        .current_dir(installed.folder())
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors);
+    command.env("BIND_HOST", address.ip().to_string()).env("GATEWAY_PORT", address.port().to_string());
+    let process = command.spawn().map_err(|error| format!("ministack does not start: {error}"))?;
+    let mut ministack = Ministack { process, address };
+    println!("ministack is at {}; its log is {}", ministack.url(), log.display());
+    ministack.wait().map_err(|problem| {
+        format!("{problem}; it says:\n{}", fs::read_to_string(&log).unwrap_or_default().trim_end())
+    })?;
+    Ok(ministack)
 }
 
 /// It is free now, and likely still when it is used a moment later.
@@ -112,9 +64,15 @@ impl Ministack {
 
     /// Makes a command take it for AWS, whatever account the user's environment leads to.
     pub(crate) fn lead<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        for other in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "PALISADE_STATE_DIR", "PALISADE_STATE"]
-        {
-            command.env_remove(other);
+        for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"] {
+            command.env_remove(name);
+        }
+        // What the tool itself would be told, and the endpoint of one service, which goes before that of all.
+        for (name, _) in std::env::vars_os() {
+            let is_other = |name: &str| name.starts_with("PALISADE_STATE") || name.starts_with("AWS_ENDPOINT_URL_");
+            if name.to_str().is_some_and(|name| is_other(name) || name == "PALISADE_CLOUD") {
+                command.env_remove(name);
+            }
         }
         command
             .env("AWS_ENDPOINT_URL", self.url())

@@ -74,9 +74,7 @@ fn validate_all(workspace: &Workspace, config: &Path) -> Result<usize, String> {
 }
 
 fn validate(workspace: &Workspace, package: &Package, program: &Path, out: &Path, config: &Path) -> Result<(), String> {
-    let mut export = Command::new(program);
-    export.current_dir(&workspace.root).env("CARGO_MANIFEST_DIR", workspace.root.join(&package.folder));
-    step::capture(export.args(["export", "terraform", "--out"]).arg(out))?;
+    export(workspace, package, program, out)?;
     let terraform = |arguments: &[&str]| {
         let mut command = Command::new("terraform");
         command.current_dir(out).args(arguments).env("TF_CLI_CONFIG_FILE", config).env("CHECKPOINT_DISABLE", "1");
@@ -85,6 +83,15 @@ fn validate(workspace: &Workspace, package: &Package, program: &Path, out: &Path
     };
     terraform(&["init", "-backend=false", "-input=false", "-no-color"])?;
     terraform(&["validate", "-no-color"])
+}
+
+/// Exports an example into the folder `out`.
+pub(crate) fn export(workspace: &Workspace, package: &Package, program: &Path, out: &Path) -> Result<(), String> {
+    let mut export = Command::new(program);
+    export.current_dir(&workspace.root).env("CARGO_MANIFEST_DIR", workspace.root.join(&package.folder));
+    // The emulated account, whatever the program was built with: the export is the same.
+    export.env_remove("PALISADE_STATE").env_remove("PALISADE_STATE_DIR").env("PALISADE_CLOUD", "emulated");
+    step::capture(export.args(["export", "terraform", "--out"]).arg(out)).map(drop)
 }
 
 /// Builds as the lanes do, so that nothing is compiled for this check alone; the programs by the name of their package.

@@ -12,8 +12,17 @@ use crate::{
     translate::translate,
 };
 
-/// The name that Terraform finds a [`Document`] by.
-pub const FILE_NAME: &str = "main.tf.json";
+/// The file with all that the stack declares.
+pub const MAIN_FILE: &str = "main.tf.json";
+
+/// The file with the `import` blocks of what exists; there is none where nothing does.
+pub const IMPORTS_FILE: &str = "imports.tf";
+
+/// The file with the version of Terraform.
+const VERSIONS_FILE: &str = "versions.tf";
+
+/// Write-only arguments, which keep a secret out of Terraform's state, came with 1.11.
+const VERSIONS: &str = "terraform {\n  required_version = \">= 1.11.0\"\n}\n";
 
 /// What the document says that the graph does not know.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,9 +31,15 @@ pub struct ExportOptions {
     pub region: String,
 }
 
-/// A Terraform configuration in JSON syntax. It is the same text for the same graph, on every run.
+/// A Terraform configuration: a few files of one folder. It is the same text for the same graph, on every run.
+///
+/// All that the stack declares is in one file, in JSON syntax. The version of Terraform and the `import` blocks are beside
+/// it, in Terraform's own language: checkov reads no JSON file that has one of these.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Document(Json);
+pub struct Document {
+    main: Json,
+    imports: Imports,
+}
 
 /// Writes `graph` as Terraform would declare it. What is `existing` gets an `import` block, so that Terraform takes it over
 /// as it is; with no object in it, Terraform creates everything.
@@ -56,7 +71,6 @@ pub fn export(graph: &Graph, options: &ExportOptions, existing: &Existing) -> Re
 
     let mut document = header(options);
     document.extend(blocks.into_json());
-    document.extend(imports.into_json());
     let mut outputs = JsonMap::new();
     for output in graph.outputs() {
         let value = renderer.value(&format!("the output `{}`", output.name), &output.value)?;
@@ -65,14 +79,12 @@ pub fn export(graph: &Graph, options: &ExportOptions, existing: &Existing) -> Re
     if !outputs.is_empty() {
         document.insert("output".to_owned(), outputs.into());
     }
-    Ok(Document(document.into()))
+    Ok(Document { main: document.into(), imports })
 }
 
 /// The settings of Terraform and of the provider.
 fn header(options: &ExportOptions) -> JsonMap {
     let terraform = json!({
-        // Write-only arguments, which keep a secret out of Terraform's state, came with 1.11.
-        "required_version": ">= 1.11.0",
         "required_providers": { "aws": { "source": "hashicorp/aws", "version": "~> 5.100" } },
     });
     let provider = json!({
@@ -115,15 +127,29 @@ impl Blocks {
 }
 
 impl Document {
-    /// The document as JSON.
+    /// What the stack declares, as JSON.
     pub fn as_json(&self) -> &Json {
-        &self.0
+        &self.main
+    }
+
+    /// The files, by name.
+    pub fn files(&self) -> Vec<(&'static str, String)> {
+        let mut files = vec![(MAIN_FILE, self.main_text()), (VERSIONS_FILE, VERSIONS.to_owned())];
+        if !self.imports.is_empty() {
+            files.push((IMPORTS_FILE, self.imports.to_string()));
+        }
+        files
+    }
+
+    fn main_text(&self) -> String {
+        format!("{:#}\n", self.main)
     }
 }
 
-/// The text of the file, indented and with a newline at its end.
+/// What the stack declares, and then the `import` blocks of what exists, for people to read.
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:#}", self.0)
+        f.write_str(&self.main_text())?;
+        if self.imports.is_empty() { Ok(()) } else { write!(f, "\n{}", self.imports) }
     }
 }

@@ -1,9 +1,8 @@
 //! [`Imports`]: the blocks by which Terraform takes over what exists.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use palisade_core::{Address, Json, JsonMap, terraform::TerraformResource};
-use serde_json::json;
 
 use crate::{ExportError, render::escape};
 
@@ -11,8 +10,15 @@ use crate::{ExportError, render::escape};
 pub type Existing = BTreeMap<Address, JsonMap>;
 
 /// The `import` blocks of a document, in the order of the addresses.
-#[derive(Default)]
-pub(crate) struct Imports(Vec<Json>);
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Imports(Vec<Block>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Block {
+    /// The resource in Terraform, as in `aws_vpc.main`.
+    to: String,
+    id: String,
+}
 
 impl Imports {
     /// Adds the block of a resource that exists, and makes the resource one that Terraform has to do nothing about.
@@ -25,7 +31,7 @@ impl Imports {
         let companions = std::mem::take(&mut resource.import.companions);
         for (resource_type, id) in [(resource.resource_type.as_str(), resource.import.id)].iter().chain(&companions) {
             let to = format!("{resource_type}.{}", resource.address.name());
-            self.0.push(json!({ "to": to, "id": escape(&import_id(&resource.address, id, known)?) }));
+            self.0.push(Block { to, id: import_id(&resource.address, id, known)? });
         }
         resource.left_out = false;
         resource.companions.retain(|companion| companions.iter().any(|(kind, _)| *kind == companion.resource_type));
@@ -38,8 +44,20 @@ impl Imports {
         Ok(())
     }
 
-    pub(crate) fn into_json(self) -> Option<(String, Json)> {
-        (!self.0.is_empty()).then(|| ("import".to_owned(), self.0.into()))
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The blocks in Terraform's own language.
+impl fmt::Display for Imports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, Block { to, id }) in self.0.iter().enumerate() {
+            let blank = if i == 0 { "" } else { "\n" };
+            // A text of JSON is one of this language too, once its templates are escaped.
+            writeln!(f, "{blank}import {{\n  to = {to}\n  id = {}\n}}", Json::from(escape(id)))?;
+        }
+        Ok(())
     }
 }
 

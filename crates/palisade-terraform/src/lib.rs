@@ -13,6 +13,6 @@ mod translate;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, ExportOptions, FILE_NAME, export};
+pub use document::{Document, ExportOptions, IMPORTS_FILE, MAIN_FILE, export};
 pub use error::ExportError;
 pub use import::Existing;

@@ -11,7 +11,7 @@ use palisade_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{Existing, ExportError, ExportOptions, export};
+use crate::{Document, Existing, ExportError, ExportOptions, export};
 
 const fn field(name: &'static str, terraform_name: Option<&'static str>) -> FieldSchema {
     FieldSchema {
@@ -129,10 +129,14 @@ fn document(declare: impl FnOnce(&mut Stack)) -> Result<String, ExportError> {
 }
 
 fn document_of(declare: impl FnOnce(&mut Stack), existing: &Existing) -> Result<String, ExportError> {
+    exported(declare, existing).map(|document| document.to_string())
+}
+
+fn exported(declare: impl FnOnce(&mut Stack), existing: &Existing) -> Result<Document, ExportError> {
     let mut stack = Stack::new("test");
     declare(&mut stack);
     let options = ExportOptions { region: "us-east-1".to_owned() };
-    export(&Graph::new(&stack), &options, existing).map(|document| document.to_string())
+    export(&Graph::new(&stack), &options, existing)
 }
 
 /// The document without its header, which one test shows.
@@ -141,11 +145,13 @@ fn blocks(declare: impl FnOnce(&mut Stack)) -> Result<String, ExportError> {
 }
 
 fn blocks_of(declare: impl FnOnce(&mut Stack), existing: &Existing) -> Result<String, ExportError> {
-    let text = document_of(declare, existing)?;
-    let mut json: serde_json::Map<String, Json> = serde_json::from_str(&text).expect("the document is JSON");
+    let document = exported(declare, existing)?;
+    let mut json = document.as_json().as_object().cloned().expect("the document is an object");
     json.remove("terraform");
     json.remove("provider");
-    Ok(format!("{:#}", Json::Object(json)))
+    let imports = document.files().into_iter().find(|(name, _)| *name == crate::IMPORTS_FILE);
+    let imports = imports.map(|(_, text)| format!("\n\n{text}")).unwrap_or_default();
+    Ok(format!("{:#}{imports}", Json::Object(json)))
 }
 
 #[test]
@@ -170,8 +176,7 @@ fn an_empty_stack_is_the_header() {
             "source": "hashicorp/aws",
             "version": "~> 5.100"
           }
-        },
-        "required_version": ">= 1.11.0"
+        }
       }
     }
     "#);
@@ -377,20 +382,6 @@ fn what_exists_is_imported_by_the_id_that_its_module_says_and_left_as_it_is() {
     );
     assert_snapshot!(text.unwrap(), @r#"
     {
-      "import": [
-        {
-          "id": "c.example|c-1/6379x",
-          "to": "aws_cache_v2.main"
-        },
-        {
-          "id": "c-1:owner",
-          "to": "aws_cache_owner.main"
-        },
-        {
-          "id": "net-$${1}",
-          "to": "aws_network.a"
-        }
-      ],
       "resource": {
         "aws_cache_owner": {
           "main": {
@@ -434,6 +425,21 @@ fn what_exists_is_imported_by_the_id_that_its_module_says_and_left_as_it_is() {
         }
       }
     }
+
+    import {
+      to = aws_cache_v2.main
+      id = "c.example|c-1/6379x"
+    }
+
+    import {
+      to = aws_cache_owner.main
+      id = "c-1:owner"
+    }
+
+    import {
+      to = aws_network.a
+      id = "net-$${1}"
+    }
     "#);
 }
 
@@ -460,17 +466,16 @@ fn a_resource_that_is_left_out_until_it_exists_is_written_once_it_does() {
     let existing = Existing::from([(Address::new("Rule", "main"), known(json!({ "id": "r-1" })))]);
     assert_snapshot!(blocks_of(rule, &existing).unwrap(), @r#"
     {
-      "import": [
-        {
-          "id": "r-1",
-          "to": "aws_rule.main"
-        }
-      ],
       "resource": {
         "aws_rule": {
           "main": {}
         }
       }
+    }
+
+    import {
+      to = aws_rule.main
+      id = "r-1"
     }
     "#);
 }

@@ -71,7 +71,7 @@ impl Sample {
 impl<'a> Beside<'a> {
     /// Builds the programs with the SDKs, and starts ministack. `None` where there is none, which is said.
     pub(super) fn new(bench: &'a Bench<'a>) -> Result<Option<Self>, String> {
-        let installed = match ministack::find_or_install(bench.workspace) {
+        let installed = match ministack::PACKAGE.find_or_install(bench.workspace) {
             Ok(installed) => installed,
             Err(Outcome::Failed(problem)) => return Err(problem),
             Err(outcome) => {
@@ -89,7 +89,7 @@ impl<'a> Beside<'a> {
         };
         let programs = bench.build_live()?;
         let accounts = std::cell::Cell::new(300_000_000_000);
-        Ok(Some(Self { bench, ministack: installed.start()?, programs, terraform, accounts }))
+        Ok(Some(Self { bench, ministack: ministack::start(&installed)?, programs, terraform, accounts }))
     }
 
     pub(super) fn measure(&self) -> Result<(), String> {

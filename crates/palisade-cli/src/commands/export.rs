@@ -8,7 +8,7 @@ use std::{
 
 use palisade_core::{Address, Graph};
 use palisade_engine::{Entry, State};
-use palisade_terraform::{Existing, ExportOptions, FILE_NAME, export};
+use palisade_terraform::{Existing, ExportOptions, IMPORTS_FILE, MAIN_FILE, export};
 
 use super::{Context, session};
 use crate::{
@@ -35,9 +35,18 @@ pub(super) fn terraform(context: &mut Context<'_, '_>, out: &Path) -> Result<u8,
         CommandError::new(format!("cannot write {}: {error}", path.display()), io_help(path, error, "--out"))
     };
     fs::create_dir_all(out).map_err(|error| refused(out, &error))?;
-    let path = out.join(FILE_NAME);
+    let path = out.join(MAIN_FILE);
     let verb = if path.exists() { "Replaced" } else { "Wrote" };
-    write_whole(&path, &document.to_string()).map_err(|error| refused(&path, &error))?;
+    // What an earlier export has imported may not exist any more.
+    let stale = out.join(IMPORTS_FILE);
+    match fs::remove_file(&stale) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&stale, &error)),
+        _ => {}
+    }
+    for (name, text) in document.files() {
+        let path = out.join(name);
+        write_whole(&path, &text).map_err(|error| refused(&path, &error))?;
+    }
 
     let (path, folder, count) = (path.display(), out.display(), graph.nodes().count());
     context.terminal.line(&format!("{verb} {path}, which declares the {count} resources of the stack."));
@@ -75,7 +84,8 @@ fn state_lines(graph: &Graph, state: Option<&State>, existing: &Existing) -> Vec
 /// Writes the file so that a reader finds either what was there before or all of `text`.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     // Terraform reads no file whose name begins with a dot, so one that a crash leaves does no harm.
-    let temporary = path.with_file_name(format!(".{FILE_NAME}.{}.new", std::process::id()));
+    let name = path.file_name().unwrap_or_default().display();
+    let temporary = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
     let written = File::create(&temporary)
         .and_then(|mut file| {
             file.write_all(text.as_bytes())?;

@@ -45,7 +45,7 @@ fn an_export_says_what_it_wrote() {
     Next: terraform -chdir=DESK/infra/network init && terraform -chdir=DESK/infra/network plan
     ");
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
-    assert_eq!(fs::read_dir(desk.path("infra/network")).unwrap().count(), 1, "a temporary file is left");
+    assert_eq!(fs::read_dir(desk.path("infra/network")).unwrap().count(), 2, "a temporary file is left");
 }
 
 #[test]
@@ -56,20 +56,25 @@ fn an_export_of_an_applied_stack_imports_what_exists() {
     Cloud: none is used
     State: 2 of the 2 resources exist in `fake`, and are imported as they are
     ");
-    let text = fs::read_to_string(desk.path("infra/main.tf.json")).unwrap();
-    let document: palisade_core::Json = serde_json::from_str(&text).unwrap();
-    assert_snapshot!(format!("{:#}", document["import"]), @r#"
-    [
-      {
-        "id": "thing-2",
-        "to": "fake_thing.child"
-      },
-      {
-        "id": "thing-1",
-        "to": "fake_thing.main"
-      }
-    ]
+    assert_snapshot!(fs::read_to_string(desk.path("infra/imports.tf")).unwrap(), @r#"
+    import {
+      to = fake_thing.child
+      id = "thing-2"
+    }
+
+    import {
+      to = fake_thing.main
+      id = "thing-1"
+    }
     "#);
+    assert_snapshot!(fs::read_to_string(desk.path("infra/versions.tf")).unwrap(), @r#"
+    terraform {
+      required_version = ">= 1.11.0"
+    }
+    "#);
+    desk.run("destroy --auto-approve");
+    desk.run("export terraform --out DESK/infra");
+    assert!(!desk.path("infra/imports.tf").exists(), "what does not exist any more is still imported");
 }
 
 #[test]
