@@ -17,7 +17,7 @@ fn vpc(stack: &mut Stack) -> Handle<Vpc> {
 fn cache(
     stack: &mut Stack,
     complete: impl FnOnce(
-        ReplicationGroupBuilder<palisade_core::Set, palisade_core::Set>,
+        ReplicationGroupBuilder<palisade_core::Given<0b11>>,
         &Handle<CacheSubnetGroup>,
         &Handle<SecurityGroup>,
     ) -> Encrypted<ReplicationGroup>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade::prelude::*;
-use palisade_core::{Graph, Set, Unset};
+use palisade_core::{Given, Graph};
 
 /// A program: its resources, each after those that it refers to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -357,8 +357,9 @@ fn add_cache(stack: &mut Stack, label: &str, cache: Cache, added: &[Added]) {
     stack.add(label, new.encrypted(at_rest, InTransit::Required));
 }
 
-type Open<A> = ReplicationGroupBuilder<Set, Set, Set, Set, Set, Set, A>;
+type Open = ReplicationGroupBuilder<Given<0b011_1111>>;
+type Done = ReplicationGroupBuilder<Given<0b111_1111>>;
 
-fn authenticated(cache: Open<Unset>, authentication: impl IntoAuthentication) -> Open<Set> {
+fn authenticated(cache: Open, authentication: impl IntoAuthentication) -> Done {
     cache.authentication(authentication)
 }

@@ -2,7 +2,7 @@
 //! can be asked for it; the tests of the emulated account and those through the AWS SDKs do.
 
 use palisade::prelude::*;
-use palisade_core::{Address, Graph, Schema, Set, Unset};
+use palisade_core::{Address, Given, Graph, Schema};
 use palisade_engine::{Action, Plan};
 use palisade_testing::Rehearsal;
 
@@ -396,9 +396,9 @@ pub(crate) fn downgrade<B>(rehearsal: &mut Rehearsal<B>, from: Engine, to: Engin
 }
 
 /// A builder of a cache that still has no engine and no topology.
-pub(crate) type Open = ReplicationGroupBuilder<Set, Set, Set, Set, Unset, Unset, Set>;
+pub(crate) type Open = ReplicationGroupBuilder<Given<0b100_1111>>;
 /// A builder of a cache that has all.
-pub(crate) type Done = ReplicationGroupBuilder<Set, Set, Set, Set, Set, Set, Set>;
+pub(crate) type Done = ReplicationGroupBuilder<Given<0b111_1111>>;
 
 /// A cache with all that it needs but what `complete` says.
 pub(crate) fn cache(stack: &mut Stack, complete: impl FnOnce(Open) -> Done) {

@@ -10,6 +10,7 @@
 extern crate self as palisade_core;
 
 mod address;
+mod builder;
 pub mod calls;
 mod finding;
 mod graph;
@@ -24,12 +25,13 @@ pub mod terraform;
 mod value;
 
 pub use address::{Address, AddressError};
+pub use builder::{BuilderState, Given, Missing, Present};
 pub use finding::{Finding, Span};
 pub use graph::Graph;
 pub use id::{Id, IdError};
 pub use input::{Field, Input, IntoInput, Output};
 pub use palisade_derive::{Attributes, Resource};
-pub use resource::{Attributes, Complete, Declaration, Declare, Handle, Outputs, Resource, Set, Unset};
+pub use resource::{Attributes, Complete, Declaration, Declare, Handle, Outputs, Resource};
 pub use schema::{AttributeSchema, FieldSchema, OnChange, Schema};
 pub use serde_json::Value as Json;
 pub use stack::{Node, OutputNode, Stack};

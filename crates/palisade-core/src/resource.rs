@@ -93,14 +93,6 @@ impl Declaration {
     }
 }
 
-/// State of a builder: this requirement has been met.
-#[derive(Debug)]
-pub enum Set {}
-
-/// State of a builder: this requirement is still open.
-#[derive(Debug)]
-pub enum Unset {}
-
 /// A resource that stands in a stack. `&handle` is accepted wherever the resource's id is wanted, and the methods that it
 /// dereferences to give its other attributes.
 pub struct Handle<R: Resource> {

@@ -6,6 +6,7 @@ use quote::{format_ident, quote};
 use crate::{
     ast::{AttributeSet, Field, Resource, Slot, camel_case},
     attr::TerraformName,
+    state,
 };
 
 pub(crate) fn resource(resource: &Resource) -> TokenStream {
@@ -154,7 +155,7 @@ fn field_schema(field: &Field) -> TokenStream {
     }
 }
 
-/// One trait for each requirement; only `Set` meets it, and its message is the compile error of a builder that does not.
+/// One trait for each requirement; only `Present` meets it, and its message is the compile error of a builder that does not.
 fn requirements(resource: &Resource, slots: &[Slot]) -> TokenStream {
     let vis = &resource.vis;
     let traits = slots.iter().map(|slot| {
@@ -164,7 +165,8 @@ fn requirements(resource: &Resource, slots: &[Slot]) -> TokenStream {
             #[doc(hidden)]
             #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
             #vis trait #name {}
-            impl #name for ::palisade_core::Set {}
+            #[diagnostic::do_not_recommend]
+            impl #name for ::palisade_core::Present {}
         }
     });
     quote! { #(#traits)* }
@@ -173,16 +175,24 @@ fn requirements(resource: &Resource, slots: &[Slot]) -> TokenStream {
 fn builder(resource: &Resource, slots: &[Slot]) -> TokenStream {
     let (name, vis) = (&resource.name, &resource.vis);
     let builder = builder_name(resource);
-    let parameters: Vec<_> = slots.iter().map(parameter).collect();
     let builder_doc = format!("Builds the declaration of a [`{name}`].");
     let new_doc = format!("Begins the declaration of a `{name}`.");
     let setters = resource.fields.iter().map(|field| setter(resource, slots, field));
+    // The methods that are written by hand name a requirement by these aliases, not by its number.
+    let aliases = slots.iter().enumerate().map(|(index, slot)| {
+        let (given, now) = (given_alias(slot), now_alias(slot));
+        let (with, slot) = (state::with(index), state::slot(index));
+        quote! {
+            type #given<S> = <S as ::palisade_core::BuilderState>::#with;
+            type #now<S> = <S as ::palisade_core::BuilderState>::#slot;
+        }
+    });
     let meets = resource.attrs.requires.iter().map(|requirement| {
         let method = format_ident!("meet_{}", requirement.name);
         let met = builder_type(resource, slots, Some(&requirement.name));
         quote! {
             fn #method(self) -> #met {
-                #builder { declaration: self.declaration, met: ::core::marker::PhantomData }
+                #builder { declaration: self.declaration, state: ::core::marker::PhantomData }
             }
         }
     });
@@ -190,22 +200,24 @@ fn builder(resource: &Resource, slots: &[Slot]) -> TokenStream {
         #[doc = #builder_doc]
         #[derive(Debug)]
         #[must_use = "a builder declares nothing until it is added to a stack"]
-        #vis struct #builder<#(#parameters = ::palisade_core::Unset),*> {
+        #vis struct #builder<S = ::palisade_core::Given<0>> {
             declaration: ::palisade_core::Declaration,
-            met: ::core::marker::PhantomData<fn() -> (#(#parameters,)*)>,
+            state: ::core::marker::PhantomData<fn() -> S>,
         }
+
+        #(#aliases)*
 
         impl #name {
             #[doc = #new_doc]
             pub fn builder() -> #builder {
                 #builder {
                     declaration: ::palisade_core::Declaration::new(<Self as ::palisade_core::Resource>::SCHEMA),
-                    met: ::core::marker::PhantomData,
+                    state: ::core::marker::PhantomData,
                 }
             }
         }
 
-        impl<#(#parameters),*> #builder<#(#parameters),*> {
+        impl<S: ::palisade_core::BuilderState> #builder<S> {
             #(#setters)*
             #(#meets)*
         }
@@ -226,7 +238,7 @@ fn setter(resource: &Resource, slots: &[Slot], field: &Field) -> TokenStream {
         #vis fn #method(self, value: impl ::palisade_core::IntoInput<#ty>) -> #returned {
             let mut declaration = self.declaration;
             declaration.set(#text, ::palisade_core::IntoInput::<#ty>::into_input(value));
-            #builder { declaration, met: ::core::marker::PhantomData }
+            #builder { declaration, state: ::core::marker::PhantomData }
         }
     }
 }
@@ -235,13 +247,15 @@ fn setter(resource: &Resource, slots: &[Slot], field: &Field) -> TokenStream {
 fn completion(resource: &Resource, slots: &[Slot]) -> TokenStream {
     let name = &resource.name;
     let builder = builder_name(resource);
-    let parameters: Vec<_> = slots.iter().map(parameter).collect();
-    let traits = slots.iter().map(|slot| requirement_trait(resource, slot));
+    let bounds = slots.iter().map(|slot| {
+        let (now, requirement) = (now_alias(slot), requirement_trait(resource, slot));
+        quote!(#now<S>: #requirement)
+    });
     let completed = if resource.attrs.by_hand { quote!(Complete) } else { quote!(Declare) };
     quote! {
-        impl<#(#parameters),*> ::palisade_core::#completed for #builder<#(#parameters),*>
+        impl<S: ::palisade_core::BuilderState> ::palisade_core::#completed for #builder<S>
         where
-            #(#parameters: #traits),*
+            #(#bounds),*
         {
             type Resource = #name;
 
@@ -282,20 +296,18 @@ fn builder_name(resource: &Resource) -> Ident {
 /// The builder's type, in which `set` has been set.
 fn builder_type(resource: &Resource, slots: &[Slot], set: Option<&Ident>) -> TokenStream {
     let builder = builder_name(resource);
-    let arguments = slots.iter().map(|slot| {
-        if Some(&slot.name) == set {
-            quote!(::palisade_core::Set)
-        } else {
-            let parameter = parameter(slot);
-            quote!(#parameter)
-        }
-    });
-    quote!(#builder<#(#arguments),*>)
+    match slots.iter().find(|slot| Some(&slot.name) == set).map(given_alias) {
+        Some(given) => quote!(#builder<#given<S>>),
+        None => quote!(#builder<S>),
+    }
 }
 
-/// The parameter of the builder's type that says whether the slot is filled; the prefix keeps it from shadowing a type.
-fn parameter(slot: &Slot) -> Ident {
-    format_ident!("Has{}", camel_case(&slot.name))
+fn given_alias(slot: &Slot) -> Ident {
+    format_ident!("{}Given", camel_case(&slot.name))
+}
+
+fn now_alias(slot: &Slot) -> Ident {
+    format_ident!("{}Now", camel_case(&slot.name))
 }
 
 fn requirement_trait(resource: &Resource, slot: &Slot) -> Ident {

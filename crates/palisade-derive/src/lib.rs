@@ -2,7 +2,8 @@
 //! the typed outputs and the setters' documentation.
 //!
 //! The work goes through four stages, a module each: `attr` reads the attributes, `ast` models the struct, `valid` judges
-//! it, and `expand` writes the code. The code calls functions of `palisade-core`, and holds no logic of its own.
+//! it, and `expand` writes the code. The code calls functions of `palisade-core`, and holds no logic of its own. Beside them, `state`
+//! writes the states that every builder goes through.
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -10,6 +11,7 @@ use syn::{DeriveInput, parse_macro_input};
 mod ast;
 mod attr;
 mod expand;
+mod state;
 mod valid;
 
 /// Makes a struct of arguments a resource.
@@ -24,7 +26,8 @@ mod valid;
 /// - `terraform_with = path`: a `fn(&mut TerraformResource, &Graph)` that writes what no single field says.
 /// - `check = path`: a `fn(&Node, &Stack) -> Vec<Finding>` for the rules that need more than one field, or another resource.
 /// - `requires(topology("message", "note"), ...)`: further requirements, which methods written by hand meet by calling the
-///   private `meet_topology`. The message is the compile error of a builder that lacks it.
+///   private `meet_topology`, whose builder has the state `TopologyGiven<S>`. The message is the compile error of a builder
+///   that lacks it. A resource has at most eight requirements, its fields without a default included.
 /// - `by_hand`: the builder is only `Complete`; a method written by hand makes the declaration from it.
 ///
 /// # `#[field(...)]`, on a field
@@ -47,6 +50,18 @@ pub fn resource(input: TokenStream) -> TokenStream {
         .and_then(|resource| valid::resource(&resource).map(|()| expand::resource(&resource)))
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
+}
+
+/// Writes the associated types of `BuilderState` (`declare`) or its implementations (`implement`), for `palisade-core` alone.
+#[doc(hidden)]
+#[proc_macro]
+pub fn requirements(input: TokenStream) -> TokenStream {
+    match input.to_string().as_str() {
+        "declare" => state::declare(),
+        "implement" => state::implement(),
+        other => unreachable!("`palisade-core` asks for nothing named {other}"),
+    }
+    .into()
 }
 
 /// Makes a struct the attributes of a resource: what an object has once it exists, beside its id.

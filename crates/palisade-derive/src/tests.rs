@@ -87,4 +87,16 @@ fn mistakes_are_answered_with_what_to_write() {
         }),
         @"#[derive(Resource)] stands on a struct"
     );
+    let nine = (1..=9).map(|number| {
+        let name = quote::format_ident!("part_{number}");
+        quote::quote! { #[doc = "A part."] #name: String }
+    });
+    insta::assert_snapshot!(
+        resource(&parse_quote! {
+            /// A net.
+            #[resource(terraform = "x_net")]
+            struct Net { #(#nine),* }
+        }),
+        @"a builder has 8 requirements at most: give a field a default, or set two by one method"
+    );
 }

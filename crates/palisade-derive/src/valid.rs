@@ -2,7 +2,10 @@
 
 use syn::Error;
 
-use crate::ast::{AttributeSet, Field, Resource};
+use crate::{
+    ast::{AttributeSet, Field, Resource},
+    state::REQUIREMENTS,
+};
 
 pub(crate) fn resource(resource: &Resource) -> syn::Result<()> {
     if resource.attrs.terraform.is_none() {
@@ -13,6 +16,12 @@ pub(crate) fn resource(resource: &Resource) -> syn::Result<()> {
     }
     if resource.doc.is_empty() {
         return Err(Error::new(resource.name.span(), "document the resource: the tool shows the first paragraph"));
+    }
+    if resource.slots().len() > REQUIREMENTS {
+        let message = format!(
+            "a builder has {REQUIREMENTS} requirements at most: give a field a default, or set two by one method"
+        );
+        return Err(Error::new(resource.name.span(), message));
     }
     resource.fields.iter().try_for_each(field)
 }

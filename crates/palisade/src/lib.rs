@@ -49,7 +49,10 @@ pub use palisade_aws::{
     topic_arn, types, user_name, variable,
 };
 pub use palisade_cli::{Cloud, Clouds, exit_code};
-pub use palisade_core::{Address, Declare, Finding, Graph, Handle, Id, Input, IntoInput, Output, Resource, Stack};
+pub use palisade_core::{
+    Address, BuilderState, Complete, Declare, Finding, Given, Graph, Handle, Id, Input, IntoInput, Missing, Output,
+    Present, Resource, Stack,
+};
 
 /// What a program needs: `use palisade::prelude::*;`.
 pub mod prelude {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade_core::{
-    Attributes, Graph, Id, Resource, Value,
+    Attributes, BuilderState, Graph, Id, Resource, Value,
     provider::{ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
@@ -68,7 +68,7 @@ pub struct CacheParameterGroupAttributes {
     pub arn: Arn,
 }
 
-impl<HasName, HasFamily> CacheParameterGroupBuilder<HasName, HasFamily> {
+impl<S: BuilderState> CacheParameterGroupBuilder<S> {
     /// Sets one parameter, beside those that are set already.
     pub fn parameter(self, name: &str, value: &str) -> Self {
         let set = self.declaration.fields().get("parameters").and_then(Value::as_json);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use palisade_core::{
-    Attributes, Declaration, Declare, Finding, Graph, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset, Value,
+    Attributes, Declaration, Declare, Finding, Given, Graph, Id, IntoInput, Json, Node, Resource, Stack, Value,
     provider::{ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
@@ -86,7 +86,7 @@ pub struct RedisUserAttributes {
 
 impl RedisUser {
     /// A user that logs in with an IAM token. Its name is its id, as AWS demands.
-    pub fn iam(id: Name) -> RedisUserBuilder<Unset, Unset, Set> {
+    pub fn iam(id: Name) -> RedisUserBuilder<AuthenticationGiven<Given<0>>> {
         let name = IntoInput::<UserName>::into_input(id.clone());
         Self::builder()
             .set_user_id(id)
@@ -101,7 +101,7 @@ impl RedisUser {
         id: Name,
         user_name: impl IntoInput<UserName>,
         secret: impl IntoPasswords,
-    ) -> RedisUserBuilder<Unset, Unset, Set> {
+    ) -> RedisUserBuilder<AuthenticationGiven<Given<0>>> {
         Self::builder()
             .set_user_id(id)
             .set_user_name(user_name)
@@ -128,7 +128,7 @@ impl RedisUser {
 /// tags, since it has no password.
 #[derive(Debug)]
 #[must_use = "a declaration does nothing until it is added to a stack"]
-pub struct DisabledDefault(RedisUserBuilder<Set, Set, Set>);
+pub struct DisabledDefault(RedisUserBuilder<Given<7>>);
 
 impl DisabledDefault {
     /// The tags.

@@ -9,8 +9,8 @@ use std::{
 };
 
 use palisade_core::{
-    Attributes, Complete, Declaration, Declare, Graph, Handle, Id, Input, IntoInput, Json, Node, Resource, Set, Unset,
-    Value,
+    Attributes, BuilderState, Complete, Declaration, Declare, Graph, Handle, Id, Input, IntoInput, Json, Missing, Node,
+    Resource, Value,
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -221,7 +221,8 @@ pub trait IntoAuthentication {
     note = "AWS takes a user group or an AUTH token, never both and never two"
 )]
 pub trait NoAuthenticationYet {}
-impl NoAuthenticationYet for Unset {}
+#[diagnostic::do_not_recommend]
+impl NoAuthenticationYet for Missing {}
 
 /// One of the two ways in which clients prove who they are.
 #[doc(hidden)]
@@ -248,48 +249,31 @@ impl IntoAuthentication for &Handle<Secret> {
     }
 }
 
-impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentication>
-    ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentication>
-{
+impl<S: BuilderState> ReplicationGroupBuilder<S> {
     /// The engine and its version.
-    pub fn engine(
-        self,
-        engine: Engine,
-    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, Set, HasTopology, HasAuthentication> {
+    pub fn engine(self, engine: Engine) -> ReplicationGroupBuilder<EngineGiven<S>> {
         self.set_engine(engine.kind()).set_engine_version(engine.version()).meet_engine()
     }
 
     /// A primary and its replicas in several zones, one of which takes over when the primary or its zone is lost. The
     /// subnet group must have subnets in two zones at least.
-    pub fn multi_az(
-        self,
-        replicas: Replicas,
-    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+    pub fn multi_az(self, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>> {
         self.topology(replicas.get(), true, true)
     }
 
     /// A primary and its replicas, one of which takes over when the primary is lost, without a promise about zones.
-    pub fn single_az(
-        self,
-        replicas: Replicas,
-    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+    pub fn single_az(self, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>> {
         self.topology(replicas.get(), true, false)
     }
 
     /// One node, whose loss is the loss of what it holds.
-    pub fn single_node(
-        self,
-    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+    pub fn single_node(self) -> ReplicationGroupBuilder<TopologyGiven<S>> {
         self.topology(0, false, false)
     }
 
     /// Shards between which the keys are divided, each with a primary and its replicas, in several zones. A parameter group
     /// of its own must have `cluster-enabled` = `yes`.
-    pub fn sharded(
-        self,
-        shards: Shards,
-        replicas: Replicas,
-    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+    pub fn sharded(self, shards: Shards, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>> {
         self.set_num_node_groups(shards)
             .set_replicas_per_node_group(replicas)
             .set_automatic_failover_enabled(true)
@@ -301,9 +285,9 @@ impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentic
     pub fn authentication(
         self,
         authentication: impl IntoAuthentication,
-    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, Set>
+    ) -> ReplicationGroupBuilder<AuthenticationGiven<S>>
     where
-        HasAuthentication: NoAuthenticationYet,
+        AuthenticationNow<S>: NoAuthenticationYet,
     {
         match authentication.into_authentication() {
             Authentication::UserGroup(group) => self.set_user_group_id(group),
@@ -325,12 +309,7 @@ impl<HasId, HasNode, HasSubnets, HasGroups, HasEngine, HasTopology, HasAuthentic
         Encrypted { declaration: encrypted.declare(), resource: PhantomData }
     }
 
-    fn topology(
-        self,
-        replicas: u8,
-        failover: bool,
-        multi_az: bool,
-    ) -> ReplicationGroupBuilder<HasId, HasNode, HasSubnets, HasGroups, HasEngine, Set, HasAuthentication> {
+    fn topology(self, replicas: u8, failover: bool, multi_az: bool) -> ReplicationGroupBuilder<TopologyGiven<S>> {
         self.set_num_cache_clusters(NodeCount::reported(replicas + 1))
             .set_automatic_failover_enabled(failover)
             .set_multi_az_enabled(multi_az)

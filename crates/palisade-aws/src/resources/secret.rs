@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
-    Attributes, Graph, Id, Resource, Value,
+    Attributes, BuilderState, Graph, Id, Resource, Value,
     provider::{ErrorKind, ProviderError, Token},
     terraform::{Argument, Companion, Import, TerraformResource},
 };
@@ -77,9 +77,9 @@ pub struct SecretAttributes {
     pub value: SecretRef,
 }
 
-impl<HasName, HasSource> SecretBuilder<HasName, HasSource> {
+impl<S: BuilderState> SecretBuilder<S> {
     /// A value of 64 letters and digits that Secrets Manager draws.
-    pub fn generated(self) -> SecretBuilder<HasName, palisade_core::Set> {
+    pub fn generated(self) -> SecretBuilder<SourceGiven<S>> {
         self.set_source(SecretSource::Generated).meet_source()
     }
 
@@ -87,7 +87,7 @@ impl<HasName, HasSource> SecretBuilder<HasName, HasSource> {
     /// that creates the secret or raises its generation.
     ///
     /// It is named with `variable!("APP_TOKEN")`, so that the value itself cannot stand here by mistake.
-    pub fn supplied(self, variable: Variable) -> SecretBuilder<HasName, palisade_core::Set> {
+    pub fn supplied(self, variable: Variable) -> SecretBuilder<SourceGiven<S>> {
         self.set_source(SecretSource::Supplied { variable }).meet_source()
     }
 }

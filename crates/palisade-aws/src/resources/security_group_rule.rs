@@ -1,7 +1,7 @@
 //! [`SecurityGroupRule`].
 
 use palisade_core::{
-    Finding, Graph, Handle, Id, IntoInput, Json, Node, Resource, Set, Stack, Unset,
+    BuilderState, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Stack,
     provider::{ProviderError, Token},
     terraform::TerraformResource,
 };
@@ -94,7 +94,7 @@ pub struct SecurityGroupRule {
 pub trait IntoPeer {
     /// Sets the one of the two fields that the peer is for.
     #[doc(hidden)]
-    fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T>;
+    fn apply<S: BuilderState>(self, builder: SecurityGroupRuleBuilder<S>) -> SecurityGroupRuleBuilder<S>;
 }
 
 /// The state of a builder that has no peer yet.
@@ -105,49 +105,50 @@ pub trait IntoPeer {
     note = "a rule has one peer: add a rule for each"
 )]
 pub trait NoPeerYet {}
-impl NoPeerYet for Unset {}
+#[diagnostic::do_not_recommend]
+impl NoPeerYet for Missing {}
 
 impl IntoPeer for &Handle<SecurityGroup> {
-    fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T> {
+    fn apply<S: BuilderState>(self, builder: SecurityGroupRuleBuilder<S>) -> SecurityGroupRuleBuilder<S> {
         builder.set_referenced_security_group_id(self)
     }
 }
 
 impl IntoPeer for Id<SecurityGroup> {
-    fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T> {
+    fn apply<S: BuilderState>(self, builder: SecurityGroupRuleBuilder<S>) -> SecurityGroupRuleBuilder<S> {
         builder.set_referenced_security_group_id(self)
     }
 }
 
 impl IntoPeer for PrivateRange {
-    fn apply<G, P, D, T>(self, builder: SecurityGroupRuleBuilder<D, G, P, T>) -> SecurityGroupRuleBuilder<D, G, P, T> {
+    fn apply<S: BuilderState>(self, builder: SecurityGroupRuleBuilder<S>) -> SecurityGroupRuleBuilder<S> {
         builder.set_cidr_ipv4(self)
     }
 }
 
 impl SecurityGroupRule {
     /// A rule about what may reach the members of `group`.
-    pub fn ingress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<Unset, Set> {
+    pub fn ingress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<GroupGiven<Given<0>>> {
         Self::builder().set_security_group_id(group).set_direction(Direction::Ingress).meet_group()
     }
 
     /// A rule about what the members of `group` may reach.
-    pub fn egress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<Unset, Set> {
+    pub fn egress(group: impl IntoInput<Id<SecurityGroup>>) -> SecurityGroupRuleBuilder<GroupGiven<Given<0>>> {
         Self::builder().set_security_group_id(group).set_direction(Direction::Egress).meet_group()
     }
 }
 
-impl<HasDescription, HasGroup, HasPeer, HasPort> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, HasPort> {
+impl<S: BuilderState> SecurityGroupRuleBuilder<S> {
     /// Whom the rule allows: `&group`, or a private range of addresses.
-    pub fn peer(self, peer: impl IntoPeer) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, Set, HasPort>
+    pub fn peer(self, peer: impl IntoPeer) -> SecurityGroupRuleBuilder<PeerGiven<S>>
     where
-        HasPeer: NoPeerYet,
+        PeerNow<S>: NoPeerYet,
     {
         peer.apply(self).meet_peer()
     }
 
     /// The one port that the rule allows.
-    pub fn port(self, port: impl IntoInput<Port>) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
+    pub fn port(self, port: impl IntoInput<Port>) -> SecurityGroupRuleBuilder<PortGiven<S>> {
         let port = port.into_input();
         self.ports(port.clone(), port)
     }
@@ -157,7 +158,7 @@ impl<HasDescription, HasGroup, HasPeer, HasPort> SecurityGroupRuleBuilder<HasDes
         self,
         first: impl IntoInput<Port>,
         last: impl IntoInput<Port>,
-    ) -> SecurityGroupRuleBuilder<HasDescription, HasGroup, HasPeer, Set> {
+    ) -> SecurityGroupRuleBuilder<PortGiven<S>> {
         self.set_from_port(first).set_to_port(last).meet_port()
     }
 }

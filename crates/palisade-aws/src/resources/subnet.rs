@@ -1,7 +1,7 @@
 //! [`Subnet`].
 
 use palisade_core::{
-    Attributes, Finding, Id, IntoInput, Json, Node, Resource, Set, Stack,
+    Attributes, Finding, Given, Id, IntoInput, Json, Node, Resource, Stack,
     provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,7 @@ impl Subnet {
         vpc: impl IntoInput<Id<Vpc>>,
         cidr_block: impl IntoInput<Cidr>,
         availability_zone: impl IntoInput<AvailabilityZone>,
-    ) -> SubnetBuilder<Set, Set, Set> {
+    ) -> SubnetBuilder<Given<7>> {
         // The default is set once more, so that the promise does not hang on the default.
         Self::builder()
             .vpc_id(vpc)
