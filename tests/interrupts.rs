@@ -1,4 +1,5 @@
-//! Signals to a real process in the middle of an apply.
+//! Signals to a real process in the middle of an apply. `env` of the GNU coreutils, 8.31 or later, says which signals the
+//! process begins with.
 
 use std::{
     fs::{self, File},

@@ -48,7 +48,8 @@ fn is_replaced(state: &State, node: &Node, object: &ObjectState) -> bool {
         let after = wanted(state, node, field.name);
         // A reference counts as changed: it may be to what is replaced.
         let refers = node.fields.get(field.name).is_some_and(|value| !value.references().is_empty());
-        field.on_change.replaces(&object.inputs[field.name], after.as_ref()) || refers
+        let old = &object.inputs[field.name];
+        refers || after.as_ref() != Some(old) && field.on_change.replaces(old, after.as_ref())
     })
 }
 

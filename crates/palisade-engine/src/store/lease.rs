@@ -125,7 +125,8 @@ impl LeaseHold {
                 self.hold(lease, etag, at);
                 return Ok(taken);
             }
-            // Whoever was faster shows at the next look, be it this run.
+            // Whoever was faster shows at the next look, be it this run. The pause is for a bucket whose reads lag behind.
+            sleep(self.ttl / 600).await;
         }
     }
 
@@ -146,9 +147,14 @@ impl LeaseHold {
         self.change(place, |lease| lease.renewals += 1).await
     }
 
-    /// Gives the lease back, with the serial of the state that is kept. No write may be on its way.
-    pub(super) async fn release(&self, place: &Place<'_>, serial: u64) -> Result<(), StateError> {
-        self.change(place, |lease| (lease.is_free, lease.serial) = (true, serial)).await?;
+    /// Gives the lease back, with the serial of the state that is kept, where that is not the one that the lease has. No
+    /// write may be on its way.
+    pub(super) async fn release(&self, place: &Place<'_>, serial: Option<u64>) -> Result<(), StateError> {
+        self.change(place, |lease| {
+            lease.is_free = true;
+            lease.serial = serial.unwrap_or(lease.serial);
+        })
+        .await?;
         *self.held() = None;
         Ok(())
     }

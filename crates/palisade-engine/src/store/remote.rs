@@ -76,7 +76,18 @@ impl RemoteStore {
         let place = self.place();
         let mut writer = self.writer.lock().await;
         let taken = self.lease.acquire(&place, holder, wait).await?;
-        let log = place.read_log().await?;
+        let log = match place.read_log().await {
+            Ok(log) => log,
+            Err(error) => {
+                // Nobody has to wait for a run that cannot begin. Where it owes a fence, the next one must put that in its
+                // place, and learns of it by a lease that was not given back.
+                if !taken.needs_fence {
+                    // The error that stopped this run is the one to tell.
+                    let _ = self.lease.release(&place, None).await;
+                }
+                return Err(error);
+            }
+        };
         let current = writer.insert(Writer { taken, log, sent: None });
         if taken.needs_fence {
             let fence = LogContent::Fence { holder: holder.to_owned(), run: self.run.clone() };
@@ -194,7 +205,7 @@ impl RemoteStore {
     async fn release(&self) -> Result<(), StateError> {
         let Some(Writer { log, sent, .. }) = self.writer.lock().await.take() else { return Ok(()) };
         // What may yet come must find a fence, which the next holder puts there if the lease was not given back.
-        if sent.is_none() { self.lease.release(&self.place(), log.serial()).await } else { Ok(()) }
+        if sent.is_none() { self.lease.release(&self.place(), Some(log.serial())).await } else { Ok(()) }
     }
 }
 

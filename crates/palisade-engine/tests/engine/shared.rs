@@ -349,6 +349,24 @@ fn a_lease_is_not_given_back_while_a_write_may_yet_come() {
 }
 
 #[test]
+fn a_lease_is_given_back_by_a_run_that_cannot_read_the_log() {
+    run(async {
+        let objects = objects();
+        let first = store(&objects, "1");
+        let lock = first.lock("first", &mut |_| {}).await.unwrap();
+        first.replace(&new_state()).await.unwrap();
+        lock.release().await.unwrap();
+        let whole = text(&objects, STATE).await;
+        write(&objects, STATE, "").await;
+        assert!(matches!(take(&store(&objects, "2"), "second").await, Err(StateError::Empty { .. })));
+        write(&objects, STATE, &whole).await;
+        let begin = Instant::now();
+        take(&store(&objects, "3"), "third").await.unwrap();
+        assert_eq!(begin.elapsed(), Duration::ZERO, "the third waits for the second");
+    });
+}
+
+#[test]
 fn nothing_damaged_foreign_or_missing_is_taken_for_a_state() {
     run(async {
         let damaged = async |key: &str, text: Option<&str>| {
