@@ -7,7 +7,7 @@ use petgraph::{
     graph::{DiGraph, NodeIndex},
 };
 
-use crate::{Address, Node, OutputNode, Stack};
+use crate::{AcceptedRisk, Address, Node, OutputNode, Stack};
 
 /// The resources of a stack, with an edge from each to all that it refers to.
 ///
@@ -19,6 +19,7 @@ pub struct Graph {
     graph: DiGraph<Node, ()>,
     indices: HashMap<Address, NodeIndex>,
     outputs: Vec<OutputNode>,
+    accepted: Vec<AcceptedRisk>,
 }
 
 impl Graph {
@@ -38,7 +39,8 @@ impl Graph {
                 }
             }
         }
-        Self { name: stack.name().to_owned(), graph, indices, outputs: stack.outputs().to_vec() }
+        let (outputs, accepted) = (stack.outputs().to_vec(), stack.accepted_risks().to_vec());
+        Self { name: stack.name().to_owned(), graph, indices, outputs, accepted }
     }
 
     /// A graph without resources, which is what `destroy` plans for.
@@ -75,6 +77,11 @@ impl Graph {
     /// The outputs of the stack.
     pub fn outputs(&self) -> &[OutputNode] {
         &self.outputs
+    }
+
+    /// The risks that the program accepts.
+    pub fn accepted_risks(&self) -> &[AcceptedRisk] {
+        &self.accepted
     }
 
     fn neighbors(&self, address: &Address, direction: Direction) -> Vec<&Address> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Finding, Graph, Json, Node, Stack, terraform::TerraformResource};
+use crate::{Finding, Graph, Json, Node, Rule, Stack, terraform::TerraformResource};
 
 /// What the tool knows of a kind of resource: enough to compare, to show and to export it without its Rust type.
 ///
@@ -25,6 +25,8 @@ pub struct Schema {
     pub terraform: Option<fn(&mut TerraformResource, &Graph)>,
     /// The rules that need more than one field, or another resource of the stack.
     pub check: Option<fn(&Node, &Stack) -> Vec<Finding>>,
+    /// The rules of safety, with those that no program can break.
+    pub rules: &'static [Rule],
 }
 
 /// One field of a [`Schema`].

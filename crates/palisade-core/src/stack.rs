@@ -1,8 +1,14 @@
 //! [`Stack`]: what a program fills with resources.
 
-use std::{collections::BTreeMap, panic::Location};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::Location,
+};
 
-use crate::{Address, Declare, Finding, Handle, Json, Output, Resource, Schema, Span, Value};
+use crate::{
+    AcceptedRisk, Address, Assessment, Declare, Finding, Handle, Hold, Json, Output, Reason, Resource, Risk, Rule,
+    Schema, Span, Status, Value, rule::Policy,
+};
 
 /// The resources and outputs that a program declares.
 ///
@@ -12,6 +18,8 @@ pub struct Stack {
     name: String,
     nodes: Vec<Node>,
     outputs: Vec<OutputNode>,
+    accepted: Vec<AcceptedRisk>,
+    policies: Vec<Policy>,
 }
 
 /// One resource of a [`Stack`].
@@ -41,7 +49,8 @@ pub struct OutputNode {
 impl Stack {
     /// An empty stack. `palisade::run` makes the one that a program fills.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), nodes: Vec::new(), outputs: Vec::new() }
+        let (nodes, outputs, accepted, policies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { name: name.into(), nodes, outputs, accepted, policies }
     }
 
     /// Adds a resource under `name`, and returns the handle by which others refer to it.
@@ -67,6 +76,31 @@ impl Stack {
         self.outputs.push(OutputNode { name: name.to_owned(), value: value.into(), location: Location::caller() });
     }
 
+    /// Breaks one rule for one resource, and says why. The risk is shown by every plan, by `posture` and in the export.
+    ///
+    /// What has no honest exception, as a cache without encryption, has no [`Risk`] by which it could be accepted. A risk
+    /// that does not exist, as the rule holds, is a finding.
+    #[track_caller]
+    pub fn accept_risk<R: Resource>(&mut self, resource: &Handle<R>, risk: Risk<R>, reason: Reason) {
+        let (address, rule, location) = (resource.address().clone(), risk.rule(), Location::caller());
+        self.accepted.push(AcceptedRisk { address, rule, reason, location });
+    }
+
+    /// Adds a rule of the program's own: `check` looks at the whole stack, and what it finds stops a plan as the built-in
+    /// rules do.
+    ///
+    /// ```
+    /// # let mut stack = palisade_core::Stack::new("doc");
+    /// stack.policy("few-resources", |stack| {
+    ///     let extra = stack.nodes().iter().skip(200);
+    ///     extra.map(|node| node.finding("one resource too many", "divide the stack")).collect()
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn policy(&mut self, name: impl Into<String>, check: fn(&Self) -> Vec<Finding>) {
+        self.policies.push(Policy { name: name.into(), check, location: Location::caller() });
+    }
+
     /// The stack's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -85,6 +119,68 @@ impl Stack {
     /// The outputs in the order of their declaration.
     pub fn outputs(&self) -> &[OutputNode] {
         &self.outputs
+    }
+
+    /// The risks that the program accepts, in the order of the program.
+    pub fn accepted_risks(&self) -> &[AcceptedRisk] {
+        &self.accepted
+    }
+
+    /// How each resource stands to each rule of its kind.
+    pub fn assessments(&self) -> Vec<Assessment<'_>> {
+        let rules = self.nodes.iter().flat_map(|node| node.schema.rules.iter().map(move |rule| (node, rule)));
+        rules.map(|(node, rule)| Assessment { rule, node, status: self.assess(node, rule) }).collect()
+    }
+
+    fn assess(&self, node: &Node, rule: &'static Rule) -> Status<'_> {
+        let check = match rule.hold {
+            Hold::Compile(how) => return Status::ByConstruction(how),
+            Hold::Declare(_) => return Status::ByCheck,
+            Hold::Check(check) | Hold::Risk { check, .. } => check,
+        };
+        let Some(violation) = check(node, self) else { return Status::ByCheck };
+        let mut accepted = self.accepted.iter();
+        match accepted.find(|risk| risk.address == node.address && risk.rule.id == rule.id) {
+            Some(risk) => Status::Accepted(risk),
+            None => Status::Violated(violation),
+        }
+    }
+
+    /// What breaks a rule of safety, or a policy of the program: empty for a stack that is safe, or says why it is not.
+    ///
+    /// [`Stack::findings`] tells of what cannot exist in the cloud at all, and this of what could.
+    pub fn violations(&self) -> Vec<Finding> {
+        let assessments = self.assessments();
+        let mut findings: Vec<_> = assessments.iter().filter_map(violated).collect();
+        let mut seen = BTreeSet::new();
+        for risk in &self.accepted {
+            let AcceptedRisk { address, rule, location, .. } = risk;
+            let path = rule.risk().unwrap_or(rule.id);
+            let exists = assessments.iter().any(|found| {
+                found.node.address == *address && matches!(found.status, Status::Accepted(at) if at.rule.id == rule.id)
+            });
+            let message = if !exists {
+                format!("{address}: the risk {path} is accepted, and does not exist")
+            } else if !seen.insert((address, rule.id)) {
+                format!("{address}: the risk {path} is accepted twice")
+            } else {
+                continue;
+            };
+            let help = "remove the line, so that what is accepted is what there is".to_owned();
+            findings.push(Finding { message, spans: vec![Span::new(location, "accepted here")], help });
+        }
+        for Policy { name, check, location } in &self.policies {
+            findings.extend(check(self).into_iter().map(|mut finding| {
+                finding.spans.push(Span::new(location, format!("by the policy `{name}`")));
+                finding
+            }));
+        }
+        findings
+    }
+
+    /// The names of the program's own policies, with what each of them finds.
+    pub fn policies(&self) -> impl Iterator<Item = (&str, &'static Location<'static>, Vec<Finding>)> {
+        self.policies.iter().map(|policy| (policy.name.as_str(), policy.location, (policy.check)(self)))
     }
 
     /// All that is wrong with the stack; empty if it can be planned.
@@ -202,6 +298,16 @@ impl Node {
         finding.spans.push(Span::new(other.location, label));
         finding
     }
+}
+
+fn violated(assessment: &Assessment<'_>) -> Option<Finding> {
+    let Assessment { rule, node, status: Status::Violated(violation) } = assessment else { return None };
+    let mut finding = node.finding(&violation.message, &violation.help);
+    finding.spans[0].label = rule.why.to_owned();
+    if let Some(path) = rule.risk() {
+        finding.help += &format!("; or say why not: `stack.accept_risk(&.., {path}, reason!(\"..\"))`");
+    }
+    Some(finding)
 }
 
 fn duplicate(what: &str, first: &'static Location<'static>, second: &'static Location<'static>) -> Finding {

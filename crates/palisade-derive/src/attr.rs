@@ -10,6 +10,7 @@ pub(crate) struct ResourceAttrs {
     pub(crate) id_prefix: Option<LitStr>,
     pub(crate) terraform_with: Option<Path>,
     pub(crate) check: Option<Path>,
+    pub(crate) rules: Option<Path>,
     pub(crate) requires: Vec<Requirement>,
     pub(crate) by_hand: bool,
 }
@@ -64,13 +65,14 @@ pub(crate) fn resource(attributes: &[Attribute]) -> syn::Result<ResourceAttrs> {
             "id_prefix" => found.id_prefix = Some(meta.value()?.parse()?),
             "terraform_with" => found.terraform_with = Some(meta.value()?.parse()?),
             "check" => found.check = Some(meta.value()?.parse()?),
+            "rules" => found.rules = Some(meta.value()?.parse()?),
             "requires" => meta.parse_nested_meta(|item| {
                 found.requires.push(requirement(&item)?);
                 Ok(())
             })?,
             "by_hand" => found.by_hand = true,
             _ => {
-                let keys = "terraform, attributes, id_prefix, terraform_with, check, requires, by_hand";
+                let keys = "terraform, attributes, id_prefix, terraform_with, check, rules, requires, by_hand";
                 return Err(unknown(&meta, keys));
             }
         }

@@ -84,6 +84,7 @@ fn schema(resource: &Resource) -> TokenStream {
     let terraform_type = &resource.attrs.terraform;
     let terraform = option(resource.attrs.terraform_with.as_ref());
     let check = option(resource.attrs.check.as_ref());
+    let rules = resource.attrs.rules.as_ref().map_or_else(|| quote!(&[]), |rules| quote!(#rules));
     let fields = resource.fields.iter().map(field_schema);
     quote! {
         impl ::palisade_core::Resource for #name {
@@ -98,6 +99,7 @@ fn schema(resource: &Resource) -> TokenStream {
                 terraform_type: #terraform_type,
                 terraform: #terraform,
                 check: #check,
+                rules: #rules,
             };
         }
     }

@@ -51,6 +51,7 @@ static SCHEMA: Schema = Schema {
     terraform_type: "",
     terraform: None,
     check: None,
+    rules: &[],
 };
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -38,6 +38,7 @@ static NETWORK: Schema = Schema {
     terraform_type: "aws_network",
     terraform: None,
     check: None,
+    rules: &[],
 };
 
 static CACHE: Schema = Schema {
@@ -49,6 +50,7 @@ static CACHE: Schema = Schema {
     terraform_type: "aws_cache",
     terraform: Some(adapt),
     check: None,
+    rules: &[],
 };
 
 /// All that a resource can say beyond its fields.

@@ -50,8 +50,8 @@ pub use palisade_aws::{
 };
 pub use palisade_cli::{Cloud, Clouds, exit_code};
 pub use palisade_core::{
-    Address, BuilderState, Complete, Declare, Finding, Given, Graph, Handle, Id, Input, IntoInput, Missing, Output,
-    Present, Resource, Stack,
+    AcceptedRisk, Address, BuilderState, Complete, Declare, Finding, Given, Graph, Handle, Id, Input, IntoInput,
+    Missing, Output, Present, Reason, Resource, Risk, Rule, Stack, Violation, reason,
 };
 
 /// What a program needs: `use palisade::prelude::*;`.
@@ -61,7 +61,7 @@ pub mod prelude {
         node_type, port, private_range, recovery_days, replicas, resources::*, retention_days, role_arn, role_name,
         secret_name, security_group_name, shards, snapshot_window, tags, topic_arn, types::*, user_name, variable,
     };
-    pub use palisade_core::{Handle, Id, Output, Stack};
+    pub use palisade_core::{Handle, Id, Output, Stack, reason};
 }
 
 /// Makes the program the tool for the stack that `declare` fills: reads the command line, carries the command out, and

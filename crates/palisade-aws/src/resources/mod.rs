@@ -29,3 +29,8 @@ pub use security_group_rule::*;
 pub use subnet::*;
 pub use user_group::*;
 pub use vpc::*;
+
+/// Whether the program gives no value for `field`, not even one that is known later.
+fn is_unset(node: &palisade_core::Node, field: &str) -> bool {
+    node.fields.get(field).is_none_or(|value| value.as_json() == Some(&palisade_core::Json::Null))
+}

@@ -1,5 +1,7 @@
 //! [`RedisUser`].
 
+mod rules;
+
 use std::collections::BTreeSet;
 
 use palisade_core::{
@@ -46,6 +48,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
 #[resource(
     terraform = "aws_elasticache_user",
+    rules = rules::RULES,
     attributes = RedisUserAttributes,
     terraform_with = terraform,
     check = check,

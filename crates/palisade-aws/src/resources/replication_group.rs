@@ -2,6 +2,7 @@
 
 mod check;
 mod lifecycle;
+mod rules;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,6 +50,7 @@ use crate::types::{
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
 #[resource(
     terraform = "aws_elasticache_replication_group",
+    rules = rules::RULES,
     attributes = ReplicationGroupAttributes,
     terraform_with = terraform,
     check = check::check,

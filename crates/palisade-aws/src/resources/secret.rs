@@ -1,5 +1,7 @@
 //! [`Secret`].
 
+mod rules;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
@@ -37,6 +39,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
 #[resource(
     terraform = "aws_secretsmanager_secret",
+    rules = rules::RULES,
     attributes = SecretAttributes,
     id_prefix = "arn:",
     terraform_with = terraform,

@@ -1,5 +1,7 @@
 //! [`SecurityGroup`].
 
+mod rules;
+
 use palisade_core::{
     Attributes, Id, Resource,
     provider::{ProviderError, Token},
@@ -37,7 +39,7 @@ use crate::{
 /// );
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_security_group", attributes = SecurityGroupAttributes, id_prefix = "sg-")]
+#[resource(terraform = "aws_security_group", rules = rules::RULES, attributes = SecurityGroupAttributes, id_prefix = "sg-")]
 pub struct SecurityGroup {
     /// The VPC.
     #[field(replace, identity)]

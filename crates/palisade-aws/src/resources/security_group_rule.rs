@@ -1,5 +1,7 @@
 //! [`SecurityGroupRule`].
 
+mod rules;
+
 use palisade_core::{
     BuilderState, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Stack,
     provider::{ProviderError, Token},
@@ -41,6 +43,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
 #[resource(
     terraform = "aws_vpc_security_group_ingress_rule",
+    rules = rules::RULES,
     id_prefix = "sgr-",
     terraform_with = terraform,
     check = check,

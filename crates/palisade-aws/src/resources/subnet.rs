@@ -1,5 +1,7 @@
 //! [`Subnet`].
 
+mod rules;
+
 use palisade_core::{
     Attributes, Finding, Given, Id, IntoInput, Json, Node, Resource, Stack,
     provider::{ProviderError, Token},
@@ -31,7 +33,7 @@ use crate::{
 /// let subnet = stack.add("private-a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_subnet", attributes = SubnetAttributes, id_prefix = "subnet-", check = check)]
+#[resource(terraform = "aws_subnet", rules = rules::RULES, attributes = SubnetAttributes, id_prefix = "subnet-", check = check)]
 pub struct Subnet {
     /// The VPC that holds the subnet.
     #[field(replace, identity)]

@@ -1,5 +1,7 @@
 //! [`UserGroup`].
 
+mod rules;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -43,7 +45,7 @@ use crate::{
 /// );
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_elasticache_user_group", attributes = UserGroupAttributes, check = check)]
+#[resource(terraform = "aws_elasticache_user_group", rules = rules::RULES, attributes = UserGroupAttributes, check = check)]
 pub struct UserGroup {
     /// The id.
     #[field(replace, identity)]

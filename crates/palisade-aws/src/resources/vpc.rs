@@ -1,5 +1,7 @@
 //! [`Vpc`].
 
+mod rules;
+
 use futures_util::future::try_join_all;
 use palisade_core::{
     Attributes, Finding, Id, Node, Resource, Stack,
@@ -34,7 +36,7 @@ use crate::{
 /// let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).tags(tags! { "Name" = "main-vpc" }));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_vpc", attributes = VpcAttributes, id_prefix = "vpc-", check = check)]
+#[resource(terraform = "aws_vpc", rules = rules::RULES, attributes = VpcAttributes, id_prefix = "vpc-", check = check)]
 pub struct Vpc {
     /// The addresses of the network: a prefix of /16 to /28. A change replaces the VPC and all that is in it.
     #[field(replace)]

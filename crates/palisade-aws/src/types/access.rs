@@ -63,10 +63,56 @@ impl AccessString {
         split(self.as_str()) == split(observed)
     }
 
+    /// Whether a user with it can run what endangers others: a command of `@dangerous` that was not taken away again.
+    pub fn is_dangerous(&self) -> bool {
+        let mut allowed = std::collections::BTreeSet::new();
+        // Rules are read from left to right, and those in parentheses add to the others.
+        for rule in self.as_str().split([' ', '(', ')']).map(spelt_out) {
+            let (is_added, what) = match (rule.strip_prefix('+'), rule.strip_prefix('-')) {
+                (Some(what), _) => (true, what),
+                (_, Some(what)) => (false, what),
+                _ => continue,
+            };
+            match (what, is_added) {
+                ("@all" | "@dangerous" | "@admin", true) => allowed.extend(DANGEROUS),
+                ("@all" | "@dangerous", false) => allowed.clear(),
+                (command, true) => allowed.extend(DANGEROUS.iter().find(|known| **known == command_of(command))),
+                (command, false) => {
+                    allowed.remove(command);
+                }
+            }
+        }
+        !allowed.is_empty()
+    }
+
     /// Nothing: the user cannot log in.
     pub const fn disabled() -> Self {
         Self::literal("off -@all")
     }
+}
+
+/// Commands of `@dangerous` that delete what is everybody's, stop or change the server, or show what others send.
+const DANGEROUS: [&str; 15] = [
+    "acl",
+    "bgrewriteaof",
+    "bgsave",
+    "config",
+    "debug",
+    "failover",
+    "flushall",
+    "flushdb",
+    "migrate",
+    "module",
+    "monitor",
+    "replicaof",
+    "shutdown",
+    "slaveof",
+    "swapdb",
+];
+
+/// The command of `command|subcommand`.
+fn command_of(rule: &str) -> &str {
+    rule.split('|').next().unwrap_or(rule)
 }
 
 /// A rule without the words that stand for another.
@@ -291,6 +337,29 @@ mod tests {
         assert!(AccessString::administrator().agrees_with("on ~* &* +@all"), "AWS spells the words out");
         assert!(!wanted.agrees_with("on ~a:* ~b:* -@all +get +set"));
         assert!(!wanted.agrees_with("off ~a:* ~b:* -@all +get"));
+    }
+
+    #[test]
+    fn what_endangers_others_is_known_however_it_is_allowed() {
+        for dangerous in [
+            "on ~* +@all",
+            "on ~* allcommands",
+            "on ~a:* -@all +@admin",
+            "on ~* -@all +flushall",
+            "on ~* -@all +config|get",
+            "on ~* +@all -flushall",
+            "on ~* -@dangerous +@all",
+            "on ~a:* -@all +get (~* +@dangerous)",
+        ] {
+            assert!(AccessString::literal(dangerous).is_dangerous(), "{dangerous}");
+        }
+        for harmless in
+            ["on ~* +@all -@dangerous", "on ~* -@all +@read +get", "off -@all", "on ~* -@all +flushall -flushall"]
+        {
+            assert!(!AccessString::literal(harmless).is_dangerous(), "{harmless}");
+        }
+        assert!(AccessString::administrator().is_dangerous());
+        assert!(!AccessString::service().is_dangerous() && !AccessString::read_only().is_dangerous());
     }
 
     /// The tutorial wants FLUSHALL, CONFIG and SHUTDOWN blocked for all but the administrator; all are `@dangerous`.

@@ -43,6 +43,7 @@ static SCHEMA: Schema = Schema {
     terraform_type: "fake_thing",
     terraform: None,
     check: None,
+    rules: &[],
 };
 
 /// The one kind of object. The creation of one takes five minutes, and fails if its text is `boom`.

@@ -1,0 +1,145 @@
+//! What makes a [`ReplicationGroup`] safe.
+
+use palisade_core::{Control, Hold, Json, Node, Risk, Rule, Stack, Violation};
+
+use super::ReplicationGroup;
+use crate::resources::is_unset;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "customer-key",
+        title: "a key of the account encrypts what is stored",
+        why: "only the policy of a key of your own decides who may decrypt, and only its use is on record",
+        controls: &[Control::checkov("CKV_AWS_191")],
+        hold: Hold::Risk { check: customer_key, path: "ReplicationGroup::AWS_OWNED_KEY" },
+    },
+    Rule {
+        id: "replica",
+        title: "a replica takes over by itself",
+        why: "a cache of one node is gone with its node, and what it holds is lost",
+        controls: &[Control::fsbp("ElastiCache.3"), Control::checkov("CKV2_AWS_50")],
+        hold: Hold::Risk { check: replica, path: "ReplicationGroup::ONE_NODE" },
+    },
+    Rule {
+        id: "several-zones",
+        title: "the nodes stand in several zones",
+        why: "all nodes are lost with their zone",
+        controls: &[],
+        hold: Hold::Risk { check: several_zones, path: "ReplicationGroup::ONE_ZONE" },
+    },
+    Rule {
+        id: "snapshots",
+        title: "automatic snapshots are kept",
+        why: "what is deleted by mistake cannot be brought back",
+        controls: &[Control::fsbp("ElastiCache.1")],
+        hold: Hold::Risk { check: snapshots, path: "ReplicationGroup::NO_SNAPSHOTS" },
+    },
+    Rule {
+        id: "minor-upgrades",
+        title: "minor versions come by themselves",
+        why: "a known hole stays open until somebody thinks of it",
+        controls: &[Control::fsbp("ElastiCache.2")],
+        hold: Hold::Risk { check: minor_upgrades, path: "ReplicationGroup::NO_MINOR_UPGRADES" },
+    },
+    Rule {
+        id: "encrypted-at-rest",
+        title: "what is stored is encrypted",
+        why: "a copy of a disk or of a snapshot is a copy of the data",
+        controls: &[Control::fsbp("ElastiCache.4"), Control::checkov("CKV_AWS_29")],
+        hold: Hold::Compile("a stack takes `Encrypted<ReplicationGroup>` only"),
+    },
+    Rule {
+        id: "encrypted-in-transit",
+        title: "what is sent is encrypted, and clients that do not speak TLS are refused",
+        why: "a client that falls back to plain text shows its password and the data to whoever listens",
+        controls: &[Control::fsbp("ElastiCache.5"), Control::checkov("CKV_AWS_30")],
+        hold: Hold::Compile("`InTransit` has the one value `Required`"),
+    },
+    Rule {
+        id: "authenticated",
+        title: "clients prove who they are",
+        why: "whoever reaches an open cache reads and deletes all of it",
+        controls: &[Control::fsbp("ElastiCache.6"), Control::checkov("CKV_AWS_31")],
+        hold: Hold::Compile("`.encrypted(..)` needs `.authentication(..)`, a user group or a secret"),
+    },
+    Rule {
+        id: "own-subnet-group",
+        title: "the cache stands in subnets that were chosen for it",
+        why: "the default subnet group is in the default VPC",
+        controls: &[Control::fsbp("ElastiCache.7"), Control::checkov("CKV_AWS_323")],
+        hold: Hold::Compile("`.subnet_group_name(..)` is required"),
+    },
+    Rule {
+        id: "own-security-groups",
+        title: "security groups of its own protect the cache",
+        why: "without one, AWS takes the default group of the VPC",
+        controls: &[Control::checkov("CKV_AWS_196")],
+        hold: Hold::Compile("`.security_group_ids(..)` is required"),
+    },
+    Rule {
+        id: "supported-engine",
+        title: "the engine is one that AWS supports",
+        why: "an engine without support gets no fixes",
+        controls: &[],
+        hold: Hold::Compile("`Engine` has supported versions only"),
+    },
+];
+
+impl ReplicationGroup {
+    /// The key that encrypts what is stored is one that AWS owns.
+    pub const AWS_OWNED_KEY: Risk<Self> = Risk::new(&RULES[0]);
+
+    /// There is no replica: the loss of the node is the loss of what it holds.
+    pub const ONE_NODE: Risk<Self> = Risk::new(&RULES[1]);
+
+    /// All nodes may stand in one zone.
+    pub const ONE_ZONE: Risk<Self> = Risk::new(&RULES[2]);
+
+    /// There are no automatic snapshots.
+    pub const NO_SNAPSHOTS: Risk<Self> = Risk::new(&RULES[3]);
+
+    /// Minor versions do not come by themselves.
+    pub const NO_MINOR_UPGRADES: Risk<Self> = Risk::new(&RULES[4]);
+}
+
+fn customer_key(node: &Node, _: &Stack) -> Option<Violation> {
+    is_unset(node, "kms_key_id").then(|| {
+        Violation::new(
+            "no key of this account encrypts what is stored",
+            "declare a `KmsKey`, and end the cache with `.encrypted(AtRest::key(&key), InTransit::Required)`",
+        )
+    })
+}
+
+fn replica(node: &Node, _: &Stack) -> Option<Violation> {
+    is_off(node, "automatic_failover_enabled")
+        .then(|| Violation::new("no replica takes over when the node is lost", "call `.multi_az(replicas!(1))`"))
+}
+
+fn several_zones(node: &Node, _: &Stack) -> Option<Violation> {
+    is_off(node, "multi_az_enabled").then(|| {
+        Violation::new(
+            "all nodes may stand in one zone",
+            "call `.multi_az(replicas!(1))`, with subnets of two zones in the subnet group",
+        )
+    })
+}
+
+fn snapshots(node: &Node, _: &Stack) -> Option<Violation> {
+    (node.json("snapshot_retention_limit")?.as_u64() == Some(0)).then(|| {
+        Violation::new(
+            "no automatic snapshot is kept",
+            "leave `.snapshot_retention_limit(..)` out for seven days, or name 1 to 35",
+        )
+    })
+}
+
+fn minor_upgrades(node: &Node, _: &Stack) -> Option<Violation> {
+    is_off(node, "auto_minor_version_upgrade").then(|| {
+        Violation::new("minor versions do not come by themselves", "leave `.auto_minor_version_upgrade(..)` out")
+    })
+}
+
+fn is_off(node: &Node, field: &str) -> bool {
+    node.json(field).and_then(Json::as_bool) == Some(false)
+}

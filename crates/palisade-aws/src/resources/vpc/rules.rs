@@ -1,0 +1,41 @@
+//! What makes a [`Vpc`] safe.
+
+use palisade_core::{Control, Hold, Node, Resource, Risk, Rule, Stack, Violation};
+
+use super::Vpc;
+use crate::resources::FlowLog;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "flow-log",
+        title: "a flow log records the traffic of the VPC",
+        why: "without it, nobody can tell afterwards who reached the cache, or tried to",
+        controls: &[Control::fsbp("EC2.6"), Control::cis("3.7"), Control::checkov("CKV2_AWS_11")],
+        hold: Hold::Risk { check: flow_log, path: "Vpc::NO_FLOW_LOG" },
+    },
+    Rule {
+        id: "own-network",
+        title: "the VPC is not the default one of the account",
+        why: "the default VPC has a route to the internet, and public addresses for whatever starts in it",
+        controls: &[Control::checkov("CKV_AWS_148")],
+        hold: Hold::Compile("there is no resource for it"),
+    },
+];
+
+impl Vpc {
+    /// Nobody records who talks to whom in the VPC.
+    pub const NO_FLOW_LOG: Risk<Self> = Risk::new(&RULES[0]);
+}
+
+fn flow_log(node: &Node, stack: &Stack) -> Option<Violation> {
+    let is_recorded = stack.nodes().iter().any(|other| {
+        other.schema.kind == FlowLog::SCHEMA.kind
+            && other.targets(stack, "vpc_id").iter().any(|vpc| vpc.address == node.address)
+    });
+    (!is_recorded).then(|| {
+        Violation::new(
+            "no flow log records the traffic of this network",
+            "add a `FlowLog::builder().vpc_id(&vpc)`, with a `LogGroup` and a `FlowLogRole`",
+        )
+    })
+}
