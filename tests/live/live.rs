@@ -10,6 +10,7 @@ mod account;
 mod bad_input;
 mod changes;
 mod faults;
+mod flow_logs;
 mod handover;
 mod life;
 mod logs;

@@ -170,7 +170,7 @@ fn serve(mut client: TcpStream, shared: &Shared, held: &Sender<()>) -> io::Resul
             client.write_all(&instead)?;
             continue;
         }
-        upstream.write_all(&request.bytes())?;
+        upstream.write_all(&request.as_ministack_reads_it().bytes())?;
         let answer = Message::read(&mut from_upstream)?;
         match fault {
             Some(Fault::Unanswered) => return Ok(()),
@@ -235,6 +235,12 @@ impl Message {
             self.head.trim_end().split("\r\n").filter(|line| !is_length(line)).collect::<Vec<_>>().join("\r\n");
         head += &format!("\r\nContent-Length: {}\r\n\r\n", body.len());
         Self { head, body }
+    }
+
+    /// ministack has the tags of a new flow log under a type that AWS does not know, and would lose them, and with them the
+    /// token by which an interrupted creation is found.
+    fn as_ministack_reads_it(&self) -> Self {
+        self.with_body(self.text().replace("ResourceType=vpc-flow-log&", "ResourceType=flow-log&").into_bytes())
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {

@@ -427,8 +427,8 @@ pub struct FlowLogDescription {
     pub vpc_id: Id<Vpc>,
     /// The log group.
     pub log_destination: LogGroupArn,
-    /// The role by which the records get there.
-    pub role: RoleArn,
+    /// The role by which the records get there; `None` where they go to a place that takes none.
+    pub role: Option<RoleArn>,
     /// `ALL`, `ACCEPT` or `REJECT`, as text, since AWS has one that a program cannot name.
     pub traffic_type: String,
     /// How long packets are put together; `None` for an interval that this version does not know.

@@ -102,7 +102,7 @@ impl Account {
                 status: "ACTIVE".to_owned(),
                 vpc_id: vpc.clone(),
                 log_destination: destination.clone(),
-                role: role.clone(),
+                role: Some(role.clone()),
                 traffic_type: traffic_type.as_str().to_owned(),
                 max_aggregation_interval: Some(*interval),
                 tags: flow_log.tags.clone(),

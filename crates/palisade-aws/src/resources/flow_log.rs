@@ -106,12 +106,13 @@ impl Lifecycle for FlowLog {
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let found = aws.call(DescribeFlowLogs { select: Select::Ids(ids.to_vec()) }).await?.flow_logs;
         let snapshot = |flow_log: FlowLogDescription| {
-            let (_, _, account) = place(flow_log.role.as_str());
+            // A log group is of the account of its flow log; EC2 does not name that.
+            let (_, _, account) = place(flow_log.log_destination.as_str());
             let arn = ec2_arn(aws, account, "vpc-flow-log", flow_log.id.as_str());
             let fields = FlowLogObserved {
                 vpc_id: Some(flow_log.vpc_id),
                 log_group: Some(flow_log.log_destination),
-                role: Some(flow_log.role),
+                role: flow_log.role,
                 traffic_type: TrafficType::reported(&flow_log.traffic_type),
                 max_aggregation_interval: flow_log.max_aggregation_interval,
                 tags: Some(flow_log.tags.declared()),

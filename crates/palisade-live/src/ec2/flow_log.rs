@@ -75,7 +75,7 @@ fn description(flow_log: types::FlowLog) -> Result<FlowLogDescription, Failure> 
         status: present(flow_log.flow_log_status, "flowLogStatus")?,
         vpc_id: id(flow_log.resource_id, "resourceId")?,
         log_destination: LogGroupArn::reported(destination.strip_suffix(":*").unwrap_or(&destination)),
-        role: RoleArn::reported(present(flow_log.deliver_logs_permission_arn, "deliverLogsPermissionArn")?),
+        role: flow_log.deliver_logs_permission_arn.map(RoleArn::reported),
         traffic_type: present(flow_log.traffic_type, "trafficType")?.as_str().to_owned(),
         max_aggregation_interval: seconds.and_then(AggregationInterval::reported),
         tags: tags::read(flow_log.tags),
