@@ -262,3 +262,46 @@ fn found<T>(answer: Result<T, ProviderError>) -> Result<Option<T>, ProviderError
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use palisade_core::{Address, Declare, Output, Stack};
+
+    use super::*;
+
+    #[test]
+    fn terraform_takes_the_account_and_the_region_from_the_log_group() {
+        let arn = Reference { address: Address::new("LogGroup", "logs"), attribute: "arn".to_owned() };
+        let role = FlowLogRole::builder()
+            .name(RoleName::literal("vpc-flow-logs"))
+            .log_group(Output::<LogGroupArn>::new(arn))
+            .declare();
+        let fields = role.fields().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let mut resource = TerraformResource {
+            address: Address::new("FlowLogRole", "flow-logs"),
+            resource_type: "aws_iam_role".to_owned(),
+            fields,
+            arguments: BTreeMap::new(),
+            ignore_changes: Vec::new(),
+            prevent_destroy: false,
+            companions: Vec::new(),
+            left_out: false,
+            import: palisade_core::terraform::Import::default(),
+            comment: None,
+        };
+        terraform(&mut resource, &Graph::new(&Stack::new("test")));
+        let expression = |argument: &Argument| match argument {
+            Argument::Expression(expression) => expression.clone(),
+            other => panic!("{other:?}"),
+        };
+        let part = |number: u8| format!("${{split(\":\", aws_cloudwatch_log_group.logs.arn)[{number}]}}");
+        let (partition, region, account) = (part(1), part(3), part(4));
+        let trust = expression(&resource.arguments["assume_role_policy"]);
+        assert!(trust.starts_with("jsonencode({\"Statement\":["), "{trust}");
+        assert!(trust.contains(&format!("\"arn:{partition}:ec2:{region}:{account}:vpc-flow-log/*\"")), "{trust}");
+        assert!(trust.contains(&format!("\"aws:SourceAccount\":\"{account}\"")), "{trust}");
+        let policy = expression(&resource.companions[0].arguments["policy"]);
+        let group = "${aws_cloudwatch_log_group.logs.arn}";
+        assert!(policy.contains(&format!("\"Resource\":[\"{group}\",\"{group}:*\"]")), "{policy}");
+    }
+}
