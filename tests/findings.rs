@@ -53,8 +53,8 @@ fn a_user_group_has_its_default_user_and_users_of_its_engine() {
         let user = |name, engine| RedisUser::iam(name).engine(engine).access_string(AccessString::read_only());
         let redis = stack.add("redis", user(name!("redis"), EngineKind::Redis));
         let valkey = stack.add("valkey", user(name!("valkey"), EngineKind::Valkey));
-        let off = stack.add("off", RedisUser::disabled_default(name!("off")));
-        let again = stack.add("again", RedisUser::disabled_default(name!("again")));
+        let off = stack.add("off", RedisUser::disabled_default(name!("off"))).erased();
+        let again = stack.add("again", RedisUser::disabled_default(name!("again"))).erased();
         let group = |name, engine| UserGroup::builder().user_group_id(name).engine(engine);
         stack.add("a", group(name!("a"), EngineKind::Redis).user_ids([&redis]));
         stack.add("b", group(name!("b"), EngineKind::Redis).user_ids([&off, &valkey]));
@@ -191,6 +191,7 @@ struct ByHand<R>(Declaration, std::marker::PhantomData<fn() -> R>);
 
 impl<R: Resource> Declare for ByHand<R> {
     type Resource = R;
+    type Brand = ();
 
     fn declare(self) -> Declaration {
         self.0

@@ -304,7 +304,7 @@ fn add_secret(stack: &mut Stack, label: &str, secret: SecretSpec) -> Handle<Secr
 fn add_user(stack: &mut Stack, label: &str, user: User, added: &[Added]) -> Handle<RedisUser> {
     let User { id, name, engine, access, login, tags } = user;
     let new = match login {
-        Login::Disabled => return stack.add(label, RedisUser::disabled_default(id).tags(tags)),
+        Login::Disabled => return stack.add(label, RedisUser::disabled_default(id).tags(tags)).erased(),
         Login::Iam => RedisUser::iam(id),
         Login::Passwords(secrets) => match secrets.as_slice() {
             [one] => RedisUser::with_password(id, name, at!(added, Secret, *one)),

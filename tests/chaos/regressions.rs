@@ -177,7 +177,7 @@ fn shards_keep_the_parameter_group_that_divides_them() {
 #[test]
 fn the_default_user_of_a_group_is_not_deleted_under_it() {
     fn before(stack: &mut Stack) {
-        let default = stack.add("default", RedisUser::disabled_default(name!("my-default")));
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased();
         let writer = RedisUser::iam(name!("writer")).engine(EngineKind::Redis).access_string(AccessString::read_only());
         let writer = stack.add("writer", writer);
         let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Redis);
@@ -218,7 +218,7 @@ fn users_group_and_cache_go_over_to_valkey_in_one_apply() {
         let user = stack.add("app", user);
         let mut members = vec![user];
         if default {
-            members.push(stack.add("default", RedisUser::disabled_default(name!("my-default"))));
+            members.push(stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased());
         }
         let users = UserGroup::builder().user_group_id(name!("apps")).engine(engine.kind());
         let users = stack.add("apps", users.user_ids(members.iter().collect::<Vec<_>>()));

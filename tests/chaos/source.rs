@@ -72,7 +72,7 @@ pub(crate) fn function(name: &str, program: &Program) -> String {
         let is_used = matches!(kind, Kind::Vpc { .. } | Kind::Secret(_))
             || program.resources.iter().any(|(_, other)| references(other).contains(&at));
         let binding = if is_used { format!("let r{at} = ") } else { String::new() };
-        _ = writeln!(text, "        {binding}stack.add(\"{label}\", {});", declaration(kind));
+        _ = writeln!(text, "        {binding}stack.add(\"{label}\", {}){};", declaration(kind), erased(kind));
     }
     for (at, (_, kind)) in program.resources.iter().enumerate() {
         match kind {
@@ -138,6 +138,11 @@ fn handles(ats: &[usize]) -> String {
 /// A variant by its name, as in `Tenancy::Default`.
 fn variant(of: &str, variant: impl std::fmt::Debug) -> String {
     format!("{of}::{variant:?}")
+}
+
+/// What makes the users of a group one type, of which some are default users.
+fn erased(kind: &Kind) -> &'static str {
+    if matches!(kind, Kind::User(User { login: Login::Disabled, .. })) { ".erased()" } else { "" }
 }
 
 const DESCRIPTION: &str = "Managed by Palisade";

@@ -281,7 +281,7 @@ fn redis_user(stack: &mut Stack, field: &str) {
 fn base_users(stack: &mut Stack) -> [Handle<RedisUser>; 3] {
     let user = |name| RedisUser::iam(name).engine(EngineKind::Redis).access_string(AccessString::read_only());
     [
-        stack.add("default", RedisUser::disabled_default(name!("my-default"))),
+        stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased(),
         stack.add("one", user(name!("one"))),
         stack.add("two", user(name!("two"))),
     ]

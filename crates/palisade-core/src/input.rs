@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     marker::PhantomData,
 };
 
@@ -75,6 +76,12 @@ impl<T> Clone for Input<T> {
     }
 }
 
+impl<T> fmt::Debug for Input<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Input").field(&self.value).finish()
+    }
+}
+
 impl<T> Input<T> {
     pub(crate) fn new(value: Value) -> Self {
         Self { value, field: PhantomData }
@@ -131,7 +138,7 @@ impl<T> IntoInput<T> for &Output<T> {
     }
 }
 
-impl<R: Resource> IntoInput<Id<R>> for &Handle<R> {
+impl<R: Resource, Brand> IntoInput<Id<R>> for &Handle<R, Brand> {
     fn into_input(self) -> Input<Id<R>> {
         self.id().into_input()
     }

@@ -55,6 +55,9 @@ pub trait Declare {
     /// The resource that is declared.
     type Resource: Resource;
 
+    /// What is known of the object beyond its kind, which its [`Handle`] remembers; `()` where nothing is.
+    type Brand;
+
     /// The values of its fields.
     fn declare(self) -> Declaration;
 }
@@ -95,13 +98,15 @@ impl Declaration {
 
 /// A resource that stands in a stack. `&handle` is accepted wherever the resource's id is wanted, and the methods that it
 /// dereferences to give its other attributes.
-pub struct Handle<R: Resource> {
+///
+/// `Brand` is what is known of the object beyond its kind: a `Handle<RedisUser, Redis>` is a user for Redis.
+pub struct Handle<R: Resource, Brand = ()> {
     address: Address,
     outputs: <R::Attributes as Attributes>::Outputs,
-    resource: PhantomData<fn() -> R>,
+    resource: PhantomData<fn() -> (R, Brand)>,
 }
 
-impl<R: Resource> Handle<R> {
+impl<R: Resource, Brand> Handle<R, Brand> {
     pub(crate) fn new(address: Address) -> Self {
         Self { outputs: <R::Attributes as Attributes>::Outputs::of(address.clone()), address, resource: PhantomData }
     }
@@ -111,13 +116,18 @@ impl<R: Resource> Handle<R> {
         &self.address
     }
 
+    /// The handle without its brand, for a list of resources of which different things are known.
+    pub fn erased(self) -> Handle<R> {
+        Handle::new(self.address)
+    }
+
     /// The id that the cloud will know the object by.
     pub fn id(&self) -> Output<Id<R>> {
         Output::new(Reference { address: self.address.clone(), attribute: "id".to_owned() })
     }
 }
 
-impl<R: Resource> Deref for Handle<R> {
+impl<R: Resource, Brand> Deref for Handle<R, Brand> {
     type Target = <R::Attributes as Attributes>::Outputs;
 
     fn deref(&self) -> &Self::Target {
@@ -125,7 +135,7 @@ impl<R: Resource> Deref for Handle<R> {
     }
 }
 
-impl<R: Resource> fmt::Debug for Handle<R> {
+impl<R: Resource, Brand> fmt::Debug for Handle<R, Brand> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Handle").field(&self.address).finish()
     }

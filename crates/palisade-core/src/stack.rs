@@ -59,7 +59,7 @@ impl Stack {
     /// goes on with letters, digits, `-` and `_`, and is unique among the resources of its kind. A resource that gets another
     /// name keeps its object, as long as it is the only one that can be meant.
     #[track_caller]
-    pub fn add<D: Declare>(&mut self, name: &str, declaration: D) -> Handle<D::Resource> {
+    pub fn add<D: Declare>(&mut self, name: &str, declaration: D) -> Handle<D::Resource, D::Brand> {
         let schema = D::Resource::SCHEMA;
         let address = Address::new(schema.kind, name);
         let fields = declaration.declare().fields().clone();

@@ -253,13 +253,23 @@ fn completion(resource: &Resource, slots: &[Slot]) -> TokenStream {
         let (now, requirement) = (now_alias(slot), requirement_trait(resource, slot));
         quote!(#now<S>: #requirement)
     });
-    let completed = if resource.attrs.by_hand { quote!(Complete) } else { quote!(Declare) };
+    let (completed, brand) = if resource.attrs.by_hand {
+        (quote!(Complete), None)
+    } else {
+        (
+            quote!(Declare),
+            Some(quote!(
+                type Brand = S::Brand;
+            )),
+        )
+    };
     quote! {
         impl<S: ::palisade_core::BuilderState> ::palisade_core::#completed for #builder<S>
         where
             #(#bounds),*
         {
             type Resource = #name;
+            #brand
 
             fn declare(self) -> ::palisade_core::Declaration {
                 self.declaration

@@ -25,7 +25,7 @@ pub(crate) fn declare() -> TokenStream {
         let slot_doc = format!("Whether requirement {requirement} is met: [`Present`] or [`Missing`].");
         quote! {
             #[doc = #with_doc]
-            type #with: BuilderState;
+            type #with: BuilderState<Brand = Self::Brand>;
             #[doc = #slot_doc]
             type #slot;
         }
@@ -42,12 +42,18 @@ pub(crate) fn implement() -> TokenStream {
             let following = Literal::usize_unsuffixed(met | bit);
             let is_met = if met & bit == 0 { quote!(Missing) } else { quote!(Present) };
             quote! {
-                type #with = Given<#following>;
+                type #with = Given<#following, Brand>;
                 type #slot = #is_met;
             }
         });
         let met = Literal::usize_unsuffixed(met);
-        quote! { impl BuilderState for Given<#met> { #(#types)* } }
+        quote! {
+            impl<Brand> BuilderState for Given<#met, Brand> {
+                type Brand = Brand;
+                type Branded<NewBrand> = Given<#met, NewBrand>;
+                #(#types)*
+            }
+        }
     });
     quote! { #(#states)* }
 }

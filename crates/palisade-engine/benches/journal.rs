@@ -64,6 +64,7 @@ impl Resource for Thing {
 
 impl Declare for Thing {
     type Resource = Self;
+    type Brand = ();
 
     fn declare(self) -> Declaration {
         let mut declaration = Declaration::new(&SCHEMA);

@@ -315,6 +315,7 @@ impl<const N: usize> Make<N> {
 
 impl<const N: usize> Declare for Make<N> {
     type Resource = Kind<N>;
+    type Brand = ();
 
     fn declare(self) -> Declaration {
         self.0

@@ -116,6 +116,7 @@ impl<R: Resource> Raw<R> {
 
 impl<R: Resource> Declare for Raw<R> {
     type Resource = R;
+    type Brand = ();
 
     fn declare(self) -> Declaration {
         self.0

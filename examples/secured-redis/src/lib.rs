@@ -32,18 +32,13 @@ pub fn stack(stack: &mut Stack) {
     );
 
     // Users log in with their IAM identity. Whoever gives no name is the default user, which is off.
-    let user = |name, access| RedisUser::iam(name).engine(EngineKind::Redis).access_string(access);
+    let user = |name, access| RedisUser::iam(name).engine(Redis).access_string(access);
     let admin = stack.add("admin", user(name!("admin"), AccessString::administrator()));
     let readonly = stack.add("readonly", user(name!("readonly"), AccessString::read_only()));
     let service = stack.add("service", user(name!("service"), AccessString::service()));
     let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
-    let users = stack.add(
-        "redis",
-        UserGroup::builder()
-            .user_group_id(name!("redis-users"))
-            .engine(EngineKind::Redis)
-            .user_ids([&default, &admin, &readonly, &service]),
-    );
+    let users = stack
+        .add("redis", UserGroup::redis(name!("redis-users"), &default).user(&admin).user(&readonly).user(&service));
 
     // The cache itself: two nodes in two zones.
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis-subnets")).subnet_ids([&a, &b]));

@@ -2,10 +2,11 @@
 
 mod rules;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, marker::PhantomData};
 
 use palisade_core::{
-    Attributes, Declaration, Declare, Finding, Given, Graph, Id, IntoInput, Json, Node, Resource, Stack, Value,
+    Attributes, BuilderState, Declaration, Declare, Finding, Given, Graph, Id, IntoInput, Json, Node, Resource, Stack,
+    Value,
     provider::{ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
@@ -25,7 +26,7 @@ use crate::{
         RemoveTagsFromResource,
     },
     shapes::{Credentials, UserDescription},
-    types::{AccessString, Arn, AuthenticationType, EngineKind, Name, SecretRef, Tags, UserName},
+    types::{AccessString, Arn, AuthenticationType, EngineKind, IntoEngine, Name, SecretRef, Tags, UserName},
 };
 
 /// A user of caches, with what it may do and how it proves who it is.
@@ -37,11 +38,11 @@ use crate::{
 /// [Authenticating with IAM](https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html)
 ///
 /// ```
-/// use palisade_aws::{name, resources::RedisUser, types::{AccessString, EngineKind}};
+/// use palisade_aws::{name, resources::RedisUser, types::{AccessString, Redis}};
 /// # let mut stack = palisade_core::Stack::new("doc");
 /// let admin = stack.add(
 ///     "admin",
-///     RedisUser::iam(name!("admin")).engine(EngineKind::Redis).access_string(AccessString::administrator()),
+///     RedisUser::iam(name!("admin")).engine(Redis).access_string(AccessString::administrator()),
 /// );
 /// let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
 /// ```
@@ -52,7 +53,10 @@ use crate::{
     attributes = RedisUserAttributes,
     terraform_with = terraform,
     check = check,
-    requires(authentication(
+    requires(engine(
+        "this `RedisUser` has no `engine`",
+        "call `.engine(Redis)` for a user of Redis groups and of Valkey groups, or `.engine(Valkey)` for one of Valkey groups alone"
+    ), authentication(
         "this `RedisUser` does not say how it proves who it is",
         "begin with `RedisUser::iam(..)`, `RedisUser::with_password(..)` or `RedisUser::disabled_default(..)`"
     ))
@@ -65,7 +69,7 @@ pub struct RedisUser {
     #[field(replace, private)]
     pub user_name: UserName,
     /// The engine of the groups that the user can be in. A Redis user may be in a Valkey group, and not the reverse.
-    #[field(late_if = crate::types::becomes_valkey)]
+    #[field(private, late_if = crate::types::becomes_valkey)]
     pub engine: EngineKind,
     /// What the user may do.
     pub access_string: AccessString,
@@ -127,6 +131,15 @@ impl RedisUser {
     }
 }
 
+impl<S: BuilderState> RedisUserBuilder<S> {
+    /// The engine of the groups that the user can be in: `Redis`, `Valkey`, or an [`EngineKind`] that is only known when the
+    /// program runs. A Redis user may be in a Valkey group, and not the reverse.
+    pub fn engine<E: IntoEngine>(self, engine: E) -> RedisUserBuilder<EngineGiven<S::Branded<E::Brand>>> {
+        let declaration = self.set_engine(engine.into_engine()).declaration;
+        RedisUserBuilder { declaration, state: PhantomData }
+    }
+}
+
 /// The declaration of a [`RedisUser`] that is named `default` and switched off. Nothing about it can be changed but its
 /// tags, since it has no password.
 #[derive(Debug)]
@@ -142,6 +155,7 @@ impl DisabledDefault {
 
 impl Declare for DisabledDefault {
     type Resource = RedisUser;
+    type Brand = Self;
 
     fn declare(self) -> Declaration {
         self.0.declare()

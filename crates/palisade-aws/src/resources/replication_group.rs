@@ -180,6 +180,7 @@ pub struct Encrypted<R> {
 
 impl Declare for Encrypted<ReplicationGroup> {
     type Resource = ReplicationGroup;
+    type Brand = ();
 
     fn declare(self) -> Declaration {
         self.declaration
@@ -233,7 +234,7 @@ pub enum Authentication {
     Token(Input<SecretRef>),
 }
 
-impl IntoAuthentication for &Handle<UserGroup> {
+impl<E> IntoAuthentication for &Handle<UserGroup, E> {
     fn into_authentication(self) -> Authentication {
         Authentication::UserGroup(self.into_input())
     }

@@ -4,17 +4,19 @@ mod rules;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    marker::PhantomData,
     time::Duration,
 };
 
 use palisade_core::{
-    Attributes, Finding, Id, Json, Node, Resource, Stack, Value,
+    Attributes, Declaration, Declare, Finding, Given, Handle, Id, Input, IntoInput, Json, Node, Output, Resource,
+    Stack, Value,
     provider::{ErrorKind, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{RedisUser, replication_group};
+use super::{DisabledDefault, RedisUser, replication_group};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -27,22 +29,25 @@ use crate::{
         DescribeUserGroups, ListTagsForResource, ModifyUserGroup, Operation, RemoveTagsFromResource,
     },
     shapes::UserGroupDescription,
-    types::{Arn, AuthenticationType, EngineKind, Name, Tags},
+    types::{Arn, AuthenticationType, EngineKind, IntoEngine, Name, Redis, Tags, Valkey},
 };
 
 /// The users that may log in to the caches which use the group: up to 100, no two with one user name. A group for Redis
 /// must have a user named `default`, for which there is [`RedisUser::disabled_default`].
 ///
+/// [`UserGroup::redis`] and [`UserGroup::valkey`] begin a group in which a user that does not fit does not compile.
+/// [`UserGroup::builder`] is for a program that knows engine and users only when it runs: the same rules are checked before
+/// the plan.
+///
 /// AWS: [CreateUserGroup](https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateUserGroup.html)
 ///
 /// ```
-/// use palisade_aws::{name, resources::{RedisUser, UserGroup}, types::EngineKind};
+/// use palisade_aws::{name, resources::{RedisUser, UserGroup}, types::{AccessString, Redis}};
 /// # let mut stack = palisade_core::Stack::new("doc");
 /// # let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
-/// let users = stack.add(
-///     "redis",
-///     UserGroup::builder().user_group_id(name!("redis-users")).engine(EngineKind::Redis).user_ids([&default]),
-/// );
+/// # let app = RedisUser::iam(name!("app")).engine(Redis).access_string(AccessString::read_only());
+/// # let app = stack.add("app", app);
+/// let users = stack.add("redis", UserGroup::redis(name!("redis-users"), &default).user(&app));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
 #[resource(terraform = "aws_elasticache_user_group", rules = rules::RULES, attributes = UserGroupAttributes, check = check)]
@@ -66,6 +71,110 @@ pub struct UserGroup {
 pub struct UserGroupAttributes {
     /// The ARN.
     pub arn: Arn,
+}
+
+impl UserGroup {
+    /// A group for Redis. `default` is its user named `default`, which must be switched off: it is what a client is that gives
+    /// no name. For one that has a password instead, there is [`UserGroup::builder`].
+    pub fn redis(id: impl IntoInput<Name>, default: impl DefaultUser) -> GroupOf<Redis> {
+        GroupOf::new(id, Redis, default.into_default())
+    }
+
+    /// A group for Valkey, with its first user. Valkey switches its default user off by itself.
+    pub fn valkey(id: impl IntoInput<Name>, first: impl MemberOf<Valkey>) -> GroupOf<Valkey> {
+        GroupOf::new(id, Valkey, first.into_member())
+    }
+}
+
+/// The declaration of a [`UserGroup`] for the engine `E`, to which every user that is added fits.
+#[derive(Debug)]
+#[must_use = "a declaration does nothing until it is added to a stack"]
+pub struct GroupOf<E> {
+    group: UserGroupBuilder<Given<0b11>>,
+    users: Vec<Input<Id<RedisUser>>>,
+    engine: PhantomData<fn() -> E>,
+}
+
+impl<E> GroupOf<E> {
+    fn new(id: impl IntoInput<Name>, engine: impl IntoEngine<Brand = E>, first: Input<Id<RedisUser>>) -> Self {
+        let group = UserGroup::builder().user_group_id(id).engine(engine.into_engine());
+        Self { group, users: vec![first], engine: PhantomData }
+    }
+
+    /// Adds a user.
+    pub fn user(mut self, user: impl MemberOf<E>) -> Self {
+        self.users.push(user.into_member());
+        self
+    }
+
+    /// Adds each of the users.
+    pub fn users<U: MemberOf<E>>(self, users: impl IntoIterator<Item = U>) -> Self {
+        users.into_iter().fold(self, Self::user)
+    }
+
+    /// The tags.
+    pub fn tags(self, tags: impl IntoInput<Tags>) -> Self {
+        Self { group: self.group.tags(tags), ..self }
+    }
+}
+
+impl<E> Declare for GroupOf<E> {
+    type Resource = UserGroup;
+    type Brand = E;
+
+    fn declare(self) -> Declaration {
+        self.group.user_ids(self.users).declare()
+    }
+}
+
+/// A user that fits a [`UserGroup`] for the engine `E`: a Redis user fits both engines, a Valkey user fits Valkey alone. One
+/// whose engine is only known when the program runs, or that is outside of the stack, is checked before the plan.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be in a user group for `{E}`",
+    label = "does not fit a group for `{E}`",
+    note = "ElastiCache refuses a Valkey user in a Redis group, and a user without a password in a Valkey group",
+    note = "write `&user`, with `.engine(Redis)` where the user is declared: such a user fits groups of both engines",
+    note = "the default user that is switched off is the second argument of `UserGroup::redis(..)`; a Valkey group has none"
+)]
+pub trait MemberOf<E> {
+    /// The user's id.
+    #[doc(hidden)]
+    fn into_member(self) -> Input<Id<RedisUser>>;
+}
+
+/// The user named `default` of a group for Redis: one that [`RedisUser::disabled_default`] has switched off.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the default user of a group for Redis",
+    label = "this is no default user that is switched off",
+    note = "a client that gives no name is the user named `default`, so that one must have no rights",
+    note = "declare it with `RedisUser::disabled_default(name!(\"redis-default\"))`, and write `&default`"
+)]
+pub trait DefaultUser {
+    /// The user's id.
+    #[doc(hidden)]
+    fn into_default(self) -> Input<Id<RedisUser>>;
+}
+
+impl DefaultUser for &Handle<RedisUser, DisabledDefault> {
+    fn into_default(self) -> Input<Id<RedisUser>> {
+        self.into_input()
+    }
+}
+
+macro_rules! members {
+    ($($engine:ty: $($user:ty),+;)+) => {
+        $($(#[diagnostic::do_not_recommend]
+        impl MemberOf<$engine> for $user {
+            fn into_member(self) -> Input<Id<RedisUser>> {
+                self.into_input()
+            }
+        })+)+
+    };
+}
+
+members! {
+    Redis: &Handle<RedisUser, Redis>, &Handle<RedisUser>, Id<RedisUser>, Output<Id<RedisUser>>;
+    Valkey: &Handle<RedisUser, Redis>, &Handle<RedisUser, Valkey>, &Handle<RedisUser>, Id<RedisUser>, Output<Id<RedisUser>>;
 }
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {

@@ -12,6 +12,54 @@ text_enum! {
     }
 }
 
+/// The engine Redis OSS, known when the program is compiled: a user or a group with `.engine(Redis)` is of that engine, and
+/// what does not fit it does not compile.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Redis;
+
+/// The engine Valkey, known when the program is compiled, as [`Redis`] is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Valkey;
+
+/// An engine: [`Redis`] or [`Valkey`], or an [`EngineKind`] that is only known when the program runs. What does not fit one
+/// of the first two does not compile; what does not fit the last one is found before the plan.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an engine",
+    label = "this is not an engine",
+    note = "write `Redis` or `Valkey`, or an `EngineKind` that is only known when the program runs"
+)]
+pub trait IntoEngine {
+    /// What is known of the engine when the program is compiled; `()` where nothing is.
+    type Brand;
+
+    /// The engine.
+    fn into_engine(self) -> EngineKind;
+}
+
+impl IntoEngine for Redis {
+    type Brand = Self;
+
+    fn into_engine(self) -> EngineKind {
+        EngineKind::Redis
+    }
+}
+
+impl IntoEngine for Valkey {
+    type Brand = Self;
+
+    fn into_engine(self) -> EngineKind {
+        EngineKind::Valkey
+    }
+}
+
+impl IntoEngine for EngineKind {
+    type Brand = ();
+
+    fn into_engine(self) -> EngineKind {
+        self
+    }
+}
+
 text_enum! {
     /// The family of a parameter group; it must be that of the engine and version of the caches that use the group.
     ParameterGroupFamily {

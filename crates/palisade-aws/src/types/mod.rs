@@ -25,7 +25,7 @@ pub use arn::{Arn, KmsKeyArn, LogGroupArn, RoleArn, TopicArn};
 pub use authentication::{AuthenticationType, SecretRef, SecretSource, Variable};
 pub use checked::CheckError;
 pub use cidr::{Cidr, PrivateRange};
-pub use engine::{Engine, EngineKind, EngineVersion, ParameterGroupFamily};
+pub use engine::{Engine, EngineKind, EngineVersion, IntoEngine, ParameterGroupFamily, Redis, Valkey};
 pub(crate) use engine::{becomes_valkey, is_downgrade, leaves_valkey};
 pub use flow_log::{AggregationInterval, TrafficType};
 pub use limits::{NodeCount, RecoveryWindow, Replicas, Shards, SnapshotRetention};

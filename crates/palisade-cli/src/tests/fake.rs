@@ -72,6 +72,7 @@ impl Builder {
 
 impl Declare for Builder {
     type Resource = Thing;
+    type Brand = ();
 
     fn declare(self) -> Declaration {
         self.0

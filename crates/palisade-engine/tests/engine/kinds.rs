@@ -143,6 +143,7 @@ impl<K: Kind> Make<K> {
 
 impl<K: Kind> Declare for Make<K> {
     type Resource = Of<K>;
+    type Brand = ();
 
     fn declare(self) -> Declaration {
         self.0
