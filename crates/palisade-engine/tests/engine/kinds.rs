@@ -61,7 +61,17 @@ const fn schema(
     fields: &'static [FieldSchema],
     attributes: &'static [AttributeSchema],
 ) -> Schema {
-    Schema { kind, doc: "", id_prefix, fields, attributes, terraform_type: "", terraform: None, check: None }
+    Schema {
+        kind,
+        doc: "",
+        id_prefix,
+        fields,
+        attributes,
+        terraform_type: "",
+        terraform: None,
+        check: None,
+        rules: &[],
+    }
 }
 
 const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {

@@ -38,7 +38,17 @@ const fn schema(kind: &'static str) -> Schema {
         terraform_name: None,
     };
     let fields = &[AFTER];
-    Schema { kind, doc: "", id_prefix: "", fields, attributes: &[], terraform_type: "", terraform: None, check: None }
+    Schema {
+        kind,
+        doc: "",
+        id_prefix: "",
+        fields,
+        attributes: &[],
+        terraform_type: "",
+        terraform: None,
+        check: None,
+        rules: &[],
+    }
 }
 
 /// The kinds of task: one call of so many seconds creates what is declared, and deletes it.
