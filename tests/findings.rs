@@ -216,3 +216,34 @@ fn a_declaration_that_no_builder_made_is_held_to_the_same() {
     RedisUser.open: a user without a password must be switched off, and of the engine Redis
     ");
 }
+
+#[test]
+fn a_key_lets_what_it_encrypts_and_has_its_alias_alone() {
+    let found = findings(|stack| {
+        let key = stack.add("main", KmsKey::builder().alias(kms_alias!("alias/main")));
+        let secret = Secret::builder().name(secret_name!("token")).kms_key_id(&key);
+        stack.add("token", secret.generated());
+        stack.add("logs", LogGroup::builder().name(log_group_name!("/a")).kms_key_id(&key));
+        let policy = KeyPolicy::administered().logs(log_group_name!("/b"));
+        let key = stack.add("other", KmsKey::builder().alias(kms_alias!("alias/main")).policy(policy));
+        stack.add("fine", LogGroup::builder().name(log_group_name!("/b")).kms_key_id(&key));
+    });
+    insta::assert_snapshot!(found, @"
+    KmsKey.main: Secret.token is encrypted with the key, whose policy does not let it
+    KmsKey.main: LogGroup.logs is encrypted with the key, whose policy does not let it
+    KmsKey.other: KmsKey.main has the same alias, and KMS gives an alias to one key
+    ");
+    let found = findings(|stack| {
+        let key = stack.add("main", KmsKey::builder().alias(kms_alias!("alias/main")));
+        cache(stack, |cache, subnets, group| {
+            cache
+                .subnet_group_name(subnets)
+                .security_group_ids([group])
+                .engine(Engine::VALKEY_8_0)
+                .single_node()
+                .authentication(Id::<UserGroup>::literal("users"))
+                .encrypted(AtRest::key(&key), InTransit::Required)
+        });
+    });
+    insta::assert_snapshot!(found, @"KmsKey.main: ReplicationGroup.redis is encrypted with the key, whose policy does not let it");
+}

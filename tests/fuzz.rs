@@ -254,6 +254,7 @@ text_types! {
     AvailabilityZone: "us-east-1a",
     Description: "Redis over TLS",
     EngineVersion: "7.1",
+    KmsAlias: "alias/redis",
     KmsKeyArn: "arn:aws:kms:us-east-1:123456789012:key/1",
     LogGroupArn: "arn:aws:logs:us-east-1:123456789012:log-group:/vpc/flow-logs",
     LogGroupName: "/redis/slow-log",
@@ -290,7 +291,10 @@ macro_rules! number_types {
     };
 }
 
-number_types! { NodeCount: u8, Port: u16, RecoveryWindow: u8, Replicas: u8, Shards: u16, SnapshotRetention: u8 }
+number_types! {
+    DeletionWindow: u8, NodeCount: u8, Port: u16, RecoveryWindow: u8, Replicas: u8, RotationPeriod: u16, Shards: u16,
+    SnapshotRetention: u8,
+}
 
 /// Lists the types of which AWS's word is read.
 macro_rules! word_types {
@@ -307,8 +311,7 @@ macro_rules! word_types {
 }
 
 word_types! {
-    AuthenticationType, Direction, EngineKind, HostnameType, IpDiscovery, LogDestinationType, LogFormat, LogType,
-    NetworkType, ParameterGroupFamily, Protocol, Tenancy, TrafficType,
+        AuthenticationType, Direction, EngineKind, HostnameType, IpDiscovery, LogDestinationType, LogFormat, LogGroupClass, LogType, NetworkType, ParameterGroupFamily, Protocol, Tenancy, TrafficType,
 }
 
 thread_local! {

@@ -180,6 +180,10 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     ("UserGroup", Phase::Converge, "DescribeCacheClusters"),
     // `a_role_that_somebody_else_changes_is_put_right`.
     ("FlowLogRole", Phase::Converge, "UpdateAssumeRolePolicy"),
+    // `a_key_without_its_alias_is_found_by_its_tags`.
+    ("KmsKey", Phase::Find, "ListKeys"),
+    // `a_log_group_gives_its_key_up_in_place`.
+    ("LogGroup", Phase::Converge, "DisassociateKmsKey"),
     // The example `auth-token` creates a cache with its token.
     ("ReplicationGroup", Phase::Create, "GetSecretValue"),
     // `the_shards_of_a_cache_and_their_replicas_change_in_place`.

@@ -10,6 +10,7 @@ mod flow_logs;
 mod fuzz;
 #[cfg(unix)]
 mod interrupts;
+mod keys;
 mod orders;
 mod phases;
 mod schema_changes;

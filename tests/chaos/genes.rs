@@ -325,7 +325,7 @@ impl<'a> Resolution<'a> {
             8 => Kind::Secret(SecretSpec {
                 name: SecretName::new(format!("redis/{}", own(gene).replace('-', "_"))).ok()?,
                 description: sometimes(&["a token".to_owned(), "a password".to_owned()], v[0]),
-                key: sometimes(&[kms_key_arn!("arn:aws:kms:us-east-1:123456789012:key/1")], v[1]),
+                key: sometimes(&[kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")], v[1]),
                 recovery: pick(&[recovery_days!(30), recovery_days!(7), recovery_days!(0)], v[2]),
                 supplied: sometimes(&[variable!("TOKEN"), variable!("PASSWORD")], v[3]),
                 generation: 1 + u32::from(v[4] % 3),
@@ -464,7 +464,7 @@ impl<'a> Resolution<'a> {
             groups: if groups.is_empty() { return None } else { groups },
             authentication: if v[10].is_multiple_of(2) { users.or(token)? } else { token.or(users)? },
             port: if v[11] % 8 == 1 { port!(6380) } else { port!(6379) },
-            key: (v[11] / 8 % 4 == 1).then(|| kms_key_arn!("arn:aws:kms:us-east-1:123456789012:key/1")),
+            key: (v[11] / 8 % 4 == 1).then(|| kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")),
             retention: pick(&[retention_days!(7), retention_days!(14), retention_days!(1)], v[13]),
             snapshot_window: sometimes(&[snapshot_window!("01:00-02:00"), snapshot_window!("22:00-23:00")], v[13] / 3),
             // A snapshot outlives its cache, and keeps its name.

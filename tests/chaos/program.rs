@@ -353,7 +353,7 @@ fn add_cache(stack: &mut Stack, label: &str, cache: Cache, added: &[Added]) {
     if let Some(log) = cache.slow_log {
         new = new.log_delivery([LogDelivery::to_log_group(LogType::SlowLog, log)]);
     }
-    let at_rest = cache.key.map_or(AtRest::AwsOwnedKey, AtRest::Key);
+    let at_rest = cache.key.map_or(AtRest::AwsOwnedKey, AtRest::key);
     stack.add(label, new.encrypted(at_rest, InTransit::Required));
 }
 

@@ -300,7 +300,7 @@ fn cache_text(cache: &Cache) -> Calls {
         new = new.call("log_delivery", log);
     }
     let at_rest = match &cache.key {
-        Some(key) => format!("AtRest::Key(kms_key_arn!(\"{key}\"))"),
+        Some(key) => format!("AtRest::key(kms_key_arn!(\"{key}\"))"),
         None => "AtRest::AwsOwnedKey".to_owned(),
     };
     new.call("encrypted", format!("{at_rest}, InTransit::Required"))

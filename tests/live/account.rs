@@ -47,10 +47,12 @@ impl Account {
         exchange(&format!("PUT /{name}"), &[("Authorization", scope)], "");
     }
 
-    /// What the account holds. A secret whose deletion is scheduled counts as gone.
+    /// What the account holds. A secret or a key whose deletion is scheduled counts as gone.
     pub(crate) fn inventory(&self) -> Inventory {
         let mut inventory: Inventory = LISTINGS.iter().map(|listing| (listing.0, self.listed(listing).len())).collect();
         inventory.insert("Secret", self.secrets().len());
+        inventory.insert("KmsKey", self.keys().len());
+        inventory.insert("LogGroup", self.log_groups().len());
         inventory
     }
 
@@ -61,6 +63,8 @@ impl Account {
         ids.remove("CacheCluster");
         ids.insert("RouteTableAssociation", self.listed(&("", "ec2", EC2, "DescribeRouteTables", "subnetId")));
         ids.insert("Secret", self.secrets());
+        ids.insert("KmsKey", self.keys());
+        ids.insert("LogGroup", self.log_groups());
         ids
     }
 
@@ -91,10 +95,34 @@ impl Account {
         self.secrets().into_iter().map(value).collect()
     }
 
+    /// The ARNs of the keys of the account, without those that AWS keeps for it.
+    fn keys(&self) -> Vec<String> {
+        let all = self.json("kms", "TrentService.ListKeys", "{}");
+        let keys = all["Keys"].as_array().unwrap().iter().map(|key| key["KeyArn"].as_str().unwrap().to_owned());
+        let is_there = |arn: &String| {
+            let key = serde_json::json!({ "KeyId": arn }).to_string();
+            let described = self.json("kms", "TrentService.DescribeKey", &key);
+            described["KeyMetadata"]["KeyState"] == "Enabled" && described["KeyMetadata"]["KeyManager"] == "CUSTOMER"
+        };
+        keys.filter(is_there).collect()
+    }
+
+    /// The names of the log groups.
+    fn log_groups(&self) -> Vec<String> {
+        let all = self.json("logs", "Logs_20140328.DescribeLogGroups", "{}");
+        let groups = all["logGroups"].as_array().unwrap().iter();
+        groups.map(|group| group["logGroupName"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// Makes a call to Secrets Manager, as somebody else would.
     pub(crate) fn ask_secrets_manager(&self, action: &str, body: &str) -> Json {
-        let target = ("X-Amz-Target", format!("secretsmanager.{action}"));
-        serde_json::from_str(&self.ask("secretsmanager", "application/x-amz-json-1.1", &[target], body)).unwrap()
+        self.json("secretsmanager", &format!("secretsmanager.{action}"), body)
+    }
+
+    /// Makes a call to a service that takes JSON.
+    fn json(&self, service: &str, target: &str, body: &str) -> Json {
+        let target = ("X-Amz-Target", target.to_owned());
+        serde_json::from_str(&self.ask(service, "application/x-amz-json-1.1", &[target], body)).unwrap()
     }
 
     /// Makes a call to a service that takes forms, as somebody else would.

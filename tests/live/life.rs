@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use palisade::Stack;
+use palisade::prelude::*;
 use palisade_live::{Live, Target};
 use palisade_testing::Rehearsal;
 
@@ -65,4 +65,16 @@ fn the_program_applies_has_nothing_to_change_and_destroys() {
     program.succeed(endpoint, &["plan", "--detailed-exitcode"]);
     program.succeed(endpoint, &["destroy", "--auto-approve"]);
     assert_eq!(account.inventory(), fresh, "a destroy leaves something behind");
+}
+
+#[test]
+fn a_key_and_what_it_encrypts_are_applied_change_no_more_and_are_destroyed() {
+    lives(|stack| {
+        const LOGS: LogGroupName = log_group_name!("/redis/slow-log");
+        let policy = KeyPolicy::administered().secrets_manager().logs(LOGS);
+        let key = KmsKey::builder().alias(kms_alias!("alias/redis")).description("of the tests").policy(policy);
+        let key = stack.add("main", key.rotation_period_days(rotation_days!(180)).tags(tags! { "team" = "data" }));
+        stack.add("token", Secret::builder().name(secret_name!("redis/token")).kms_key_id(&key).generated());
+        stack.add("slow-log", LogGroup::builder().name(LOGS).kms_key_id(&key).tags(tags! { "team" = "data" }));
+    });
 }

@@ -12,6 +12,8 @@ pub(crate) const REPLACED: &[(&str, &[&str])] = &[
     ("CacheSubnetGroup", &["name"]),
     ("FlowLog", &["vpc_id", "log_group", "role", "traffic_type", "max_aggregation_interval"]),
     ("FlowLogRole", &["name"]),
+    ("KmsKey", &[]),
+    ("LogGroup", &["name", "class"]),
     ("RedisUser", &["user_id", "user_name"]),
     (
         "ReplicationGroup",
@@ -91,6 +93,8 @@ pub(crate) fn declare(stack: &mut Stack, kind: &str, field: &str) {
         "FlowLogRole" => {
             flow_log_role(stack, "it", field);
         }
+        "KmsKey" => kms_key(stack, field),
+        "LogGroup" => log_group(stack, field),
         "RedisUser" => redis_user(stack, field),
         "ReplicationGroup" => replication_group(stack, field),
         "RouteTable" => route_table(stack, field),
@@ -254,12 +258,41 @@ fn secret(stack: &mut Stack, field: &str) {
     let secret = if field == "source" { secret.supplied(variable!("TOKEN")) } else { secret.generated() };
     let secret = match field {
         "description" => secret.description("another text"),
-        "kms_key_id" => secret.kms_key_id(kms_key_arn!("arn:aws:kms:us-east-1:123456789012:key/1")),
+        "kms_key_id" => secret.kms_key_id(kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")),
         "recovery_window" => secret.recovery_window(recovery_days!(7)),
         "generation" => secret.generation(2),
         _ => secret,
     };
     stack.add("it", secret);
+}
+
+fn kms_key(stack: &mut Stack, field: &str) {
+    let alias = if field == "alias" { kms_alias!("alias/redis/other") } else { kms_alias!("alias/redis") };
+    let policy = KeyPolicy::administered().elasticache().logs(log_group_name!("/redis/slow-log"));
+    let key = KmsKey::builder().alias(alias).tags(tagged(field));
+    let key = match field {
+        "description" => key.description("another text"),
+        "rotation_period_days" => key.rotation_period_days(rotation_days!(90)),
+        "deletion_window_days" => key.deletion_window_days(deletion_days!(7)),
+        _ => key.description("a text"),
+    };
+    stack.add("it", key.policy(if field == "policy" { policy.secrets_manager() } else { policy }));
+}
+
+fn log_group(stack: &mut Stack, field: &str) {
+    let names = [log_group_name!("/redis/slow-log"), log_group_name!("/redis/other")];
+    let policy = names.iter().fold(KeyPolicy::administered(), |policy, name| policy.logs(name.clone()));
+    let key = |alias| KmsKey::builder().alias(alias).policy(policy.clone());
+    let one = stack.add("one", key(kms_alias!("alias/one")));
+    let two = stack.add("two", key(kms_alias!("alias/two")));
+    let [name, other] = names;
+    let group = LogGroup::builder().name(if field == "name" { other } else { name }).tags(tagged(field));
+    let group = match field {
+        "retention" => group.retention(LogRetention::YEARS_10),
+        "class" => group.class(LogGroupClass::InfrequentAccess),
+        _ => group,
+    };
+    stack.add("it", group.kms_key_id(if field == "kms_key_id" { &two } else { &one }));
 }
 
 fn redis_user(stack: &mut Stack, field: &str) {
@@ -366,7 +399,7 @@ fn replication_group(stack: &mut Stack, field: &str) {
     let network_type = if field == "network_type" { NetworkType::Ipv4 } else { NetworkType::DualStack };
     let cache = cache.network_type(network_type);
     let at_rest = match field {
-        "kms_key_id" => AtRest::Key(kms_key_arn!("arn:aws:kms:us-east-1:123456789012:key/1")),
+        "kms_key_id" => AtRest::key(kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")),
         _ => AtRest::AwsOwnedKey,
     };
     stack.add("it", cache.encrypted(at_rest, InTransit::Required));

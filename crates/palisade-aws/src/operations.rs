@@ -10,21 +10,22 @@ use secrecy::SecretString;
 
 use crate::{
     resources::{
-        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, RedisUser, ReplicationGroup, RouteTable, Secret,
-        SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
+        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, RedisUser, ReplicationGroup,
+        RouteTable, Secret, SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
     shapes::{
         CacheClusterDescription, CacheParameterGroupDescription, CacheSubnetGroupDescription, Credentials,
-        FlowLogDescription, LogDeliveryChange, ReplicationGroupDescription, RoleDescription, RouteTableDescription,
-        RuleDescription, RuleSpecification, SecretDescription, SecurityGroupDescription, Select, SelectRouteTables,
-        SelectRules, SelectSecurityGroups, SubnetAttribute, SubnetDescription, TokenStrategy, UserDescription,
-        UserGroupDescription, VpcAttribute, VpcDescription,
+        FlowLogDescription, KeyDescription, LogDeliveryChange, LogGroupDescription, ReplicationGroupDescription,
+        RoleDescription, RouteTableDescription, RuleDescription, RuleSpecification, SecretDescription,
+        SecurityGroupDescription, Select, SelectRouteTables, SelectRules, SelectSecurityGroups, SubnetAttribute,
+        SubnetDescription, TokenStrategy, UserDescription, UserGroupDescription, VpcAttribute, VpcDescription,
     },
     types::{
-        AccessString, AggregationInterval, Arn, AvailabilityZone, Cidr, Description, EngineKind, EngineVersion,
-        IpDiscovery, KmsKeyArn, LogDelivery, LogGroupArn, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType,
-        ParameterGroupFamily, PolicyDocument, Port, RecoveryWindow, Replicas, RoleArn, RoleName, SecretName,
-        SecurityGroupName, Shards, SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn, TrafficType, UserName,
+        AccessString, AggregationInterval, Arn, AvailabilityZone, Cidr, DeletionWindow, Description, EngineKind,
+        EngineVersion, IpDiscovery, KmsAlias, KmsKeyArn, LogDelivery, LogGroupArn, LogGroupClass, LogGroupName,
+        LogRetention, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily, PolicyDocument,
+        Port, RecoveryWindow, Replicas, RoleArn, RoleName, RotationPeriod, SecretName, SecurityGroupName, Shards,
+        SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn, TrafficType, UserName,
     },
 };
 
@@ -353,6 +354,37 @@ operations! {
         Write DeleteRole { role_name: Id<FlowLogRole> } -> DeleteRoleOutput {}
         Write TagRole { role_name: Id<FlowLogRole>, tags: Tags } -> TagRoleOutput {}
         Write UntagRole { role_name: Id<FlowLogRole>, keys: Vec<String> } -> UntagRoleOutput {}
+    }
+
+    Kms "https://docs.aws.amazon.com/kms/latest/APIReference/API_" {
+        Write CreateKey { description: Option<String>, tags: Tags } -> CreateKeyOutput { arn: Id<KmsKey> }
+        Read DescribeKey { key_id: String } -> DescribeKeyOutput { key: KeyDescription }
+        Read ListKeys {} -> ListKeysOutput { keys: Vec<Id<KmsKey>> }
+        Write UpdateKeyDescription { key_id: Id<KmsKey>, description: String } -> UpdateKeyDescriptionOutput {}
+        Read GetKeyPolicy { key_id: Id<KmsKey> } -> GetKeyPolicyOutput { policy: String }
+        Write PutKeyPolicy { key_id: Id<KmsKey>, policy: String } -> PutKeyPolicyOutput {}
+        Read GetKeyRotationStatus { key_id: Id<KmsKey> } -> GetKeyRotationStatusOutput { period: Option<RotationPeriod> }
+        Write EnableKeyRotation { key_id: Id<KmsKey>, period: RotationPeriod } -> EnableKeyRotationOutput {}
+        Write CreateAlias { key_id: Id<KmsKey>, alias: KmsAlias } -> CreateAliasOutput {}
+        Read ListAliases { key_id: Id<KmsKey> } -> ListAliasesOutput { aliases: Vec<KmsAlias> }
+        Write DeleteAlias { alias: KmsAlias } -> DeleteAliasOutput {}
+        Read ListResourceTags { key_id: Id<KmsKey> } -> ListResourceTagsOutput { tags: Tags }
+        Write TagKey as TagResource { key_id: Id<KmsKey>, tags: Tags } -> TagKeyOutput {}
+        Write UntagKey as UntagResource { key_id: Id<KmsKey>, keys: Vec<String> } -> UntagKeyOutput {}
+        Write ScheduleKeyDeletion { key_id: Id<KmsKey>, window: DeletionWindow } -> ScheduleKeyDeletionOutput {}
+    }
+
+    Logs "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_" {
+        Write CreateLogGroup { name: LogGroupName, kms_key_id: Option<KmsKeyArn>, class: LogGroupClass, tags: Tags }
+            -> CreateLogGroupOutput {}
+        Read DescribeLogGroups { name: Id<LogGroup> } -> DescribeLogGroupsOutput { group: Option<LogGroupDescription> }
+        Write PutRetentionPolicy { name: Id<LogGroup>, retention: LogRetention } -> PutRetentionPolicyOutput {}
+        Write AssociateKmsKey { name: Id<LogGroup>, kms_key_id: KmsKeyArn } -> AssociateKmsKeyOutput {}
+        Write DisassociateKmsKey { name: Id<LogGroup> } -> DisassociateKmsKeyOutput {}
+        Read ListLogGroupTags as ListTagsForResource { arn: Arn } -> ListLogGroupTagsOutput { tags: Tags }
+        Write TagLogGroup as TagResource { arn: Arn, tags: Tags } -> TagLogGroupOutput {}
+        Write UntagLogGroup as UntagResource { arn: Arn, keys: Vec<String> } -> UntagLogGroupOutput {}
+        Write DeleteLogGroup { name: Id<LogGroup> } -> DeleteLogGroupOutput {}
     }
 }
 

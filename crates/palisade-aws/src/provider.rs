@@ -12,8 +12,8 @@ use crate::{
     calls::Calls,
     lifecycle::{Erased, ErasedLifecycle},
     resources::{
-        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, RedisUser, ReplicationGroup, RouteTable,
-        RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
+        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, RedisUser, ReplicationGroup,
+        RouteTable, RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
 };
 
@@ -23,6 +23,8 @@ const REGISTRY: &[Kind] = &[
     kind::<CacheSubnetGroup>(),
     kind::<FlowLog>(),
     kind::<FlowLogRole>(),
+    kind::<KmsKey>(),
+    kind::<LogGroup>(),
     kind::<RedisUser>(),
     kind::<ReplicationGroup>(),
     kind::<RouteTable>(),

@@ -7,12 +7,13 @@ use secrecy::SecretString;
 
 use crate::{
     resources::{
-        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, RedisUser, ReplicationGroup, RouteTable, Secret,
-        SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
+        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, RedisUser, ReplicationGroup,
+        RouteTable, Secret, SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
     types::{
         AggregationInterval, Arn, AvailabilityZone, Cidr, Direction, EngineKind, HostnameType, IpDiscovery, KmsKeyArn,
-        LogDelivery, LogGroupArn, LogType, NetworkType, PolicyDocument, PrivateRange, RoleArn, Tags, Tenancy, TopicArn,
+        LogDelivery, LogGroupArn, LogGroupClass, LogRetention, LogType, NetworkType, PolicyDocument, PrivateRange,
+        RoleArn, Tags, Tenancy, TopicArn,
     },
 };
 
@@ -448,4 +449,30 @@ pub struct RoleDescription {
     pub assume_role_policy: PolicyDocument,
     /// All tags.
     pub tags: Tags,
+}
+
+/// A key as KMS reports it.
+#[derive(Clone, Debug)]
+pub struct KeyDescription {
+    /// The ARN.
+    pub arn: Id<KmsKey>,
+    /// What the key is for; empty without.
+    pub description: String,
+    /// `Enabled`, `Disabled`, `PendingDeletion` and others.
+    pub state: String,
+}
+
+/// A log group as CloudWatch Logs reports it.
+#[derive(Clone, Debug)]
+pub struct LogGroupDescription {
+    /// The name.
+    pub name: Id<LogGroup>,
+    /// The ARN, without the `:*` that stands for the streams.
+    pub arn: Arn,
+    /// The retention; `None` where entries are kept for ever.
+    pub retention: Option<LogRetention>,
+    /// The key; `None` for AWS's own.
+    pub kms_key_id: Option<KmsKeyArn>,
+    /// The class.
+    pub class: LogGroupClass,
 }

@@ -59,11 +59,11 @@ pub struct Import {
     pub companions: Vec<(&'static str, &'static str)>,
 }
 
-/// A block that stands beside a resource, under the same name. Where the object exists, it is left out unless it is one of
-/// [`Import::companions`].
+/// A block that stands beside a resource, under the same name. Where the object exists, it is left out unless it only tells something,
+/// as `data` does, or is one of [`Import::companions`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Companion {
-    /// The top-level key: `resource` or `ephemeral`.
+    /// The top-level key: `resource`, `ephemeral` or `data`.
     pub block: &'static str,
     /// The type in Terraform.
     pub resource_type: &'static str,

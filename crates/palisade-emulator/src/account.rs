@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_aws::shapes::Select;
-use palisade_aws::types::Tags;
+use palisade_aws::types::{KmsAlias, Tags};
 use palisade_core::{Id, Resource};
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +11,11 @@ use crate::{
     clock::{DETACHED_GROUP, LINGER, Millis, Phase},
     flow_log::FlowLog,
     ids::{
-        ACCOUNT, FlowLogId, Ids, ParameterGroupId, ReplicationGroupId, RoleId, RouteTableId, RuleId, SecretId,
-        SecurityGroupId, SubnetGroupId, SubnetId, UserGroupId, UserId, VpcId,
+        ACCOUNT, FlowLogId, Ids, KeyId, LogGroupId, ParameterGroupId, ReplicationGroupId, RoleId, RouteTableId, RuleId,
+        SecretId, SecurityGroupId, SubnetGroupId, SubnetId, UserGroupId, UserId, VpcId,
     },
+    kms::Key,
+    log_group::LogGroup,
     parameter_group::ParameterGroup,
     replication_group::ReplicationGroup,
     role::Role,
@@ -52,6 +54,13 @@ pub(crate) struct Account {
     pub(crate) user_groups: BTreeMap<UserGroupId, UserGroup>,
     pub(crate) secrets: BTreeMap<SecretId, Secret>,
     pub(crate) roles: BTreeMap<RoleId, Role>,
+    #[serde(default)]
+    pub(crate) keys: BTreeMap<KeyId, Key>,
+    /// The keys by their aliases.
+    #[serde(default)]
+    pub(crate) aliases: BTreeMap<KmsAlias, KeyId>,
+    #[serde(default)]
+    pub(crate) log_groups: BTreeMap<LogGroupId, LogGroup>,
     /// The names of secrets that were deleted without recovery, and until when each stays taken.
     pub(crate) freed_names: BTreeMap<String, Millis>,
     /// For how long descriptions still tell what was before a change.
@@ -98,6 +107,9 @@ impl Account {
             user_groups: BTreeMap::new(),
             secrets: BTreeMap::new(),
             roles: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            log_groups: BTreeMap::new(),
             freed_names: BTreeMap::new(),
             lag: 0,
             vault: Vault::default(),
@@ -122,6 +134,9 @@ impl Account {
         }
         self.users.retain(|_, user| user.phase.gone_at(now).is_none());
         self.secrets.retain(|_, secret| secret.purged_at.is_none_or(|purged_at| now < purged_at));
+        self.keys.retain(|_, key| key.purged_at.is_none_or(|purged_at| now < purged_at));
+        let keys = &self.keys;
+        self.aliases.retain(|_, key| keys.contains_key(key));
         self.freed_names.retain(|_, free_at| now < *free_at);
         self.unsettled() != before
     }
@@ -136,6 +151,7 @@ impl Account {
         phases.filter(|phase| !matches!(phase, Phase::Stable | Phase::Failed)).count()
             + self.interfaces.values().filter(|interface| interface.gone_at.is_some()).count()
             + self.secrets.values().filter(|secret| secret.purged_at.is_some()).count()
+            + self.keys.values().filter(|key| key.purged_at.is_some()).count()
             + self.freed_names.len()
     }
 

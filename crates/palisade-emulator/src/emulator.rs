@@ -113,7 +113,7 @@ impl Emulator {
 
     /// Everything that exists, in the order of kinds and ids, without what AWS makes by itself: default security groups,
     /// main route tables, the first rule of each security group, the user `default`, default parameter groups. A secret
-    /// whose deletion is scheduled counts as gone. What is being deleted is still there.
+    /// or a key whose deletion is scheduled counts as gone. What is being deleted is still there.
     ///
     /// It tells of the account as it was at the last call.
     pub fn inventory(&self) -> Vec<Item> {
@@ -347,5 +347,16 @@ fn answer(account: &mut Account, request: Request) -> Answer<Response> {
         CreateRole create_role, GetRole get_role, UpdateAssumeRolePolicy update_assume_role_policy,
         PutRolePolicy put_role_policy, GetRolePolicy get_role_policy, DeleteRolePolicy delete_role_policy,
         DeleteRole delete_role, TagRole tag_role, UntagRole untag_role,
+
+        CreateKey create_key, DescribeKey describe_key, ListKeys list_keys, UpdateKeyDescription update_key_description,
+        GetKeyPolicy get_key_policy, PutKeyPolicy put_key_policy, GetKeyRotationStatus get_key_rotation_status,
+        EnableKeyRotation enable_key_rotation, CreateAlias create_alias, ListAliases list_aliases,
+        DeleteAlias delete_alias, ListResourceTags list_resource_tags, TagKey tag_key, UntagKey untag_key,
+        ScheduleKeyDeletion schedule_key_deletion,
+
+        CreateLogGroup create_log_group, DescribeLogGroups describe_log_groups, PutRetentionPolicy put_retention_policy,
+        AssociateKmsKey associate_kms_key, DisassociateKmsKey disassociate_kms_key,
+        ListLogGroupTags list_log_group_tags, TagLogGroup tag_log_group, UntagLogGroup untag_log_group,
+        DeleteLogGroup delete_log_group,
     }
 }

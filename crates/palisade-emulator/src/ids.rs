@@ -21,6 +21,8 @@ pub(crate) type UserId = Id<resources::RedisUser>;
 pub(crate) type UserGroupId = Id<resources::UserGroup>;
 pub(crate) type FlowLogId = Id<resources::FlowLog>;
 pub(crate) type RoleId = Id<resources::FlowLogRole>;
+pub(crate) type KeyId = Id<resources::KmsKey>;
+pub(crate) type LogGroupId = Id<resources::LogGroup>;
 pub(crate) type SecretId = Id<resources::Secret>;
 
 /// The one account that there is.

@@ -32,8 +32,8 @@ impl fmt::Display for Item {
 }
 
 impl Account {
-    /// Everything that somebody made and that is not gone, in the order of kinds and ids. A secret whose deletion is
-    /// scheduled counts as gone.
+    /// Everything that somebody made and that is not gone, in the order of kinds and ids. A secret or a
+    /// key whose deletion is scheduled counts as gone.
     pub(crate) fn inventory(&self) -> Vec<Item> {
         let mut items = self.network();
         for (id, group) in &self.subnet_groups {
@@ -65,6 +65,14 @@ impl Account {
             if secret.purged_at.is_none() {
                 items.push(item("Secret", id, &secret.tags));
             }
+        }
+        for (id, key) in &self.keys {
+            if key.purged_at.is_none() {
+                items.push(item("KmsKey", id, &key.tags));
+            }
+        }
+        for (id, group) in &self.log_groups {
+            items.push(item("LogGroup", id, &group.tags));
         }
         items.sort();
         items

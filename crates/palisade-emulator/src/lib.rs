@@ -37,6 +37,8 @@ mod fault;
 mod flow_log;
 mod ids;
 mod inventory;
+mod kms;
+mod log_group;
 mod parameter_group;
 mod parameters;
 mod refusal;

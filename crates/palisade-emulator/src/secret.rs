@@ -66,6 +66,7 @@ impl Account {
         require(!self.freed_names.contains_key(&name), "InvalidRequestException", || {
             "You can't create this secret because a secret with this name was deleted just now.".to_owned()
         })?;
+        self.check_secret_key(kms_key_id.as_ref(), "InvalidParameterException")?;
         let digits = self.ids.digits(6);
         let arn: SecretId = id(format!("arn:aws:secretsmanager:{}:{ACCOUNT}:secret:{name}-{digits}", self.region));
         let secret = Secret { name, description, kms_key_id, versions: Vec::new(), purged_at: None, tags };
@@ -91,6 +92,7 @@ impl Account {
     }
 
     pub(crate) fn update_secret(&mut self, call: UpdateSecret) -> Answer<UpdateSecretOutput> {
+        self.check_secret_key(call.kms_key_id.as_ref(), "InvalidParameterException")?;
         let secret = self.secret(&call.secret_id)?;
         // What is not sent stays.
         secret.description = call.description.or_else(|| secret.description.take());
@@ -114,6 +116,8 @@ impl Account {
             })?;
             return Ok(PutSecretValueOutput { version_id });
         }
+        let key = self.secret(&secret_id)?.kms_key_id.clone();
+        self.check_secret_key(key.as_ref(), "EncryptionFailure")?;
         let sealed = self.vault.seal(&place, &value)?;
         self.secret(&secret_id)?.versions.push((version_id.clone(), sealed));
         Ok(PutSecretValueOutput { version_id })
@@ -121,6 +125,8 @@ impl Account {
 
     pub(crate) fn get_secret_value(&mut self, call: GetSecretValue) -> Answer<GetSecretValueOutput> {
         let GetSecretValue { secret_id, version_id } = call;
+        let key = self.secret(&secret_id)?.kms_key_id.clone();
+        self.check_secret_key(key.as_ref(), "DecryptionFailure")?;
         let version = self.secret(&secret_id)?.versions.iter().find(|(version, _)| *version == version_id).cloned();
         let (_, sealed) = known(version, "ResourceNotFoundException", || {
             format!("Secrets Manager can't find the specified secret value for VersionId: {version_id}")
@@ -177,6 +183,12 @@ impl Account {
         let secret = self.secret(&call.secret_id)?;
         secret.tags = tags::without(&secret.tags, &call.keys);
         Ok(UntagResourceOutput {})
+    }
+
+    /// Refuses a key that Secrets Manager cannot use.
+    fn check_secret_key(&self, key: Option<&KmsKeyArn>, code: &'static str) -> Answer<()> {
+        let problem = key.and_then(|key| self.key_problem(key, "secretsmanager"));
+        problem.map_or(Ok(()), |problem| refuse(code, problem))
     }
 
     /// The secret `arn`, as a call about it finds it; one that is to be deleted takes no calls.

@@ -40,6 +40,16 @@ pub(crate) fn check_role(tags: &Tags) -> Answer<()> {
     check(tags, "ValidationError", "LimitExceeded")
 }
 
+/// Refuses tags that KMS does not take.
+pub(crate) fn check_key(tags: &Tags) -> Answer<()> {
+    check(tags, "TagException", "LimitExceededException")
+}
+
+/// Refuses tags that CloudWatch Logs does not take.
+pub(crate) fn check_log_group(tags: &Tags) -> Answer<()> {
+    check(tags, "InvalidParameterException", "TooManyTagsException")
+}
+
 fn check(tags: &Tags, invalid: &'static str, too_many: &'static str) -> Answer<()> {
     for (key, value) in tags.iter() {
         require(!key.to_ascii_lowercase().starts_with("aws:"), invalid, || {

@@ -29,17 +29,14 @@ impl Absent {
 
 #[cfg(test)]
 mod tests {
-    use palisade_aws::operations::GetRandomPassword;
+    use palisade_aws::operations::ListKeys;
 
     use super::*;
 
     #[tokio::test]
     async fn a_call_says_which_feature_it_takes() {
-        let error = Absent.answer(GetRandomPassword { length: 64, exclude_punctuation: true }).await.unwrap_err();
-        assert_eq!((error.kind, error.operation.as_str()), (ErrorKind::Invalid, "GetRandomPassword"));
-        assert_eq!(
-            error.help,
-            "add it to the program's Cargo.toml: `palisade = { features = [\"live\", \"secretsmanager\"] }`"
-        );
+        let error = Absent.answer(ListKeys {}).await.unwrap_err();
+        assert_eq!((error.kind, error.operation.as_str()), (ErrorKind::Invalid, "ListKeys"));
+        assert_eq!(error.help, "add it to the program's Cargo.toml: `palisade = { features = [\"live\", \"kms\"] }`");
     }
 }

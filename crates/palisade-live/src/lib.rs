@@ -12,7 +12,11 @@ mod elasticache;
 mod failure;
 #[cfg(feature = "iam")]
 mod iam;
+#[cfg(feature = "kms")]
+mod kms;
 mod limiter;
+#[cfg(feature = "logs")]
+mod logs;
 #[cfg(feature = "s3-state")]
 mod s3_state;
 mod secrets_manager;
@@ -52,9 +56,7 @@ pub struct Live {
     ec2: Service<aws_sdk_ec2::Client>,
     elasticache: Service<aws_sdk_elasticache::Client>,
     secrets_manager: Service<aws_sdk_secretsmanager::Client>,
-    #[expect(dead_code, reason = "its first call comes with its first resource")]
     kms: Kms,
-    #[expect(dead_code, reason = "its first call comes with its first resource")]
     logs: Logs,
     iam: Iam,
 }
@@ -111,6 +113,15 @@ impl Live {
             iam {
                 CreateRole GetRole UpdateAssumeRolePolicy PutRolePolicy GetRolePolicy DeleteRolePolicy DeleteRole TagRole
                 UntagRole
+            }
+            kms {
+                CreateKey DescribeKey ListKeys UpdateKeyDescription GetKeyPolicy PutKeyPolicy GetKeyRotationStatus
+                EnableKeyRotation CreateAlias ListAliases DeleteAlias ListResourceTags TagKey UntagKey
+                ScheduleKeyDeletion
+            }
+            logs {
+                CreateLogGroup DescribeLogGroups PutRetentionPolicy AssociateKmsKey DisassociateKmsKey
+                ListLogGroupTags TagLogGroup UntagLogGroup DeleteLogGroup
             }
         }
     }

@@ -34,7 +34,9 @@ impl Imports {
             self.0.push(Block { to, id: import_id(&resource.address, id, known)? });
         }
         resource.left_out = false;
-        resource.companions.retain(|companion| companions.iter().any(|(kind, _)| *kind == companion.resource_type));
+        resource.companions.retain(|companion| {
+            companion.block == "data" || companions.iter().any(|(kind, _)| *kind == companion.resource_type)
+        });
         let unread = std::mem::take(&mut resource.import.unread);
         let unread: Vec<_> = unread.into_iter().filter(|name| !resource.ignore_changes.contains(name)).collect();
         let comments = [resource.comment.take(), resource.import.comment.map(str::to_owned), comment_on(&unread)];

@@ -188,13 +188,29 @@ impl Declare for Encrypted<ReplicationGroup> {
 }
 
 /// How what is stored is encrypted.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default)]
 pub enum AtRest {
     /// With a key that AWS owns.
     #[default]
     AwsOwnedKey,
-    /// With a key of this account.
-    Key(KmsKeyArn),
+    /// With this key: see [`AtRest::key`].
+    Key(Input<KmsKeyArn>),
+}
+
+impl AtRest {
+    /// With a key of this account: `&key` of the stack, or the ARN of one that is not in it.
+    pub fn key(key: impl IntoInput<KmsKeyArn>) -> Self {
+        Self::Key(key.into_input())
+    }
+}
+
+impl std::fmt::Debug for AtRest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AwsOwnedKey => "AwsOwnedKey",
+            Self::Key(_) => "Key",
+        })
+    }
 }
 
 /// How what is sent is encrypted.

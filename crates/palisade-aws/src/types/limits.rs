@@ -25,6 +25,17 @@ checked_number! {
     RecoveryWindow(u8), "a recovery window in days", check_recovery, recovery_days
 }
 
+checked_number! {
+    /// After how many days the material of a key is replaced by new one, while what the old one encrypted stays readable: 90
+    /// to 2560.
+    RotationPeriod(u16), "a rotation period in days", check_rotation, rotation_days
+}
+
+checked_number! {
+    /// For how many days the deletion of a key can be called off: 7 to 30.
+    DeletionWindow(u8), "a deletion window in days", check_deletion, deletion_days
+}
+
 const fn check_nodes(number: u8) -> Option<&'static str> {
     if 1 <= number && number <= 6 { None } else { Some("a replication group has 1 to 6 nodes") }
 }
@@ -50,5 +61,17 @@ const fn check_recovery(number: u8) -> Option<&'static str> {
         None
     } else {
         Some("a deleted secret can be restored for 7 to 30 days, or not at all with 0")
+    }
+}
+
+const fn check_rotation(number: u16) -> Option<&'static str> {
+    if 90 <= number && number <= 2560 { None } else { Some("a key is rotated every 90 to 2560 days") }
+}
+
+const fn check_deletion(number: u8) -> Option<&'static str> {
+    if 7 <= number && number <= 30 {
+        None
+    } else {
+        Some("a key is deleted after 7 to 30 days, in which the deletion can be called off")
     }
 }

@@ -40,6 +40,12 @@ checked_text! {
 }
 
 checked_text! {
+    /// The alias of a KMS key, unique in its account and region: `alias/` and 1 to 250 letters, digits and `/_-`, not
+    /// beginning with `alias/aws/`, which is AWS's own.
+    KmsAlias, "the alias of a key", check_kms_alias, kms_alias
+}
+
+checked_text! {
     /// What a security group, or a rule of one, is for: 1 to 255 letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`.
     Description, "a description", check_description, description
 }
@@ -130,6 +136,28 @@ const fn check_secret_name(text: &str) -> Option<&'static str> {
     None
 }
 
+const fn check_kms_alias(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    if !begins(text, "alias/") || bytes.len() == 6 {
+        return Some("the alias of a key begins with `alias/`, as in alias/redis");
+    }
+    if begins(text, "alias/aws/") {
+        return Some("an alias that begins with `alias/aws/` is AWS's own");
+    }
+    if bytes.len() > 256 {
+        return Some("an alias has up to 250 characters behind `alias/`");
+    }
+    let mut i = 0;
+    while i < bytes.len() {
+        match bytes[i] {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'_' | b'-' => {}
+            _ => return Some("use letters, digits and /_- only"),
+        }
+        i += 1;
+    }
+    None
+}
+
 const fn check_description(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
     if bytes.is_empty() || bytes.len() > 255 {
@@ -190,6 +218,16 @@ mod tests {
         assert_eq!(check_secret_name("app/token-v2"), None);
         assert!(check_secret_name("app/token-abc123").is_some());
         assert!(check_secret_name("app token").is_some());
+    }
+
+    #[test]
+    fn an_alias_is_no_alias_of_aws() {
+        for good in ["alias/redis", "alias/a/b_c-1", &format!("alias/{}", "a".repeat(250))] {
+            assert_eq!(check_kms_alias(good), None, "{good}");
+        }
+        for bad in ["redis", "alias/", "alias/aws/elasticache", "alias/a b", &format!("alias/{}", "a".repeat(251))] {
+            assert!(check_kms_alias(bad).is_some(), "{bad}");
+        }
     }
 
     #[test]

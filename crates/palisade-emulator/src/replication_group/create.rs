@@ -32,6 +32,9 @@ impl Account {
         })?;
         let (shards, nodes) = topology(&call)?;
         check_fixed(&call, &self.region)?;
+        if let Some(problem) = call.kms_key_id.as_ref().and_then(|key| self.key_problem(key, "elasticache")) {
+            return refuse("InvalidKMSKeyFault", problem);
+        }
         let settings = self.first_settings(&call)?;
         self.check_settings(&settings, &call.subnet_group_name, usize::from(nodes), call.data_tiering_enabled)?;
         self.check_cluster_mode(&settings, call.num_node_groups.is_some())?;

@@ -7,6 +7,8 @@ mod account;
 mod consistency;
 mod faults;
 mod flow_log;
+mod kms;
+mod log_group;
 mod parameter_group;
 mod persistence;
 mod replication_group;

@@ -1,0 +1,366 @@
+//! [`KmsKey`].
+
+use std::collections::BTreeMap;
+
+use palisade_core::{
+    Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack, Value,
+    provider::{ErrorKind, ProviderError, Token},
+    terraform::{Argument, Companion, Import, TerraformResource},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    calls::Calls,
+    observe::{appear, gone, once_seen, taken},
+    operations::{
+        CreateAlias, CreateKey, DeleteAlias, DescribeKey, EnableKeyRotation, GetKeyPolicy, GetKeyRotationStatus,
+        ListAliases, ListKeys, ListResourceTags, Operation, PutKeyPolicy, ScheduleKeyDeletion, TagKey, UntagKey,
+        UpdateKeyDescription,
+    },
+    shapes::KeyDescription,
+    types::{DeletionWindow, KeyPolicy, KmsAlias, KmsKeyArn, Place, RotationPeriod, Tags},
+};
+
+/// A key of the account in KMS: symmetric, of this region only, and rotated. It goes by its alias.
+///
+/// It is used only through the services that its policy names: see [`KeyPolicy`]. `&key` is accepted wherever the ARN of a
+/// key is wanted. A key that is deleted can be brought back within the deletion window, in the console; what it encrypted is
+/// lost after that. A stack that is destroyed and applied again has a new key.
+///
+/// AWS: [CreateKey](https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html),
+/// [EnableKeyRotation](https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html)
+///
+/// ```
+/// use palisade_aws::{kms_alias, resources::{KmsKey, Secret}, rotation_days, secret_name, types::KeyPolicy};
+/// # let mut stack = palisade_core::Stack::new("doc");
+/// let key = stack.add(
+///     "redis",
+///     KmsKey::builder()
+///         .alias(kms_alias!("alias/redis"))
+///         .rotation_period_days(rotation_days!(180))
+///         .policy(KeyPolicy::administered().secrets_manager()),
+/// );
+/// stack.add("token", Secret::builder().name(secret_name!("redis/token")).kms_key_id(&key).generated());
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
+#[resource(
+    terraform = "aws_kms_key",
+    attributes = KmsKeyAttributes,
+    id_prefix = "arn:",
+    terraform_with = terraform,
+    check = check
+)]
+pub struct KmsKey {
+    /// The alias, under which people and the console know the key.
+    #[field(terraform = false)]
+    pub alias: KmsAlias,
+    /// What the key is for.
+    pub description: Option<String>,
+    /// After how many days the key's material is replaced; a year without one.
+    #[field(default = RotationPeriod::literal(365), terraform = "rotation_period_in_days")]
+    pub rotation_period_days: RotationPeriod,
+    /// For how many days the deletion can be called off. It is used when the key is deleted.
+    #[field(default = DeletionWindow::literal(30), terraform = "deletion_window_in_days")]
+    pub deletion_window_days: DeletionWindow,
+    /// Who may use the key; nobody without one.
+    #[field(default, terraform = false)]
+    pub policy: KeyPolicy,
+    /// The tags.
+    #[field(default)]
+    pub tags: Tags,
+}
+
+/// What a [`KmsKey`] has once it exists, beside its id.
+#[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct KmsKeyAttributes {
+    /// The ARN, which is also the id.
+    pub arn: KmsKeyArn,
+    /// The last part of the ARN, which is what KMS calls the id.
+    pub key_id: String,
+}
+
+/// A key stands for its ARN wherever one is wanted.
+impl IntoInput<KmsKeyArn> for &Handle<KmsKey> {
+    fn into_input(self) -> Input<KmsKeyArn> {
+        self.arn().into_input()
+    }
+}
+
+/// A key of the stack is used only by what its policy names.
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    let Some(policy) = node.fields["policy"].as_json() else { return Vec::new() };
+    let Ok(policy) = serde_json::from_value::<KeyPolicy>(policy.clone()) else { return Vec::new() };
+    let lacks = |user: &Node| {
+        let refers = |value: &Value| matches!(value, Value::Reference(reference) if reference.address == node.address);
+        user.fields.get("kms_key_id").filter(|value| refers(value))?;
+        let (entry, help) = match user.schema.kind {
+            "ReplicationGroup" => ("elasticache".to_owned(), "add `.elasticache()` to the key's policy".to_owned()),
+            "Secret" => ("secretsmanager".to_owned(), "add `.secrets_manager()` to the key's policy".to_owned()),
+            "LogGroup" => {
+                let name = user.text("name")?;
+                (format!("logs:{name}"), format!("add `.logs(log_group_name!(\"{name}\"))` to the key's policy"))
+            }
+            _ => return None,
+        };
+        let message = format!("{} is encrypted with the key, whose policy does not let it", user.address);
+        (!policy.users().any(|known| known == entry)).then(|| node.finding_with(user, "uses the key", &message, &help))
+    };
+    let is_before = |other: &&Node| other.address != node.address;
+    let before = stack.nodes().iter().take_while(is_before);
+    let namesake =
+        before.filter(|other| other.schema.kind == "KmsKey").find(|other| other.text("alias") == node.text("alias"));
+    let namesake = namesake.map(|other| {
+        let message = format!("{} has the same alias, and KMS gives an alias to one key", other.address);
+        node.finding_with(other, "has the alias", &message, "give each key an alias of its own")
+    });
+    namesake.into_iter().chain(stack.nodes().iter().filter_map(lacks)).collect()
+}
+
+fn terraform(resource: &mut TerraformResource, _: &Graph) {
+    resource.set("enable_key_rotation", true);
+    resource.import = Import {
+        id: "{key_id}",
+        unread: vec!["deletion_window_in_days", "bypass_policy_lockout_safety_check"],
+        companions: vec![("aws_kms_alias", "{alias}")],
+        ..Import::default()
+    };
+    let name = resource.address.name().to_owned();
+    let expression = |text: String| Argument::Expression(text);
+    if let Some(policy) = resource.field("policy").as_json()
+        && let Ok(policy) = serde_json::from_value::<KeyPolicy>(policy.clone())
+    {
+        let (account, region) =
+            (format!("${{data.aws_caller_identity.{name}.account_id}}"), format!("${{data.aws_region.{name}.name}}"));
+        let document = policy.document(Place { partition: "aws", region: &region, account: &account });
+        resource.arguments.insert("policy".to_owned(), expression(format!("jsonencode({document})")));
+    }
+    for data in ["aws_caller_identity", "aws_region"] {
+        resource.companions.push(Companion { block: "data", resource_type: data, arguments: BTreeMap::new() });
+    }
+    resource.companions.push(Companion {
+        block: "resource",
+        resource_type: "aws_kms_alias",
+        arguments: BTreeMap::from([
+            ("name".to_owned(), Argument::Value(resource.field("alias"))),
+            ("target_key_id".to_owned(), expression(format!("aws_kms_key.{name}.key_id"))),
+        ]),
+    });
+}
+
+impl Lifecycle for KmsKey {
+    type Observed = KmsKeyObserved;
+
+    const CALLS: Calls = Calls {
+        read: &[
+            DescribeKey::CALL.each(1),
+            ListAliases::CALL.each(1),
+            GetKeyPolicy::CALL.each(1),
+            GetKeyRotationStatus::CALL.each(1),
+            ListResourceTags::CALL.each(1),
+        ],
+        find: &[DescribeKey::CALL.as_needed(), ListKeys::CALL.as_needed(), ListResourceTags::CALL.as_needed()],
+        create: &[DescribeKey::CALL.once(), CreateKey::CALL.once()],
+        converge: &[
+            DescribeKey::CALL.as_needed(),
+            ListAliases::CALL.as_needed(),
+            GetKeyPolicy::CALL.as_needed(),
+            GetKeyRotationStatus::CALL.as_needed(),
+            ListResourceTags::CALL.as_needed(),
+            PutKeyPolicy::CALL.up_to(1).on(&["policy"]),
+            EnableKeyRotation::CALL.up_to(1).on(&["rotation_period_days"]),
+            CreateAlias::CALL.up_to(1).on(&["alias"]),
+            DeleteAlias::CALL.as_needed().carried(&["alias"]),
+            UpdateKeyDescription::CALL.up_to(1).carried(&["description"]),
+            TagKey::CALL.up_to(1).carried(&["tags"]),
+            UntagKey::CALL.up_to(1).carried(&["tags"]),
+        ],
+        delete: &[
+            DescribeKey::CALL.once(),
+            ListAliases::CALL.once(),
+            DeleteAlias::CALL.as_needed(),
+            ScheduleKeyDeletion::CALL.once(),
+        ],
+    };
+    const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 2, 2);
+
+    /// Creates the key without its alias, which is a call of its own. Until `converge`, it has the policy that KMS gives it,
+    /// which is for the account alone.
+    async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
+        let Self { alias, description, tags, rotation_period_days: _, deletion_window_days: _, policy: _ } = self;
+        // A key costs money, so none is made where its alias is another's.
+        if let Some(other) = describe(aws, alias.as_str()).await? {
+            return Err(taken(alias_taken(alias, other.arn.as_str())));
+        }
+        let created = aws.call(CreateKey { description: description.clone(), tags: tags.owned_by(token) }).await?;
+        Ok(created.arn)
+    }
+
+    /// Finds the key by its alias, or by its tags, as the creation may have ended before the alias was made.
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+        if let Some(key) = describe(aws, self.alias.as_str()).await?
+            && is_made_by(aws, &key.arn, token).await?
+        {
+            return Ok(Some(key.arn));
+        }
+        for arn in aws.call(ListKeys {}).await?.keys {
+            if is_made_by(aws, &arn, token).await? && describe(aws, arn.as_str()).await?.is_some() {
+                return Ok(Some(arn));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
+        let mut snapshots = Vec::new();
+        for id in ids {
+            snapshots.push(observe(aws, id).await?.map(|key| snapshot(id, key)));
+        }
+        Ok(snapshots)
+    }
+
+    async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
+        let key = appear(aws, &format!("the key {id}"), previous.is_some(), async || observe(aws, id).await).await?;
+        if self.is_shown_by(&key) {
+            return Ok(());
+        }
+        // The policy comes first: what it allows is needed by whatever comes after.
+        if key.policy != self.policy {
+            let policy = self.policy.document(place(id)?).to_string();
+            aws.call(PutKeyPolicy { key_id: id.clone(), policy }).await?;
+        }
+        if key.rotation != Some(self.rotation_period_days) {
+            aws.call(EnableKeyRotation { key_id: id.clone(), period: self.rotation_period_days }).await?;
+        }
+        let description = self.description.clone().unwrap_or_default();
+        if key.description != description {
+            aws.call(UpdateKeyDescription { key_id: id.clone(), description }).await?;
+        }
+        if !key.aliases.contains(&self.alias) {
+            match aws.call(CreateAlias { key_id: id.clone(), alias: self.alias.clone() }).await {
+                // An attempt of which no answer came has made it.
+                Err(error) if error.kind == ErrorKind::AlreadyExists => {
+                    let owner = describe(aws, self.alias.as_str()).await?;
+                    if owner.is_none_or(|owner| owner.arn != *id) {
+                        return Err(taken(error));
+                    }
+                }
+                answer => _ = answer?,
+            }
+        }
+        for other in key.aliases.iter().filter(|alias| **alias != self.alias) {
+            gone(aws.call(DeleteAlias { alias: other.clone() }).await)?;
+        }
+        let (set, removed) = self.tags.changes_from(&key.tags);
+        if !set.is_empty() {
+            aws.call(TagKey { key_id: id.clone(), tags: set }).await?;
+        }
+        if !removed.is_empty() {
+            aws.call(UntagKey { key_id: id.clone(), keys: removed }).await?;
+        }
+        let shows = |key: &Option<Key>| key.as_ref().is_some_and(|key| self.is_shown_by(key));
+        once_seen(aws, async || observe(aws, id).await, shows).await?;
+        Ok(())
+    }
+
+    async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        // Where its deletion is scheduled, by an interrupted run or by somebody else, that is what is wanted.
+        if describe(aws, id.as_str()).await?.is_none() {
+            return Ok(());
+        }
+        // The alias stays with a key that is to be deleted, and a new key could not have it.
+        for alias in aws.call(ListAliases { key_id: id.clone() }).await?.aliases {
+            gone(aws.call(DeleteAlias { alias }).await)?;
+        }
+        gone(aws.call(ScheduleKeyDeletion { key_id: id.clone(), window: self.deletion_window_days }).await)
+    }
+}
+
+/// A key as it is.
+struct Key {
+    description: String,
+    aliases: Vec<KmsAlias>,
+    policy: KeyPolicy,
+    rotation: Option<RotationPeriod>,
+    tags: Tags,
+}
+
+impl KmsKey {
+    fn is_shown_by(&self, key: &Key) -> bool {
+        key.policy == self.policy
+            && key.rotation == Some(self.rotation_period_days)
+            && key.description == self.description.clone().unwrap_or_default()
+            && key.aliases == [self.alias.clone()]
+            && key.tags.declared() == self.tags
+    }
+}
+
+/// The key, or that of the alias, unless it does not exist or its deletion is scheduled.
+async fn describe(aws: &Aws, id: &str) -> Result<Option<KeyDescription>, ProviderError> {
+    match aws.call(DescribeKey { key_id: id.to_owned() }).await {
+        Ok(answer) => Ok(Some(answer.key).filter(|key| key.state != "PendingDeletion")),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn observe(aws: &Aws, id: &Id<KmsKey>) -> Result<Option<Key>, ProviderError> {
+    let Some(KeyDescription { description, .. }) = describe(aws, id.as_str()).await? else { return Ok(None) };
+    let key_id = || id.clone();
+    let mut aliases = aws.call(ListAliases { key_id: key_id() }).await?.aliases;
+    aliases.sort();
+    let policy = aws.call(GetKeyPolicy { key_id: key_id() }).await?.policy;
+    Ok(Some(Key {
+        description,
+        aliases,
+        policy: KeyPolicy::read(&policy, place(id)?),
+        rotation: aws.call(GetKeyRotationStatus { key_id: key_id() }).await?.period,
+        tags: aws.call(ListResourceTags { key_id: key_id() }).await?.tags,
+    }))
+}
+
+fn snapshot(id: &Id<KmsKey>, key: Key) -> Snapshot<KmsKeyObserved, KmsKeyAttributes> {
+    // A key that somebody has given another alias beside ours has not the alias that the program says.
+    let alias = key.aliases.iter().map(KmsAlias::as_str).collect::<Vec<_>>().join(", ");
+    let fields = KmsKeyObserved {
+        alias: Some(KmsAlias::reported(alias)),
+        description: Some(Some(key.description).filter(|description| !description.is_empty())),
+        // 0 stands for a key that is not rotated.
+        rotation_period_days: Some(key.rotation.unwrap_or(RotationPeriod::reported(0))),
+        deletion_window_days: None,
+        policy: Some(key.policy),
+        tags: Some(key.tags.declared()),
+    };
+    let key_id = id.as_str().rsplit('/').next().unwrap_or_default().to_owned();
+    Snapshot { fields, attributes: KmsKeyAttributes { arn: KmsKeyArn::reported(id.as_str()), key_id } }
+}
+
+/// Whether the key was made by the creation of `token`. A key whose policy keeps its tags from us was not, nor was one that is
+/// just going.
+async fn is_made_by(aws: &Aws, arn: &Id<KmsKey>, token: &Token) -> Result<bool, ProviderError> {
+    match aws.call(ListResourceTags { key_id: arn.clone() }).await {
+        Ok(answer) => Ok(answer.tags.are_of(token)),
+        Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn place(id: &Id<KmsKey>) -> Result<Place<'_>, ProviderError> {
+    Place::of(id.as_str()).ok_or_else(|| ProviderError {
+        kind: ErrorKind::Invalid,
+        operation: String::new(),
+        code: String::new(),
+        message: format!("`{id}` is not the ARN of a key"),
+        help: String::new(),
+    })
+}
+
+fn alias_taken(alias: &KmsAlias, owner: &str) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::AlreadyExists,
+        operation: String::new(),
+        code: String::new(),
+        message: format!("the alias {alias} is that of the key {owner}"),
+        help: String::new(),
+    }
+}
