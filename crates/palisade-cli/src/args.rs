@@ -115,6 +115,8 @@ pub(crate) enum Command {
     State(StateCommand),
     /// Draw the resources and what they refer to
     Graph(GraphArgs),
+    /// Show which rules of security hold, which are broken, and why
+    Posture(PostureArgs),
     /// Print the least IAM policy that lets the stack be planned, applied and destroyed
     IamPolicy,
     /// Write the stack in another tool's language
@@ -199,6 +201,23 @@ pub(crate) enum GraphFormat {
     Mermaid,
     /// DOT, for Graphviz
     Dot,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PostureArgs {
+    /// The form of the answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: PostureFormat,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum PostureFormat {
+    /// Text, by resource
+    Text,
+    /// One JSON document
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
 #[derive(Debug, Subcommand)]

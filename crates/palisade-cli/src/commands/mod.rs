@@ -6,6 +6,7 @@ mod graph;
 mod output;
 mod plan;
 mod policy;
+mod posture;
 mod saved;
 mod session;
 mod state;
@@ -42,6 +43,7 @@ pub(crate) fn execute(command: Command, context: &mut Context<'_, '_>) -> Result
         Command::State(StateCommand::List) => state::list(context),
         Command::State(StateCommand::Show { address }) => state::show(context, &address),
         Command::Graph(args) => graph::graph(context, &args),
+        Command::Posture(args) => posture::posture(context, &args),
         Command::IamPolicy => policy::policy(context),
         Command::Export(ExportCommand::Terraform { out }) => export::terraform(context, &out),
     };

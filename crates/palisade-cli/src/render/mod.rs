@@ -4,6 +4,7 @@ pub(crate) mod calls;
 pub(crate) mod findings;
 pub(crate) mod graph;
 pub(crate) mod plan;
+pub(crate) mod posture;
 pub(crate) mod progress;
 pub(crate) mod style;
 pub(crate) mod value;

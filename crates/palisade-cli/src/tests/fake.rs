@@ -8,8 +8,8 @@ use std::{
 };
 
 use palisade_core::{
-    Address, AttributeSchema, Declaration, Declare, FieldSchema, Graph, Input, IntoInput, Json, JsonMap, OnChange,
-    Output, Reference, Resource, Schema, Stack,
+    Address, AttributeSchema, Control, Declaration, Declare, FieldSchema, Graph, Hold, Input, IntoInput, Json, JsonMap,
+    OnChange, Output, Reference, Resource, Risk, Rule, Schema, Stack, Violation,
     calls::{CallCount, Count, Work},
     provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
 };
@@ -34,6 +34,28 @@ const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
     }
 }
 
+const RULES: &[Rule] = &[
+    Rule {
+        id: "thing-of-matter",
+        title: "the thing is made of matter",
+        why: "what is not cannot be touched",
+        controls: &[],
+        hold: Hold::Compile("no thing is made of anything else"),
+    },
+    Rule {
+        id: "thing-discreet",
+        title: "the thing keeps quiet",
+        why: "walls have ears",
+        controls: &[Control::fsbp("Thing.1"), Control::cis("1.2"), Control::checkov("CKV_THING_1")],
+        hold: Hold::Risk {
+            path: "Thing::LOUD",
+            check: |node, _| {
+                (node.text("text") == Some("loud")).then(|| Violation::new("the thing is loud", "choose another text"))
+            },
+        },
+    },
+];
+
 static SCHEMA: Schema = Schema {
     kind: "Thing",
     doc: "",
@@ -43,7 +65,7 @@ static SCHEMA: Schema = Schema {
     terraform_type: "fake_thing",
     terraform: None,
     check: None,
-    rules: &[],
+    rules: RULES,
 };
 
 /// The one kind of object. The creation of one takes five minutes, and fails if its text is `boom`.
@@ -53,6 +75,10 @@ pub(crate) struct Thing;
 impl Resource for Thing {
     type Attributes = ();
     const SCHEMA: &'static Schema = &SCHEMA;
+}
+
+impl Thing {
+    pub(crate) const LOUD: Risk<Self> = Risk::new(&RULES[1]);
 }
 
 /// A declaration of a [`Thing`].

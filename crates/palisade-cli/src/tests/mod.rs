@@ -7,6 +7,7 @@ mod stacks;
 mod applies;
 mod exports;
 mod plans;
+mod posture;
 mod saved;
 mod shared;
 mod states;

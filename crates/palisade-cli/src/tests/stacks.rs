@@ -1,8 +1,8 @@
 //! The stacks of the tests. Messages tell where in this file something is declared, so new ones are added at its end.
 
-use palisade_core::Stack;
+use palisade_core::{Stack, reason};
 
-use super::fake::{reference, thing};
+use super::fake::{Thing, reference, thing};
 
 /// A thing, and one that refers to it.
 pub(super) fn pair(stack: &mut Stack) {
@@ -24,4 +24,17 @@ pub(super) fn chain(stack: &mut Stack, text: &str) {
     stack.add("fine", thing());
     stack.add("bad", thing().set("text", text));
     stack.add("child", thing().set("parent", reference("bad", "id")));
+}
+
+/// A thing that is loud, and says why.
+pub(super) fn accepted(stack: &mut Stack) {
+    let thing = stack.add("bell", thing().set("text", "loud"));
+    stack.accept_risk(&thing, Thing::LOUD, reason!("a bell is meant to be heard"));
+}
+
+/// A thing that is loud, and one that accepts to be without being so.
+pub(super) fn loud(stack: &mut Stack) {
+    stack.add("bell", thing().set("text", "loud"));
+    let quiet = stack.add("quiet", thing().set("text", "hush"));
+    stack.accept_risk(&quiet, Thing::LOUD, reason!("it may ring some day"));
 }

@@ -73,6 +73,7 @@ fn without_a_command_the_help_is_shown_and_nothing_is_done() {
       output      Show the outputs of the last apply
       state       Look into the state: the objects that the last applies made
       graph       Draw the resources and what they refer to
+      posture     Show which rules of security hold, which are broken, and why
       iam-policy  Print the least IAM policy that lets the stack be planned, applied and destroyed
       export      Write the stack in another tool's language
       help        Print this message or the help of the given subcommand(s)
