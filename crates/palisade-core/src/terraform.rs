@@ -29,6 +29,8 @@ pub struct TerraformResource {
     pub import: Import,
     /// What a reader of the document must know or do; it is written as a comment beside the resource.
     pub comment: Option<String>,
+    /// The checks of checkov that cannot see in the document how the resource is safe, each with what makes it so.
+    pub unseen_by_checkov: Vec<(&'static str, &'static str)>,
 }
 
 /// An argument of a Terraform block.

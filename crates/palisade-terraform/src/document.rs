@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::{
     ExportError,
+    checkov::Exceptions,
     import::{Existing, Imports},
     render::Renderer,
     translate::translate,
@@ -15,8 +16,14 @@ use crate::{
 /// The file with all that the stack declares.
 pub const MAIN_FILE: &str = "main.tf.json";
 
-/// The file with the `import` blocks of what exists; there is none where nothing does.
-pub const IMPORTS_FILE: &str = "imports.tf";
+/// The file with the `import` blocks of what exists.
+const IMPORTS_FILE: &str = "imports.tf";
+
+/// The file that tells checkov of the risks that the program accepts.
+const CHECKOV_FILE: &str = ".checkov.yaml";
+
+/// The files that are there only where they say something.
+pub const OPTIONAL_FILES: [&str; 2] = [IMPORTS_FILE, CHECKOV_FILE];
 
 /// The file with the version of Terraform.
 const VERSIONS_FILE: &str = "versions.tf";
@@ -34,11 +41,13 @@ pub struct ExportOptions {
 /// A Terraform configuration: a few files of one folder. It is the same text for the same graph, on every run.
 ///
 /// All that the stack declares is in one file, in JSON syntax. The version of Terraform and the `import` blocks are beside
-/// it, in Terraform's own language: checkov reads no JSON file that has one of these.
+/// it, in Terraform's own language: checkov reads no JSON file that has one of these. What checkov is to leave out, with the
+/// reasons, is in a file that it finds by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     main: Json,
     imports: Imports,
+    exceptions: Exceptions,
 }
 
 /// Writes `graph` as Terraform would declare it. What is `existing` gets an `import` block, so that Terraform takes it over
@@ -79,7 +88,8 @@ pub fn export(graph: &Graph, options: &ExportOptions, existing: &Existing) -> Re
     if !outputs.is_empty() {
         document.insert("output".to_owned(), outputs.into());
     }
-    Ok(Document { main: document.into(), imports })
+    let exceptions = Exceptions::new(graph, resources.values());
+    Ok(Document { main: document.into(), imports, exceptions })
 }
 
 /// The settings of Terraform and of the provider.
@@ -137,6 +147,9 @@ impl Document {
         let mut files = vec![(MAIN_FILE, self.main_text()), (VERSIONS_FILE, VERSIONS.to_owned())];
         if !self.imports.is_empty() {
             files.push((IMPORTS_FILE, self.imports.to_string()));
+        }
+        if !self.exceptions.is_empty() {
+            files.push((CHECKOV_FILE, self.exceptions.to_string()));
         }
         files
     }

@@ -4,6 +4,7 @@
 //! Terraform beyond its fields stands in its own module, as data ([`palisade_core::terraform`]); here that data becomes
 //! text, so this is the only place that knows Terraform's syntax.
 
+mod checkov;
 mod document;
 mod error;
 mod import;
@@ -13,6 +14,6 @@ mod translate;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, ExportOptions, IMPORTS_FILE, MAIN_FILE, export};
+pub use document::{Document, ExportOptions, MAIN_FILE, OPTIONAL_FILES, export};
 pub use error::ExportError;
 pub use import::Existing;

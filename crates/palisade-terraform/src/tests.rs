@@ -152,7 +152,7 @@ fn blocks_of(declare: impl FnOnce(&mut Stack), existing: &Existing) -> Result<St
     let mut json = document.as_json().as_object().cloned().expect("the document is an object");
     json.remove("terraform");
     json.remove("provider");
-    let imports = document.files().into_iter().find(|(name, _)| *name == crate::IMPORTS_FILE);
+    let imports = document.files().into_iter().find(|(name, _)| *name == "imports.tf");
     let imports = imports.map(|(_, text)| format!("\n\n{text}")).unwrap_or_default();
     Ok(format!("{:#}{imports}", Json::Object(json)))
 }

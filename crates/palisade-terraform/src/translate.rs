@@ -21,9 +21,15 @@ pub(crate) fn translate(node: &Node, graph: &Graph) -> TerraformResource {
         left_out: false,
         import: Import::default(),
         comment: None,
+        unseen_by_checkov: Vec::new(),
     };
     if let Some(adapt) = node.schema.terraform {
         adapt(&mut resource, graph);
+    }
+    for risk in graph.accepted_risks().iter().filter(|risk| risk.address == node.address) {
+        let accepted = format!("Accepted risk, {}: {}.", risk.rule.id, risk.reason.as_str().trim_end_matches('.'));
+        let comments = [resource.comment.take(), Some(accepted)];
+        resource.comment = comments.into_iter().flatten().reduce(|first, next| format!("{first} {next}"));
     }
     resource
 }

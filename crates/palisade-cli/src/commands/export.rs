@@ -8,7 +8,7 @@ use std::{
 
 use palisade_core::{Address, Graph};
 use palisade_engine::{Entry, State};
-use palisade_terraform::{Existing, ExportOptions, IMPORTS_FILE, MAIN_FILE, export};
+use palisade_terraform::{Existing, ExportOptions, MAIN_FILE, OPTIONAL_FILES, export};
 
 use super::{Context, session};
 use crate::{
@@ -37,11 +37,12 @@ pub(super) fn terraform(context: &mut Context<'_, '_>, out: &Path) -> Result<u8,
     fs::create_dir_all(out).map_err(|error| refused(out, &error))?;
     let path = out.join(MAIN_FILE);
     let verb = if path.exists() { "Replaced" } else { "Wrote" };
-    // What an earlier export has imported may not exist any more.
-    let stale = out.join(IMPORTS_FILE);
-    match fs::remove_file(&stale) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&stale, &error)),
-        _ => {}
+    // What an earlier export said of imports and risks may not be so any more.
+    for stale in OPTIONAL_FILES.map(|name| out.join(name)) {
+        match fs::remove_file(&stale) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&stale, &error)),
+            _ => {}
+        }
     }
     for (name, text) in document.files() {
         let path = out.join(name);

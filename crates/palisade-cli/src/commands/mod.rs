@@ -56,7 +56,8 @@ impl Context<'_, '_> {
     /// Every command that reads the declarations begins with it. The others, which know all that they need from the state,
     /// also work with a program that has findings.
     pub(crate) fn graph(&self) -> Result<Graph, CommandError> {
-        let findings = self.stack.findings();
+        let mut findings = self.stack.findings();
+        findings.extend(self.stack.violations());
         if findings.is_empty() { Ok(Graph::new(self.stack)) } else { Err(CommandError::Findings(findings)) }
     }
 

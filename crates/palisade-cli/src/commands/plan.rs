@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use palisade_core::Graph;
+use palisade_core::{Graph, Json};
 use palisade_engine::{Origin, Plan, SavedPlan};
+use serde::Serialize;
 
 use super::{Context, saved, session::Session};
 use crate::{args::PlanArgs, calls::Forecast, error::CommandError, exit_code, render};
@@ -29,9 +30,11 @@ pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8,
     }
     let forecast = args.calls.then(|| Forecast::new(context.cloud, &state, &plan));
     if args.json {
-        context.terminal.line(&with_calls(&plan, forecast.as_ref()));
+        let accepted_risks = render::risks::json(graph.accepted_risks());
+        context.terminal.line(&pretty(&Document { plan: &plan, calls: forecast.as_ref(), accepted_risks }));
     } else {
-        context.terminal.print(&format!("\n{}", render::plan::plan(&plan)));
+        let risks = render::risks::risks(graph.accepted_risks());
+        context.terminal.print(&format!("\n{risks}{}", render::plan::plan(&plan)));
         if let Some(forecast) = &forecast {
             context.terminal.print(&format!("\n{}", render::calls::calls(forecast)));
         }
@@ -43,15 +46,22 @@ pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8,
     Ok(if args.detailed_exitcode && plan.has_changes() { exit_code::CHANGES } else { exit_code::DONE })
 }
 
-/// The plan as one JSON document, with its calls beside its steps.
-fn with_calls(plan: &Plan, forecast: Option<&Forecast>) -> String {
-    let Some(forecast) = forecast else { return json(plan) };
-    let mut document = serde_json::json!(plan);
-    document["calls"] = serde_json::json!(forecast);
-    format!("{document:#}")
+/// A plan with what belongs to it only now.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<&'a Forecast>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accepted_risks: Vec<Json>,
 }
 
 /// The plan as one JSON document.
 pub(super) fn json(plan: &Plan) -> String {
-    serde_json::to_string_pretty(plan).expect("a plan has text keys only, so there is JSON for it")
+    pretty(plan)
+}
+
+fn pretty(document: &impl Serialize) -> String {
+    serde_json::to_string_pretty(document).expect("a plan has text keys only, so there is JSON for it")
 }

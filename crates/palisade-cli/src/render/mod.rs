@@ -6,5 +6,6 @@ pub(crate) mod graph;
 pub(crate) mod plan;
 pub(crate) mod posture;
 pub(crate) mod progress;
+pub(crate) mod risks;
 pub(crate) mod style;
 pub(crate) mod value;
