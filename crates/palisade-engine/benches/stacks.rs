@@ -271,7 +271,17 @@ static GROUP: Schema = schema(
 
 const fn schema(kind: &'static str, fields: &'static [FieldSchema]) -> Schema {
     let attributes: &[AttributeSchema] = &[];
-    Schema { kind, doc: "", id_prefix: "", fields, attributes, terraform_type: "", terraform: None, check: None }
+    Schema {
+        kind,
+        doc: "",
+        id_prefix: "",
+        fields,
+        attributes,
+        terraform_type: "",
+        terraform: None,
+        check: None,
+        rules: &[],
+    }
 }
 
 const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {

@@ -65,5 +65,7 @@ pub fn stack(stack: &mut Stack) {
             .maintenance_window(maintenance_window!("sun:05:00-sun:06:00"))
             .encrypted(AtRest::default(), InTransit::Required),
     );
+    stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("the flow log of this example is on its way"));
+    stack.accept_risk(&redis, ReplicationGroup::AWS_OWNED_KEY, reason!("the key of this example is on its way"));
     stack.output("redis_primary_endpoint", redis.primary_endpoint());
 }
