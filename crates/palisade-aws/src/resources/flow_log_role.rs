@@ -288,6 +288,7 @@ mod tests {
             left_out: false,
             import: palisade_core::terraform::Import::default(),
             comment: None,
+            unseen_by_checkov: Vec::new(),
         };
         terraform(&mut resource, &Graph::new(&Stack::new("test")));
         let expression = |argument: &Argument| match argument {
