@@ -32,7 +32,9 @@ fn many_objects_take_few_reads() {
         ("CreateVpc", 1),
         ("CreateSubnet", SUBNETS),
         ("CreateSecurityGroup", SECURITY_GROUPS),
-        ("RevokeSecurityGroupEgress", SECURITY_GROUPS),
+        // With those of the VPC's default group.
+        ("RevokeSecurityGroupEgress", SECURITY_GROUPS + 1),
+        ("RevokeSecurityGroupIngress", 1),
         ("AuthorizeSecurityGroupIngress", SECURITY_GROUPS),
         ("CreateUser", USERS),
     ]);
@@ -45,7 +47,8 @@ fn many_objects_take_few_reads() {
     let planned = rehearsal.emulator().calls().split_off(before);
     assert!(planned.len() < 10, "{planned:?}");
     let expected = [
-        ("DescribeSecurityGroupRules", 1),
+        // One for the rules of the stack, and one for those that the default group should not have.
+        ("DescribeSecurityGroupRules", 2),
         ("DescribeSecurityGroups", 1),
         ("DescribeSubnets", 1),
         ("DescribeUsers", 1),

@@ -4,6 +4,7 @@
 
 mod calls;
 mod canary;
+mod default_group;
 mod examples;
 mod findings;
 mod flow_logs;

@@ -37,10 +37,14 @@ pub(crate) const REPLACED: &[(&str, &[&str])] = &[
     ("Vpc", &["cidr_block", "instance_tenancy"]),
 ];
 
-/// Fields that are not changed one by one here: no setter leads to the first two, and the third has a meaning only for a cache
+/// Fields that are not changed one by one here: no setter leads to the first three, and the fourth has a meaning only for a cache
 /// with shards, for which `the_shards_of_a_cache_and_their_replicas_change_in_place` changes it.
-pub(crate) const APART: &[(&str, &str)] =
-    &[("Subnet", "map_public_ip_on_launch"), ("FlowLogRole", "trust"), ("ReplicationGroup", "replicas_per_node_group")];
+pub(crate) const APART: &[(&str, &str)] = &[
+    ("Subnet", "map_public_ip_on_launch"),
+    ("FlowLogRole", "trust"),
+    ("Vpc", "default_security_group_rules"),
+    ("ReplicationGroup", "replicas_per_node_group"),
+];
 
 /// Every field of every resource that is changed one by one.
 pub(crate) fn fields() -> impl Iterator<Item = (&'static Schema, &'static str)> {

@@ -2,10 +2,13 @@
 
 mod rules;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::future::try_join_all;
 use palisade_core::{
-    Attributes, Finding, Id, Node, Resource, Stack,
+    Attributes, Finding, Graph, Id, Node, Reference, Resource, Stack, Value,
     provider::{ErrorKind, ProviderError, Token},
+    terraform::{Argument, Companion, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,19 +17,24 @@ use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     failure,
-    observe::{RELEASED, VISIBLE, ec2_arn, gone, in_order, settle, sync_ec2_tags},
+    observe::{RELEASED, VISIBLE, appear, ec2_arn, gone, in_order, named, settle, sync_ec2_tags},
     operations::{
-        CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroups,
-        DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy, Operation,
+        CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroupRules,
+        DescribeSecurityGroups, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy, Operation,
+        RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
     },
     shapes::{
-        RouteTableDescription, SecurityGroupDescription, Select, SelectRouteTables, SelectSecurityGroups, VpcAttribute,
-        VpcDescription,
+        RouteTableDescription, RuleDescription, SecurityGroupDescription, Select, SelectRouteTables, SelectRules,
+        SelectSecurityGroups, VpcAttribute, VpcDescription,
     },
-    types::{Arn, Cidr, Tags, Tenancy},
+    types::{Arn, Cidr, Direction, Tags, Tenancy},
 };
 
 /// A virtual network of its own.
+///
+/// Its default security group is closed. AWS makes that group with every VPC, lets its members reach each other and everything
+/// else, and puts into it whatever names no group. All its rules are revoked at the creation, and at the next apply once
+/// somebody has added one by hand.
 ///
 /// AWS: [CreateVpc](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html)
 ///
@@ -36,7 +44,14 @@ use crate::{
 /// let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).tags(tags! { "Name" = "main-vpc" }));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_vpc", rules = rules::RULES, attributes = VpcAttributes, id_prefix = "vpc-", check = check)]
+#[resource(
+    terraform = "aws_vpc",
+    rules = rules::RULES,
+    attributes = VpcAttributes,
+    id_prefix = "vpc-",
+    terraform_with = terraform,
+    check = check
+)]
 pub struct Vpc {
     /// The addresses of the network: a prefix of /16 to /28. A change replaces the VPC and all that is in it.
     #[field(replace)]
@@ -54,6 +69,10 @@ pub struct Vpc {
     /// `Default` is made in place, for new instances.
     #[field(default = Tenancy::Default, replace_if = becomes_dedicated)]
     pub instance_tenancy: Tenancy,
+    /// The rules of the security group that AWS makes with the VPC, in words. No setter leads here: there are to be none.
+    #[field(default, private, terraform = false)]
+    #[serde(default)]
+    pub default_security_group_rules: BTreeSet<String>,
     /// The tags.
     #[field(default)]
     pub tags: Tags,
@@ -66,8 +85,8 @@ pub struct VpcAttributes {
     pub arn: Arn,
     /// The account that owns the VPC.
     pub owner_id: String,
-    /// The security group that AWS made with the VPC.
-    pub default_security_group_id: Id<SecurityGroup>,
+    /// The security group that AWS made with the VPC, as text: nothing that wants a group takes it, as it is to stay unused.
+    pub default_security_group_id: String,
     /// The route table by which subnets go that have no other.
     pub main_route_table_id: Id<RouteTable>,
 }
@@ -84,6 +103,15 @@ fn check(node: &Node, _: &Stack) -> Vec<Finding> {
     is_wrong.then(finding).into_iter().collect()
 }
 
+/// What Terraform says beyond the fields. There, the default group is a resource of its own: without rules, all are revoked.
+fn terraform(resource: &mut TerraformResource, _: &Graph) {
+    const DEFAULT_GROUP: &str = "aws_default_security_group";
+    let vpc = Reference { address: resource.address.clone(), attribute: "id".to_owned() };
+    let arguments = BTreeMap::from([("vpc_id".to_owned(), Argument::Value(Value::Reference(vpc)))]);
+    resource.companions.push(Companion { block: "resource", resource_type: DEFAULT_GROUP, arguments });
+    resource.import.companions.push((DEFAULT_GROUP, "{default_security_group_id}"));
+}
+
 impl Lifecycle for Vpc {
     type Observed = VpcObserved;
 
@@ -93,6 +121,7 @@ impl Lifecycle for Vpc {
             DescribeVpcAttribute::CALL.each(3),
             DescribeSecurityGroups::CALL.first(),
             DescribeRouteTables::CALL.first(),
+            DescribeSecurityGroupRules::CALL.together(),
         ],
         find: &[DescribeVpcs::CALL.as_needed()],
         create: &[CreateVpc::CALL.once()],
@@ -105,6 +134,10 @@ impl Lifecycle for Vpc {
                 "enable_dns_hostnames",
                 "enable_network_address_usage_metrics",
             ]),
+            DescribeSecurityGroups::CALL.as_needed(),
+            DescribeSecurityGroupRules::CALL.as_needed(),
+            RevokeSecurityGroupIngress::CALL.up_to(1),
+            RevokeSecurityGroupEgress::CALL.up_to(1),
             CreateTags::CALL.up_to(1).carried(&["tags"]),
             DeleteTags::CALL.up_to(1).carried(&["tags"]),
         ],
@@ -121,6 +154,7 @@ impl Lifecycle for Vpc {
             enable_dns_support: _,
             enable_dns_hostnames: _,
             enable_network_address_usage_metrics: _,
+            default_security_group_rules: _,
         } = self;
         let request =
             CreateVpc { cidr_block: *cidr_block, instance_tenancy: *instance_tenancy, tags: tags.owned_by(token) };
@@ -146,12 +180,18 @@ impl Lifecycle for Vpc {
         let described = aws.call(DescribeVpcs { select: Select::Ids(ids.to_vec()) });
         let flags = try_join_all(ids.iter().map(|id| Flags::read(aws, id)));
         let (described, flags, made_by_aws) = tokio::try_join!(described, flags, MadeByAws::of(aws, &new))?;
+        let groups = known.iter().flatten().map(|known| named(known.default_security_group_id.as_str()));
+        let mut groups = groups.collect::<Result<Vec<_>, _>>()?;
+        groups.extend(made_by_aws.groups.iter().map(|group| group.id.clone()));
+        let rules = rules_of(aws, groups).await?;
         let vpcs = in_order(ids, described.vpcs, |vpc| &vpc.id).into_iter().zip(flags).zip(known);
         let snapshot = |((vpc, flags), known): ((Option<VpcDescription>, Option<Flags>), Option<VpcAttributes>)| {
             // One that went between the calls is gone.
             let Some((vpc, flags)) = vpc.zip(flags) else { return Ok(None) };
             let attributes = known.map_or_else(|| made_by_aws.attributes(aws, &vpc), Ok)?;
-            Ok(Some(Snapshot { fields: fields(vpc, flags), attributes }))
+            let of_vpc = |rule: &&RuleDescription| rule.group_id.as_str() == attributes.default_security_group_id;
+            let rules = rules.iter().filter(of_vpc).map(in_words).collect();
+            Ok(Some(Snapshot { fields: fields(vpc, flags, rules), attributes }))
         };
         vpcs.map(snapshot).collect()
     }
@@ -180,12 +220,56 @@ impl Lifecycle for Vpc {
                 aws.call(ModifyVpcAttribute { vpc_id: id.clone(), attribute, enabled: wanted }).await?;
             }
         }
+        close_default_group(aws, id).await?;
         sync_ec2_tags(aws, id.as_str(), &self.tags, &vpc.tags).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         gone(aws.call_until_settled(RELEASED, DeleteVpc { vpc_id: id.clone() }).await)
     }
+}
+
+/// Revokes all rules of the security group that AWS made with the VPC.
+async fn close_default_group(aws: &Aws, vpc: &Id<Vpc>) -> Result<(), ProviderError> {
+    let default_of = async || {
+        let select = SelectSecurityGroups::DefaultOf(vec![vpc.clone()]);
+        Ok(aws.call(DescribeSecurityGroups { select }).await?.security_groups.into_iter().next())
+    };
+    // It is made with the VPC, and may all the same be seen later.
+    let group_id = appear(aws, &format!("the default security group of {vpc}"), false, default_of).await?.id;
+    let rules = rules_of(aws, vec![group_id.clone()]).await?;
+    let ids = |direction| -> Vec<_> {
+        rules.iter().filter(|rule| rule.direction == direction).map(|rule| rule.id.clone()).collect()
+    };
+    let (ingress, egress) = (ids(Direction::Ingress), ids(Direction::Egress));
+    if !ingress.is_empty() {
+        gone(aws.call(RevokeSecurityGroupIngress { group_id: group_id.clone(), rule_ids: ingress }).await)?;
+    }
+    if !egress.is_empty() {
+        gone(aws.call(RevokeSecurityGroupEgress { group_id, rule_ids: egress }).await)?;
+    }
+    Ok(())
+}
+
+async fn rules_of(aws: &Aws, groups: Vec<Id<SecurityGroup>>) -> Result<Vec<RuleDescription>, ProviderError> {
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(aws.call(DescribeSecurityGroupRules { select: SelectRules::OfGroups(groups) }).await?.rules)
+}
+
+/// A rule that should not be, as a plan shows it.
+fn in_words(rule: &RuleDescription) -> String {
+    let RuleDescription { id, direction, rule, group_id: _, tags: _ } = rule;
+    let protocol = if rule.ip_protocol == "-1" { "all protocols" } else { &rule.ip_protocol };
+    let ports = match rule.from_port.zip(rule.to_port) {
+        Some((from, to)) if from == to => format!(" {from}"),
+        Some((from, to)) => format!(" {from}-{to}"),
+        None => String::new(),
+    };
+    let addresses = rule.cidr_ipv4.map(|range| format!(", {range}"));
+    let group = rule.referenced_group_id.as_ref().map(|group| format!(", {group}"));
+    format!("{id}: {direction} {protocol}{ports}{}", addresses.or(group).unwrap_or_default())
 }
 
 async fn available(aws: &Aws, id: &Id<Vpc>, exists: bool) -> Result<VpcDescription, ProviderError> {
@@ -253,7 +337,7 @@ impl MadeByAws {
         Ok(VpcAttributes {
             arn: ec2_arn(aws, &vpc.owner_id, "vpc", vpc.id.as_str()),
             owner_id: vpc.owner_id.clone(),
-            default_security_group_id: group.id.clone(),
+            default_security_group_id: group.id.to_string(),
             main_route_table_id: table.id.clone(),
         })
     }
@@ -263,13 +347,14 @@ fn being_deleted(id: &Id<Vpc>) -> ProviderError {
     failure("DescribeVpcs", "InvalidVpcID.NotFound", format!("{id} is being deleted"))
 }
 
-fn fields(vpc: VpcDescription, flags: Flags) -> VpcObserved {
+fn fields(vpc: VpcDescription, flags: Flags, default_security_group_rules: BTreeSet<String>) -> VpcObserved {
     VpcObserved {
         cidr_block: Some(vpc.cidr_block),
         enable_dns_support: Some(flags.dns_support),
         enable_dns_hostnames: Some(flags.dns_hostnames),
         enable_network_address_usage_metrics: Some(flags.network_address_usage_metrics),
         instance_tenancy: Some(vpc.instance_tenancy),
+        default_security_group_rules: Some(default_security_group_rules),
         tags: Some(vpc.tags.declared()),
     }
 }

@@ -20,6 +20,15 @@ pub(super) const RULES: &[Rule] = &[
         controls: &[Control::checkov("CKV_AWS_148")],
         hold: Hold::Compile("there is no resource for it"),
     },
+    Rule {
+        id: "default-group-closed",
+        title: "the security group that AWS makes with the VPC has no rule",
+        why: "whatever starts without a group of its own gets this one, which lets its members reach each other and everything else",
+        controls: &[Control::fsbp("EC2.2"), Control::cis("5.4"), Control::checkov("CKV2_AWS_12")],
+        hold: Hold::Compile(
+            "each VPC is created with the group closed, no method opens it, and nothing takes it as its group",
+        ),
+    },
 ];
 
 impl Vpc {
