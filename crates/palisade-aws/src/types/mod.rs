@@ -21,7 +21,7 @@ mod role;
 mod tags;
 mod window;
 
-pub use access::AccessString;
+pub use access::{AccessRules, AccessString, Category};
 pub(crate) use arn::place;
 pub use arn::{Arn, KmsKeyArn, LogGroupArn, RoleArn, TopicArn};
 pub use authentication::{AuthenticationType, SecretRef, SecretSource, Variable};
