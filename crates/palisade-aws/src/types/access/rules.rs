@@ -49,8 +49,8 @@ text_enum! {
         SortedSet = "sortedset",
         /// Streams: `XADD`.
         Stream = "stream",
-        /// Texts: `GET`, `SET`.
-        String = "string",
+        /// What holds one text, which Redis calls a string: `GET`, `SET`.
+        Text = "string",
         /// Transactions: `MULTI`, `EXEC`.
         Transaction = "transaction",
         /// What writes keys, `FLUSHALL` among them: deny [`Category::Dangerous`] beside it.
@@ -119,7 +119,7 @@ impl Category {
         Self::Slow,
         Self::SortedSet,
         Self::Stream,
-        Self::String,
+        Self::Text,
         Self::Transaction,
         Self::Write,
     ];
