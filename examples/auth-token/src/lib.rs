@@ -4,11 +4,24 @@
 
 use palisade::prelude::*;
 
+const FLOW_LOGS: LogGroupName = log_group_name!("/vpc/auth-token");
+
 /// Declares the stack.
 pub fn stack(stack: &mut Stack) {
+    let key = stack.add(
+        "redis",
+        KmsKey::builder()
+            .alias(kms_alias!("alias/auth-token"))
+            .policy(KeyPolicy::administered().elasticache().secrets_manager().logs(FLOW_LOGS)),
+    );
+
     let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
     let a = stack.add("private-a", Subnet::private(&vpc, cidr!("10.1.1.0/24"), az!("us-east-1a")));
     let b = stack.add("private-b", Subnet::private(&vpc, cidr!("10.1.2.0/24"), az!("us-east-1b")));
+    let log_group = stack.add("flow-logs", LogGroup::builder().name(FLOW_LOGS).kms_key_id(&key));
+    let role = stack.add("flow-logs", FlowLogRole::builder().name(name!("auth-token-flow-logs")).log_group(&log_group));
+    stack.add("main", FlowLog::builder().vpc_id(&vpc).log_group(&log_group).role(&role));
+
     let cache = stack.add(
         "redis",
         SecurityGroup::builder()
@@ -30,6 +43,7 @@ pub fn stack(stack: &mut Stack) {
         Secret::builder()
             .name(secret_name!("auth-token-redis/token"))
             .description("AUTH token of the cache")
+            .kms_key_id(&key)
             .generated(),
     );
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("auth-token-redis")).subnet_ids([&a, &b]));
@@ -44,12 +58,9 @@ pub fn stack(stack: &mut Stack) {
             .subnet_group_name(&subnets)
             .security_group_ids([&cache])
             .authentication(&token)
-            .encrypted(AtRest::default(), InTransit::Required),
+            .encrypted(AtRest::key(&key), InTransit::Required),
     );
     stack.accept_risk(&token, Secret::NO_ROTATION, reason!("the token is changed each quarter, by `.generation(..)`"));
-    stack.accept_risk(&token, Secret::AWS_MANAGED_KEY, reason!("the key of this example is on its way"));
-    stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("the flow log of this example is on its way"));
-    stack.accept_risk(&redis, ReplicationGroup::AWS_OWNED_KEY, reason!("the key of this example is on its way"));
     stack.output("redis_primary_endpoint", redis.primary_endpoint());
     stack.output("token_secret", token.arn());
 }

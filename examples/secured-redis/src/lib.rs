@@ -5,8 +5,18 @@
 
 use palisade::prelude::*;
 
+const FLOW_LOGS: LogGroupName = log_group_name!("/vpc/secured-redis");
+
 /// Declares the stack.
 pub fn stack(stack: &mut Stack) {
+    // A key of one's own, whose policy says who may use it: the cache, and the log group below.
+    let key = stack.add(
+        "redis",
+        KmsKey::builder()
+            .alias(kms_alias!("alias/secured-redis"))
+            .policy(KeyPolicy::administered().elasticache().logs(FLOW_LOGS)),
+    );
+
     // A network of its own, in two zones, from which no route leads out.
     let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).tags(tags! { "Name" = "main-vpc" }));
     let a = stack.add("private-a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
@@ -14,6 +24,12 @@ pub fn stack(stack: &mut Stack) {
     let routes = stack.add("private", RouteTable::builder().vpc_id(&vpc));
     stack.add("private-a", RouteTableAssociation::builder().subnet_id(&a).route_table_id(&routes));
     stack.add("private-b", RouteTableAssociation::builder().subnet_id(&b).route_table_id(&routes));
+
+    // Who talks to whom is on record for a year.
+    let log_group = stack.add("flow-logs", LogGroup::builder().name(FLOW_LOGS).kms_key_id(&key));
+    let role =
+        stack.add("flow-logs", FlowLogRole::builder().name(name!("secured-redis-flow-logs")).log_group(&log_group));
+    stack.add("main", FlowLog::builder().vpc_id(&vpc).log_group(&log_group).role(&role));
 
     // The cache's nodes are reached from inside the network, on one port, and reach nothing themselves.
     let security_group = stack.add(
@@ -63,9 +79,7 @@ pub fn stack(stack: &mut Stack) {
             .authentication(&users)
             .snapshot_window(snapshot_window!("03:00-04:00"))
             .maintenance_window(maintenance_window!("sun:05:00-sun:06:00"))
-            .encrypted(AtRest::default(), InTransit::Required),
+            .encrypted(AtRest::key(&key), InTransit::Required),
     );
-    stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("the flow log of this example is on its way"));
-    stack.accept_risk(&redis, ReplicationGroup::AWS_OWNED_KEY, reason!("the key of this example is on its way"));
     stack.output("redis_primary_endpoint", redis.primary_endpoint());
 }
