@@ -205,6 +205,7 @@ impl Reason {
     /// # Panics
     /// Where the text has less than 10 or more than 200 bytes, or a control character; in a constant, that is a compile
     /// error.
+    #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
         let bytes = text.as_bytes();
         assert!(

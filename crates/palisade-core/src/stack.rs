@@ -81,7 +81,7 @@ impl Stack {
     /// What has no honest exception, as a cache without encryption, has no [`Risk`] by which it could be accepted. A risk
     /// that does not exist, as the rule holds, is a finding.
     #[track_caller]
-    pub fn accept_risk<R: Resource>(&mut self, resource: &Handle<R>, risk: Risk<R>, reason: Reason) {
+    pub fn accept_risk<R: Resource, Brand>(&mut self, resource: &Handle<R, Brand>, risk: Risk<R>, reason: Reason) {
         let (address, rule, location) = (resource.address().clone(), risk.rule(), Location::caller());
         self.accepted.push(AcceptedRisk { address, rule, reason, location });
     }
