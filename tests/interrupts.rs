@@ -96,7 +96,7 @@ fn send(signal: &str, child: &Child) {
 
 /// All is there that does not take a minute: the group waits, and the cache waits for the group.
 fn waits_for_group(said: &str) -> bool {
-    said.contains("UserGroup.redis: Creating...") && said.matches("Creation complete").count() == 14
+    said.contains("UserGroup.redis: Creating...") && said.matches("Creation complete").count() == 18
 }
 
 fn first_calls_are_sent(said: &str) -> bool {
@@ -116,7 +116,7 @@ fn ctrl_c_ends_the_waits_and_the_next_run_goes_on() {
     Not tried:
       ReplicationGroup.redis (create), as the run was to stop
 
-    Done and recorded: 14 added, 0 changed, 0 destroyed.
+    Done and recorded: 18 added, 0 changed, 0 destroyed.
     help: run `apply` again: it goes on from here
     ");
     desk.finish();
