@@ -47,6 +47,6 @@ impl Exceptions {
 impl fmt::Display for Exceptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "skip-check:")?;
-        self.0.iter().try_for_each(|(check, why)| write!(f, "{why}  - {check}\n"))
+        self.0.iter().try_for_each(|(check, why)| writeln!(f, "{why}  - {check}"))
     }
 }
