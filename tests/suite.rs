@@ -14,6 +14,7 @@ mod interrupts;
 mod keys;
 mod orders;
 mod phases;
+mod rules;
 mod schema_changes;
 mod secrets;
 mod tags;

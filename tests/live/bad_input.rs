@@ -92,8 +92,8 @@ fn the_endpoint_hangs() {
 fn a_service_hangs_while_a_plan_is_made() {
     assert_snapshot!(plan_told(|call| (call.action == "DescribeSubnets").then_some(Fault::Silent)), @r"
     error: cannot read the Subnet objects of the stack, so there is no plan, and nothing was changed: DescribeSubnets: EC2 at http://ENDPOINT gives no answer: nothing came within the time-out
-      --> examples/secured-redis/src/lib.rs:12:19: Subnet.private-a
-      --> examples/secured-redis/src/lib.rs:13:19: Subnet.private-b
+      --> examples/secured-redis/src/lib.rs:22:19: Subnet.private-a
+      --> examples/secured-redis/src/lib.rs:23:19: Subnet.private-b
     help: see that there is a network, and that the region and AWS_ENDPOINT_URL, if it is set, are right
     ");
 }
@@ -137,10 +137,10 @@ fn the_credentials_expire_in_the_middle_of_an_apply() {
     // The last thing that is made, so that there is one error.
     assert_snapshot!(apply_told(first(1, "CreateReplicationGroup", expired)), @r"
     error: cannot create ReplicationGroup.redis: CreateReplicationGroup: ExpiredToken: The security token included in the request is expired
-      --> examples/secured-redis/src/lib.rs:57:23
+      --> examples/secured-redis/src/lib.rs:68:23
     help: the credentials are expired, or not of this partition: log in, for example with `aws sso login`; or choose a profile with AWS_PROFILE; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 
-    Done and recorded: 15 added, 0 changed, 0 destroyed.
+    Done and recorded: 19 added, 0 changed, 0 destroyed.
     help: run `apply` again to go on from here, once the cause is removed
     ");
 }
@@ -150,14 +150,14 @@ fn one_call_of_many_is_denied() {
     let denied = Fault::Refused("UnauthorizedOperation", "You are not authorized to perform this operation.");
     assert_snapshot!(apply_told(first(1, "CreateSecurityGroup", denied)), @r"
     error: cannot create SecurityGroup.redis: CreateSecurityGroup: UnauthorizedOperation: You are not authorized to perform this operation.
-      --> examples/secured-redis/src/lib.rs:19:32
+      --> examples/secured-redis/src/lib.rs:35:32
     help: allow the caller `ec2:CreateSecurityGroup`
 
     Not tried:
       SecurityGroupRule.redis-from-vpc (create), as SecurityGroup.redis failed
       ReplicationGroup.redis (create), as SecurityGroup.redis failed
 
-    Done and recorded: 13 added, 0 changed, 0 destroyed.
+    Done and recorded: 17 added, 0 changed, 0 destroyed.
     help: run `apply` again to go on from here, once the cause is removed
     ");
 }
@@ -167,8 +167,8 @@ fn a_read_is_denied_while_a_plan_is_made() {
     let denied = Fault::Refused("UnauthorizedOperation", "You are not authorized to perform this operation.");
     assert_snapshot!(plan_told(move |call| (call.action == "DescribeSubnets").then_some(denied)), @r"
     error: cannot read the Subnet objects of the stack, so there is no plan, and nothing was changed: DescribeSubnets: UnauthorizedOperation: You are not authorized to perform this operation.
-      --> examples/secured-redis/src/lib.rs:12:19: Subnet.private-a
-      --> examples/secured-redis/src/lib.rs:13:19: Subnet.private-b
+      --> examples/secured-redis/src/lib.rs:22:19: Subnet.private-a
+      --> examples/secured-redis/src/lib.rs:23:19: Subnet.private-b
     help: allow the caller `ec2:DescribeSubnets`
     ");
 }
@@ -178,7 +178,7 @@ fn the_account_has_as_many_vpcs_as_it_may() {
     let quota = Fault::Refused("VpcLimitExceeded", "The maximum number of VPCs has been reached.");
     assert_snapshot!(apply_told(first(1, "CreateVpc", quota)), @r"
     error: cannot create Vpc.main: CreateVpc: VpcLimitExceeded: The maximum number of VPCs has been reached.
-      --> examples/secured-redis/src/lib.rs:11:21
+      --> examples/secured-redis/src/lib.rs:21:21
     help: ask for a higher quota in the Service Quotas console, or use less
 
     Not tried:
@@ -189,10 +189,11 @@ fn the_account_has_as_many_vpcs_as_it_may() {
       Subnet.private-b (create), as Vpc.main failed
       RouteTableAssociation.private-b (create), as Vpc.main failed
       RouteTable.private (create), as Vpc.main failed
+      FlowLog.main (create), as Vpc.main failed
       SecurityGroup.redis (create), as Vpc.main failed
       SecurityGroupRule.redis-from-vpc (create), as Vpc.main failed
 
-    Done and recorded: 6 added, 0 changed, 0 destroyed.
+    Done and recorded: 9 added, 0 changed, 0 destroyed.
     help: run `apply` again to go on from here, once the cause is removed
     ");
 }
@@ -202,10 +203,10 @@ fn the_account_has_as_many_cache_nodes_as_it_may() {
     let quota = Fault::Refused("NodeQuotaForCustomerExceeded", "You have exceeded the number of nodes.");
     assert_snapshot!(apply_told(first(1, "CreateReplicationGroup", quota)), @r"
     error: cannot create ReplicationGroup.redis: CreateReplicationGroup: NodeQuotaForCustomerExceeded: You have exceeded the number of nodes.
-      --> examples/secured-redis/src/lib.rs:57:23
+      --> examples/secured-redis/src/lib.rs:68:23
     help: ask for a higher quota in the Service Quotas console, or use less
 
-    Done and recorded: 15 added, 0 changed, 0 destroyed.
+    Done and recorded: 19 added, 0 changed, 0 destroyed.
     help: run `apply` again to go on from here, once the cause is removed
     ");
 }
@@ -219,14 +220,14 @@ fn somebody_else_has_the_name() {
     let endpoint = ministack();
     assert_snapshot!(told(&program.run(endpoint, &APPLY), endpoint), @r"
     error: cannot create RedisUser.admin: CreateUser: UserAlreadyExists: User admin already exists
-      --> examples/secured-redis/src/lib.rs:36:23
+      --> examples/secured-redis/src/lib.rs:52:23
     help: it exists, and the state does not know it: put the state back, if one was lost that does; else choose another name, or delete what has it
 
     Not tried:
       UserGroup.redis (create), as RedisUser.admin failed
       ReplicationGroup.redis (create), as RedisUser.admin failed
 
-    Done and recorded: 13 added, 0 changed, 0 destroyed.
+    Done and recorded: 17 added, 0 changed, 0 destroyed.
     help: run `apply` again to go on from here, once the cause is removed
     ");
     account.form("elasticache", "Action=DeleteUser&UserId=admin");
@@ -259,8 +260,8 @@ fn an_answer_lacks_a_field() {
     let lacking = Fault::Altered(without_ids);
     assert_snapshot!(plan_told(move |call| (call.action == "DescribeSubnets").then_some(lacking)), @r"
     error: cannot read the Subnet objects of the stack, so there is no plan, and nothing was changed: DescribeSubnets: the answer lacks subnetId
-      --> examples/secured-redis/src/lib.rs:12:19: Subnet.private-a
-      --> examples/secured-redis/src/lib.rs:13:19: Subnet.private-b
+      --> examples/secured-redis/src/lib.rs:22:19: Subnet.private-a
+      --> examples/secured-redis/src/lib.rs:23:19: Subnet.private-b
     help: update Palisade; if AWS_ENDPOINT_URL is set, what answers there is not AWS
     ");
 }
@@ -272,7 +273,7 @@ fn the_answer_to_a_creation_lacks_the_id() {
     let once = first(1, "CreateSubnet", Fault::Altered(without_ids));
     assert_snapshot!(apply_told(move |call| if lacking(call) { once(call) } else { None }), @r"
     error: cannot create Subnet.private-a: CreateSubnet: the answer lacks subnetId
-      --> examples/secured-redis/src/lib.rs:12:19
+      --> examples/secured-redis/src/lib.rs:22:19
     note: Subnet.private-a may exist all the same: the next run looks for it before it creates another
     help: update Palisade; if AWS_ENDPOINT_URL is set, what answers there is not AWS
 
@@ -281,7 +282,7 @@ fn the_answer_to_a_creation_lacks_the_id() {
       CacheSubnetGroup.redis (create), as Subnet.private-a failed
       ReplicationGroup.redis (create), as Subnet.private-a failed
 
-    Done and recorded: 12 added, 0 changed, 0 destroyed.
+    Done and recorded: 16 added, 0 changed, 0 destroyed.
     help: run `apply` again to go on from here, once the cause is removed
     ");
 }
@@ -291,8 +292,8 @@ fn an_answer_is_empty() {
     let empty = Fault::Altered(|_| String::new());
     assert_snapshot!(plan_told(move |call| (call.action == "DescribeSubnets").then_some(empty)), @r"
     error: cannot read the Subnet objects of the stack, so there is no plan, and nothing was changed: DescribeSubnets: EC2 at http://ENDPOINT answered with HTTP status 200, and with no error or answer of AWS
-      --> examples/secured-redis/src/lib.rs:12:19: Subnet.private-a
-      --> examples/secured-redis/src/lib.rs:13:19: Subnet.private-b
+      --> examples/secured-redis/src/lib.rs:22:19: Subnet.private-a
+      --> examples/secured-redis/src/lib.rs:23:19: Subnet.private-b
     help: see whether AWS_ENDPOINT_URL or a proxy leads to something that is not AWS
     ");
 }
@@ -313,11 +314,11 @@ fn something_else_than_aws_answers() {
 fn something_else_than_aws_answers_in_the_middle_of_an_apply() {
     assert_snapshot!(apply_told(first(1, "CreateReplicationGroup", PORTAL)), @r"
     error: cannot create ReplicationGroup.redis: CreateReplicationGroup: ElastiCache at http://ENDPOINT answered with HTTP status 200, and with no error or answer of AWS
-      --> examples/secured-redis/src/lib.rs:57:23
+      --> examples/secured-redis/src/lib.rs:68:23
     note: ReplicationGroup.redis may exist all the same: the next run looks for it before it creates another
     help: see whether AWS_ENDPOINT_URL or a proxy leads to something that is not AWS
 
-    Done and recorded: 15 added, 0 changed, 0 destroyed.
+    Done and recorded: 19 added, 0 changed, 0 destroyed.
     help: run `apply` again to go on from here, once the cause is removed
     ");
 }

@@ -31,6 +31,7 @@ const NOT_IN_MINISTACK: &[(&str, &str, &str)] = &[
     ("ReplicationGroup", "notification_topic_arn", "ModifyReplicationGroup ignores the topic"),
     ("ReplicationGroup", "ip_discovery", "ModifyReplicationGroup ignores it"),
     ("ReplicationGroup", "log_delivery", "ModifyReplicationGroup ignores the deliveries"),
+    ("LogGroup", "kms_key_id", "there is no AssociateKmsKey"),
 ];
 
 fn is_in_ministack(kind: &str, field: &str) -> bool {

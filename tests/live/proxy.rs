@@ -276,6 +276,8 @@ impl Message {
         let code = match self.service().as_str() {
             "ec2" => "InternalError",
             "secretsmanager" => "InternalServiceError",
+            "kms" => "KMSInternalException",
+            "logs" => "ServiceUnavailableException",
             _ => "InternalFailure",
         };
         self.refusal("500 Internal Server Error", code, "injected")
@@ -285,7 +287,7 @@ impl Message {
     fn throttling(&self) -> Vec<u8> {
         match self.service().as_str() {
             "ec2" => self.refusal("503 Service Unavailable", "RequestLimitExceeded", "injected"),
-            "secretsmanager" => self.refusal("400 Bad Request", "ThrottlingException", "injected"),
+            "secretsmanager" | "kms" | "logs" => self.refusal("400 Bad Request", "ThrottlingException", "injected"),
             _ => self.refusal("400 Bad Request", "Throttling", "injected"),
         }
     }
@@ -298,7 +300,7 @@ impl Message {
                 let body = format!("<Response><Errors>{error}</Errors><RequestID>1</RequestID></Response>");
                 answer(status, "text/xml", &body)
             }
-            "secretsmanager" => {
+            "secretsmanager" | "kms" | "logs" => {
                 let body = format!(r#"{{"__type": "{code}", "Message": "{message}"}}"#);
                 answer(status, "application/x-amz-json-1.1", &body)
             }

@@ -1,5 +1,7 @@
 //! [`FlowLog`].
 
+mod rules;
+
 use palisade_core::{
     Attributes, Graph, Id, Resource,
     provider::{ProviderError, Token},
@@ -34,7 +36,7 @@ use crate::{
 /// stack.add("main", FlowLog::builder().vpc_id(&vpc).log_group(log_group).role(&role));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_flow_log", attributes = FlowLogAttributes, id_prefix = "fl-", terraform_with = terraform)]
+#[resource(terraform = "aws_flow_log", rules = rules::RULES, attributes = FlowLogAttributes, id_prefix = "fl-", terraform_with = terraform)]
 pub struct FlowLog {
     /// The VPC whose traffic is recorded, with all that is in it.
     #[field(replace, identity)]

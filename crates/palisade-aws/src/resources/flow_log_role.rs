@@ -1,5 +1,7 @@
 //! [`FlowLogRole`].
 
+mod rules;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
@@ -38,7 +40,7 @@ use crate::{
 /// let role = stack.add("flow-logs", FlowLogRole::builder().name(name!("vpc-flow-logs")).log_group(log_group));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_iam_role", attributes = FlowLogRoleAttributes, terraform_with = terraform)]
+#[resource(terraform = "aws_iam_role", rules = rules::RULES, attributes = FlowLogRoleAttributes, terraform_with = terraform)]
 pub struct FlowLogRole {
     /// The name. The account has no other role of this name, in whatever region.
     #[field(replace, identity)]

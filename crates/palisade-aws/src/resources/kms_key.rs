@@ -1,5 +1,7 @@
 //! [`KmsKey`].
 
+mod rules;
+
 use std::collections::BTreeMap;
 
 use palisade_core::{
@@ -46,6 +48,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
 #[resource(
     terraform = "aws_kms_key",
+    rules = rules::RULES,
     attributes = KmsKeyAttributes,
     id_prefix = "arn:",
     terraform_with = terraform,

@@ -1,5 +1,7 @@
 //! [`LogGroup`].
 
+mod rules;
+
 use palisade_core::{
     Attributes, Graph, Handle, Id, Input, IntoInput, Resource,
     provider::{ErrorKind, ProviderError, Token},
@@ -37,7 +39,7 @@ use crate::{
 /// stack.add("slow-log", LogGroup::builder().name(NAME).kms_key_id(&key));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_cloudwatch_log_group", attributes = LogGroupAttributes, terraform_with = terraform)]
+#[resource(terraform = "aws_cloudwatch_log_group", rules = rules::RULES, attributes = LogGroupAttributes, terraform_with = terraform)]
 pub struct LogGroup {
     /// The name.
     #[field(replace, identity)]

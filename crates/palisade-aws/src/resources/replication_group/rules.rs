@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "automatic snapshots are kept",
         why: "what is deleted by mistake cannot be brought back",
         controls: &[Control::fsbp("ElastiCache.1")],
-        hold: Hold::Risk { check: snapshots, path: "ReplicationGroup::NO_SNAPSHOTS" },
+        hold: Hold::Compile("automatic snapshots are kept for 1 to 35 days, and for 7 if nothing is said"),
     },
     Rule {
         id: "minor-upgrades",
@@ -95,9 +95,6 @@ impl ReplicationGroup {
     /// All nodes may stand in one zone.
     pub const ONE_ZONE: Risk<Self> = Risk::new(&RULES[2]);
 
-    /// There are no automatic snapshots.
-    pub const NO_SNAPSHOTS: Risk<Self> = Risk::new(&RULES[3]);
-
     /// Minor versions do not come by themselves.
     pub const NO_MINOR_UPGRADES: Risk<Self> = Risk::new(&RULES[4]);
 }
@@ -121,15 +118,6 @@ fn several_zones(node: &Node, _: &Stack) -> Option<Violation> {
         Violation::new(
             "all nodes may stand in one zone",
             "call `.multi_az(replicas!(1))`, with subnets of two zones in the subnet group",
-        )
-    })
-}
-
-fn snapshots(node: &Node, _: &Stack) -> Option<Violation> {
-    (node.json("snapshot_retention_limit")?.as_u64() == Some(0)).then(|| {
-        Violation::new(
-            "no automatic snapshot is kept",
-            "leave `.snapshot_retention_limit(..)` out for seven days, or name 1 to 35",
         )
     })
 }

@@ -1,0 +1,116 @@
+//! The rules of safety: what breaks one is refused, unless the program says why.
+
+use palisade::{Finding, Stack, prelude::*};
+
+fn messages(stack: &Stack) -> Vec<String> {
+    stack.violations().into_iter().map(|finding| finding.message).collect()
+}
+
+fn network(stack: &mut Stack) -> Handle<Vpc> {
+    stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")))
+}
+
+#[test]
+fn the_examples_break_no_rule() {
+    for example in [secured_redis::stack, auth_token::stack] {
+        let mut stack = Stack::new("test");
+        example(&mut stack);
+        assert_eq!(messages(&stack), [""; 0]);
+    }
+}
+
+#[test]
+fn a_violation_says_why_and_both_ways_out() {
+    let mut stack = Stack::new("test");
+    network(&mut stack);
+    let findings = stack.violations();
+    let [finding] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!(finding.message, "Vpc.main: no flow log records the traffic of this network");
+    assert_eq!(finding.spans[0].label, "without it, nobody can tell afterwards who reached the cache, or tried to");
+    assert!(
+        finding.help.contains("FlowLog::builder()") && finding.help.contains("Vpc::NO_FLOW_LOG"),
+        "{}",
+        finding.help
+    );
+    assert!(finding.spans[0].location.file().ends_with("rules.rs"));
+}
+
+#[test]
+fn an_accepted_risk_is_no_violation_and_one_that_does_not_exist_is() {
+    let mut stack = Stack::new("test");
+    let vpc = network(&mut stack);
+    stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
+    assert_eq!(messages(&stack), [""; 0]);
+    assert_eq!(stack.accepted_risks()[0].reason.as_str(), "a test has no traffic");
+
+    stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("for another reason"));
+    assert_eq!(messages(&stack), ["Vpc.main: the risk Vpc::NO_FLOW_LOG is accepted twice"]);
+
+    let mut stack = Stack::new("test");
+    let user = RedisUser::iam(name!("a")).engine(Redis).access_string(AccessString::read_only());
+    let user = stack.add("a", user);
+    stack.accept_risk(&user, RedisUser::ALL_COMMANDS, reason!("it may do nothing"));
+    assert_eq!(
+        messages(&stack),
+        [
+            "RedisUser.a: the user is in no group",
+            "RedisUser.a: the risk RedisUser::ALL_COMMANDS is accepted, and does not exist"
+        ]
+    );
+}
+
+#[test]
+fn a_policy_of_the_program_is_one_more_rule() {
+    fn few_networks(stack: &Stack) -> Vec<Finding> {
+        let networks = stack.nodes().iter().filter(|node| node.address.kind() == "Vpc");
+        networks.skip(1).map(|node| node.finding("one network too many", "divide the stack")).collect()
+    }
+    let mut stack = Stack::new("test");
+    stack.policy("few-networks", few_networks);
+    for name in ["a", "b"] {
+        let vpc = stack.add(name, Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
+    }
+    let findings = stack.violations();
+    assert_eq!(messages(&stack), ["Vpc.b: one network too many"]);
+    assert_eq!(findings[0].spans[1].label, "by the policy `few-networks`");
+}
+
+/// Of what a cache can do without, each thing is a rule of its own.
+#[test]
+fn a_cache_without_what_makes_it_safe_breaks_a_rule_for_each() {
+    let mut stack = Stack::new("test");
+    let vpc = network(&mut stack);
+    stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
+    let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = stack.add("redis", group);
+    let open = |range| SecurityGroupRule::ingress(&group).peer(range).description(description!("Redis"));
+    stack.add("wide", open(private_range!("10.0.0.0/8")).port(port!(6379)));
+    stack.add("other-port", open(private_range!("10.0.0.0/16")).port(port!(6380)));
+    stack.add("range", open(private_range!("10.0.1.0/24")).ports(port!(6000), port!(7000)));
+    let token = stack.add("token", Secret::builder().name(secret_name!("token")).generated());
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
+    let cache = ReplicationGroup::builder()
+        .replication_group_id(name!("redis"))
+        .engine(Engine::REDIS_7_1)
+        .node_type(node_type!("cache.t4g.micro"))
+        .single_node()
+        .subnet_group_name(&subnets)
+        .security_group_ids([&group])
+        .authentication(&token)
+        .auto_minor_version_upgrade(false)
+        .encrypted(AtRest::default(), InTransit::Required);
+    stack.add("redis", cache);
+    insta::assert_snapshot!(messages(&stack).join("\n"), @r"
+    SecurityGroupRule.wide: the addresses 10.0.0.0/8 are not all inside of the network 10.0.0.0/16
+    SecurityGroupRule.other-port: the rule opens port 6380, and the cache listens on 6379
+    SecurityGroupRule.range: the rule opens ports 6000 to 7000, and the cache listens on 6379
+    Secret.token: no key of this account encrypts the secret
+    Secret.token: the value does not change by itself
+    ReplicationGroup.redis: no key of this account encrypts what is stored
+    ReplicationGroup.redis: no replica takes over when the node is lost
+    ReplicationGroup.redis: all nodes may stand in one zone
+    ReplicationGroup.redis: minor versions do not come by themselves
+    ");
+}
