@@ -17,7 +17,7 @@ use crate::{
         CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
     },
     shapes::{Select, SubnetAttribute, SubnetDescription},
-    types::{Arn, AvailabilityZone, Cidr, HostnameType, Tags},
+    types::{Arn, AvailabilityZone, Cidr, HostnameType, PlannedSubnet, Tags},
 };
 
 /// A range of addresses inside one [`Vpc`], in one availability zone.
@@ -79,6 +79,12 @@ impl Subnet {
             .cidr_block(cidr_block)
             .availability_zone(availability_zone)
             .set_map_public_ip_on_launch(false)
+    }
+
+    /// The private subnet of an [`address_plan!`](crate::address_plan), in which the addresses were checked when the program
+    /// was compiled.
+    pub fn planned(vpc: impl IntoInput<Id<Vpc>>, plan: PlannedSubnet) -> SubnetBuilder<Given<7>> {
+        Self::private(vpc, plan.cidr_block, plan.availability_zone)
     }
 }
 

@@ -109,7 +109,7 @@ impl PrivateRange {
     }
 }
 
-const fn block(text: &str) -> Result<Cidr, &'static str> {
+pub(super) const fn block(text: &str) -> Result<Cidr, &'static str> {
     match parse(text) {
         Ok(cidr) if cidr.prefix < 16 || cidr.prefix > 28 => Err("a VPC or subnet has a prefix of /16 to /28"),
         other => other,

@@ -4,6 +4,7 @@
 #[macro_use]
 mod checked;
 mod access;
+mod address_plan;
 mod arn;
 mod authentication;
 mod cidr;
@@ -22,6 +23,7 @@ mod tags;
 mod window;
 
 pub use access::{AccessRules, AccessString, Category};
+pub use address_plan::PlannedSubnet;
 pub(crate) use arn::place;
 pub use arn::{Arn, KmsKeyArn, LogGroupArn, RoleArn, TopicArn};
 pub use authentication::{AuthenticationType, SecretRef, SecretSource, Variable};

@@ -55,7 +55,7 @@ text_enum! {
     }
 }
 
-const fn check_zone(text: &str) -> Option<&'static str> {
+pub(super) const fn check_zone(text: &str) -> Option<&'static str> {
     // A region is words and a number, joined by hyphens; a zone is a region and one letter.
     const RULE: &str = "write a region and a letter, as in us-east-1a";
     let bytes = text.as_bytes();
