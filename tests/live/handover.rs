@@ -39,7 +39,9 @@ fn is_taken_over(example: &'static str) {
         changes.iter().filter(|change| change["change"]["actions"] != serde_json::json!(["no-op"])).collect();
     assert!(changed.is_empty(), "{example}: the first plan changes something: {changed:#?}");
     let imported = changes.iter().filter(|change| change["change"]["importing"]["id"].is_string()).count();
-    assert_eq!((imported, changes.len()), (declared, declared), "{example}: imported, and planned");
+    // Beside some resources stand others in Terraform: the alias of a key, the policy of a role, the group of a network.
+    assert_eq!(imported, changes.len(), "{example}: what is planned is imported");
+    assert!(imported > declared, "{example}: {imported} imported, of {declared} declared");
 
     terraform.succeed(&["apply", "-input=false", "first"]);
     terraform.succeed(&["plan", "-input=false", "-detailed-exitcode"]);
@@ -60,17 +62,16 @@ fn files_with(folder: &Path, text: &str) -> Vec<String> {
 }
 
 /// What Terraform leaves otherwise than our apply does: the place, and why.
-const OTHERWISE: [(&str, &str); 6] = [
+const OTHERWISE: [(&str, &str); 5] = [
     (
-        "SecurityGroupRule SecurityGroupRule(egress of SecurityGroup(app of Vpc(10.1.0.0/16)): ):",
+        "SecurityGroupRule SecurityGroupRule(egress of SecurityGroup(redis of Vpc(10.0.0.0/16)): ):",
         "Terraform revokes the rule that AWS makes with the group, and names ports with it, which AWS does not look at for \
          a rule for all protocols; ministack does, and keeps the rule",
     ),
-    ("SecurityGroupRule SecurityGroupRule(egress of SecurityGroup(redis of Vpc(10.0.0.0/16)): ):", "the same"),
     ("SecurityGroupRule SecurityGroupRule(egress of SecurityGroup(redis of Vpc(10.1.0.0/16)): ):", "the same"),
     (
-        "SecurityGroupRule SecurityGroupRule(ingress of SecurityGroup(redis of Vpc(10.1.0.0/16)): Redis over TLS from the \
-         application):",
+        "SecurityGroupRule SecurityGroupRule(ingress of SecurityGroup(redis of Vpc(10.1.0.0/16)): Redis over TLS from \
+         inside the VPC):",
         "the export leaves it out until the cache has its token",
     ),
     (

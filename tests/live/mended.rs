@@ -18,7 +18,7 @@ struct Forgotten {
     shown: (&'static str, &'static str, &'static str),
 }
 
-const FORGOTTEN: [Forgotten; 4] = [
+const FORGOTTEN: [Forgotten; 7] = [
     // It takes every user that `AuthenticationMode` describes for one without a password.
     Forgotten { told: ("CreateUser", "UserId", "AuthenticationMode.Type"), shown: ("DescribeUsers", "UserId", "Type") },
     // It leaves these out.
@@ -29,6 +29,19 @@ const FORGOTTEN: [Forgotten; 4] = [
     Forgotten {
         told: ("CreateReplicationGroup", "ReplicationGroupId", "IpDiscovery"),
         shown: ("DescribeReplicationGroups", "ReplicationGroupId", "IpDiscovery"),
+    },
+    Forgotten {
+        told: ("CreateReplicationGroup", "ReplicationGroupId", "KmsKeyId"),
+        shown: ("DescribeReplicationGroups", "ReplicationGroupId", "KmsKeyId"),
+    },
+    // A network of these tests has one flow log.
+    Forgotten {
+        told: ("CreateFlowLogs", "ResourceId.1", "DeliverLogsPermissionArn"),
+        shown: ("DescribeFlowLogs", "resourceId", "deliverLogsPermissionArn"),
+    },
+    Forgotten {
+        told: ("CreateFlowLogs", "ResourceId.1", "MaxAggregationInterval"),
+        shown: ("DescribeFlowLogs", "resourceId", "maxAggregationInterval"),
     },
     // It tells this of the group, and not of the group's nodes, as which Terraform reads it.
     Forgotten {
@@ -138,10 +151,11 @@ fn with_element(part: &str, place: &str, element: &str, value: &str) -> String {
     }
 }
 
-/// The parameters of a form. The values that matter here have no character that a form would spell in another way.
+/// The parameters of a form. Of the characters that a form spells in another way, the values that matter here have those of an
+/// ARN.
 fn form(body: &str) -> HashMap<String, String> {
     body.split('&')
         .filter_map(|pair| pair.split_once('='))
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .map(|(key, value)| (key.to_owned(), value.replace("%3A", ":").replace("%2F", "/")))
         .collect()
 }

@@ -95,6 +95,13 @@ fn names(found: &[(&str, String, Observation)]) -> Vec<(String, String)> {
                 format!("{} of {}: {}", text("direction"), text("security_group_id"), text("description"))
             }
             "Secret" => text("name").to_owned(),
+            "KmsKey" => {
+                // It is the end of the ARN, which is the id here.
+                let key_id = id.rsplit('/').next().unwrap_or(id);
+                names.push((key_id.to_owned(), format!("key of {}", text("alias"))));
+                text("alias").to_owned()
+            }
+            "FlowLog" => text("vpc_id").to_owned(),
             // The user chooses the id, or it is that of another object.
             _ => continue,
         };
