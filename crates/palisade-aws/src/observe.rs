@@ -130,6 +130,15 @@ pub(crate) fn in_order<R: Resource, D>(ids: &[Id<R>], found: Vec<D>, id: impl Fn
     ids.iter().map(|id| found.remove(id)).collect()
 }
 
+/// What was asked for, unless it does not exist.
+pub(crate) fn found<T>(answer: Result<T, ProviderError>) -> Result<Option<T>, ProviderError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Takes an object that does not exist for one that was deleted.
 pub(crate) fn gone<T>(answer: Result<T, ProviderError>) -> Result<(), ProviderError> {
     match answer {

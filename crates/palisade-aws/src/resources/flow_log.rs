@@ -16,7 +16,7 @@ use crate::{
     observe::{appear, ec2_arn, gone, in_order, sync_ec2_tags, taken},
     operations::{CreateFlowLogs, CreateTags, DeleteFlowLogs, DeleteTags, DescribeFlowLogs, Operation},
     shapes::{FlowLogDescription, Select},
-    types::{AggregationInterval, Arn, LogGroupArn, RoleArn, Tags, TrafficType, place},
+    types::{AggregationInterval, Arn, LogGroupArn, Place, RoleArn, Tags, TrafficType},
 };
 
 /// A record of the traffic of a [`Vpc`]: who spoke to whom, and what was refused. It goes to a log group of CloudWatch Logs, by
@@ -109,7 +109,7 @@ impl Lifecycle for FlowLog {
         let found = aws.call(DescribeFlowLogs { select: Select::Ids(ids.to_vec()) }).await?.flow_logs;
         let snapshot = |flow_log: FlowLogDescription| {
             // A log group is of the account of its flow log; EC2 does not name that.
-            let (_, _, account) = place(flow_log.log_destination.as_str());
+            let Place { account, .. } = Place::of(flow_log.log_destination.as_str()).unwrap_or_default();
             let arn = ec2_arn(aws, account, "vpc-flow-log", flow_log.id.as_str());
             let fields = FlowLogObserved {
                 vpc_id: Some(flow_log.vpc_id),

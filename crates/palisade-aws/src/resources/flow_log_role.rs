@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
     Attributes, Graph, Handle, Id, Input, IntoInput, Json, Reference, Resource, Value,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ProviderError, Token},
     terraform::{Argument, Companion, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -15,13 +15,13 @@ use serde_json::json;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{appear, gone, named, not_shown, once_seen, taken},
+    observe::{appear, found, gone, named, not_shown, once_seen, taken},
     operations::{
         CreateRole, DeleteRole, DeleteRolePolicy, GetRole, GetRolePolicy, Operation, PutRolePolicy, TagRole, UntagRole,
         UpdateAssumeRolePolicy,
     },
     shapes::RoleDescription,
-    types::{LogGroupArn, PolicyDocument, RoleArn, RoleName, Tags, Trust, place},
+    types::{LogGroupArn, Place, PolicyDocument, RoleArn, RoleName, Tags, Trust},
 };
 
 /// The role by which the flow logs of this account and region write to one log group, and to no other. Nobody else can take it
@@ -82,7 +82,8 @@ const ACTIONS: [&str; 4] =
 
 /// Lets the flow logs of one account and region take on the role, and those of nobody else: without the conditions, the
 /// service could be made to use it for a stranger.
-fn trust(partition: &str, region: &str, account: &str) -> PolicyDocument {
+fn trust(place: Place<'_>) -> PolicyDocument {
+    let Place { partition, region, account } = place;
     PolicyDocument::of(json!([{
         "Effect": "Allow",
         "Principal": { "Service": Trust::FLOW_LOGS.as_str() },
@@ -109,8 +110,8 @@ fn log_group_of(policy: Option<&PolicyDocument>) -> LogGroupArn {
 
 /// The trust of a role that is in `region`, and the one that it should have.
 fn trusts(role: &RoleDescription, region: &str) -> (Trust, PolicyDocument) {
-    let (partition, _, account) = place(role.arn.as_str());
-    let wanted = trust(partition, region, account);
+    // A role is in all regions, and what it trusts in one.
+    let wanted = trust(Place { region, ..Place::of(role.arn.as_str()).unwrap_or_default() });
     let found = &role.assume_role_policy;
     (if *found == wanted { Trust::FLOW_LOGS } else { Trust::reported(found) }, wanted)
 }
@@ -122,7 +123,7 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
         Value::Reference(Reference { address, attribute }) => {
             let arn = format!("aws_cloudwatch_log_group.{}.{attribute}", address.name());
             let part = |number: u8| format!("${{split(\":\", {arn})[{number}]}}");
-            let trust = trust("<1>", "<3>", "<4>").to_string();
+            let trust = trust(Place { partition: "<1>", region: "<3>", account: "<4>" }).to_string();
             let trust =
                 [1, 3, 4].iter().fold(trust, |text, number| text.replace(&format!("<{number}>"), &part(*number)));
             let permissions = permissions(&LogGroupArn::reported("<arn>")).to_string();
@@ -132,9 +133,8 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
         }
         literal => {
             let arn = LogGroupArn::reported(literal.as_json().and_then(Json::as_str).unwrap_or_default());
-            let (partition, region, account) = place(arn.as_str());
             let text = |policy: PolicyDocument| Argument::Value(Value::Json(policy.to_string().into()));
-            (text(trust(partition, region, account)), text(permissions(&arn)))
+            (text(trust(Place::of(arn.as_str()).unwrap_or_default())), text(permissions(&arn)))
         }
     };
     resource.arguments.insert("assume_role_policy".to_owned(), trust);
@@ -173,19 +173,16 @@ impl Lifecycle for FlowLogRole {
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { name, log_group, tags, trust: _ } = self;
         // The account is that of the log group, since nothing else tells it before there is a role.
-        let (partition, _, account) = place(log_group.as_str());
-        let request = CreateRole {
-            role_name: name.clone(),
-            assume_role_policy: trust(partition, aws.region(), account),
-            tags: tags.owned_by(token),
-        };
+        let place = Place { region: aws.region(), ..Place::of(log_group.as_str()).unwrap_or_default() };
+        let request =
+            CreateRole { role_name: name.clone(), assume_role_policy: trust(place), tags: tags.owned_by(token) };
         aws.call_until_settled(PROPAGATED, request).await.map_err(taken)?;
         named(name.as_str())
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
-        let found = role(aws, &named(self.name.as_str())?).await?;
-        Ok(found.filter(|role| role.tags.are_of(token)).map(|role| role.name))
+        let role = role(aws, &named(self.name.as_str())?).await?;
+        Ok(role.filter(|role| role.tags.are_of(token)).map(|role| role.name))
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
@@ -208,9 +205,9 @@ impl Lifecycle for FlowLogRole {
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let what = format!("the role {id}");
-        let found = appear(aws, &what, previous.is_some(), async || role(aws, id).await).await?;
-        let (observed, trust) = trusts(&found, aws.region());
-        if observed != Trust::FLOW_LOGS {
+        let observed = appear(aws, &what, previous.is_some(), async || role(aws, id).await).await?;
+        let (trusted, trust) = trusts(&observed, aws.region());
+        if trusted != Trust::FLOW_LOGS {
             let request = UpdateAssumeRolePolicy { role_name: id.clone(), policy: trust };
             aws.call_until_settled(PROPAGATED, request).await?;
             let is_seen = |role: &Option<RoleDescription>| {
@@ -230,7 +227,7 @@ impl Lifecycle for FlowLogRole {
                 return Err(not_shown(&what));
             }
         }
-        let (set, removed) = self.tags.changes_from(&found.tags);
+        let (set, removed) = self.tags.changes_from(&observed.tags);
         if !set.is_empty() {
             aws.call_until_settled(PROPAGATED, TagRole { role_name: id.clone(), tags: set }).await?;
         }
@@ -254,15 +251,6 @@ async fn role(aws: &Aws, id: &Id<FlowLogRole>) -> Result<Option<RoleDescription>
 async fn policy(aws: &Aws, id: &Id<FlowLogRole>) -> Result<Option<PolicyDocument>, ProviderError> {
     let request = GetRolePolicy { role_name: id.clone(), policy_name: POLICY.to_owned() };
     found(aws.call(request).await.map(|answer| answer.policy))
-}
-
-/// What was asked for, unless it does not exist.
-fn found<T>(answer: Result<T, ProviderError>) -> Result<Option<T>, ProviderError> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{appear, gone, once_seen, taken},
+    observe::{appear, found, gone, once_seen, taken},
     operations::{
         CreateAlias, CreateKey, DeleteAlias, DescribeKey, EnableKeyRotation, GetKeyPolicy, GetKeyRotationStatus,
         ListAliases, ListKeys, ListResourceTags, Operation, PutKeyPolicy, ScheduleKeyDeletion, TagKey, UntagKey,
@@ -300,11 +300,8 @@ impl KmsKey {
 
 /// The key, or that of the alias, unless it does not exist or its deletion is scheduled.
 async fn describe(aws: &Aws, id: &str) -> Result<Option<KeyDescription>, ProviderError> {
-    match aws.call(DescribeKey { key_id: id.to_owned() }).await {
-        Ok(answer) => Ok(Some(answer.key).filter(|key| key.state != "PendingDeletion")),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    let answer = found(aws.call(DescribeKey { key_id: id.to_owned() }).await)?;
+    Ok(answer.map(|answer| answer.key).filter(|key| key.state != "PendingDeletion"))
 }
 
 async fn observe(aws: &Aws, id: &Id<KmsKey>) -> Result<Option<Key>, ProviderError> {

@@ -4,7 +4,7 @@ mod rules;
 
 use palisade_core::{
     Attributes, Graph, Handle, Id, Input, IntoInput, Resource,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ProviderError, Token},
     terraform::{Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     calls::Calls,
-    observe::{appear, gone, named, once_seen, taken},
+    observe::{STALE, appear, found, gone, named, once_seen, taken},
     operations::{
         AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DescribeLogGroups, DisassociateKmsKey, ListLogGroupTags,
         Operation, PutRetentionPolicy, TagLogGroup, UntagLogGroup,
@@ -102,7 +102,7 @@ impl Lifecycle for LogGroup {
             class: *class,
             tags: tags.owned_by(token),
         };
-        aws.call_until_settled(crate::observe::STALE, request).await.map_err(taken)?;
+        aws.call_until_settled(STALE, request).await.map_err(taken)?;
         named(name.as_str())
     }
 
@@ -121,24 +121,23 @@ impl Lifecycle for LogGroup {
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let observe = async || observe(aws, id).await;
-        let found = appear(aws, &format!("the log group {id}"), previous.is_some(), observe).await?;
-        if self.is_shown_by(&found) {
+        let observed = appear(aws, &format!("the log group {id}"), previous.is_some(), observe).await?;
+        if self.is_shown_by(&observed) {
             return Ok(());
         }
-        let (group, tags) = found;
-        let limit = crate::observe::STALE;
+        let (group, tags) = observed;
         if group.retention != Some(self.retention) {
             let request = PutRetentionPolicy { name: id.clone(), retention: self.retention };
-            aws.call_until_settled(limit, request).await?;
+            aws.call_until_settled(STALE, request).await?;
         }
         if group.kms_key_id != self.kms_key_id {
             match &self.kms_key_id {
                 Some(key) => {
                     let request = AssociateKmsKey { name: id.clone(), kms_key_id: key.clone() };
-                    aws.call_until_settled(limit, request).await?;
+                    aws.call_until_settled(STALE, request).await?;
                 }
                 None => {
-                    aws.call_until_settled(limit, DisassociateKmsKey { name: id.clone() }).await?;
+                    aws.call_until_settled(STALE, DisassociateKmsKey { name: id.clone() }).await?;
                 }
             }
         }
@@ -155,7 +154,7 @@ impl Lifecycle for LogGroup {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(crate::observe::STALE, DeleteLogGroup { name: id.clone() }).await)
+        gone(aws.call_until_settled(STALE, DeleteLogGroup { name: id.clone() }).await)
     }
 }
 
@@ -170,12 +169,9 @@ impl LogGroup {
 
 async fn observe(aws: &Aws, name: &Id<LogGroup>) -> Result<Option<Found>, ProviderError> {
     let Some(group) = aws.call(DescribeLogGroups { name: name.clone() }).await?.group else { return Ok(None) };
-    match aws.call(ListLogGroupTags { arn: group.arn.clone() }).await {
-        Ok(answer) => Ok(Some((group, answer.tags))),
-        // It went between the two calls.
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    // It may go between the two calls.
+    let answer = found(aws.call(ListLogGroupTags { arn: group.arn.clone() }).await)?;
+    Ok(answer.map(|answer| (group, answer.tags)))
 }
 
 fn snapshot((group, tags): Found) -> Snapshot<LogGroupObserved, LogGroupAttributes> {

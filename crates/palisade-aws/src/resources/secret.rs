@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{appear, gone, not_shown, taken},
+    observe::{appear, found, gone, not_shown, taken},
     operations::{
         CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
         TagResource, UntagResource, UpdateSecret,
@@ -309,11 +309,8 @@ impl Secret {
 
 /// The secret, unless it does not exist or its deletion is scheduled.
 async fn describe(aws: &Aws, id: &str) -> Result<Option<SecretDescription>, ProviderError> {
-    match aws.call(DescribeSecret { secret_id: id.to_owned() }).await {
-        Ok(answer) => Ok(Some(answer.secret).filter(|secret| !secret.deleted)),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    let answer = found(aws.call(DescribeSecret { secret_id: id.to_owned() }).await)?;
+    Ok(answer.map(|answer| answer.secret).filter(|secret| !secret.deleted))
 }
 
 /// The key, unless it is AWS's own, which a program says by naming none.

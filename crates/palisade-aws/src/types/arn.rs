@@ -92,12 +92,22 @@ const fn has_resource(text: &str, kind: &str) -> bool {
     i + j < bytes.len()
 }
 
-/// The partition, the region and the account in an ARN; each is empty where it has none.
-pub(crate) fn place(arn: &str) -> (&str, &str, &str) {
-    let mut parts = arn.split(':').skip(1);
-    let partition = parts.next().unwrap_or_default();
-    let mut parts = parts.skip(1);
-    (partition, parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+/// Where an object is, as its ARN tells. A policy names it, and a program does not know it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Place<'a> {
+    pub(crate) partition: &'a str,
+    /// Empty for what is in all regions, as a role.
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// The place that `arn` tells; `None` if it is no ARN.
+    pub(crate) fn of(arn: &'a str) -> Option<Self> {
+        let mut parts = arn.split(':');
+        let mut part = |nth| parts.nth(nth);
+        Some(Self { partition: part(1)?, region: part(1)?, account: part(0)? })
+    }
 }
 
 /// Whether `text` is an ARN of `service`, or of any where it is empty.
@@ -159,8 +169,14 @@ mod tests {
 
     #[test]
     fn an_arn_says_where_its_object_is() {
-        assert_eq!(place("arn:aws-cn:logs:cn-north-1:1:log-group:a:b"), ("aws-cn", "cn-north-1", "1"));
-        assert_eq!(place("arn:aws:iam::1:role/a"), ("aws", "", "1"));
-        assert_eq!(place("a"), ("", "", ""));
+        let place = |partition, region, account| Some(Place { partition, region, account });
+        assert_eq!(Place::of("arn:aws-cn:logs:cn-north-1:1:log-group:a:b"), place("aws-cn", "cn-north-1", "1"));
+        assert_eq!(
+            Place::of("arn:aws-cn:kms:cn-north-1:111122223333:key/1"),
+            place("aws-cn", "cn-north-1", "111122223333")
+        );
+        assert_eq!(Place::of("arn:aws:iam::1:role/a"), place("aws", "", "1"));
+        assert_eq!(Place::of("a"), None);
+        assert_eq!(Place::of("alias/a"), None);
     }
 }

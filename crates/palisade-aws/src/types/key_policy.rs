@@ -6,7 +6,7 @@ use palisade_core::{Field, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::LogGroupName;
+use super::{LogGroupName, Place};
 
 /// Who may use a key. The account administers it, and IAM says who of the account does; it is used only through the services
 /// that are named here. There is no way to name everyone.
@@ -52,27 +52,6 @@ const USE: [&str; 6] =
 
 const USE_BY_LOGS: [&str; 5] =
     ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"];
-
-/// Where the key is, which a policy names and a program does not know.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) partition: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) account: &'a str,
-}
-
-impl<'a> Place<'a> {
-    /// The place of the key `arn`; `None` if it is no ARN.
-    pub(crate) fn of(arn: &'a str) -> Option<Self> {
-        let mut parts = arn.split(':');
-        let mut part = |nth| parts.nth(nth);
-        Some(Self { partition: part(1)?, region: part(1)?, account: part(0)? })
-    }
-
-    fn root(self) -> String {
-        format!("arn:{}:iam::{}:root", self.partition, self.account)
-    }
-}
 
 impl KeyPolicy {
     /// The account administers the key, and nobody uses it yet.
@@ -132,11 +111,16 @@ impl KeyPolicy {
     }
 }
 
+/// The account as the principal of a policy.
+fn root(place: Place<'_>) -> String {
+    format!("arn:{}:iam::{}:root", place.partition, place.account)
+}
+
 fn administration(place: Place<'_>) -> Json {
     json!({
         "Sid": "AdministrationByTheAccount",
         "Effect": "Allow",
-        "Principal": { "AWS": place.root() },
+        "Principal": { "AWS": root(place) },
         "Action": ADMINISTRATION,
         "Resource": "*",
     })
@@ -150,7 +134,7 @@ fn statement(user: &str, place: Place<'_>) -> Option<Json> {
         json!({
             "Sid": sid,
             "Effect": "Allow",
-            "Principal": { "AWS": place.root() },
+            "Principal": { "AWS": root(place) },
             "Action": USE,
             "Resource": "*",
             "Condition": { "StringEquals": { "kms:ViaService": services } },
@@ -256,12 +240,5 @@ mod tests {
         document["Statement"] = json!([]);
         assert_ne!(KeyPolicy::read(&document.to_string(), PLACE), KeyPolicy::administered(), "nobody administers it");
         assert_ne!(KeyPolicy::read("no JSON", PLACE), KeyPolicy::administered());
-    }
-
-    #[test]
-    fn a_place_is_told_by_the_arn_of_the_key() {
-        let place = Place::of("arn:aws-cn:kms:cn-north-1:111122223333:key/1").unwrap();
-        assert_eq!((place.partition, place.region, place.account), ("aws-cn", "cn-north-1", "111122223333"));
-        assert!(Place::of("alias/a").is_none());
     }
 }

@@ -24,7 +24,7 @@ mod window;
 
 pub use access::{AccessRules, AccessString, Category};
 pub use address_plan::PlannedSubnet;
-pub(crate) use arn::place;
+pub(crate) use arn::Place;
 pub use arn::{Arn, KmsKeyArn, LogGroupArn, RoleArn, TopicArn};
 pub use authentication::{AuthenticationType, SecretRef, SecretSource, Variable};
 pub use checked::CheckError;
@@ -33,7 +33,6 @@ pub use engine::{Engine, EngineKind, EngineVersion, IntoEngine, ParameterGroupFa
 pub(crate) use engine::{becomes_valkey, is_downgrade, leaves_valkey};
 pub use flow_log::{AggregationInterval, TrafficType};
 pub use key_policy::KeyPolicy;
-pub(crate) use key_policy::Place;
 pub use limits::{DeletionWindow, NodeCount, RecoveryWindow, Replicas, RotationPeriod, Shards, SnapshotRetention};
 pub use log_delivery::{LogDelivery, LogDestinationType, LogFormat, LogGroupName, LogType};
 pub use log_group::{LogGroupClass, LogRetention};
