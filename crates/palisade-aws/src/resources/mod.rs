@@ -34,6 +34,10 @@ pub use subnet::*;
 pub use user_group::*;
 pub use vpc::*;
 
+/// Why AWS's own keys are not enough, which is the same whatever is encrypted.
+const WHY_A_KEY_OF_ONES_OWN: &str =
+    "only the policy of a key of your own decides who may decrypt, and only its use is on record";
+
 /// Whether the program gives no value for `field`, not even one that is known later.
 fn is_unset(node: &palisade_core::Node, field: &str) -> bool {
     node.fields.get(field).is_none_or(|value| value.as_json() == Some(&palisade_core::Json::Null))

@@ -21,6 +21,13 @@ struct Line<'a> {
     accepted: Option<&'a AcceptedRisk>,
 }
 
+impl Line<'_> {
+    /// What tells the rule from all others: rules of two kinds may have one name, and be about different things.
+    fn id(&self) -> String {
+        self.address.map_or_else(|| self.rule.to_owned(), |address| format!("{}/{}", address.kind(), self.rule))
+    }
+}
+
 const CONSTRUCTION: &str = "by construction";
 const CHECK: &str = "by check";
 const ACCEPTED: &str = "accepted risk";
@@ -136,23 +143,22 @@ const NEEDLESS: &str = "needless-acceptance";
 /// [SARIF 2.1.0](https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html)
 pub(crate) fn sarif(stack: &Stack, violations: &[Finding]) -> Json {
     let lines = lines(stack);
-    let mut rules: BTreeMap<&str, Json> = BTreeMap::new();
+    let mut rules: BTreeMap<String, Json> = BTreeMap::new();
     for line in &lines {
-        rules.entry(line.rule).or_insert_with(|| {
+        rules.entry(line.id()).or_insert_with(|| {
             json!({
-                "id": line.rule,
+                "id": line.id(),
                 "shortDescription": { "text": line.title },
                 "fullDescription": { "text": line.why },
                 "properties": { "tags": line.controls },
             })
         });
     }
-    // The rules of two kinds may have one id, and then one is as good as the other: the message names the resource.
     let mut results: Vec<_> = lines
         .iter()
         .filter_map(|line| {
             let message = format!("{}: {}", line.address?, line.detail.as_ref()?);
-            let mut result = json!({ "ruleId": line.rule, "level": "error", "message": { "text": message } });
+            let mut result = json!({ "ruleId": line.id(), "level": "error", "message": { "text": message } });
             match (line.outcome, line.accepted) {
                 (VIOLATED, _) => result["locations"] = json!([location(line.declared_at)]),
                 (_, Some(risk)) => {
@@ -181,7 +187,7 @@ pub(crate) fn sarif(stack: &Stack, violations: &[Finding]) -> Json {
     let is_needless = |finding: &&Finding| finding.spans.iter().any(|span| acceptances.contains(&span.location));
     for finding in violations.iter().filter(is_needless) {
         rules
-            .entry(NEEDLESS)
+            .entry(NEEDLESS.to_owned())
             .or_insert_with(|| json!({ "id": NEEDLESS, "shortDescription": { "text": "an accepted risk exists" } }));
         found(NEEDLESS, finding);
     }

@@ -3,7 +3,10 @@
 use palisade_core::AcceptedRisk;
 use serde_json::{Value as Json, json};
 
-use super::style::{STRONG, paint};
+use super::{
+    progress::place,
+    style::{STRONG, paint},
+};
 
 /// A line for each risk, under a heading; nothing, if there is none.
 pub(crate) fn risks(risks: &[AcceptedRisk]) -> String {
@@ -12,8 +15,7 @@ pub(crate) fn risks(risks: &[AcceptedRisk]) -> String {
     }
     let mut text = paint(STRONG, "Accepted risks:") + "\n";
     for AcceptedRisk { address, rule, reason, location } in risks {
-        let place = format!("{}:{}", location.file(), location.line());
-        text += &format!("  {address}, {}: {reason} ({place})\n", rule.id);
+        text += &format!("  {address}, {}: {reason} ({})\n", rule.id, place(location));
     }
     text + "\n"
 }

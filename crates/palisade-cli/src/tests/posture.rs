@@ -86,13 +86,13 @@ fn sarif_suppresses_what_is_accepted_and_reports_what_is_violated() {
     };
     let suppressed = &results(accepted)[0];
     let place = &suppressed["locations"][0]["physicalLocation"];
-    assert_eq!(suppressed["ruleId"], "thing-discreet");
+    assert_eq!(suppressed["ruleId"], "Thing/thing-discreet");
     assert_eq!(suppressed["suppressions"][0]["justification"], "a bell is meant to be heard");
     assert_eq!(place["artifactLocation"]["uri"], "crates/palisade-cli/src/tests/stacks.rs");
     assert_eq!(place["region"]["startLine"], 32);
     let violated = results(loud);
     let ids: Vec<_> = violated.as_array().unwrap().iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["thing-discreet", "needless-acceptance"]);
+    assert_eq!(ids, ["Thing/thing-discreet", "needless-acceptance"]);
     assert!(violated.as_array().unwrap().iter().all(|result| result.get("suppressions").is_none()));
 }
 

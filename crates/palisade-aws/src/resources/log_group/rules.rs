@@ -3,13 +3,13 @@
 use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::LogGroup;
-use crate::resources::is_unset;
+use crate::resources::{WHY_A_KEY_OF_ONES_OWN, is_unset};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "customer-key",
         title: "a key of the account encrypts the log",
-        why: "only the policy of a key of your own decides who may decrypt, and only its use is on record",
+        why: WHY_A_KEY_OF_ONES_OWN,
         controls: &[Control::checkov("CKV_AWS_158")],
         hold: Hold::Risk { check: customer_key, path: "LogGroup::AWS_OWNED_KEY" },
     },

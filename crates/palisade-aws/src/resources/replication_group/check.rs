@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use palisade_core::{Finding, Json, Node, Stack};
 use serde::Deserialize;
 
+use crate::resources::is_unset;
 use crate::types::{Engine, EngineKind, EngineVersion, LogDelivery, MaintenanceWindow, NodeType, SnapshotWindow};
 
 pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
@@ -24,8 +25,7 @@ pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
 
 /// The builder leaves no other choice; a declaration that was made without it is held to the same.
 fn authentication(node: &Node) -> Option<Finding> {
-    let is_set = |field: &str| node.fields.get(field).is_some_and(|value| value.as_json() != Some(&Json::Null));
-    (is_set("user_group_id") == is_set("auth_token")).then(|| {
+    (is_unset(node, "user_group_id") == is_unset(node, "auth_token")).then(|| {
         node.finding(
             "there must be one authentication, a user group or an AUTH token",
             "declare the cache with `ReplicationGroup::builder()`, and call `.authentication(..)`",
