@@ -16,17 +16,26 @@ use crate::{
 /// The file with all that the stack declares.
 pub const MAIN_FILE: &str = "main.tf.json";
 
-/// The file with the `import` blocks of what exists.
-const IMPORTS_FILE: &str = "imports.tf";
+/// The file with the `import` blocks of what exists. Its name, as that of the next, is none that people give to a file of
+/// their own.
+const IMPORTS_FILE: &str = "palisade.imports.tf";
 
-/// The file that tells checkov of the risks that the program accepts.
+/// The file with the version of Terraform.
+const VERSIONS_FILE: &str = "palisade.versions.tf";
+
+/// The file that tells checkov of the risks that the program accepts. checkov finds it by this name only.
 const CHECKOV_FILE: &str = ".checkov.yaml";
+
+/// The first line of each file but the main one: what begins with it was written here, and may be written again.
+const MARK: &str = "# Written by Palisade with main.tf.json; the next export replaces it.";
 
 /// The files that are there only where they say something.
 pub const OPTIONAL_FILES: [&str; 2] = [IMPORTS_FILE, CHECKOV_FILE];
 
-/// The file with the version of Terraform.
-const VERSIONS_FILE: &str = "versions.tf";
+/// Whether `text` is that of a file which an export has written beside the main one.
+pub fn is_written_here(text: &str) -> bool {
+    text.starts_with(MARK)
+}
 
 /// Write-only arguments, which keep a secret out of Terraform's state, came with 1.11.
 const VERSIONS: &str = "terraform {\n  required_version = \">= 1.11.0\"\n}\n";
@@ -144,12 +153,13 @@ impl Document {
 
     /// The files, by name.
     pub fn files(&self) -> Vec<(&'static str, String)> {
-        let mut files = vec![(MAIN_FILE, self.main_text()), (VERSIONS_FILE, VERSIONS.to_owned())];
+        let marked = |text: &dyn fmt::Display| format!("{MARK}\n\n{text}");
+        let mut files = vec![(MAIN_FILE, self.main_text()), (VERSIONS_FILE, marked(&VERSIONS))];
         if !self.imports.is_empty() {
-            files.push((IMPORTS_FILE, self.imports.to_string()));
+            files.push((IMPORTS_FILE, marked(&self.imports)));
         }
         if !self.exceptions.is_empty() {
-            files.push((CHECKOV_FILE, self.exceptions.to_string()));
+            files.push((CHECKOV_FILE, marked(&self.exceptions)));
         }
         files
     }

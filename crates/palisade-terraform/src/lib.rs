@@ -14,6 +14,6 @@ mod translate;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, ExportOptions, MAIN_FILE, OPTIONAL_FILES, export};
+pub use document::{Document, ExportOptions, MAIN_FILE, OPTIONAL_FILES, export, is_written_here};
 pub use error::ExportError;
 pub use import::Existing;

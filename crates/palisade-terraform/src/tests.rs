@@ -152,8 +152,9 @@ fn blocks_of(declare: impl FnOnce(&mut Stack), existing: &Existing) -> Result<St
     let mut json = document.as_json().as_object().cloned().expect("the document is an object");
     json.remove("terraform");
     json.remove("provider");
-    let imports = document.files().into_iter().find(|(name, _)| *name == "imports.tf");
-    let imports = imports.map(|(_, text)| format!("\n\n{text}")).unwrap_or_default();
+    let imports = document.files().into_iter().find(|(name, _)| *name == "palisade.imports.tf");
+    let imports = imports.map(|(_, text)| text.split_once("\n\n").unwrap().1.to_owned());
+    let imports = imports.map(|text| format!("\n\n{text}")).unwrap_or_default();
     Ok(format!("{:#}{imports}", Json::Object(json)))
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use palisade_core::{Address, Graph};
 use palisade_engine::{Entry, State};
-use palisade_terraform::{Existing, ExportOptions, MAIN_FILE, OPTIONAL_FILES, export};
+use palisade_terraform::{Existing, ExportOptions, MAIN_FILE, OPTIONAL_FILES, export, is_written_here};
 
 use super::{Context, session};
 use crate::{
@@ -38,21 +38,30 @@ pub(super) fn terraform(context: &mut Context<'_, '_>, out: &Path) -> Result<u8,
     let path = out.join(MAIN_FILE);
     let verb = if path.exists() { "Replaced" } else { "Wrote" };
     // What an earlier export said of imports and risks may not be so any more.
-    for stale in OPTIONAL_FILES.map(|name| out.join(name)) {
-        match fs::remove_file(&stale) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&stale, &error)),
-            _ => {}
-        }
+    for stale in OPTIONAL_FILES.map(|name| out.join(name)).iter().filter(|path| is_ours(path)) {
+        fs::remove_file(stale).map_err(|error| refused(stale, &error))?;
     }
     for (name, text) in document.files() {
         let path = out.join(name);
-        write_whole(&path, &text).map_err(|error| refused(&path, &error))?;
+        if name == MAIN_FILE || is_ours(&path) || !path.exists() {
+            write_whole(&path, &text).map_err(|error| refused(&path, &error))?;
+        } else {
+            let path = path.display();
+            context
+                .terminal
+                .note(&format!("note: {path} is not of an export, and is left as it is. It would be:\n\n{text}"));
+        }
     }
 
     let (path, folder, count) = (path.display(), out.display(), graph.nodes().count());
     context.terminal.line(&format!("{verb} {path}, which declares the {count} resources of the stack."));
     context.terminal.line(&format!("Next: terraform -chdir={folder} init && terraform -chdir={folder} plan"));
     Ok(exit_code::DONE)
+}
+
+/// Whether a file beside the main one was written by an export, and not by the user.
+fn is_ours(path: &Path) -> bool {
+    fs::read_to_string(path).is_ok_and(|text| is_written_here(&text))
 }
 
 /// What the document makes of the state, for the standard error stream.

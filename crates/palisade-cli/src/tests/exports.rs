@@ -56,7 +56,9 @@ fn an_export_of_an_applied_stack_imports_what_exists() {
     Cloud: none is used
     State: 2 of the 2 resources exist in `fake`, and are imported as they are
     ");
-    assert_snapshot!(fs::read_to_string(desk.path("infra/imports.tf")).unwrap(), @r#"
+    assert_snapshot!(fs::read_to_string(desk.path("infra/palisade.imports.tf")).unwrap(), @r#"
+    # Written by Palisade with main.tf.json; the next export replaces it.
+
     import {
       to = fake_thing.child
       id = "thing-2"
@@ -67,14 +69,41 @@ fn an_export_of_an_applied_stack_imports_what_exists() {
       id = "thing-1"
     }
     "#);
-    assert_snapshot!(fs::read_to_string(desk.path("infra/versions.tf")).unwrap(), @r#"
+    assert_snapshot!(fs::read_to_string(desk.path("infra/palisade.versions.tf")).unwrap(), @r#"
+    # Written by Palisade with main.tf.json; the next export replaces it.
+
     terraform {
       required_version = ">= 1.11.0"
     }
     "#);
     desk.run("destroy --auto-approve");
     desk.run("export terraform --out DESK/infra");
-    assert!(!desk.path("infra/imports.tf").exists(), "what does not exist any more is still imported");
+    assert!(!desk.path("infra/palisade.imports.tf").exists(), "what does not exist any more is still imported");
+}
+
+#[test]
+fn a_file_of_the_users_own_is_left_as_it_is() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path("infra")).unwrap();
+    let names = ["palisade.versions.tf", "palisade.imports.tf", ".checkov.yaml"];
+    for name in names {
+        fs::write(desk.path("infra").join(name), "# mine\n").unwrap();
+    }
+    let outcome = desk.run("export terraform --out DESK/infra");
+    assert_snapshot!(outcome.stderr, @r#"
+    Cloud: none is used
+    State: none, so nothing is imported: Terraform would create all of it
+    note: DESK/infra/palisade.versions.tf is not of an export, and is left as it is. It would be:
+
+    # Written by Palisade with main.tf.json; the next export replaces it.
+
+    terraform {
+      required_version = ">= 1.11.0"
+    }
+    "#);
+    for name in names {
+        assert_eq!(fs::read_to_string(desk.path("infra").join(name)).unwrap(), "# mine\n", "{name}");
+    }
 }
 
 #[test]
