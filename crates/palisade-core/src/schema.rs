@@ -83,6 +83,14 @@ pub struct AttributeSchema {
 }
 
 impl Schema {
+    /// A kind with these fields, and nothing else to say: what it does not say is written over it, as in
+    /// `Schema { id_prefix: "net-", ..Schema::new("Net", FIELDS) }`.
+    pub const fn new(kind: &'static str, fields: &'static [FieldSchema]) -> Self {
+        let (doc, id_prefix, terraform_type) = ("", "", "");
+        let (attributes, terraform, check, rules) = (&[], None, None, &[]);
+        Self { kind, doc, id_prefix, fields, attributes, terraform_type, terraform, check, rules }
+    }
+
     /// The field `name`.
     pub fn field(&self, name: &str) -> Option<&'static FieldSchema> {
         self.fields.iter().find(|field| field.name == name)
@@ -91,6 +99,25 @@ impl Schema {
     /// The attribute `name`, which is not `id`.
     pub fn attribute(&self, name: &str) -> Option<&'static AttributeSchema> {
         self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+}
+
+impl FieldSchema {
+    /// A field that must be set, takes any value, and is no part of an identity.
+    pub const fn new(name: &'static str, on_change: OnChange) -> Self {
+        Self {
+            name,
+            doc: "",
+            problem: |_| None,
+            default: None,
+            on_change,
+            late: None,
+            identity: false,
+            clashes: None,
+            released: false,
+            held: None,
+            terraform_name: None,
+        }
     }
 }
 

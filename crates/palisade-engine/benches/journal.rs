@@ -30,29 +30,7 @@ const STEPS: usize = 100;
 
 const TEXT: &str = "some text of a usual length";
 
-static SCHEMA: Schema = Schema {
-    kind: "Thing",
-    doc: "",
-    id_prefix: "",
-    fields: &[FieldSchema {
-        name: "text",
-        doc: "",
-        problem: |_| None,
-        default: None,
-        on_change: OnChange::Update,
-        late: None,
-        identity: false,
-        clashes: None,
-        released: false,
-        held: None,
-        terraform_name: None,
-    }],
-    attributes: &[],
-    terraform_type: "",
-    terraform: None,
-    check: None,
-    rules: &[],
-};
+static SCHEMA: Schema = Schema::new("Thing", &[FieldSchema::new("text", OnChange::Update)]);
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Thing;

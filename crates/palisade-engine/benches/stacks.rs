@@ -17,8 +17,8 @@ use std::{
 
 use futures_util::FutureExt;
 use palisade_core::{
-    Address, AttributeSchema, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, JsonMap, OnChange,
-    Output, Reference, Resource, Schema, Stack,
+    Address, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, JsonMap, OnChange, Output, Reference,
+    Resource, Schema, Stack,
     provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use palisade_engine::{Entry, ObjectState, Phase, State, plan};
@@ -248,57 +248,27 @@ fn read_only() -> ProviderError {
     }
 }
 
-static NET: Schema = schema("Net", &[field("range", OnChange::Replace), field("tag", OnChange::Update)]);
+static NET: Schema =
+    Schema::new("Net", &[FieldSchema::new("range", OnChange::Replace), FieldSchema::new("tag", OnChange::Update)]);
 
-static HOST: Schema = schema(
+static HOST: Schema = Schema::new(
     "Host",
     &[
-        FieldSchema { identity: true, ..field("name", OnChange::Replace) },
-        field("net", OnChange::Replace),
-        field("tag", OnChange::Update),
+        FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
+        FieldSchema::new("net", OnChange::Replace),
+        FieldSchema::new("tag", OnChange::Update),
     ],
 );
 
-static GROUP: Schema = schema(
+static GROUP: Schema = Schema::new(
     "Group",
     &[
-        FieldSchema { identity: true, ..field("name", OnChange::Replace) },
-        FieldSchema { released: true, ..field("members", OnChange::Update) },
-        field("net", OnChange::Update),
-        field("tag", OnChange::Update),
+        FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
+        FieldSchema { released: true, ..FieldSchema::new("members", OnChange::Update) },
+        FieldSchema::new("net", OnChange::Update),
+        FieldSchema::new("tag", OnChange::Update),
     ],
 );
-
-const fn schema(kind: &'static str, fields: &'static [FieldSchema]) -> Schema {
-    let attributes: &[AttributeSchema] = &[];
-    Schema {
-        kind,
-        doc: "",
-        id_prefix: "",
-        fields,
-        attributes,
-        terraform_type: "",
-        terraform: None,
-        check: None,
-        rules: &[],
-    }
-}
-
-const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
-    FieldSchema {
-        name,
-        doc: "",
-        problem: |_| None,
-        default: None,
-        on_change,
-        late: None,
-        identity: false,
-        clashes: None,
-        released: false,
-        held: None,
-        terraform_name: None,
-    }
-}
 
 /// One of the kinds as a type.
 #[derive(Deserialize, Serialize)]

@@ -14,43 +14,19 @@ use serde_json::json;
 use crate::{Document, Existing, ExportError, ExportOptions, export};
 
 const fn field(name: &'static str, terraform_name: Option<&'static str>) -> FieldSchema {
-    FieldSchema {
-        name,
-        doc: "",
-        problem: |_| None,
-        default: Some(|| Json::Null),
-        on_change: OnChange::Update,
-        late: None,
-        identity: false,
-        clashes: None,
-        released: false,
-        held: None,
-        terraform_name,
-    }
+    FieldSchema { default: Some(|| Json::Null), terraform_name, ..FieldSchema::new(name, OnChange::Update) }
 }
 
 static NETWORK: Schema = Schema {
-    kind: "Network",
-    doc: "",
-    id_prefix: "",
-    fields: &[field("text", Some("description")), field("tags", Some("tags")), field("hidden", None)],
     attributes: &[AttributeSchema { name: "endpoint", doc: "", changes_with: &[], terraform_name: "endpoint[0].host" }],
     terraform_type: "aws_network",
-    terraform: None,
-    check: None,
-    rules: &[],
+    ..Schema::new("Network", &[field("text", Some("description")), field("tags", Some("tags")), field("hidden", None)])
 };
 
 static CACHE: Schema = Schema {
-    kind: "Cache",
-    doc: "",
-    id_prefix: "",
-    fields: &[field("networks", Some("network_ids")), field("port", Some("port"))],
-    attributes: &[],
     terraform_type: "aws_cache",
     terraform: Some(adapt),
-    check: None,
-    rules: &[],
+    ..Schema::new("Cache", &[field("networks", Some("network_ids")), field("port", Some("port"))])
 };
 
 /// All that a resource can say beyond its fields.

@@ -19,19 +19,7 @@ use serde_json::json;
 use crate::{Cloud, ConnectError, Connection, S3Location, Settings};
 
 const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
-    FieldSchema {
-        name,
-        doc: "",
-        problem: |_| None,
-        default: Some(|| Json::Null),
-        on_change,
-        late: None,
-        identity: false,
-        clashes: None,
-        released: false,
-        held: None,
-        terraform_name: Some(name),
-    }
+    FieldSchema { default: Some(|| Json::Null), terraform_name: Some(name), ..FieldSchema::new(name, on_change) }
 }
 
 const RULES: &[Rule] = &[
@@ -57,15 +45,11 @@ const RULES: &[Rule] = &[
 ];
 
 static SCHEMA: Schema = Schema {
-    kind: "Thing",
-    doc: "",
     id_prefix: "thing-",
-    fields: &[field("parent", OnChange::Replace), field("text", OnChange::Update)],
     attributes: &[AttributeSchema { name: "endpoint", doc: "", changes_with: &[], terraform_name: "endpoint" }],
     terraform_type: "fake_thing",
-    terraform: None,
-    check: None,
     rules: RULES,
+    ..Schema::new("Thing", &[field("parent", OnChange::Replace), field("text", OnChange::Update)])
 };
 
 /// The one kind of object. The creation of one takes five minutes, and fails if its text is `boom`.

@@ -13,11 +13,11 @@ pub(crate) static NET: Schema = schema(
     "Net",
     "net-",
     &[
-        field("range", OnChange::Replace),
-        field("tag", OnChange::Update),
-        field("size", OnChange::ReplaceIf(|old, new| old.as_u64() > new.as_u64())),
-        field("peers", OnChange::Update),
-        field("sponsor", OnChange::Replace),
+        FieldSchema::new("range", OnChange::Replace),
+        FieldSchema::new("tag", OnChange::Update),
+        FieldSchema::new("size", OnChange::ReplaceIf(|old, new| old.as_u64() > new.as_u64())),
+        FieldSchema::new("peers", OnChange::Update),
+        FieldSchema::new("sponsor", OnChange::Replace),
     ],
     &[AttributeSchema { name: "route", doc: "", changes_with: &["tag"], terraform_name: "route" }],
 );
@@ -27,11 +27,11 @@ pub(crate) static USER: Schema = schema(
     "User",
     "",
     &[
-        FieldSchema { identity: true, ..field("name", OnChange::Replace) },
-        field("engine", OnChange::Replace),
-        field("net", OnChange::Replace),
-        field("access", OnChange::Update),
-        field("secret", OnChange::Update),
+        FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
+        FieldSchema::new("engine", OnChange::Replace),
+        FieldSchema::new("net", OnChange::Replace),
+        FieldSchema::new("access", OnChange::Update),
+        FieldSchema::new("secret", OnChange::Update),
     ],
     &[],
 );
@@ -41,10 +41,10 @@ pub(crate) static GROUP: Schema = schema(
     "Group",
     "",
     &[
-        FieldSchema { identity: true, ..field("name", OnChange::Replace) },
-        FieldSchema { released: true, ..field("users", OnChange::Update) },
-        field("owner", OnChange::Update),
-        field("route", OnChange::Update),
+        FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
+        FieldSchema { released: true, ..FieldSchema::new("users", OnChange::Update) },
+        FieldSchema::new("owner", OnChange::Update),
+        FieldSchema::new("route", OnChange::Update),
     ],
     &[],
 );
@@ -61,33 +61,7 @@ const fn schema(
     fields: &'static [FieldSchema],
     attributes: &'static [AttributeSchema],
 ) -> Schema {
-    Schema {
-        kind,
-        doc: "",
-        id_prefix,
-        fields,
-        attributes,
-        terraform_type: "",
-        terraform: None,
-        check: None,
-        rules: &[],
-    }
-}
-
-const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
-    FieldSchema {
-        name,
-        doc: "",
-        problem: |_| None,
-        default: None,
-        on_change,
-        late: None,
-        identity: false,
-        clashes: None,
-        released: false,
-        held: None,
-        terraform_name: None,
-    }
+    Schema { id_prefix, attributes, ..Schema::new(kind, fields) }
 }
 
 /// One of the kinds as a type.

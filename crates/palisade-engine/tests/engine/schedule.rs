@@ -24,31 +24,8 @@ use crate::{
 };
 
 const fn schema(kind: &'static str) -> Schema {
-    const AFTER: FieldSchema = FieldSchema {
-        name: "after",
-        doc: "",
-        problem: |_| None,
-        default: None,
-        on_change: OnChange::Update,
-        late: None,
-        identity: false,
-        clashes: None,
-        released: false,
-        held: None,
-        terraform_name: None,
-    };
-    let fields = &[AFTER];
-    Schema {
-        kind,
-        doc: "",
-        id_prefix: "",
-        fields,
-        attributes: &[],
-        terraform_type: "",
-        terraform: None,
-        check: None,
-        rules: &[],
-    }
+    const AFTER: FieldSchema = FieldSchema::new("after", OnChange::Update);
+    Schema::new(kind, &[AFTER])
 }
 
 /// The kinds of task: one call of so many seconds creates what is declared, and deletes it.
