@@ -1,6 +1,7 @@
 //! Programs that must not compile, each with the message that its author reads.
 //!
-//! After a change of a message, run the test with `TRYBUILD=overwrite`, and read the difference as a user would.
+//! A program begins with the rule that it breaks, and `tests/compile_pass` has the same program as it should be, under the
+//! same name. After a change of a message, run the test with `TRYBUILD=overwrite`, and read the difference as a user would.
 
 #[test]
 fn what_is_unsafe_or_impossible_does_not_compile() {

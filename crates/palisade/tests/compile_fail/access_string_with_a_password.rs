@@ -1,6 +1,8 @@
+//! No password stands in an access string.
+
 use palisade::prelude::*;
 
 fn main() {
     let mut stack = Stack::new("test");
-    stack.add("a", RedisUser::iam(name!("a")).engine(EngineKind::Redis).access_string(access!("on ~* +@read >hunter2")));
+    stack.add("a", RedisUser::iam(name!("a")).engine(Redis).access_string(access!("on ~* +@read >hunter2")));
 }

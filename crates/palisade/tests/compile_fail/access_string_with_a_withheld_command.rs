@@ -1,6 +1,8 @@
+//! Nobody is given a command that ElastiCache withholds from all.
+
 use palisade::prelude::*;
 
 fn main() {
     let mut stack = Stack::new("test");
-    stack.add("a", RedisUser::iam(name!("a")).engine(EngineKind::Redis).access_string(access!("on ~* +@read +config|set")));
+    stack.add("a", RedisUser::iam(name!("a")).engine(Redis).access_string(access!("on ~* +@read +config|set")));
 }

@@ -1,8 +1,10 @@
+//! An application has keys of its own.
+
 use palisade::prelude::*;
 
 const ORDERS: AccessRules = AccessString::application("*");
 
 fn main() {
     let mut stack = Stack::new("test");
-    stack.add("orders", RedisUser::iam(name!("orders")).engine(EngineKind::Redis).access_string(ORDERS));
+    stack.add("orders", RedisUser::iam(name!("orders")).engine(Redis).access_string(ORDERS));
 }

@@ -1,7 +1,17 @@
+//! A cache stands on nodes that can fail over, be saved and speak TLS.
+
 use palisade::prelude::*;
 
 fn main() {
     let mut stack = Stack::new("test");
-    let node_type = node_type!("cache.t1.micro");
-    println!("{node_type} {stack:?}");
+    let redis = ReplicationGroup::builder()
+        .replication_group_id(name!("redis"))
+        .engine(Engine::REDIS_7_1)
+        .node_type(node_type!("cache.t1.micro"))
+        .subnet_group_name(id!(CacheSubnetGroup, "redis"))
+        .security_group_ids([id!(SecurityGroup, "sg-0a1b2c3d")])
+        .single_node()
+        .authentication(id!(UserGroup, "users"))
+        .encrypted(AtRest::default(), InTransit::Required);
+    stack.add("redis", redis);
 }

@@ -1,3 +1,5 @@
+//! A cache is encrypted, at rest and in transit.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! The clients of a cache prove who they are.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! An AUTH token is a secret, never a text.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A cache has one authentication.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A cache says how many nodes it has, so that nobody has a single one by accident.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A network has a prefix of /16 to /28.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A block of addresses has no bit set behind its prefix.
+
 use palisade::prelude::*;
 
 fn main() {

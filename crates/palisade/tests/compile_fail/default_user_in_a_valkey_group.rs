@@ -1,3 +1,5 @@
+//! A Valkey group has no user without a password, not even one that is switched off.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! The default user, which is whoever gives no name, is given no rights.
+
 use palisade::prelude::*;
 
 fn main() {

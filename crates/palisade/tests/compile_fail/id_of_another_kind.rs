@@ -1,3 +1,5 @@
+//! An id has the prefix of its kind.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,6 +1,8 @@
+//! A name is written as AWS keeps it.
+
 use palisade::prelude::*;
 
 fn main() {
-    let name = name!("Redis-Users");
-    println!("{name}");
+    let mut stack = Stack::new("test");
+    stack.add("default", RedisUser::disabled_default(name!("Redis-Default")));
 }

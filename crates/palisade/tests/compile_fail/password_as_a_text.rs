@@ -1,6 +1,9 @@
+//! A password is a secret, never a text.
+
 use palisade::prelude::*;
 
 fn main() {
     let mut stack = Stack::new("test");
-    stack.add("a", RedisUser::with_password(name!("a"), name!("a"), "hunter2hunter2hunter2"));
+    let user = RedisUser::with_password(name!("a"), name!("a"), "hunter2hunter2hunter2");
+    stack.add("a", user.engine(Redis).access_string(AccessString::read_only()));
 }

@@ -1,3 +1,5 @@
+//! The subnets of a plan are inside its network.
+
 use palisade::prelude::*;
 
 address_plan! {

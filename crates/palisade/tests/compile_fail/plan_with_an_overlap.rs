@@ -1,3 +1,5 @@
+//! The subnets of a plan have no address in common.
+
 use palisade::prelude::*;
 
 address_plan! {

@@ -1,3 +1,5 @@
+//! The subnets of a plan are in one region.
+
 use palisade::prelude::*;
 
 address_plan! {

@@ -1,3 +1,5 @@
+//! A port is 1 to 65535.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! The default user of a Redis group is switched off.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A Redis group has a default user of its own, in place of AWS's, which may do everything.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A risk is accepted for a resource of its kind.
+
 use palisade::prelude::*;
 
 fn main() {

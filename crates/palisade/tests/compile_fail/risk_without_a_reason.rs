@@ -1,3 +1,5 @@
+//! Whoever accepts a risk says why.
+
 use palisade::prelude::*;
 
 fn main() {

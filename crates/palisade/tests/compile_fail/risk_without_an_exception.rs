@@ -1,7 +1,18 @@
+//! A rule without an honest exception has no risk that could be accepted.
+
 use palisade::prelude::*;
 
 fn main() {
     let mut stack = Stack::new("test");
-    let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
-    stack.accept_risk(&vpc, ReplicationGroup::UNENCRYPTED, reason!("nobody looks at it anyway"));
+    let redis = ReplicationGroup::builder()
+        .replication_group_id(name!("redis"))
+        .engine(Engine::REDIS_7_1)
+        .node_type(node_type!("cache.t4g.micro"))
+        .subnet_group_name(id!(CacheSubnetGroup, "redis"))
+        .security_group_ids([id!(SecurityGroup, "sg-0a1b2c3d")])
+        .single_node()
+        .authentication(id!(UserGroup, "users"))
+        .encrypted(AtRest::default(), InTransit::Required);
+    let redis = stack.add("redis", redis);
+    stack.accept_risk(&redis, ReplicationGroup::UNENCRYPTED, reason!("nobody looks at it anyway"));
 }

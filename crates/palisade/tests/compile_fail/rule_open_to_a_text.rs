@@ -1,3 +1,5 @@
+//! A rule lets in a security group or private addresses, never a text.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A rule never lets in public addresses.
+
 use palisade::prelude::*;
 
 fn main() {

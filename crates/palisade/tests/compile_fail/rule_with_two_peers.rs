@@ -1,3 +1,5 @@
+//! A rule has one peer.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A rule says whom it lets in.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! The value of a secret does not stand in the program.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! A secret says where its value comes from.
+
 use palisade::prelude::*;
 
 fn main() {

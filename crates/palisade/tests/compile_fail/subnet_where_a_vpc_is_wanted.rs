@@ -1,3 +1,5 @@
+//! A reference is to a resource of the kind that is wanted.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,3 +1,5 @@
+//! An id is a reference or a checked literal, never a text.
+
 use palisade::prelude::*;
 
 fn main() {

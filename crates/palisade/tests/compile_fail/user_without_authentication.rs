@@ -1,3 +1,5 @@
+//! A user of a cache proves who it is.
+
 use palisade::prelude::*;
 
 fn main() {

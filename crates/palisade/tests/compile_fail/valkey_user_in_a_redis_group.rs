@@ -1,3 +1,5 @@
+//! A user of a group speaks the engine of the group.
+
 use palisade::prelude::*;
 
 fn main() {

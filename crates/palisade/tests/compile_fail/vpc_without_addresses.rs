@@ -1,3 +1,5 @@
+//! A VPC says which addresses it has.
+
 use palisade::prelude::*;
 
 fn main() {

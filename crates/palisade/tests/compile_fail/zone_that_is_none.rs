@@ -1,3 +1,5 @@
+//! A zone is a region and a letter.
+
 use palisade::prelude::*;
 
 fn main() {

@@ -1,0 +1,6 @@
+use palisade::prelude::*;
+
+fn main() {
+    let mut stack = Stack::new("test");
+    stack.add("a", RedisUser::iam(name!("a")).engine(Redis).access_string(access!("on ~* +@read")));
+}

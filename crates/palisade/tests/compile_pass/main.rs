@@ -1,0 +1,78 @@
+//! Programs that compile: beside each program of `tests/compile_fail`, the same one as its message says to write it.
+//!
+//! They are modules of one program, since a program of its own for each would be linked for each.
+
+use std::{collections::BTreeSet, fs};
+
+macro_rules! programs {
+    ($($name:ident,)*) => {
+        const PROGRAMS: &[&str] = &[$(stringify!($name)),*];
+
+        $(mod $name {
+            include!(concat!(stringify!($name), ".rs"));
+
+            #[test]
+            fn runs() {
+                main();
+            }
+        })*
+    };
+}
+
+programs! {
+    access_string_with_a_password,
+    access_string_with_a_withheld_command,
+    access_string_with_an_unknown_category,
+    access_string_with_an_unknown_command,
+    application_with_the_keys_of_all,
+    cache_of_a_previous_generation,
+    cache_that_is_not_encrypted,
+    cache_that_is_open_to_all,
+    cache_with_a_literal_token,
+    cache_with_two_authentications,
+    cache_without_a_number_of_nodes,
+    cidr_with_a_prefix_that_aws_refuses,
+    cidr_with_an_address_inside,
+    default_user_in_a_valkey_group,
+    default_user_with_rights,
+    id_of_another_kind,
+    name_in_upper_case,
+    password_as_a_text,
+    plan_with_a_subnet_outside,
+    plan_with_an_overlap,
+    plan_with_two_regions,
+    port_zero,
+    redis_group_with_an_open_default_user,
+    redis_group_without_a_default_user,
+    risk_of_another_kind,
+    risk_without_a_reason,
+    risk_without_an_exception,
+    rule_open_to_a_text,
+    rule_open_to_the_world,
+    rule_with_two_peers,
+    rule_without_a_peer,
+    secret_value_in_the_program,
+    secret_without_a_source,
+    subnet_where_a_vpc_is_wanted,
+    text_where_an_id_is_wanted,
+    user_without_authentication,
+    valkey_user_in_a_redis_group,
+    vpc_without_addresses,
+    window_of_half_an_hour,
+    zone_that_is_none,
+}
+
+#[test]
+fn each_program_that_does_not_compile_has_one_that_does() {
+    let listed = BTreeSet::from_iter(PROGRAMS.iter().map(|&name| name.to_owned()));
+    let (bad, mut good) = (programs_in("tests/compile_fail"), programs_in("tests/compile_pass"));
+    assert!(good.remove("main"), "this file");
+    assert_eq!(bad, good, "write tests/compile_pass/NAME.rs for each tests/compile_fail/NAME.rs, and no other");
+    assert_eq!(good, listed, "name each program in tests/compile_pass/main.rs");
+}
+
+fn programs_in(folder: &str) -> BTreeSet<String> {
+    let paths = fs::read_dir(folder).expect("a folder of this package").map(|entry| entry.expect("an entry").path());
+    let programs = paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    programs.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}

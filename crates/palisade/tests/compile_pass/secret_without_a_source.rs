@@ -1,0 +1,6 @@
+use palisade::prelude::*;
+
+fn main() {
+    let mut stack = Stack::new("test");
+    stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+}
