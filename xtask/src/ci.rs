@@ -5,7 +5,7 @@
 //! once more.
 
 use crate::{
-    checkov, deny, live,
+    checkov, deny, live, rules,
     step::{self, Outcome, Report},
     terraform, tidy,
     workspace::Workspace,
@@ -51,6 +51,7 @@ fn fast_lane(workspace: &Workspace, report: &mut Report) -> bool {
     report.step("fmt", || step::run(workspace.cargo().args(["fmt", "--all", "--check"])));
     report.step("tidy", || tidy::run(workspace));
     let builds = report.step("build", || step::run(workspace.cargo().args(["build", "--all-targets"]).args(FAST)));
+    report.step_if(builds, "rules", DOES_NOT_BUILD, || rules::check(workspace));
     // Plain `cargo test`, since nextest runs no documentation tests; all binaries run, so that one report shows all.
     let test = || step::run(workspace.cargo().args(["test", "--no-fail-fast"]).args(FAST));
     report.step_if(builds, "test", DOES_NOT_BUILD, test);

@@ -11,6 +11,7 @@ mod deny;
 mod live;
 mod ministack;
 mod pypi;
+mod rules;
 mod schedule;
 mod step;
 mod terraform;
@@ -23,10 +24,11 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   ci         everything that is checked before a change lands, in one run
-  fast       the fast lane only, without an AWS SDK: fmt, tidy, tests, clippy
+  fast       the fast lane only, without an AWS SDK: fmt, tidy, rules, tests, clippy
   live       the live lane only: the stacks through the AWS SDKs, against ministack
   handover   the real terraform takes over what an apply has made, and makes what an apply makes
   tidy       the rules of the design that no compiler checks
+  rules      how many rules there are at each level; with --write, also writes docs/RULES.md from them
   terraform  the real terraform reads the export of every example
   checkov    checkov, from PyPI, finds nothing in the export of any example
   bench      how long a first build, a plan and an apply take, and what Terraform takes, against their bounds";
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let command = match arguments.as_slice() {
         [command] => command.as_str(),
+        [command, option] if command == "rules" && option == "--write" => "rules --write",
         _ => "",
     };
     if matches!(command, "help" | "--help" | "-h") {
@@ -54,6 +57,8 @@ fn main() -> ExitCode {
         "live" => one("live", || live::run(&workspace)),
         "handover" => one("handover", || live::handover(&workspace)),
         "tidy" => one("tidy", || tidy::run(&workspace)),
+        "rules" => one("rules", || rules::count(&workspace)),
+        "rules --write" => one("rules", || rules::write(&workspace)),
         "terraform" => one("terraform", || terraform::run(&workspace)),
         "checkov" => one("checkov", || checkov::run(&workspace)),
         "bench" => bench::run(&workspace),

@@ -145,9 +145,19 @@ pub(crate) fn programs_of(messages: &str) -> HashMap<String, PathBuf> {
     messages.lines().filter_map(program_of_message).collect()
 }
 
+/// The example of this name that cargo says it has built.
+pub(crate) fn example_of(messages: &str, name: &str) -> Option<PathBuf> {
+    let mut examples = messages.lines().filter_map(|line| executable_of(line, "example"));
+    examples.find(|(found, _)| found == name).map(|(_, path)| path)
+}
+
 fn program_of_message(line: &str) -> Option<(String, PathBuf)> {
+    executable_of(line, "bin")
+}
+
+fn executable_of(line: &str, kind: &str) -> Option<(String, PathBuf)> {
     let message: Json = serde_json::from_str(line).ok()?;
-    let is_program = message["target"]["kind"][0] == "bin" && message["profile"]["test"] == false;
+    let is_program = message["target"]["kind"][0] == kind && message["profile"]["test"] == false;
     let executable = message["executable"].as_str().filter(|_| is_program)?;
     Some((message["target"]["name"].as_str()?.to_owned(), executable.into()))
 }

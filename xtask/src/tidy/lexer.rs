@@ -4,11 +4,11 @@ use std::ops::Range;
 
 /// A source file in two views of the same length as the text, so that an offset means the same line in both.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     /// The text with blanks for comments and for what literals contain.
-    pub(super) code: String,
+    pub(crate) code: String,
     /// The text with blanks for all but what string literals contain.
-    pub(super) strings: String,
+    pub(crate) strings: String,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,7 +19,7 @@ enum Class {
 }
 
 impl Source {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let mut lexer = Lexer { text, at: 0, classes: vec![Class::Code; text.len()] };
         while lexer.at < text.len() {
             lexer.step();
@@ -38,7 +38,7 @@ impl Source {
     }
 
     /// The items that only tests have, from `#[cfg(test)]` to the end of the item.
-    pub(super) fn test_items(&self) -> Vec<Range<usize>> {
+    pub(crate) fn test_items(&self) -> Vec<Range<usize>> {
         let mut items: Vec<Range<usize>> = Vec::new();
         for (begin, _) in self.code.match_indices("#[cfg(test)]") {
             if items.last().is_none_or(|last| last.end <= begin) {

@@ -13,6 +13,8 @@ mod lexer;
 mod rules;
 mod words;
 
+pub(crate) use lexer::Source;
+
 /// A place that breaks a rule.
 #[derive(Debug)]
 struct Finding {
