@@ -17,7 +17,7 @@ fn vpc(stack: &mut Stack) -> Handle<Vpc> {
 fn cache(
     stack: &mut Stack,
     complete: impl FnOnce(
-        ReplicationGroupBuilder<palisade_core::Given<0b11>>,
+        ReplicationGroupBuilder<palisade_core::Given<0b1_0001>>,
         &Handle<CacheSubnetGroup>,
         &Handle<SecurityGroup>,
     ) -> Encrypted<ReplicationGroup>,
@@ -76,7 +76,7 @@ fn a_user_group_has_its_default_user_and_users_of_its_engine() {
 #[test]
 fn a_cache_fits_its_parameter_group_its_subnets_and_its_users() {
     let found = findings(|stack| {
-        let parameters = CacheParameterGroup::builder().name(name!("p")).family(Engine::VALKEY_8_0.family());
+        let parameters = CacheParameterGroup::builder().name(name!("p")).family(ParameterGroupFamily::Valkey8);
         let parameters = stack.add("p", parameters.parameter("cluster-enabled", "yes"));
         let user = RedisUser::iam(name!("u")).engine(EngineKind::Valkey).access_string(AccessString::read_only());
         let user = stack.add("u", user);
@@ -92,7 +92,6 @@ fn a_cache_fits_its_parameter_group_its_subnets_and_its_users() {
                 .authentication(&users)
                 .snapshot_window(snapshot_window!("05:30-06:30"))
                 .maintenance_window(maintenance_window!("sun:05:00-sun:06:00"))
-                .data_tiering_enabled(true)
                 .description("")
                 .encrypted(AtRest::default(), InTransit::Required)
         });
@@ -100,7 +99,6 @@ fn a_cache_fits_its_parameter_group_its_subnets_and_its_users() {
     insta::assert_snapshot!(found, @"
     ReplicationGroup.redis: the description must have 1 to 255 characters
     ReplicationGroup.redis: the snapshot window 05:30-06:30 falls into the maintenance window sun:05:00-sun:06:00
-    ReplicationGroup.redis: cache.t4g.micro with data tiering on
     ReplicationGroup.redis: redis 7.1 needs a parameter group of the family redis7
     ReplicationGroup.redis: a Redis cache takes no user group for Valkey
     ");

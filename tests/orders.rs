@@ -81,7 +81,7 @@ fn a_subnet_leaves_the_group_of_a_cache_before_it_is_deleted() {
                 group.subnet_ids([&a, &b])
             };
             let subnets = stack.add("it", group);
-            cache(stack, &vpc, &subnets, Engine::REDIS_7_1, [EngineKind::Redis; 2]);
+            cache(stack, &vpc, &subnets, Engine::REDIS_7_1.erased(), [EngineKind::Redis; 2]);
         }
     };
     assert_eq!(edit(program(true), program(false)), ["ModifyCacheSubnetGroup", "DeleteSubnet"]);
@@ -153,7 +153,7 @@ fn a_cache_goes_over_to_valkey_and_then_its_group_and_then_its_users() {
             cache(stack, &vpc, &subnets, engine, [engine.kind(); 2]);
         }
     };
-    let calls = edit(program(Engine::REDIS_7_1), program(Engine::VALKEY_8_0));
+    let calls = edit(program(Engine::REDIS_7_1.erased()), program(Engine::VALKEY_8_0.erased()));
     assert_eq!(calls, ["ModifyReplicationGroup", "ModifyUserGroup", "ModifyUser", "ModifyUser"]);
 }
 

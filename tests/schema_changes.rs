@@ -51,7 +51,7 @@ fn a_downgrade_and_the_way_back_from_valkey_replace_the_cache() {
 fn the_shards_of_a_cache_and_their_replicas_change_in_place() {
     let mut rehearsal = Rehearsal::new();
     let divided = |stack: &mut Stack, shards, replicas| {
-        cache(stack, |cache| cache.engine(Engine::VALKEY_8_0).sharded(shards, replicas));
+        cache(stack, Engine::VALKEY_8_0.erased(), |cache| cache.sharded(shards, replicas));
     };
     rehearsal.apply(|stack| divided(stack, shards!(3), replicas!(1)));
     for (shards, replicas) in

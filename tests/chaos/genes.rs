@@ -438,7 +438,8 @@ impl<'a> Resolution<'a> {
         let divides = matches!(topology, Topology::Sharded(..));
         let fits = |kind: &Kind| match kind {
             Kind::ParameterGroup { engine: other, parameters, .. } => {
-                engine(other).family() == of.family() && parameters.contains_key("cluster-enabled") == divides
+                engine(other).family().into_family() == of.family().into_family()
+                    && parameters.contains_key("cluster-enabled") == divides
             }
             _ => false,
         };

@@ -160,12 +160,12 @@ pub(crate) enum Authentication {
 
 /// The engines that a cache may have, by the names of their constants.
 pub(crate) const ENGINES: [(&str, Engine); 6] = [
-    ("REDIS_7_0", Engine::REDIS_7_0),
-    ("REDIS_7_1", Engine::REDIS_7_1),
-    ("VALKEY_7_2", Engine::VALKEY_7_2),
-    ("VALKEY_8_0", Engine::VALKEY_8_0),
-    ("VALKEY_8_1", Engine::VALKEY_8_1),
-    ("VALKEY_9_0", Engine::VALKEY_9_0),
+    ("REDIS_7_0", Engine::REDIS_7_0.erased()),
+    ("REDIS_7_1", Engine::REDIS_7_1.erased()),
+    ("VALKEY_7_2", Engine::VALKEY_7_2.erased()),
+    ("VALKEY_8_0", Engine::VALKEY_8_0.erased()),
+    ("VALKEY_8_1", Engine::VALKEY_8_1.erased()),
+    ("VALKEY_9_0", Engine::VALKEY_9_0.erased()),
 ];
 
 /// The engine that the constant `name` stands for.
@@ -318,8 +318,7 @@ fn add_user(stack: &mut Stack, label: &str, user: User, added: &[Added]) -> Hand
 fn add_cache(stack: &mut Stack, label: &str, cache: Cache, added: &[Added]) {
     let new = ReplicationGroup::builder().replication_group_id(cache.id).description(cache.description);
     let new = new.engine(engine(cache.engine));
-    let is_tiered = cache.node_type.as_str().contains("r6gd");
-    let new = new.node_type(cache.node_type).data_tiering_enabled(is_tiered);
+    let new = new.node_type(cache.node_type);
     let new = match cache.topology {
         Topology::SingleNode => new.single_node(),
         Topology::SingleAz(replicas) => new.single_az(replicas),
@@ -360,6 +359,6 @@ fn add_cache(stack: &mut Stack, label: &str, cache: Cache, added: &[Added]) {
 type Open = ReplicationGroupBuilder<Given<0b011_1111>>;
 type Done = ReplicationGroupBuilder<Given<0b111_1111>>;
 
-fn authenticated(cache: Open, authentication: impl IntoAuthentication) -> Done {
+fn authenticated(cache: Open, authentication: impl AuthenticationFor<()>) -> Done {
     cache.authentication(authentication)
 }

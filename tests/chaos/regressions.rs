@@ -228,10 +228,10 @@ fn users_group_and_cache_go_over_to_valkey_in_one_apply() {
         stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
     }
     fn redis(stack: &mut Stack) {
-        stack_of(stack, Engine::REDIS_7_1, true);
+        stack_of(stack, Engine::REDIS_7_1.erased(), true);
     }
     fn valkey(stack: &mut Stack) {
-        stack_of(stack, Engine::VALKEY_8_0, false);
+        stack_of(stack, Engine::VALKEY_8_0.erased(), false);
     }
     let is_out_of_reach =
         lives(700, &[apply(false, redis, Weather::fine()), apply(true, valkey, Weather::fine())], &Weather::fine());

@@ -263,8 +263,7 @@ fn cache_text(cache: &Cache) -> Calls {
         .call("replication_group_id", format!("name!(\"{}\")", cache.id))
         .call_if(cache.description != DESCRIPTION, "description", format!("{:?}", cache.description))
         .call("engine", format!("Engine::{}", cache.engine))
-        .call("node_type", format!("node_type!(\"{}\")", cache.node_type))
-        .call_if(cache.node_type.as_str().contains("r6gd"), "data_tiering_enabled", true);
+        .call("node_type", format!("node_type!(\"{}\")", cache.node_type));
     new.0 += &format!(".{topology}");
     let mut new = new
         .call("subnet_group_name", format!("&r{}", cache.subnets))

@@ -247,7 +247,7 @@ fn cache_subnet_group(stack: &mut Stack, field: &str) {
 
 fn cache_parameter_group(stack: &mut Stack, field: &str) {
     let name = if field == "name" { name!("other") } else { name!("redis") };
-    let engine = if field == "family" { Engine::VALKEY_8_0 } else { Engine::REDIS_7_1 };
+    let engine = if field == "family" { Engine::VALKEY_8_0.erased() } else { Engine::REDIS_7_1.erased() };
     let group = CacheParameterGroup::builder().name(name).family(engine.family()).tags(tagged(field));
     let group = match field {
         "parameters" => group.parameter("maxmemory-policy", "allkeys-lru").parameter("maxmemory-samples", "5"),
@@ -360,13 +360,13 @@ fn replication_group(stack: &mut Stack, field: &str) {
     let id = if field == "replication_group_id" { name!("other") } else { name!("redis") };
     let cache = ReplicationGroup::builder().replication_group_id(id).tags(tagged(field));
     let cache = match field {
-        "engine" => cache.engine(Engine::VALKEY_8_0),
-        "engine_version" => cache.engine(Engine::REDIS_7_1),
-        _ => cache.engine(Engine::REDIS_7_0),
+        "engine" => cache.engine(Engine::VALKEY_8_0.erased()),
+        "engine_version" => cache.engine(Engine::REDIS_7_1.erased()),
+        _ => cache.engine(Engine::REDIS_7_0.erased()),
     };
     let cache = match field {
         "node_type" => cache.node_type(node_type!("cache.r7g.large")),
-        "data_tiering_enabled" => cache.node_type(node_type!("cache.r6gd.xlarge")).data_tiering_enabled(true),
+        "data_tiering_enabled" => cache.node_type(node_type!("cache.r6gd.xlarge")),
         _ => cache.node_type(node_type!("cache.t4g.micro")),
     };
     let cache = match field {
@@ -418,13 +418,15 @@ fn engine_log() -> LogDelivery {
 }
 
 /// From an engine to one that AWS makes only by a new cache.
-pub(crate) const DOWNGRADES: [(Engine, Engine); 2] =
-    [(Engine::REDIS_7_1, Engine::REDIS_7_0), (Engine::VALKEY_7_2, Engine::REDIS_7_1)];
+pub(crate) const DOWNGRADES: [(Engine, Engine); 2] = [
+    (Engine::REDIS_7_1.erased(), Engine::REDIS_7_0.erased()),
+    (Engine::VALKEY_7_2.erased(), Engine::REDIS_7_1.erased()),
+];
 
 /// Applies a cache of one engine, plans the other one, and destroys it.
 #[track_caller]
 pub(crate) fn downgrade<B>(rehearsal: &mut Rehearsal<B>, from: Engine, to: Engine) {
-    let cache_of = |stack: &mut Stack, engine| cache(stack, |cache| cache.engine(engine).multi_az(replicas!(1)));
+    let cache_of = |stack: &mut Stack, engine| cache(stack, engine, |cache| cache.multi_az(replicas!(1)));
     rehearsal.apply(|stack| cache_of(stack, from));
     let plan = rehearsal.plan(|stack| cache_of(stack, to));
     let step = plan.step(&Address::new("ReplicationGroup", "it")).expect("the cache has a step");
@@ -432,13 +434,13 @@ pub(crate) fn downgrade<B>(rehearsal: &mut Rehearsal<B>, from: Engine, to: Engin
     rehearsal.destroy();
 }
 
-/// A builder of a cache that still has no engine and no topology.
-pub(crate) type Open = ReplicationGroupBuilder<Given<0b100_1111>>;
+/// A builder of a cache that still has no topology.
+pub(crate) type Open = ReplicationGroupBuilder<Given<0b101_1111>>;
 /// A builder of a cache that has all.
 pub(crate) type Done = ReplicationGroupBuilder<Given<0b111_1111>>;
 
-/// A cache with all that it needs but what `complete` says.
-pub(crate) fn cache(stack: &mut Stack, complete: impl FnOnce(Open) -> Done) {
+/// A cache with all that it needs but the topology.
+pub(crate) fn cache(stack: &mut Stack, engine: Engine, topology: impl FnOnce(Open) -> Done) {
     let vpc = base_vpc(stack, "main");
     let [a, b, _] = subnets(stack, &vpc);
     let sg = base_group(stack, &vpc, "redis", name!("redis"));
@@ -446,9 +448,10 @@ pub(crate) fn cache(stack: &mut Stack, complete: impl FnOnce(Open) -> Done) {
     let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
     let cache = ReplicationGroup::builder()
         .replication_group_id(name!("redis"))
+        .engine(engine)
         .node_type(node_type!("cache.t4g.micro"))
         .subnet_group_name(&subnets)
         .security_group_ids([&sg])
         .authentication(&token);
-    stack.add("it", complete(cache).encrypted(AtRest::default(), InTransit::Required));
+    stack.add("it", topology(cache).encrypted(AtRest::default(), InTransit::Required));
 }

@@ -77,8 +77,7 @@ pub fn stack(stack: &mut Stack) {
             .parameter_group_name(&parameters)
             .security_group_ids([&security_group])
             .authentication(&users)
-            .snapshot_window(snapshot_window!("03:00-04:00"))
-            .maintenance_window(maintenance_window!("sun:05:00-sun:06:00"))
+            .windows(windows!(snapshot: "03:00-04:00", maintenance: "sun:05:00-sun:06:00"))
             .encrypted(AtRest::key(&key), InTransit::Required),
     );
     stack.output("redis_primary_endpoint", redis.primary_endpoint());

@@ -1,6 +1,6 @@
 //! [`CacheParameterGroup`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, marker::PhantomData};
 
 use palisade_core::{
     Attributes, BuilderState, Graph, Id, Resource, Value,
@@ -19,7 +19,7 @@ use crate::{
         ResetCacheParameterGroup,
     },
     shapes::CacheParameterGroupDescription,
-    types::{Arn, Name, ParameterGroupFamily, Tags},
+    types::{Arn, IntoFamily, Name, ParameterGroupFamily, Tags},
 };
 
 /// The engine's parameters, of which each that is not set here has the family's default.
@@ -41,14 +41,18 @@ use crate::{
 #[resource(
     terraform = "aws_elasticache_parameter_group",
     attributes = CacheParameterGroupAttributes,
-    terraform_with = terraform
+    terraform_with = terraform,
+    requires(family(
+        "this `CacheParameterGroup` has no `family`",
+        "call `.family(Engine::REDIS_7_1.family())`, with the engine of the caches that use the group"
+    ))
 )]
 pub struct CacheParameterGroup {
     /// The name. It begins with a letter, and not with `default`, which is AWS's own.
     #[field(replace, identity)]
     pub name: Name,
     /// The family, which is that of the engine that uses the group.
-    #[field(replace)]
+    #[field(replace, private)]
     pub family: ParameterGroupFamily,
     /// What the group is for. AWS has no call that changes it.
     #[field(default = "Managed by Palisade".to_owned(), replace)]
@@ -69,6 +73,13 @@ pub struct CacheParameterGroupAttributes {
 }
 
 impl<S: BuilderState> CacheParameterGroupBuilder<S> {
+    /// The family, which is that of the engine of the caches that use the group: `Engine::REDIS_7_1.family()`, or a
+    /// [`ParameterGroupFamily`] that is only known when the program runs.
+    pub fn family<F: IntoFamily>(self, family: F) -> CacheParameterGroupBuilder<FamilyGiven<S::Branded<F::Brand>>> {
+        let declaration = self.set_family(family.into_family()).declaration;
+        CacheParameterGroupBuilder { declaration, state: PhantomData }
+    }
+
     /// Sets one parameter, beside those that are set already.
     pub fn parameter(self, name: &str, value: &str) -> Self {
         let set = self.declaration.fields().get("parameters").and_then(Value::as_json);

@@ -1,6 +1,7 @@
 //! [`ReplicationGroup`], which a stack takes only as [`Encrypted<ReplicationGroup>`](Encrypted).
 
 mod check;
+mod fit;
 mod lifecycle;
 mod rules;
 
@@ -10,18 +11,20 @@ use std::{
 };
 
 use palisade_core::{
-    Attributes, BuilderState, Complete, Declaration, Declare, Graph, Handle, Id, Input, IntoInput, Json, Missing, Node,
+    Attributes, BuilderState, Complete, Declaration, Declare, Graph, Id, Input, IntoInput, Json, Missing, Node,
     Resource, Value,
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
+pub use fit::{AuthenticationFor, ParametersFor};
 pub(in crate::resources) use lifecycle::available;
 
-use super::{CacheParameterGroup, CacheSubnetGroup, Secret, SecurityGroup, UserGroup};
+use self::fit::Authentication;
+use super::{CacheParameterGroup, CacheSubnetGroup, SecurityGroup, UserGroup};
 use crate::types::{
     Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, MaintenanceWindow, Name, NetworkType,
-    NodeCount, NodeType, Port, Replicas, SecretRef, Shards, SnapshotRetention, SnapshotWindow, Tags, TopicArn,
+    NodeCount, NodeType, Port, Replicas, SecretRef, Shards, SnapshotRetention, SnapshotWindow, Tags, TopicArn, Windows,
 };
 
 /// A Redis or Valkey cache: a primary and its replicas.
@@ -56,7 +59,11 @@ use crate::types::{
     check = check::check,
     by_hand,
     requires(
-        engine("this `ReplicationGroup` has no engine", "call `.engine(Engine::REDIS_7_1)`, or another of `Engine`"),
+        engine(
+            "this `ReplicationGroup` has no engine",
+            "call `.engine(Engine::REDIS_7_1)`, or another of `Engine`, before its authentication and parameters, which must fit it"
+        ),
+        node_type("this `ReplicationGroup` has no `node_type`", "call `.node_type(node_type!(\"cache.t4g.small\"))`"),
         topology(
             "this `ReplicationGroup` does not say how many nodes it has",
             "call `.multi_az(replicas!(1))` for one that survives the loss of a zone, or `.single_node()`"
@@ -81,6 +88,7 @@ pub struct ReplicationGroup {
     #[field(private, replace_if = crate::types::is_downgrade)]
     pub engine_version: EngineVersion,
     /// The type of the nodes.
+    #[field(private)]
     pub node_type: NodeType,
     /// The number of nodes of a cache without shards, the primary included.
     #[field(private)]
@@ -98,6 +106,7 @@ pub struct ReplicationGroup {
     #[field(private)]
     pub multi_az_enabled: bool,
     /// The parameter group; without one, the default of the engine and version.
+    #[field(private)]
     pub parameter_group_name: Option<Id<CacheParameterGroup>>,
     /// The subnets that the nodes stand in.
     #[field(replace)]
@@ -119,11 +128,11 @@ pub struct ReplicationGroup {
     /// For how many days automatic snapshots are kept.
     #[field(default = SnapshotRetention::literal(7))]
     pub snapshot_retention_limit: SnapshotRetention,
-    /// When snapshots are taken; without one, AWS chooses.
+    /// When snapshots are taken; without one, AWS chooses. For both windows, there is `windows`.
     pub snapshot_window: Option<SnapshotWindow>,
     /// The name of a last snapshot, taken when the cache is deleted.
     pub final_snapshot_identifier: Option<Name>,
-    /// When AWS works on the nodes; without one, AWS chooses.
+    /// When AWS works on the nodes; without one, AWS chooses. For both windows, there is `windows`.
     pub maintenance_window: Option<MaintenanceWindow>,
     /// Whether minor versions come by themselves.
     #[field(default = true)]
@@ -131,7 +140,7 @@ pub struct ReplicationGroup {
     /// The topic that hears of events.
     pub notification_topic_arn: Option<TopicArn>,
     /// Whether what is seldom read is kept on disk; it is so with the node types of the r6gd family, and with no others.
-    #[field(default = false, replace)]
+    #[field(private, replace)]
     pub data_tiering_enabled: bool,
     /// The addresses of the nodes.
     #[field(default = NetworkType::Ipv4, replace)]
@@ -220,18 +229,6 @@ pub enum InTransit {
     Required,
 }
 
-/// Who the clients are: `&user_group`, or `&secret` for an AUTH token. It is one of the two, since AWS takes one.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the authentication of a replication group",
-    label = "this is neither a user group nor a secret",
-    note = "write `&user_group` for users with rights of their own, or `&secret` for one AUTH token; a text is never accepted"
-)]
-pub trait IntoAuthentication {
-    /// The user group or the token.
-    #[doc(hidden)]
-    fn into_authentication(self) -> Authentication;
-}
-
 /// The state of a builder that has no authentication yet.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
@@ -243,35 +240,41 @@ pub trait NoAuthenticationYet {}
 #[diagnostic::do_not_recommend]
 impl NoAuthenticationYet for Missing {}
 
-/// One of the two ways in which clients prove who they are.
+/// The state of a builder that has no engine yet.
 #[doc(hidden)]
-pub enum Authentication {
-    UserGroup(Input<Id<UserGroup>>),
-    Token(Input<SecretRef>),
-}
-
-impl<E> IntoAuthentication for &Handle<UserGroup, E> {
-    fn into_authentication(self) -> Authentication {
-        Authentication::UserGroup(self.into_input())
-    }
-}
-
-impl IntoAuthentication for Id<UserGroup> {
-    fn into_authentication(self) -> Authentication {
-        Authentication::UserGroup(self.into_input())
-    }
-}
-
-impl IntoAuthentication for &Handle<Secret> {
-    fn into_authentication(self) -> Authentication {
-        Authentication::Token(self.into_input())
-    }
-}
+#[diagnostic::on_unimplemented(
+    message = "this `ReplicationGroup` has an engine already",
+    label = "a second engine",
+    note = "keep one of the two: the users and the parameters are held to it"
+)]
+pub trait NoEngineYet {}
+#[diagnostic::do_not_recommend]
+impl NoEngineYet for Missing {}
 
 impl<S: BuilderState> ReplicationGroupBuilder<S> {
-    /// The engine and its version.
-    pub fn engine(self, engine: Engine) -> ReplicationGroupBuilder<EngineGiven<S>> {
-        self.set_engine(engine.kind()).set_engine_version(engine.version()).meet_engine()
+    /// The engine and its version. It comes before the authentication and the parameters, which must fit it.
+    pub fn engine<F>(self, engine: Engine<F>) -> ReplicationGroupBuilder<EngineGiven<S::Branded<F>>>
+    where
+        EngineNow<S>: NoEngineYet,
+    {
+        let declaration = self.set_engine(engine.kind()).set_engine_version(engine.version()).declaration;
+        ReplicationGroupBuilder { declaration, state: PhantomData }
+    }
+
+    /// The type of the nodes. With the r6gd family, what is seldom read is kept on disk.
+    pub fn node_type(self, node_type: impl IntoInput<NodeType>) -> ReplicationGroupBuilder<NodeTypeGiven<S>> {
+        let typed = self.set_node_type(node_type);
+        let text = typed.declaration.fields().get("node_type").and_then(Value::as_json).and_then(Json::as_str);
+        let has_data_tiering = text.is_some_and(|text| NodeType::reported(text).has_data_tiering());
+        typed.set_data_tiering_enabled(has_data_tiering).meet_node_type()
+    }
+
+    /// The parameter group, of the family of the engine; without one, the default of the engine and version.
+    pub fn parameter_group_name(self, parameters: impl ParametersFor<S::Brand>) -> Self
+    where
+        EngineNow<S>: ReplicationGroupNeedsEngine,
+    {
+        self.set_parameter_group_name(parameters.into_parameters())
     }
 
     /// A primary and its replicas in several zones, one of which takes over when the primary or its zone is lost. The
@@ -300,12 +303,18 @@ impl<S: BuilderState> ReplicationGroupBuilder<S> {
             .meet_topology()
     }
 
+    /// When snapshots are taken, and when AWS works on the nodes: two windows that do not overlap.
+    pub fn windows(self, windows: Windows) -> Self {
+        self.snapshot_window(windows.snapshot).maintenance_window(windows.maintenance)
+    }
+
     /// Who the clients are: `&user_group`, or `&secret` for an AUTH token.
     pub fn authentication(
         self,
-        authentication: impl IntoAuthentication,
+        authentication: impl AuthenticationFor<S::Brand>,
     ) -> ReplicationGroupBuilder<AuthenticationGiven<S>>
     where
+        EngineNow<S>: ReplicationGroupNeedsEngine,
         AuthenticationNow<S>: NoAuthenticationYet,
     {
         match authentication.into_authentication() {

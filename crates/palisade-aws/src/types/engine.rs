@@ -1,6 +1,10 @@
 //! Engines and their versions.
 
+use std::marker::PhantomData;
+
 use palisade_core::Json;
+
+use super::CheckError;
 
 text_enum! {
     /// The software that a cache runs.
@@ -81,29 +85,138 @@ checked_text! {
 
 /// An engine and its version, of those that AWS supports and that can require TLS and role-based access.
 ///
+/// `F` is the family, where it is known when the program is compiled: users and parameters that do not fit a cache of the
+/// engine do not compile then. An engine that is chosen when the program runs is an `Engine<()>`: see [`Engine::supported`]
+/// and [`Engine::erased`].
+///
 /// AWS: [Engine versions](https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/engine-versions.html)
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Engine {
+#[derive(Debug)]
+pub struct Engine<F = ()> {
     kind: EngineKind,
     version: &'static str,
+    family: Family<F>,
+}
+
+/// The family of the parameter groups that fit an engine: see [`Engine::family`].
+#[derive(Debug)]
+pub struct Family<F> {
     family: ParameterGroupFamily,
+    known: PhantomData<fn() -> F>,
+}
+
+/// The family of a parameter group: `Engine::REDIS_7_1.family()`, or a [`ParameterGroupFamily`] that is only known when the
+/// program runs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the family of a parameter group",
+    label = "this is not a family",
+    note = "write the family of the engine of the caches that use the group, as in `Engine::REDIS_7_1.family()`"
+)]
+pub trait IntoFamily {
+    /// What is known of the family when the program is compiled; `()` where nothing is.
+    type Brand;
+
+    /// The family.
+    fn into_family(self) -> ParameterGroupFamily;
+}
+
+impl<F> IntoFamily for Family<F> {
+    type Brand = F;
+
+    fn into_family(self) -> ParameterGroupFamily {
+        self.family
+    }
+}
+
+impl IntoFamily for ParameterGroupFamily {
+    type Brand = ();
+
+    fn into_family(self) -> ParameterGroupFamily {
+        self
+    }
+}
+
+// Derived, these would ask the same of `F`.
+impl<F> Clone for Engine<F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Engine<F> {}
+
+impl<F> Clone for Family<F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Family<F> {}
+
+/// The engines that AWS supports, and their families.
+macro_rules! engines {
+    ($($(#[$doc:meta])* $family:ident: $($(#[$constant_doc:meta])* $constant:ident = $kind:ident $version:literal),+;)+) => {
+        $($(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum $family {}
+
+        impl Engine<$family> {
+            $($(#[$constant_doc])*
+            pub const $constant: Self = Self {
+                kind: EngineKind::$kind,
+                version: $version,
+                family: Family { family: ParameterGroupFamily::$family, known: PhantomData },
+            };)+
+        })+
+
+        /// All of them, in the order of their versions.
+        const SUPPORTED: &[Engine] = &[$($(Engine::<$family>::$constant.erased()),+),+];
+    };
+}
+
+engines! {
+    /// Redis OSS 7.0 and 7.1, known when the program is compiled.
+    Redis7:
+        /// Redis OSS 7.0.
+        REDIS_7_0 = Redis "7.0",
+        /// Redis OSS 7.1, the last one.
+        REDIS_7_1 = Redis "7.1";
+    /// Valkey 7.2, known when the program is compiled.
+    Valkey7:
+        /// Valkey 7.2.
+        VALKEY_7_2 = Valkey "7.2";
+    /// Valkey 8, known when the program is compiled.
+    Valkey8:
+        /// Valkey 8.0.
+        VALKEY_8_0 = Valkey "8.0",
+        /// Valkey 8.1.
+        VALKEY_8_1 = Valkey "8.1",
+        /// Valkey 8.2.
+        VALKEY_8_2 = Valkey "8.2";
+    /// Valkey 9, known when the program is compiled.
+    Valkey9:
+        /// Valkey 9.0.
+        VALKEY_9_0 = Valkey "9.0";
 }
 
 impl Engine {
-    /// Redis OSS 7.0.
-    pub const REDIS_7_0: Self = Self::new(EngineKind::Redis, "7.0", ParameterGroupFamily::Redis7);
-    /// Redis OSS 7.1, the last one.
-    pub const REDIS_7_1: Self = Self::new(EngineKind::Redis, "7.1", ParameterGroupFamily::Redis7);
-    /// Valkey 7.2.
-    pub const VALKEY_7_2: Self = Self::new(EngineKind::Valkey, "7.2", ParameterGroupFamily::Valkey7);
-    /// Valkey 8.0.
-    pub const VALKEY_8_0: Self = Self::new(EngineKind::Valkey, "8.0", ParameterGroupFamily::Valkey8);
-    /// Valkey 8.1.
-    pub const VALKEY_8_1: Self = Self::new(EngineKind::Valkey, "8.1", ParameterGroupFamily::Valkey8);
-    /// Valkey 8.2.
-    pub const VALKEY_8_2: Self = Self::new(EngineKind::Valkey, "8.2", ParameterGroupFamily::Valkey8);
-    /// Valkey 9.0.
-    pub const VALKEY_9_0: Self = Self::new(EngineKind::Valkey, "9.0", ParameterGroupFamily::Valkey9);
+    /// The engine of a `kind` and a `version`, as in `7.1`, that are only known when the program runs.
+    ///
+    /// # Errors
+    /// [`CheckError`] with the versions that there are, if AWS has no such engine or supports it no longer.
+    ///
+    /// ```
+    /// use palisade_aws::types::{Engine, EngineKind};
+    /// assert_eq!(Engine::supported(EngineKind::Valkey, "8.1").unwrap().version().as_str(), "8.1");
+    /// assert!(Engine::supported(EngineKind::Redis, "6.2").is_err());
+    /// ```
+    pub fn supported(kind: EngineKind, version: &str) -> Result<Self, CheckError> {
+        let found = SUPPORTED.iter().find(|engine| engine.kind == kind && engine.version == version);
+        found.copied().ok_or_else(|| CheckError {
+            value: format!("{kind} {version}"),
+            what: "an engine that AWS supports",
+            rule: "write redis 7.0 or 7.1, or valkey 7.2, 8.0, 8.1, 8.2 or 9.0",
+        })
+    }
 
     /// The family of an engine and version, for versions that this program does not know too.
     pub(crate) fn family_of(kind: EngineKind, version: &EngineVersion) -> String {
@@ -120,9 +233,14 @@ impl Engine {
     pub(crate) fn default_cluster_parameter_group(kind: EngineKind, version: &EngineVersion) -> String {
         format!("default.{}.cluster.on", Self::family_of(kind, version))
     }
+}
 
-    const fn new(kind: EngineKind, version: &'static str, family: ParameterGroupFamily) -> Self {
-        Self { kind, version, family }
+impl<F> Engine<F> {
+    /// The same engine, of which nothing is known when the program is compiled: for a program that chooses between engines
+    /// when it runs. What does not fit it is found before the plan.
+    pub const fn erased(self) -> Engine {
+        let family = Family { family: self.family.family, known: PhantomData };
+        Engine { kind: self.kind, version: self.version, family }
     }
 
     /// Redis OSS or Valkey.
@@ -136,7 +254,7 @@ impl Engine {
     }
 
     /// The family of the parameter groups that fit.
-    pub const fn family(self) -> ParameterGroupFamily {
+    pub const fn family(self) -> Family<F> {
         self.family
     }
 }
@@ -192,6 +310,19 @@ mod tests {
         assert!(!is_downgrade(&json!("7.2"), &json!("7.10")));
         assert!(!is_downgrade(&json!("7.1"), &json!("8.0")));
         assert!(leaves_valkey(&json!("valkey"), &json!("redis")) && !leaves_valkey(&json!("redis"), &json!("valkey")));
+    }
+
+    /// The message of `Engine::supported` names every engine.
+    #[test]
+    fn an_engine_that_is_not_supported_is_told_which_are() {
+        let error = Engine::supported(EngineKind::Redis, "6.2").unwrap_err().to_string();
+        assert!(error.starts_with("`redis 6.2` is not an engine that AWS supports: "), "{error}");
+        for engine in SUPPORTED {
+            assert!(error.contains(engine.version) && error.contains(engine.kind.as_str()), "{engine:?}: {error}");
+            let found = Engine::supported(engine.kind, engine.version).unwrap();
+            assert_eq!((found.kind, found.version), (engine.kind, engine.version));
+            assert_eq!(found.family.family.as_str(), Engine::family_of(engine.kind, &engine.version()));
+        }
     }
 
     #[test]

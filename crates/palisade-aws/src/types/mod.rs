@@ -29,7 +29,10 @@ pub use arn::{Arn, KmsKeyArn, LogGroupArn, RoleArn, TopicArn};
 pub use authentication::{AuthenticationType, SecretRef, SecretSource, Variable};
 pub use checked::CheckError;
 pub use cidr::{Cidr, PrivateRange};
-pub use engine::{Engine, EngineKind, EngineVersion, IntoEngine, ParameterGroupFamily, Redis, Valkey};
+pub use engine::{
+    Engine, EngineKind, EngineVersion, Family, IntoEngine, IntoFamily, ParameterGroupFamily, Redis, Redis7, Valkey,
+    Valkey7, Valkey8, Valkey9,
+};
 pub(crate) use engine::{becomes_valkey, is_downgrade, leaves_valkey};
 pub use flow_log::{AggregationInterval, TrafficType};
 pub use key_policy::KeyPolicy;
@@ -42,4 +45,4 @@ pub use placement::{AvailabilityZone, HostnameType, IpDiscovery, NetworkType, Te
 pub use port::{Direction, Port, Protocol};
 pub use role::{PolicyDocument, RoleName, Trust};
 pub use tags::{TagKey, TagValue, Tags};
-pub use window::{MaintenanceWindow, SnapshotWindow};
+pub use window::{MaintenanceWindow, SnapshotWindow, Windows};

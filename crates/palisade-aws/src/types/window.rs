@@ -1,5 +1,7 @@
 //! The windows in which AWS works on a cache.
 
+use super::CheckError;
+
 checked_text! {
     /// The weekly window for maintenance, in UTC, as in `sun:05:00-sun:06:00`: at least an hour long.
     MaintenanceWindow, "a maintenance window", check_maintenance, maintenance_window
@@ -20,16 +22,76 @@ const SNAPSHOT_FORM: &str = "write hh:mm-hh:mm in UTC, as in 03:00-04:00";
 impl MaintenanceWindow {
     /// Whether the daily window `snapshot` falls into this one on some day. Texts that are no windows overlap nothing.
     pub fn overlaps(&self, snapshot: &SnapshotWindow) -> bool {
-        let (Some((start, length)), Some((daily, daily_length))) =
-            (maintenance(self.as_str().as_bytes()), snapshot_minutes(snapshot.as_str().as_bytes()))
-        else {
-            return false;
-        };
-        (0..7).any(|day| {
-            let other = daily + day * DAY;
-            (other + WEEK - start) % WEEK < length || (start + WEEK - other) % WEEK < daily_length
-        })
+        overlap(self.as_str(), snapshot.as_str())
     }
+}
+
+/// Both windows of a cache, which do not overlap, as AWS demands. As literals they are checked when the program is compiled:
+///
+/// ```
+/// let windows = palisade_aws::windows!(snapshot: "03:00-04:00", maintenance: "sun:05:00-sun:06:00");
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Windows {
+    pub(crate) snapshot: SnapshotWindow,
+    pub(crate) maintenance: MaintenanceWindow,
+}
+
+const OVERLAP: &str = "the snapshot window falls into the maintenance window, which AWS refuses: move one of them";
+
+impl Windows {
+    /// The two windows.
+    ///
+    /// # Errors
+    /// [`CheckError`] if they overlap on some day of the week.
+    pub fn new(snapshot: SnapshotWindow, maintenance: MaintenanceWindow) -> Result<Self, CheckError> {
+        if maintenance.overlaps(&snapshot) {
+            let value = format!("{snapshot} and {maintenance}");
+            return Err(CheckError { value, what: "a pair of windows", rule: OVERLAP });
+        }
+        Ok(Self { snapshot, maintenance })
+    }
+
+    /// The literals `snapshot` and `maintenance`, checked when the program is compiled: write
+    /// `windows!(snapshot: .., maintenance: ..)`.
+    ///
+    /// # Panics
+    /// Where one of them is no window, or both overlap; in a constant, that is a compile error.
+    #[track_caller]
+    pub const fn literal(snapshot: &'static str, maintenance: &'static str) -> Self {
+        let windows =
+            Self { snapshot: SnapshotWindow::literal(snapshot), maintenance: MaintenanceWindow::literal(maintenance) };
+        assert!(!overlap(maintenance, snapshot), "{}", OVERLAP);
+        windows
+    }
+}
+
+/// Both [`Windows`](crate::types::Windows) of a cache from literals, checked when the program is compiled:
+/// `windows!(snapshot: "03:00-04:00", maintenance: "sun:05:00-sun:06:00")`.
+#[macro_export]
+macro_rules! windows {
+    (snapshot: $snapshot:expr, maintenance: $maintenance:expr $(,)?) => {{
+        const VALUE: $crate::types::Windows = $crate::types::Windows::literal($snapshot, $maintenance);
+        VALUE
+    }};
+}
+
+/// Whether a daily window falls into a weekly one on some day.
+const fn overlap(weekly: &str, daily: &str) -> bool {
+    let (Some((start, length)), Some((daily, daily_length))) =
+        (maintenance(weekly.as_bytes()), snapshot_minutes(daily.as_bytes()))
+    else {
+        return false;
+    };
+    let mut day = 0;
+    while day < 7 {
+        let other = daily + day * DAY;
+        if (other + WEEK - start) % WEEK < length || (start + WEEK - other) % WEEK < daily_length {
+            return true;
+        }
+        day += 1;
+    }
+    false
 }
 
 const fn check_maintenance(text: &str) -> Option<&'static str> {
@@ -139,5 +201,10 @@ mod tests {
         assert!(overlaps("sun:23:30-mon:00:30", "00:00-01:00"));
         assert!(!overlaps("sun:05:00-sun:06:00", "06:00-07:00"));
         assert!(!overlaps("sun:05:00-sun:06:00", "03:00-04:00"));
+        let windows = |snapshot, maintenance| {
+            Windows::new(SnapshotWindow::new(snapshot).unwrap(), MaintenanceWindow::new(maintenance).unwrap())
+        };
+        assert!(windows("05:30-06:30", "sun:05:00-sun:06:00").unwrap_err().to_string().ends_with(OVERLAP));
+        assert!(windows("03:00-04:00", "sun:05:00-sun:06:00").is_ok());
     }
 }

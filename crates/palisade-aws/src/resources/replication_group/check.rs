@@ -6,14 +6,13 @@ use palisade_core::{Finding, Json, Node, Stack};
 use serde::Deserialize;
 
 use crate::resources::is_unset;
-use crate::types::{Engine, EngineKind, EngineVersion, LogDelivery, MaintenanceWindow, NodeType, SnapshotWindow};
+use crate::types::{Engine, EngineKind, EngineVersion, LogDelivery, MaintenanceWindow, SnapshotWindow};
 
 pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let checks = [
         authentication(node),
         description(node),
         windows(node),
-        data_tiering(node),
         log_delivery(node),
         security_groups(node, stack),
         zones(node, stack),
@@ -46,17 +45,7 @@ fn windows(node: &Node) -> Option<Finding> {
     overlaps.then(|| {
         node.finding(
             &format!("the snapshot window {snapshot} falls into the maintenance window {maintenance}"),
-            "AWS refuses windows that overlap: move one of them",
-        )
-    })
-}
-
-fn data_tiering(node: &Node) -> Option<Finding> {
-    let (node_type, tiering) = (node.text("node_type")?, node.json("data_tiering_enabled")?.as_bool()?);
-    (NodeType::reported(node_type).has_data_tiering() != tiering).then(|| {
-        node.finding(
-            &format!("{node_type} with data tiering {}", if tiering { "on" } else { "off" }),
-            "data tiering is always on with the r6gd family, and never with another",
+            "AWS refuses windows that overlap: move one of them, and write `.windows(windows!(snapshot: .., maintenance: ..))`, so that the compiler sees it",
         )
     })
 }

@@ -83,6 +83,40 @@ pub(super) const RULES: &[Rule] = &[
         controls: &[],
         hold: Hold::Compile("`Engine` has supported versions only"),
     },
+    Rule {
+        id: "node-type",
+        title: "the node type exists, and is none of a previous generation",
+        why: "AWS refuses a type that does not exist only when the cache is created, and the old ones have no failover or TLS",
+        controls: &[],
+        hold: Hold::Compile("`node_type!(..)` knows the families and their sizes"),
+    },
+    Rule {
+        id: "users-fit-the-engine",
+        title: "the user group is one that the engine takes",
+        why: "AWS refuses a user group for Valkey on a cache for Redis",
+        controls: &[],
+        hold: Hold::Compile(
+            "`.authentication(..)` takes a group that fits the engine; one that is known at run time only is checked",
+        ),
+    },
+    Rule {
+        id: "parameters-fit-the-engine",
+        title: "the parameter group is of the engine's family",
+        why: "each major version of an engine has parameters of its own, and AWS refuses those of another",
+        controls: &[],
+        hold: Hold::Compile(
+            "`.parameter_group_name(..)` takes a group of the engine's family; one that is known at run time only is checked",
+        ),
+    },
+    Rule {
+        id: "windows-apart",
+        title: "snapshots are not taken while AWS works on the nodes",
+        why: "AWS refuses windows that overlap",
+        controls: &[],
+        hold: Hold::Compile(
+            "`windows!(..)` takes two windows that do not overlap; two that are given one by one are checked",
+        ),
+    },
 ];
 
 impl ReplicationGroup {

@@ -1,0 +1,5 @@
+use palisade::prelude::*;
+
+fn main() {
+    println!("{}", node_type!("cache.t4g.medium"));
+}
