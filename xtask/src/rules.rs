@@ -1,6 +1,6 @@
 //! The rules: how many there are at each level, and the page of the documentation that is written from them.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use serde_json::Value as Json;
 
@@ -14,7 +14,7 @@ use crate::{
 mod case;
 mod page;
 
-use case::Case;
+use case::{BAD, Case};
 
 const PAGE: &str = "docs/RULES.md";
 const WRITE: &str = "cargo xtask rules --write";
@@ -100,7 +100,25 @@ impl Catalogue {
     fn of(workspace: &Workspace) -> Result<Self, String> {
         let resources = workspace.root.join("crates/palisade-aws/src/resources");
         let findings = findings_in(&resources).map_err(|error| format!("{}: {error}", resources.display()))?;
-        Ok(Self { rules: rules(workspace)?, findings, cases: case::all(&workspace.root)? })
+        let catalogue = Self { rules: rules(workspace)?, findings, cases: case::all(&workspace.root)? };
+        catalogue.contradiction().map_or(Ok(catalogue), Err)
+    }
+
+    /// What the programs say that cannot be, if anything.
+    fn contradiction(&self) -> Option<String> {
+        let mut seen = BTreeSet::new();
+        self.cases.iter().find_map(|Case { name, rule, breaks, .. }| {
+            if !seen.insert(rule) {
+                return Some(format!("{BAD}/{name}.rs: another program says that it breaks this rule: `{rule}.`"));
+            }
+            let unknown = breaks.iter().find(|name| self.rules.iter().all(|rule| rule.name() != **name))?;
+            Some(format!("{BAD}/{name}.rs: no resource has the rule `{unknown}`"))
+        })
+    }
+
+    /// The programs that try to break a rule of safety.
+    fn tries<'a>(&'a self, rule: &'a Rule) -> impl Iterator<Item = &'a Case> {
+        self.cases.iter().filter(move |case| case.breaks.contains(&rule.name()))
     }
 
     fn at<'a>(&'a self, level: &'a str) -> impl Iterator<Item = &'a Rule> {
@@ -114,6 +132,8 @@ impl Catalogue {
         }
         let evaluated = self.cases.iter().filter(|case| case.is_evaluation()).count();
         text += &format!("{:>5}  in all\n\n", self.rules.len());
+        let tried = self.at("compile").filter(|rule| self.tries(rule).next().is_some()).count();
+        text += &format!("{tried:>5}  of those of the level compile that a program of the suite tries to break\n\n");
         text += "what AWS would refuse, and what no program should say\n";
         text += &format!("{:>5}  findings that the resources have about a declaration\n", self.findings);
         text += &format!(
@@ -138,6 +158,11 @@ fn rules(workspace: &Workspace) -> Result<Vec<Rule>, String> {
 }
 
 impl Rule {
+    /// The name, as `posture` has it.
+    fn name(&self) -> String {
+        format!("{}/{}", self.kind, self.id)
+    }
+
     fn from_json(rule: &Json) -> Option<Self> {
         let text = |key: &str| rule[key].as_str().map(str::to_owned);
         let controls = rule["controls"].as_array()?.iter().map(|control| control.as_str().map(str::to_owned));
@@ -185,14 +210,35 @@ mod tests {
         })
     }
 
+    fn case(name: &str, rule: &str, breaks: &str) -> Case {
+        let [name, rule, message] = [name, rule, "error[E0080]: no"].map(str::to_owned);
+        let (bad, good) = (String::new(), String::new());
+        Case { name, rule, breaks: vec![breaks.to_owned()], bad, message, good }
+    }
+
+    fn catalogue(cases: Vec<Case>) -> Catalogue {
+        let rules = ["compile", "compile", "risk"].map(|level| Rule::from_json(&rule(level)).expect("a rule"));
+        Catalogue { rules: rules.into(), findings: 7, cases }
+    }
+
     #[test]
     fn each_level_is_counted() {
-        let rules = ["compile", "compile", "risk"].map(|level| Rule::from_json(&rule(level)).expect("a rule"));
-        let text = Catalogue { rules: rules.into(), findings: 7, cases: Vec::new() }.counts();
-        let numbers: Vec<usize> =
-            text.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
-        assert_eq!(numbers, [2, 0, 0, 1, 3, 7, 0], "{text}");
+        let numbers = |cases| -> Vec<usize> {
+            let text = catalogue(cases).counts();
+            text.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+        };
+        assert_eq!(numbers(Vec::new()), [2, 0, 0, 1, 3, 0, 7, 0]);
+        assert_eq!(numbers(vec![case("a", "A", "Vpc/flow-log")]), [2, 0, 0, 1, 3, 2, 7, 1], "both have the one name");
         assert!(Rule::from_json(&rule("hope")).is_none(), "a level that the table does not have");
+    }
+
+    #[test]
+    fn a_program_breaks_a_rule_that_exists_and_has_a_sentence_of_its_own() {
+        let found = |cases| catalogue(cases).contradiction().unwrap_or_default();
+        assert_eq!(found(vec![case("a", "A", "Vpc/flow-log"), case("b", "B", "Vpc/flow-log")]), "");
+        assert!(found(vec![case("a", "A", "Vpc/flow")]).ends_with("a.rs: no resource has the rule `Vpc/flow`"));
+        let twice = found(vec![case("a", "A", "Vpc/flow-log"), case("b", "A", "Vpc/flow-log")]);
+        assert!(twice.contains("b.rs: another program says that it breaks this rule: `A.`"), "{twice}");
     }
 
     #[test]

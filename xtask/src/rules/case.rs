@@ -9,7 +9,8 @@ pub(super) const GOOD: &str = "crates/palisade/tests/compile_pass";
 const BOILERPLATE: [&str; 2] = ["use palisade::prelude::*;", "let mut stack = Stack::new(\"test\");"];
 
 /// How the compiler begins what it adds of its own. It is about the parts of the library, and not about the program.
-const NOISE: [&str; 6] = [
+const NOISE: [&str; 7] = [
+    "a trait with a similar name exists",
     "the trait `",
     "the following other types implement",
     "for that trait implementation, expected",
@@ -24,6 +25,8 @@ pub(super) struct Case {
     pub(super) name: String,
     /// The rule that the bad program breaks, as a sentence without a final period.
     pub(super) rule: String,
+    /// The rules of safety that it tries to break, as in `Vpc/flow-log`.
+    pub(super) breaks: Vec<String>,
     pub(super) bad: String,
     pub(super) message: String,
     pub(super) good: String,
@@ -50,7 +53,7 @@ impl Case {
         })?;
         let message = message(&read(format!("{BAD}/{name}.stderr"))?);
         let good = program(&read(format!("{GOOD}/{name}.rs"))?);
-        Ok(Self { rule, bad: program(&bad), message, good, name })
+        Ok(Self { rule, breaks: breaks(&bad), bad: program(&bad), message, good, name })
     }
 
     /// Whether `const` evaluation refuses the program; otherwise types do.
@@ -63,6 +66,12 @@ impl Case {
 fn rule(text: &str) -> Option<String> {
     let lines: Vec<_> = text.lines().map_while(|line| line.strip_prefix("//! ")).collect();
     lines.join(" ").strip_suffix('.').map(str::to_owned)
+}
+
+/// The rules of safety that the program names.
+fn breaks(text: &str) -> Vec<String> {
+    let named = text.lines().find_map(|line| line.strip_prefix("//! Rules: ")).unwrap_or_default();
+    named.split(", ").filter(|rule| !rule.is_empty()).map(str::to_owned).collect()
 }
 
 /// The program without what all of them have.
@@ -111,10 +120,10 @@ fn note(line: &str) -> Option<&str> {
     line.strip_prefix("note: ").or_else(|| line.strip_prefix("help: "))
 }
 
-/// A line of source without its number.
+/// A line of source, or of what the compiler suggests, without its number.
 fn without_number(line: &str) -> String {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    if digits > 0 && line[digits..].starts_with(" |") {
+    if digits > 0 && [" |", " -", " +"].iter().any(|gutter| line[digits..].starts_with(gutter)) {
         format!("{:digits$}{}", "", &line[digits..])
     } else {
         line.to_owned()
@@ -128,6 +137,8 @@ mod tests {
     const BAD: &str = "\
 //! A VPC says which
 //! addresses it has.
+//!
+//! Rules: Vpc/own-network, Vpc/flow-log
 
 use palisade::prelude::*;
 
@@ -144,6 +155,8 @@ fn main() {
     #[test]
     fn a_program_begins_with_its_rule() {
         assert_eq!(rule(BAD).as_deref(), Some("A VPC says which addresses it has"));
+        assert_eq!(breaks(BAD), ["Vpc/own-network", "Vpc/flow-log"]);
+        assert_eq!(breaks("//! A rule.\n\nuse palisade::prelude::*;\n"), [""; 0]);
         assert_eq!(rule("use palisade::prelude::*;\n"), None);
         assert_eq!(rule("//! No sentence\n"), None);
     }
@@ -174,8 +187,8 @@ note: method defined here
   --> $WORKSPACE/crates/palisade-core/src/stack.rs
 help: provide the argument
    |
-15 |     stack.add(\"main\", Vpc::builder(), 1);
-   |                                    +++
+15 -     stack.add(\"main\", Vpc::builder());
+15 +     stack.add(\"main\", Vpc::builder(), 1);
 
 error[E0277]: another one
 ";
@@ -189,8 +202,8 @@ error[E0277]: this `Vpc` has no `cidr_block`
            In two lines.
 help: provide the argument
    |
-   |     stack.add(\"main\", Vpc::builder(), 1);
-   |                                    +++";
+   -     stack.add(\"main\", Vpc::builder());
+   +     stack.add(\"main\", Vpc::builder(), 1);";
         assert_eq!(message(stderr), shown);
     }
 

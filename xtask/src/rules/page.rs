@@ -27,28 +27,37 @@ pub(super) fn of(catalogue: &Catalogue) -> String {
              stack stands to each rule and to each control.\n";
     for rules in catalogue.rules.chunk_by(|a, b| a.kind == b.kind) {
         write!(page, "\n### {}\n\n", rules[0].kind).expect("a text takes all");
-        page += "| rule | demand | why | level | held by | controls |\n| --- | --- | --- | --- | --- | --- |\n";
+        page += "| rule | demand | why | level | held by | tried by | controls |\n| --- | --- | --- | --- | --- | --- | --- |\n";
         for rule in rules {
-            row(&mut page, &cells(rule).each_ref().map(String::as_str));
+            row(&mut page, &cells(catalogue, rule).each_ref().map(String::as_str));
         }
     }
     page += "\n## What does not compile\n\n\
              Each program begins with `use palisade::prelude::*;`, and `stack` is a `Stack`. Of a message, the compiler prints more than what \
              stands here: the place, and how the library is made.\n";
     for case in &catalogue.cases {
-        section(&mut page, case);
+        section(&mut page, catalogue, case);
     }
     page
 }
 
-fn cells(rule: &Rule) -> [String; 6] {
+fn cells(catalogue: &Catalogue, rule: &Rule) -> [String; 7] {
     let by = match rule.level.as_str() {
         "risk" => format!("a check; the risk is `{}`", rule.by),
         "check" => "a check".to_owned(),
         _ => rule.by.clone(),
     };
+    let tries: Vec<_> = catalogue.tries(rule).map(|case| link(&case.name.replace('_', " "), &case.rule)).collect();
     let text = |text: &String| text.clone();
-    [format!("`{}`", rule.id), text(&rule.title), text(&rule.why), text(&rule.level), by, rule.controls.join(", ")]
+    [
+        format!("`{}`", rule.id),
+        text(&rule.title),
+        text(&rule.why),
+        text(&rule.level),
+        by,
+        tries.join(", "),
+        rule.controls.join(", "),
+    ]
 }
 
 fn row(page: &mut String, cells: &[&str]) {
@@ -59,10 +68,20 @@ fn row(page: &mut String, cells: &[&str]) {
     *page += "|\n";
 }
 
-fn section(page: &mut String, case: &Case) {
-    let Case { name, rule, bad, message, good } = case;
+/// A link to the section of this title, of which GitHub makes the address.
+fn link(text: &str, title: &str) -> String {
+    let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    format!("[{text}](#{})", kept.collect::<String>().to_lowercase().replace(' ', "-"))
+}
+
+fn section(page: &mut String, catalogue: &Catalogue, case: &Case) {
+    let Case { name, rule, breaks, bad, message, good } = case;
+    *page += &format!("\n### {rule}\n\n");
+    for broken in catalogue.rules.iter().filter(|rule| breaks.contains(&rule.name())) {
+        *page += &format!("Rule `{}` of {}: {}.\n\n", broken.id, link(&broken.kind, &broken.kind), broken.why);
+    }
     *page += &format!(
-        "\n### {rule}\n\n[This](../{BAD}/{name}.rs) does not compile:\n\n```rust\n{bad}\n```\n\n```text\n{message}\n```\n\n\
+        "[This](../{BAD}/{name}.rs) does not compile:\n\n```rust\n{bad}\n```\n\n```text\n{message}\n```\n\n\
          [This](../{GOOD}/{name}.rs) does:\n\n```rust\n{good}\n```\n"
     );
 }
@@ -71,32 +90,42 @@ fn section(page: &mut String, case: &Case) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_page_has_each_rule_and_each_program() {
-        let rule = |level: &str, by: &str| Rule {
-            kind: "Vpc".to_owned(),
-            id: "flow-log".to_owned(),
+    fn rule(kind: &str, level: &str, by: &str) -> Rule {
+        Rule {
+            kind: kind.to_owned(),
+            id: level.to_owned(),
             title: "a title".to_owned(),
             why: "`a|b` is why".to_owned(),
             controls: vec!["FSBP EC2.6".to_owned(), "CIS 3.0 3.7".to_owned()],
             level: level.to_owned(),
             by: by.to_owned(),
-        };
+        }
+    }
+
+    #[test]
+    fn the_page_has_each_rule_and_each_program() {
         let case = Case {
             name: "port_zero".to_owned(),
-            rule: "A port is 1 to 65535".to_owned(),
+            rule: "A port is 1 to 65535, as AWS's are".to_owned(),
+            breaks: vec!["Vpc/check".to_owned()],
             bad: "port!(0)".to_owned(),
             message: "error[E0080]: a port is 1 to 65535".to_owned(),
             good: "port!(1)".to_owned(),
         };
-        let rules = vec![rule("compile", "there is no setter"), rule("check", ""), rule("risk", "Vpc::NO_FLOW_LOG")];
+        let rules = [("compile", "there is no setter"), ("check", ""), ("risk", "Vpc::NO_FLOW_LOG")];
+        let rules = rules.map(|(level, by)| rule("Vpc", level, by)).into();
         let page = of(&Catalogue { rules, findings: 0, cases: vec![case] });
+        let row = |level: &str, by: &str, tried_by: &str| {
+            format!("| `{level}` | a title | `a\\|b` is why | {level} | {by} | {tried_by} | FSBP EC2.6, CIS 3.0 3.7 |")
+        };
+        let link = "[port zero](#a-port-is-1-to-65535-as-awss-are)";
         for line in [
             "| compile | 1 | no program that breaks it compiles |",
-            "| `flow-log` | a title | `a\\|b` is why | compile | there is no setter | FSBP EC2.6, CIS 3.0 3.7 |",
-            "| `flow-log` | a title | `a\\|b` is why | check | a check | FSBP EC2.6, CIS 3.0 3.7 |",
-            "| `flow-log` | a title | `a\\|b` is why | risk | a check; the risk is `Vpc::NO_FLOW_LOG` | FSBP EC2.6, CIS 3.0 3.7 |",
-            "### A port is 1 to 65535",
+            &row("compile", "there is no setter", ""),
+            &row("check", "a check", link),
+            &row("risk", "a check; the risk is `Vpc::NO_FLOW_LOG`", ""),
+            "### A port is 1 to 65535, as AWS's are",
+            "Rule `check` of [Vpc](#vpc): `a|b` is why.",
             "port!(0)",
             "error[E0080]: a port is 1 to 65535",
             "[This](../crates/palisade/tests/compile_pass/port_zero.rs) does:",

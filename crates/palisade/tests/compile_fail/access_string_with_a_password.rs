@@ -1,4 +1,6 @@
 //! No password stands in an access string.
+//!
+//! Rules: RedisUser/no-password-in-the-program
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A cache stands on nodes that can fail over, be saved and speak TLS.
+//!
+//! Rules: ReplicationGroup/node-type
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A cache is encrypted, at rest and in transit.
+//!
+//! Rules: ReplicationGroup/encrypted-at-rest, ReplicationGroup/encrypted-in-transit
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! The clients of a cache prove who they are.
+//!
+//! Rules: ReplicationGroup/authenticated
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! An AUTH token is a secret, never a text.
+//!
+//! Rules: ReplicationGroup/authenticated, Secret/no-value-in-the-program
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! The node type exists.
+//!
+//! Rules: ReplicationGroup/node-type
 
 use palisade::prelude::*;
 

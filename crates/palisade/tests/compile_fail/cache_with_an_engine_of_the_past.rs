@@ -1,4 +1,6 @@
 //! The engine is one that AWS supports.
+//!
+//! Rules: ReplicationGroup/supported-engine
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! The default user, which is whoever gives no name, is given no rights.
+//!
+//! Rules: UserGroup/default-user-off
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! The parameter group of a cache is of the family of its engine.
+//!
+//! Rules: ReplicationGroup/parameters-fit-the-engine
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A password is a secret, never a text.
+//!
+//! Rules: RedisUser/no-password-in-the-program
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! The subnets of a plan are inside its network.
+//!
+//! Rules: Subnet/inside-the-network
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! The subnets of a plan have no address in common.
+//!
+//! Rules: Subnet/inside-the-network
 
 use palisade::prelude::*;
 

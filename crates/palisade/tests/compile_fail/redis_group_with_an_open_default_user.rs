@@ -1,4 +1,6 @@
 //! The default user of a Redis group is switched off.
+//!
+//! Rules: UserGroup/default-user-off
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A Redis group has a default user of its own, in place of AWS's, which may do everything.
+//!
+//! Rules: UserGroup/default-user-off
 
 use palisade::prelude::*;
 

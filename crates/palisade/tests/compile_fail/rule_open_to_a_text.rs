@@ -1,4 +1,6 @@
 //! A rule lets in a security group or private addresses, never a text.
+//!
+//! Rules: SecurityGroupRule/closed-to-the-world
 
 use palisade::prelude::*;
 

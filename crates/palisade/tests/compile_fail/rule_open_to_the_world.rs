@@ -1,4 +1,6 @@
 //! A rule never lets in public addresses.
+//!
+//! Rules: SecurityGroupRule/closed-to-the-world
 
 use palisade::prelude::*;
 

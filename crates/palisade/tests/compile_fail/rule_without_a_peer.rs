@@ -1,4 +1,6 @@
 //! A rule says whom it lets in.
+//!
+//! Rules: SecurityGroupRule/closed-to-the-world
 
 use palisade::prelude::*;
 

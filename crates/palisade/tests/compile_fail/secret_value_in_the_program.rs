@@ -1,4 +1,6 @@
 //! The value of a secret does not stand in the program.
+//!
+//! Rules: Secret/no-value-in-the-program
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A secret says where its value comes from.
+//!
+//! Rules: Secret/no-value-in-the-program
 
 use palisade::prelude::*;
 

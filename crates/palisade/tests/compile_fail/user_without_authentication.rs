@@ -1,4 +1,6 @@
 //! A user of a cache proves who it is.
+//!
+//! Rules: RedisUser/authenticated
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! The users of a cache are of an engine that the cache takes.
+//!
+//! Rules: ReplicationGroup/users-fit-the-engine
 
 use palisade::prelude::*;
 

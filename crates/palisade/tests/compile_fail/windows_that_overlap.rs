@@ -1,4 +1,6 @@
 //! Snapshots are not taken while AWS works on the nodes.
+//!
+//! Rules: ReplicationGroup/windows-apart
 
 use palisade::prelude::*;
 

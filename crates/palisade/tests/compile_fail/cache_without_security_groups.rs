@@ -1,0 +1,18 @@
+//! A cache has security groups of its own.
+//!
+//! Rules: ReplicationGroup/own-security-groups
+
+use palisade::prelude::*;
+
+fn main() {
+    let mut stack = Stack::new("test");
+    let redis = ReplicationGroup::builder()
+        .replication_group_id(name!("redis"))
+        .engine(Engine::REDIS_7_1)
+        .node_type(node_type!("cache.t4g.micro"))
+        .subnet_group_name(id!(CacheSubnetGroup, "redis"))
+        .single_node()
+        .authentication(id!(UserGroup, "users"))
+        .encrypted(AtRest::default(), InTransit::Required);
+    stack.add("redis", redis);
+}

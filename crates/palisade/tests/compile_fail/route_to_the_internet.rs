@@ -1,0 +1,12 @@
+//! No route leads to the internet.
+//!
+//! Rules: RouteTable/no-route-out
+
+use palisade::prelude::*;
+
+fn main() {
+    let mut stack = Stack::new("test");
+    let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    let table = RouteTable::builder().vpc_id(&vpc);
+    stack.add("private", table.route("0.0.0.0/0", "igw-0a1b2c3d"));
+}

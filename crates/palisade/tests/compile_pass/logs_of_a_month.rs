@@ -1,0 +1,7 @@
+use palisade::prelude::*;
+
+fn main() {
+    let mut stack = Stack::new("test");
+    let logs = LogGroup::builder().name(log_group_name!("/vpc/flow-logs"));
+    stack.add("flow-logs", logs.retention(LogRetention::YEARS_1));
+}
