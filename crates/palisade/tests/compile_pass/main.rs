@@ -3,18 +3,25 @@
 //! They are modules of one program, since a program of its own for each would be linked for each.
 #![expect(clippy::print_stdout, reason = "a program whose value has no other use prints it")]
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    ops::{Deref, DerefMut},
+};
 
 macro_rules! programs {
     ($($name:ident,)*) => {
         const PROGRAMS: &[&str] = &[$(stringify!($name)),*];
 
         $(mod $name {
+            // Named, it comes before the stack of the prelude.
+            use super::Stack;
+
             include!(concat!(stringify!($name), ".rs"));
 
             #[test]
-            fn runs() {
-                main();
+            fn is_right() {
+                Stack::of(main);
             }
         })*
     };
@@ -88,6 +95,40 @@ programs! {
     window_of_half_an_hour,
     windows_that_overlap,
     zone_that_is_none,
+}
+
+/// A stack of a program here: in the end there must be nothing in it that AWS would refuse.
+struct Stack(palisade::Stack);
+
+impl Stack {
+    fn of(program: fn()) {
+        program();
+    }
+
+    fn new(name: &str) -> Self {
+        Self(palisade::Stack::new(name))
+    }
+}
+
+impl Deref for Stack {
+    type Target = palisade::Stack;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Stack {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let findings: Vec<_> = self.findings().into_iter().map(|finding| finding.message).collect();
+        assert_eq!(findings, [""; 0]);
+    }
 }
 
 #[test]
