@@ -1,6 +1,6 @@
 //! The rules of safety: what breaks one is refused, unless the program says why.
 
-use palisade::{Finding, Stack, prelude::*};
+use palisade::prelude::*;
 
 fn messages(stack: &Stack) -> Vec<String> {
     stack.violations().into_iter().map(|finding| finding.message).collect()
@@ -62,8 +62,8 @@ fn an_accepted_risk_is_no_violation_and_one_that_does_not_exist_is() {
 #[test]
 fn a_policy_of_the_program_is_one_more_rule() {
     fn few_networks(stack: &Stack) -> Vec<Finding> {
-        let networks = stack.nodes().iter().filter(|node| node.address.kind() == "Vpc");
-        networks.skip(1).map(|node| node.finding("one network too many", "divide the stack")).collect()
+        let extra = stack.resources::<Vpc>().skip(1);
+        extra.map(|vpc| vpc.finding("one network too many", "divide the stack")).collect()
     }
     let mut stack = Stack::new("test");
     stack.policy("few-networks", few_networks);

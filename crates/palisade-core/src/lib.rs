@@ -12,6 +12,7 @@ extern crate self as palisade_core;
 mod address;
 mod builder;
 pub mod calls;
+mod declared;
 mod finding;
 mod graph;
 mod id;
@@ -27,6 +28,7 @@ mod value;
 
 pub use address::{Address, AddressError};
 pub use builder::{BuilderState, Given, Missing, Present};
+pub use declared::{Declared, DeclaredField, Listed, Place};
 pub use finding::{Finding, Span};
 pub use graph::Graph;
 pub use id::{Id, IdError};

@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, ops::Deref};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Address, AttributeSchema, Id, Input, Output, Reference, Schema, Value};
+use crate::{Address, AttributeSchema, Id, Input, Output, Place, Reference, Schema, Value};
 
 /// A kind of object that a stack can hold. `#[derive(Resource)]` implements it for the struct of the object's arguments,
 /// and makes the builder, the schema and the setters' documentation from the same struct.
 pub trait Resource: DeserializeOwned + Serialize + Sized + 'static {
     /// What an object of this kind has once it exists, beside its id.
     type Attributes: Attributes;
+
+    /// The methods by which a policy asks for the fields of a [`Declared`](crate::Declared) resource.
+    type Fields<'a>: Copy + From<Place<'a>>;
 
     /// The fields and attributes of the resource, with what a change of each means.
     const SCHEMA: &'static Schema;

@@ -244,10 +244,18 @@ macro_rules! reason {
     }};
 }
 
+/// What a policy finds in a stack.
+type PolicyCheck = dyn Fn(&Stack) -> Vec<Finding> + Send + Sync;
+
 /// A policy of the program's own: a function over its stack.
-#[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) name: String,
-    pub(crate) check: fn(&Stack) -> Vec<Finding>,
+    pub(crate) check: Box<PolicyCheck>,
     pub(crate) location: &'static Location<'static>,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Policy").field(&self.name).finish()
+    }
 }

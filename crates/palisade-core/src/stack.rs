@@ -1,13 +1,13 @@
 //! [`Stack`]: what a program fills with resources.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     panic::Location,
 };
 
 use crate::{
-    AcceptedRisk, Address, Assessment, Declare, Finding, Handle, Hold, Json, Output, Reason, Resource, Risk, Rule,
-    Schema, Span, Status, Value, rule::Policy,
+    AcceptedRisk, Address, Assessment, Declare, Declared, Finding, Handle, Hold, Json, Output, Reason, Resource, Risk,
+    Rule, Schema, Span, Status, Value, rule::Policy,
 };
 
 /// The resources and outputs that a program declares.
@@ -17,6 +17,10 @@ use crate::{
 pub struct Stack {
     name: String,
     nodes: Vec<Node>,
+    /// Where the first resource of each address stands among the nodes.
+    indices: HashMap<Address, usize>,
+    /// Where those stand that refer to an address, in their order.
+    referrers: HashMap<Address, Vec<usize>>,
     outputs: Vec<OutputNode>,
     accepted: Vec<AcceptedRisk>,
     policies: Vec<Policy>,
@@ -50,7 +54,8 @@ impl Stack {
     /// An empty stack. `palisade::run` makes the one that a program fills.
     pub fn new(name: impl Into<String>) -> Self {
         let (nodes, outputs, accepted, policies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { name: name.into(), nodes, outputs, accepted, policies }
+        let (indices, referrers) = (HashMap::new(), HashMap::new());
+        Self { name: name.into(), nodes, indices, referrers, outputs, accepted, policies }
     }
 
     /// Adds a resource under `name`, and returns the handle by which others refer to it.
@@ -63,7 +68,13 @@ impl Stack {
         let schema = D::Resource::SCHEMA;
         let address = Address::new(schema.kind, name);
         let fields = declaration.declare().fields().clone();
-        self.nodes.push(Node { address: address.clone(), schema, fields, location: Location::caller() });
+        let node = Node { address: address.clone(), schema, fields, location: Location::caller() };
+        let index = self.nodes.len();
+        self.indices.entry(address.clone()).or_insert(index);
+        for target in node.references().into_iter().map(|reference| &reference.address).collect::<BTreeSet<_>>() {
+            self.referrers.entry(target.clone()).or_default().push(index);
+        }
+        self.nodes.push(node);
         Handle::new(address)
     }
 
@@ -89,16 +100,10 @@ impl Stack {
     /// Adds a rule of the program's own: `check` looks at the whole stack, and what it finds stops a plan as the built-in
     /// rules do.
     ///
-    /// ```
-    /// # let mut stack = palisade_core::Stack::new("doc");
-    /// stack.policy("few-resources", |stack| {
-    ///     let extra = stack.nodes().iter().skip(200);
-    ///     extra.map(|node| node.finding("one resource too many", "divide the stack")).collect()
-    /// });
-    /// ```
+    /// [`Stack::resources`] gives it the resources of a type with their fields; see [`Declared`] for an example.
     #[track_caller]
-    pub fn policy(&mut self, name: impl Into<String>, check: fn(&Self) -> Vec<Finding>) {
-        self.policies.push(Policy { name: name.into(), check, location: Location::caller() });
+    pub fn policy(&mut self, name: impl Into<String>, check: impl Fn(&Self) -> Vec<Finding> + Send + Sync + 'static) {
+        self.policies.push(Policy { name: name.into(), check: Box::new(check), location: Location::caller() });
     }
 
     /// The stack's name.
@@ -108,7 +113,22 @@ impl Stack {
 
     /// The resource at `address`.
     pub fn node(&self, address: &Address) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.address == *address)
+        self.indices.get(address).map(|&index| &self.nodes[index])
+    }
+
+    /// The resources of the type `R` with their fields, in the order of their declaration.
+    pub fn resources<R: Resource>(&self) -> impl Iterator<Item = Declared<'_, R>> {
+        self.nodes.iter().filter_map(|node| self.declared(node))
+    }
+
+    /// A resource of this stack with its fields; `None` if it is not of the type `R`.
+    pub fn declared<'a, R: Resource>(&'a self, node: &'a Node) -> Option<Declared<'a, R>> {
+        Declared::new(self, node)
+    }
+
+    /// The resources that refer to the one at `address`, in the order of their declaration.
+    pub(crate) fn referrers(&self, address: &Address) -> impl Iterator<Item = &Node> + use<'_> {
+        self.referrers.get(address).into_iter().flatten().map(|&index| &self.nodes[index])
     }
 
     /// The resources in the order of their declaration, so that each stands after all that it refers to.

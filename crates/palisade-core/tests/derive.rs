@@ -1,6 +1,6 @@
 //! The derives, seen as the author of a resource sees them.
 
-use palisade_core::{Attributes, Declare, Id, Json, OnChange, Output, Resource, Stack, Value};
+use palisade_core::{Attributes, Declare, Declared, Id, IntoInput, Json, OnChange, Output, Resource, Stack, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -88,4 +88,88 @@ fn findings_name_both_places() {
         ["there are two Net named `a`", "`1` is not a name for a resource", "Net.a and Net.1 have the same `range`"]
     );
     assert_eq!(findings[0].spans[0].location.line(), findings[0].spans[1].location.line() + 1);
+}
+
+#[test]
+fn a_declared_field_is_known_or_a_reference() {
+    let mut stack = Stack::new("s");
+    let a = stack.add("a", Net::builder().range("1/8").dns(false));
+    stack.add("b", Net::builder().range("2/8"));
+    let outside = Id::<Net>::new("net-9").unwrap();
+    let nets = [IntoInput::<Id<Net>>::into_input(&a), outside.clone().into_input()];
+    stack.add("one", Host::builder().nets(nets).room(a.free()));
+    stack.add("two", Host::builder().nets([outside.clone()]).room(3));
+    let declared: Vec<_> = stack.resources::<Net>().map(|net| (net.range().known(), net.dns().known())).collect();
+    assert_eq!(declared, [(Some("1/8".to_owned()), Some(false)), (Some("2/8".to_owned()), Some(true))]);
+    let hosts: Vec<_> = stack.resources::<Host>().collect();
+    let [one, two] = hosts[..] else { panic!("{hosts:?}") };
+
+    assert_eq!(one.nets().known(), None);
+    let items = one.nets().items().unwrap();
+    assert_eq!((items[0].known(), items[1].known()), (None, Some(outside.clone())));
+    assert_eq!(items[0].target().map(|net| net.address().name()), Some("a"));
+    assert_eq!(items[1].target(), None);
+    assert_eq!(one.room().reference().map(|reference| reference.attribute.as_str()), Some("free"));
+    assert_eq!((one.room().known(), one.room().is_set()), (None, true));
+
+    assert_eq!(two.nets().known(), Some(vec![outside]));
+    assert_eq!(two.nets().items().unwrap()[0], items[1]);
+    assert_ne!(two.nets(), one.nets());
+    assert_eq!((two.room().known(), two.room().reference()), (Some(3), None));
+}
+
+#[test]
+fn an_optional_field_that_is_left_out_is_unset() {
+    let mut stack = Stack::new("s");
+    let net = stack.add("a", Net::builder().range("1/8"));
+    stack.add("h", Host::builder().nets([&net]));
+    let host = stack.resources::<Host>().next().unwrap();
+    assert_eq!((host.room().is_set(), host.room().known(), host.room().reference()), (false, None, None));
+}
+
+#[test]
+fn who_refers_to_whom_is_told_once_from_both_sides() {
+    let mut stack = Stack::new("s");
+    let [a, b] = ["a", "b"].map(|name| stack.add(name, Net::builder().range(name)));
+    stack.add("one", Host::builder().nets([&b, &a]).room(a.free()));
+    stack.add("two", Host::builder().nets([&b]));
+    let names = |hosts: &mut dyn Iterator<Item = Declared<'_, Host>>| -> Vec<_> {
+        hosts.map(|host| host.address().name().to_owned()).collect()
+    };
+    let nets: Vec<_> = stack.resources::<Net>().collect();
+    assert_eq!(names(&mut nets[0].referrers()), ["one"]);
+    assert_eq!(names(&mut nets[1].referrers()), ["one", "two"]);
+    assert_eq!(nets[0].refers_to::<Host>().count(), 0);
+    assert_eq!(nets[0].referrers::<Net>().count(), 0);
+    let one = stack.resources::<Host>().next().unwrap();
+    let mut targets: Vec<_> = one.refers_to::<Net>().collect();
+    targets.sort_by_key(|net| net.address().clone());
+    assert_eq!(targets, nets);
+    assert_eq!(one.nets().targets().collect::<Vec<_>>(), [nets[1], nets[0]]);
+    assert!(stack.declared::<Net>(one.node()).is_none());
+}
+
+#[test]
+fn a_finding_of_a_policy_has_the_lines_of_all_that_have_part_in_it() {
+    let mut stack = Stack::new("s");
+    let most = 1;
+    stack.policy("few-nets", move |stack| {
+        let many = stack.resources::<Host>().filter(|host| host.nets().targets().count() > most);
+        many.map(|host| {
+            let last = host.nets().targets().last();
+            last.iter()
+                .fold(host.finding("too many nets", "leave the last"), |finding, net| finding.also(net, "the last"))
+        })
+        .collect()
+    });
+    let net = stack.add("a", Net::builder().range("1/8"));
+    let other = stack.add("b", Net::builder().range("2/8"));
+    stack.add("few", Host::builder().nets([&net]));
+    stack.add("many", Host::builder().nets([&net, &other]));
+    let found = stack.violations();
+    let [finding] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((finding.message.as_str(), finding.help.as_str()), ("Host.many: too many nets", "leave the last"));
+    let labels: Vec<_> = finding.spans.iter().map(|span| span.label.as_str()).collect();
+    assert_eq!(labels, ["declared here", "the last", "by the policy `few-nets`"]);
+    assert_eq!(finding.spans[1].location, stack.node(other.address()).unwrap().location);
 }

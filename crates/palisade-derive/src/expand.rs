@@ -17,6 +17,7 @@ pub(crate) fn resource(resource: &Resource) -> TokenStream {
         builder(resource, &slots),
         completion(resource, &slots),
         observed(resource),
+        declared_fields(resource),
     ];
     quote! { #(#parts)* }
 }
@@ -86,9 +87,11 @@ fn schema(resource: &Resource) -> TokenStream {
     let check = option(resource.attrs.check.as_ref());
     let rules = resource.attrs.rules.as_ref().map_or_else(|| quote!(&[]), |rules| quote!(#rules));
     let fields = resource.fields.iter().map(field_schema);
+    let declared = fields_name(resource);
     quote! {
         impl ::palisade_core::Resource for #name {
             type Attributes = #attributes;
+            type Fields<'a> = #declared<'a>;
 
             const SCHEMA: &'static ::palisade_core::Schema = &::palisade_core::Schema {
                 kind: #kind,
@@ -299,6 +302,42 @@ fn observed(resource: &Resource) -> TokenStream {
             #(#fields,)*
         }
     }
+}
+
+/// The typed access to the values that a program declares.
+fn declared_fields(resource: &Resource) -> TokenStream {
+    let (name, vis) = (&resource.name, &resource.vis);
+    let declared = fields_name(resource);
+    let doc = format!("The fields of a declared [`{name}`], each a value that is known or a reference.");
+    let methods = resource.fields.iter().map(|field| {
+        let (field_name, ty, field_doc) = (&field.name, field.setter_type(), &field.doc);
+        let text = field_name.to_string();
+        quote! {
+            #[doc = #field_doc]
+            pub fn #field_name(&self) -> ::palisade_core::DeclaredField<'a, #ty> {
+                self.0.field(#text)
+            }
+        }
+    });
+    quote! {
+        #[doc = #doc]
+        #[derive(Clone, Copy, Debug)]
+        #vis struct #declared<'a>(::palisade_core::Place<'a>);
+
+        impl<'a> ::core::convert::From<::palisade_core::Place<'a>> for #declared<'a> {
+            fn from(place: ::palisade_core::Place<'a>) -> Self {
+                Self(place)
+            }
+        }
+
+        impl<'a> #declared<'a> {
+            #(#methods)*
+        }
+    }
+}
+
+fn fields_name(resource: &Resource) -> Ident {
+    format_ident!("{}Fields", resource.name)
 }
 
 fn builder_name(resource: &Resource) -> Ident {

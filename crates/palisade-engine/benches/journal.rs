@@ -37,6 +37,7 @@ struct Thing;
 
 impl Resource for Thing {
     type Attributes = ();
+    type Fields<'a> = ();
     const SCHEMA: &'static Schema = &SCHEMA;
 }
 

@@ -276,6 +276,7 @@ struct Kind<const N: usize>;
 
 impl<const N: usize> Resource for Kind<N> {
     type Attributes = ();
+    type Fields<'a> = ();
     const SCHEMA: &'static Schema = [&NET, &HOST, &GROUP][N];
 }
 

@@ -65,6 +65,7 @@ struct Network;
 
 impl Resource for Network {
     type Attributes = ();
+    type Fields<'a> = ();
     const SCHEMA: &'static Schema = &NETWORK;
 }
 
@@ -73,6 +74,7 @@ struct Cache;
 
 impl Resource for Cache {
     type Attributes = ();
+    type Fields<'a> = ();
     const SCHEMA: &'static Schema = &CACHE;
 }
 
@@ -436,6 +438,7 @@ fn a_resource_that_is_left_out_until_it_exists_is_written_once_it_does() {
 
     impl Resource for Rule {
         type Attributes = ();
+        type Fields<'a> = ();
         const SCHEMA: &'static Schema = &RULE;
     }
 
@@ -500,6 +503,7 @@ fn two_resources_that_would_be_one_block_are_refused() {
 
     impl Resource for Twin {
         type Attributes = ();
+        type Fields<'a> = ();
         const SCHEMA: &'static Schema = &TWIN;
     }
 

@@ -58,6 +58,7 @@ pub(crate) struct Thing;
 
 impl Resource for Thing {
     type Attributes = ();
+    type Fields<'a> = ();
     const SCHEMA: &'static Schema = &SCHEMA;
 }
 

@@ -86,6 +86,7 @@ pub(crate) struct Of<K>(PhantomData<K>);
 
 impl<K: Kind> Resource for Of<K> {
     type Attributes = ();
+    type Fields<'a> = ();
     const SCHEMA: &'static Schema = K::SCHEMA;
 }
 
