@@ -1,7 +1,7 @@
 //! What the compiler cannot see, found before any call: all of it in one pass.
 
 use palisade::prelude::*;
-use palisade_core::{Declaration, Declare, IntoInput, Resource};
+use palisade_core::{Declaration, Declare, Input, IntoInput, Resource};
 
 /// The messages of the findings of a stack, a line each.
 fn findings(declare: impl FnOnce(&mut Stack)) -> String {
@@ -126,6 +126,24 @@ fn a_cache_fits_its_parameter_group_its_subnets_and_its_users() {
     ReplicationGroup.redis: a Multi-AZ cache needs subnets in two zones
     ReplicationGroup.redis: shards need a parameter group that divides the keys
     ");
+    // A subnet that is not of the stack may be in a second zone.
+    let found = findings(|stack| {
+        let token = stack.add("token", Secret::builder().name(secret_name!("token")).generated());
+        let vpc = stack.add("other", Vpc::builder().cidr_block(cidr!("10.9.0.0/16")));
+        let here = stack.add("z", Subnet::private(&vpc, cidr!("10.9.1.0/24"), az!("us-east-1a"))).id();
+        let subnets: [Input<_>; 2] = [here.into_input(), id!(Subnet, "subnet-0123456789abcdef0").into_input()];
+        let subnets = stack.add("subnets", CacheSubnetGroup::builder().name(name!("subnets")).subnet_ids(subnets));
+        cache(stack, |cache, _, group| {
+            cache
+                .engine(Engine::REDIS_7_1)
+                .multi_az(replicas!(1))
+                .subnet_group_name(&subnets)
+                .security_group_ids([group])
+                .authentication(&token)
+                .encrypted(AtRest::default(), InTransit::Required)
+        });
+    });
+    assert_eq!(found, "ReplicationGroup.redis: SecurityGroup.redis is in another VPC than the subnets");
 }
 
 #[test]

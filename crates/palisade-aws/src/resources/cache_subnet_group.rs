@@ -5,7 +5,7 @@ mod rules;
 use std::collections::BTreeSet;
 
 use palisade_core::{
-    Attributes, Finding, Id, Node, Resource, Stack, Value,
+    Attributes, Declared, Finding, Id, Node, Resource, Stack,
     provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -65,24 +65,23 @@ pub struct CacheSubnetGroupAttributes {
 const MOST: usize = 20;
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    let count = match &node.fields["subnet_ids"] {
-        Value::Json(ids) => ids.as_array().map_or(0, Vec::len),
-        Value::List(ids) | Value::Set(ids) => ids.len(),
-        Value::Map(_) | Value::Reference(_) => 1,
-    };
-    let mut findings = Vec::new();
-    if !(1..=MOST).contains(&count) {
+    let Some(group) = stack.declared(node) else { return Vec::new() };
+    [count, networks].into_iter().filter_map(|check| check(group)).collect()
+}
+
+fn count(group: Declared<'_, CacheSubnetGroup>) -> Option<Finding> {
+    let count = group.subnet_ids().items()?.len();
+    (!(1..=MOST).contains(&count)).then(|| {
         let message = format!("a subnet group has 1 to {MOST} subnets, and this one has {count}");
-        findings.push(node.finding(&message, "name its subnets with `.subnet_ids([&a, &b])`"));
-    }
-    let subnets = node.targets(stack, "subnet_ids");
-    let vpc = |subnet: &&&Node| subnet.fields.get("vpc_id") != subnets[0].fields.get("vpc_id");
-    if let Some(other) = subnets.iter().find(vpc) {
-        let message = format!("{} and {} are in two VPCs", subnets[0].address, other.address);
-        let help = "the subnets of a group are all of one VPC";
-        findings.push(node.finding_with(other, "in another VPC", &message, help));
-    }
-    findings
+        group.finding(&message, "name its subnets with `.subnet_ids([&a, &b])`")
+    })
+}
+
+fn networks(group: Declared<'_, CacheSubnetGroup>) -> Option<Finding> {
+    let first = group.subnet_ids().targets().next()?;
+    let other = group.subnet_ids().targets().find(|subnet| subnet.vpc_id() != first.vpc_id())?;
+    let message = format!("{} and {} are in two VPCs", first.address(), other.address());
+    Some(group.finding(&message, "the subnets of a group are all of one VPC").also(&other, "in another VPC"))
 }
 
 impl Lifecycle for CacheSubnetGroup {

@@ -3,7 +3,7 @@
 mod rules;
 
 use palisade_core::{
-    Attributes, Finding, Given, Id, IntoInput, Json, Node, Resource, Stack,
+    Attributes, Declared, Finding, Given, Id, IntoInput, Json, Node, Resource, Stack,
     provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -89,54 +89,47 @@ impl Subnet {
 }
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    [outside(node, stack), overlap(node, stack), region(node, stack)].into_iter().flatten().collect()
+    let Some(subnet) = stack.declared(node) else { return Vec::new() };
+    [outside, overlap, region].into_iter().filter_map(|check| check(subnet)).collect()
 }
 
 /// The addresses of a subnet are inside those of its VPC.
-fn outside(node: &Node, stack: &Stack) -> Option<Finding> {
-    let vpc = *node.targets(stack, "vpc_id").first()?;
-    let (own, of_vpc) = (block(node)?, block(vpc)?);
+fn outside(subnet: Declared<'_, Subnet>) -> Option<Finding> {
+    let vpc = subnet.vpc_id().target()?;
+    let (own, of_vpc) = (subnet.cidr_block().known()?, vpc.cidr_block().known()?);
     (!of_vpc.contains(own)).then(|| {
-        node.finding_with(
-            vpc,
-            &format!("has the addresses {of_vpc}"),
-            &format!("the addresses {own} are outside of {}", vpc.address),
-            &format!("choose a block inside {of_vpc}"),
-        )
+        let message = format!("the addresses {own} are outside of {}", vpc.address());
+        let finding = subnet.finding(&message, &format!("choose a block inside {of_vpc}"));
+        finding.also(&vpc, format!("has the addresses {of_vpc}"))
     })
 }
 
 /// Two subnets of a VPC have no address in common. Of each pair the later one is found.
-fn overlap(node: &Node, stack: &Stack) -> Option<Finding> {
-    let own = block(node)?;
-    let earlier = stack.nodes().iter().take_while(|other| other.address != node.address);
-    let mut siblings = earlier.filter(|other| {
-        other.address.kind() == node.address.kind() && other.fields.get("vpc_id") == node.fields.get("vpc_id")
-    });
-    let (other, taken) = siblings.find_map(|other| block(other).filter(|b| b.overlaps(own)).map(|b| (other, b)))?;
+fn overlap(subnet: Declared<'_, Subnet>) -> Option<Finding> {
+    let own = subnet.cidr_block().known()?;
+    let earlier = subnet.stack().resources::<Subnet>().take_while(|other| *other != subnet);
+    let mut siblings = earlier.filter(|other| other.vpc_id() == subnet.vpc_id());
+    let (other, taken) = siblings.find_map(|other| {
+        let taken = other.cidr_block().known()?;
+        taken.overlaps(own).then_some((other, taken))
+    })?;
     // The same block twice is found already, as one identity.
     (taken != own).then(|| {
-        node.finding_with(
-            other,
-            &format!("has the addresses {taken}"),
-            &format!("the addresses {own} overlap those of {}", other.address),
-            "give each subnet of a VPC addresses of its own",
-        )
+        let message = format!("the addresses {own} overlap those of {}", other.address());
+        let finding = subnet.finding(&message, "give each subnet of a VPC addresses of its own");
+        finding.also(&other, format!("has the addresses {taken}"))
     })
 }
 
 /// The zones of one stack are of one region, as a stack is applied to one.
-fn region(node: &Node, stack: &Stack) -> Option<Finding> {
-    let region = |node: &Node| Some(AvailabilityZone::reported(node.text("availability_zone")?).region().to_owned());
-    let own = region(node)?;
-    let (first, other) = stack.nodes().iter().find_map(|first| Some((first, region(first)?)))?;
-    (own != other).then(|| {
-        node.finding_with(
-            first,
-            &format!("is in {other}"),
-            &format!("the zone is in {own}, and that of {} in {other}", first.address),
-            "declare what stands in another region in a stack of its own",
-        )
+fn region(subnet: Declared<'_, Subnet>) -> Option<Finding> {
+    let zone = |subnet: Declared<'_, Subnet>| subnet.availability_zone().known();
+    let own = zone(subnet)?;
+    let (first, other) = subnet.stack().resources().find_map(|first| Some((first, zone(first)?)))?;
+    (own.region() != other.region()).then(|| {
+        let message = format!("the zone is in {}, and that of {} in {}", own.region(), first.address(), other.region());
+        let finding = subnet.finding(&message, "declare what stands in another region in a stack of its own");
+        finding.also(&first, format!("is in {}", other.region()))
     })
 }
 
@@ -144,10 +137,6 @@ fn region(node: &Node, stack: &Stack) -> Option<Finding> {
 fn overlapping(a: &Json, b: &Json) -> bool {
     let block = |json: &Json| Cidr::reported(json.as_str()?);
     block(a).zip(block(b)).is_some_and(|(a, b)| a.overlaps(b))
-}
-
-fn block(node: &Node) -> Option<Cidr> {
-    Cidr::reported(node.text("cidr_block")?)
 }
 
 impl Lifecycle for Subnet {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use palisade_core::{
-    Attributes, Declaration, Declare, Finding, Given, Handle, Id, Input, IntoInput, Json, Node, Output, Resource,
-    Stack, Value,
+    Attributes, Declaration, Declare, Declared, DeclaredField, Finding, Given, Handle, Id, Input, IntoInput, Node,
+    Output, Resource, Stack,
     provider::{ErrorKind, ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -178,20 +178,15 @@ members! {
 }
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    let users = node.targets(stack, "user_ids");
-    let checks = [built_in_user(node), default_user(node, &users), engines(node, &users), names(node, &users)];
-    checks.into_iter().flatten().collect()
+    let Some(group) = stack.declared(node) else { return Vec::new() };
+    [built_in_user, default_user, engines, names].into_iter().filter_map(|check| check(group)).collect()
 }
 
 /// The user that AWS makes with every account has all rights and no password.
-fn built_in_user(node: &Node) -> Option<Finding> {
-    let ids = match &node.fields["user_ids"] {
-        Value::Json(ids) => ids.as_array()?.iter().collect(),
-        Value::List(ids) | Value::Set(ids) => ids.iter().filter_map(Value::as_json).collect(),
-        Value::Map(_) | Value::Reference(_) => Vec::new(),
-    };
-    ids.contains(&&Json::from("default")).then(|| {
-        node.finding(
+fn built_in_user(group: Declared<'_, UserGroup>) -> Option<Finding> {
+    let mut ids = group.user_ids().items()?.into_iter().filter_map(|id| id.known());
+    ids.any(|id| id.as_str() == "default").then(|| {
+        group.finding(
             "the user `default` is AWS's own, with all rights and no password",
             "replace it by `RedisUser::disabled_default(name!(\"...\"))`",
         )
@@ -204,19 +199,15 @@ fn is_default(user: &Node) -> bool {
 }
 
 /// A group for Redis needs a user named `default`. Where users come from outside of the stack, it may be among them.
-fn default_user(node: &Node, users: &[&Node]) -> Option<Finding> {
-    let all_known = match &node.fields["user_ids"] {
-        Value::Json(ids) => ids.as_array().is_some_and(Vec::is_empty),
-        Value::List(ids) | Value::Set(ids) => ids.len() == users.len(),
-        Value::Map(_) | Value::Reference(_) => false,
-    };
-    let is_redis = node.text("engine") == Some(EngineKind::Redis.as_str());
-    let has_default = users.iter().any(|user| is_default(user));
-    if node.json("user_ids").and_then(Json::as_array).is_some_and(Vec::is_empty) && !is_redis {
-        return Some(node.finding("the group has no users", "name them with `.user_ids([&user])`"));
+fn default_user(group: Declared<'_, UserGroup>) -> Option<Finding> {
+    let users = group.user_ids().items()?;
+    let is_redis = group.engine().known() == Some(EngineKind::Redis);
+    if users.is_empty() && !is_redis {
+        return Some(group.finding("the group has no users", "name them with `.user_ids([&user])`"));
     }
-    (is_redis && all_known && !has_default).then(|| {
-        node.finding(
+    let users: Vec<_> = users.iter().map(DeclaredField::target).collect::<Option<_>>()?;
+    (is_redis && !users.iter().any(|user| is_default(user.node()))).then(|| {
+        group.finding(
             "a group for Redis needs a user named `default`",
             "add `RedisUser::disabled_default(name!(\"...\"))` to its users, so that whoever gives no name gets nothing",
         )
@@ -224,32 +215,29 @@ fn default_user(node: &Node, users: &[&Node]) -> Option<Finding> {
 }
 
 /// A Redis group takes no Valkey users, and a Valkey group none without a password.
-fn engines(node: &Node, users: &[&Node]) -> Option<Finding> {
-    if node.text("engine") == Some(EngineKind::Valkey.as_str()) {
-        let open = Some(AuthenticationType::NoPassword.as_str());
-        let user = users.iter().find(|user| user.text("authentication_type") == open)?;
-        let message = format!("a group for Valkey takes no user without a password, and {} is one", user.address);
+fn engines(group: Declared<'_, UserGroup>) -> Option<Finding> {
+    let mut users = group.user_ids().targets();
+    if group.engine().known() == Some(EngineKind::Valkey) {
+        let open = Some(AuthenticationType::NoPassword);
+        let user = users.find(|user| user.authentication_type().known() == open)?;
+        let message = format!("a group for Valkey takes no user without a password, and {} is one", user.address());
         let help = "leave it out: Valkey switches its default user off by itself";
-        return Some(node.finding_with(user, "has no password", &message, help));
+        return Some(group.finding(&message, help).also(&user, "has no password"));
     }
-    let user = users.iter().find(|user| user.text("engine") == Some(EngineKind::Valkey.as_str()))?;
-    let message = format!("a group for Redis takes no user for Valkey, and {} is one", user.address);
+    let user = users.find(|user| user.engine().known() == Some(EngineKind::Valkey))?;
+    let message = format!("a group for Redis takes no user for Valkey, and {} is one", user.address());
     let help = "give the user `.engine(EngineKind::Redis)`: it can be in groups for both";
-    Some(node.finding_with(user, "a user for Valkey", &message, help))
+    Some(group.finding(&message, help).also(&user, "a user for Valkey"))
 }
 
 /// Clients log in by the name, so each name stands for one user.
-fn names(node: &Node, users: &[&Node]) -> Option<Finding> {
+fn names(group: Declared<'_, UserGroup>) -> Option<Finding> {
     let mut seen = BTreeMap::new();
-    let name_of = |user: &Node| user.text("user_name").map(str::to_owned);
-    let (first, second) = users.iter().find_map(|user| Some((seen.insert(name_of(user)?, *user)?, *user)))?;
-    let message = format!("{} and {} have one user name", first.address, second.address);
-    Some(node.finding_with(
-        second,
-        "the second user of the name",
-        &message,
-        "give each user of a group a name of its own",
-    ))
+    let mut users = group.user_ids().targets();
+    let (first, second) = users.find_map(|user| Some((seen.insert(user.user_name().known()?, user)?, user)))?;
+    let message = format!("{} and {} have one user name", first.address(), second.address());
+    let finding = group.finding(&message, "give each user of a group a name of its own");
+    Some(finding.also(&second, "the second user of the name"))
 }
 
 impl Lifecycle for UserGroup {

@@ -3,7 +3,7 @@
 use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::RedisUser;
-use crate::types::AccessString;
+use crate::{resources::UserGroup, types::AccessString};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -57,8 +57,8 @@ fn least_privilege(node: &Node, _: &Stack) -> Option<Violation> {
 }
 
 fn in_a_group(node: &Node, stack: &Stack) -> Option<Violation> {
-    let mut members = stack.nodes().iter().flat_map(|other| other.targets(stack, "user_ids"));
-    (!members.any(|user| user.address == node.address)).then(|| {
+    let user = stack.declared::<RedisUser>(node)?;
+    user.referrers::<UserGroup>().next().is_none().then(|| {
         Violation::new("the user is in no group", "add it to the `UserGroup` of the cache that it is for, or remove it")
     })
 }

@@ -2,139 +2,119 @@
 
 use std::collections::BTreeSet;
 
-use palisade_core::{Finding, Json, Node, Stack};
-use serde::Deserialize;
+use palisade_core::{Declared, DeclaredField, Finding, Node, Stack};
 
-use crate::resources::is_unset;
-use crate::types::{Engine, EngineKind, EngineVersion, LogDelivery, MaintenanceWindow, SnapshotWindow};
+use super::ReplicationGroup;
+use crate::types::{Engine, EngineKind};
 
 pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    let checks = [
-        authentication(node),
-        description(node),
-        windows(node),
-        log_delivery(node),
-        security_groups(node, stack),
-        zones(node, stack),
-        parameter_group(node, stack),
-        user_group(node, stack),
-    ];
-    checks.into_iter().flatten().collect()
+    let Some(cache) = stack.declared(node) else { return Vec::new() };
+    let checks =
+        [authentication, description, windows, log_delivery, security_groups, zones, parameter_group, user_group];
+    checks.into_iter().filter_map(|check| check(cache)).collect()
 }
 
 /// The builder leaves no other choice; a declaration that was made without it is held to the same.
-fn authentication(node: &Node) -> Option<Finding> {
-    (is_unset(node, "user_group_id") == is_unset(node, "auth_token")).then(|| {
-        node.finding(
+fn authentication(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    (cache.user_group_id().is_set() == cache.auth_token().is_set()).then(|| {
+        cache.finding(
             "there must be one authentication, a user group or an AUTH token",
             "declare the cache with `ReplicationGroup::builder()`, and call `.authentication(..)`",
         )
     })
 }
 
-fn description(node: &Node) -> Option<Finding> {
-    let length = node.text("description")?.chars().count();
+fn description(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let length = cache.description().known()?.chars().count();
     (!(1..=255).contains(&length)).then(|| {
-        node.finding("the description must have 1 to 255 characters", "say in a few words what the cache is for")
+        cache.finding("the description must have 1 to 255 characters", "say in a few words what the cache is for")
     })
 }
 
-fn windows(node: &Node) -> Option<Finding> {
-    let (maintenance, snapshot) = (node.text("maintenance_window")?, node.text("snapshot_window")?);
-    let overlaps = MaintenanceWindow::reported(maintenance).overlaps(&SnapshotWindow::reported(snapshot));
-    overlaps.then(|| {
-        node.finding(
+fn windows(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let (maintenance, snapshot) = (cache.maintenance_window().known()?, cache.snapshot_window().known()?);
+    maintenance.overlaps(&snapshot).then(|| {
+        cache.finding(
             &format!("the snapshot window {snapshot} falls into the maintenance window {maintenance}"),
             "AWS refuses windows that overlap: move one of them, and write `.windows(windows!(snapshot: .., maintenance: ..))`, so that the compiler sees it",
         )
     })
 }
 
-fn log_delivery(node: &Node) -> Option<Finding> {
-    let deliveries = Vec::<LogDelivery>::deserialize(node.json("log_delivery")?).ok()?;
+fn log_delivery(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let deliveries = cache.log_delivery().known()?;
     let logs: BTreeSet<_> = deliveries.iter().map(|delivery| delivery.log_type).collect();
     (logs.len() < deliveries.len())
-        .then(|| node.finding("one log has two places", "AWS delivers each log to one place: keep one of the two"))
+        .then(|| cache.finding("one log has two places", "AWS delivers each log to one place: keep one of the two"))
 }
 
-fn security_groups(node: &Node, stack: &Stack) -> Option<Finding> {
-    if node.json("security_group_ids").and_then(Json::as_array).is_some_and(Vec::is_empty) {
-        return Some(node.finding(
+fn security_groups(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    if cache.security_group_ids().items()?.is_empty() {
+        return Some(cache.finding(
             "there is no security group",
             "AWS would use the VPC's default group, which is open to its members: name one with `.security_group_ids([&group])`",
         ));
     }
     // The VPC of the first subnet is that of all; the subnet group is held to that.
-    let subnets = node.targets(stack, "subnet_group_name").first()?.targets(stack, "subnet_ids");
-    let vpc = subnets.first()?.fields.get("vpc_id")?;
-    let groups = node.targets(stack, "security_group_ids");
-    let other = groups.into_iter().find(|group| group.fields.get("vpc_id").is_some_and(|other| other != vpc))?;
-    Some(node.finding_with(
-        other,
-        "this group is in another VPC",
-        &format!("{} is in another VPC than the subnets", other.address),
-        "name a security group of the subnets' VPC",
-    ))
+    let vpc = cache.subnet_group_name().target()?.subnet_ids().targets().next()?.vpc_id();
+    let other = cache.security_group_ids().targets().find(|group| group.vpc_id() != vpc)?;
+    let message = format!("{} is in another VPC than the subnets", other.address());
+    let finding = cache.finding(&message, "name a security group of the subnets' VPC");
+    Some(finding.also(&other, "this group is in another VPC"))
 }
 
-fn zones(node: &Node, stack: &Stack) -> Option<Finding> {
-    let group = *node.targets(stack, "subnet_group_name").first()?;
-    let subnets = group.targets(stack, "subnet_ids");
-    let zones: BTreeSet<_> = subnets.iter().filter_map(|subnet| subnet.text("availability_zone")).collect();
-    let is_multi_az = node.json("multi_az_enabled")?.as_bool()?;
-    (is_multi_az && zones.len() == 1 && group.fields["subnet_ids"].references().len() == subnets.len()).then(|| {
-        node.finding_with(
-            group,
-            "all its subnets are in one zone",
+fn zones(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let group = cache.subnet_group_name().target()?;
+    // A subnet of which the zone is not known may be in a second one.
+    let subnets = group.subnet_ids().items()?;
+    let subnets: Vec<_> = subnets.iter().map(DeclaredField::target).collect::<Option<_>>()?;
+    let zones: BTreeSet<_> = subnets.iter().map(|subnet| subnet.availability_zone().known()).collect::<Option<_>>()?;
+    (cache.multi_az_enabled().known()? && zones.len() == 1).then(|| {
+        let finding = cache.finding(
             "a Multi-AZ cache needs subnets in two zones",
             "add a subnet in another zone to the group, or call `.single_az(..)`",
-        )
+        );
+        finding.also(&group, "all its subnets are in one zone")
     })
 }
 
-fn parameter_group(node: &Node, stack: &Stack) -> Option<Finding> {
-    let parameters = *node.targets(stack, "parameter_group_name").first()?;
-    let engine = EngineKind::reported(node.text("engine")?)?;
-    let version = EngineVersion::reported(node.text("engine_version")?);
-    let (family, expected) = (parameters.text("family")?, Engine::family_of(engine, &version));
-    if family != expected {
-        return Some(node.finding_with(
-            parameters,
-            &format!("its family is {family}"),
+fn parameter_group(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let parameters = cache.parameter_group_name().target()?;
+    let (engine, version) = (cache.engine().known()?, cache.engine_version().known()?);
+    let (family, expected) = (parameters.family().known()?, Engine::family_of(engine, &version));
+    if family.as_str() != expected {
+        let finding = cache.finding(
             &format!("{engine} {version} needs a parameter group of the family {expected}"),
             "give the group the family of the engine, as in `.family(Engine::REDIS_7_1.family())`, and a name of its own",
-        ));
+        );
+        return Some(finding.also(&parameters, format!("its family is {family}")));
     }
-    let divides =
-        parameters.json("parameters").and_then(|all| all.get("cluster-enabled")).and_then(Json::as_str) == Some("yes");
-    let is_divided = node.json("num_node_groups").is_some();
-    (divides != is_divided).then(|| {
-        node.finding_with(
-            parameters,
-            if divides { "sets cluster-enabled to yes" } else { "does not set cluster-enabled to yes" },
-            if is_divided {
-                "shards need a parameter group that divides the keys"
-            } else {
-                "a parameter group that divides the keys needs shards"
-            },
-            if is_divided {
-                "add `.parameter(\"cluster-enabled\", \"yes\")` to the group, or leave the group out for AWS's own"
-            } else {
-                "call `.sharded(..)` on the cache, or leave `cluster-enabled` out of the group"
-            },
-        )
+    let divides = parameters.parameters().known()?.get("cluster-enabled").is_some_and(|value| value == "yes");
+    (divides != cache.num_node_groups().is_set()).then(|| {
+        let (message, help, label) = if divides {
+            (
+                "a parameter group that divides the keys needs shards",
+                "call `.sharded(..)` on the cache, or leave `cluster-enabled` out of the group",
+                "sets cluster-enabled to yes",
+            )
+        } else {
+            (
+                "shards need a parameter group that divides the keys",
+                "add `.parameter(\"cluster-enabled\", \"yes\")` to the group, or leave the group out for AWS's own",
+                "does not set cluster-enabled to yes",
+            )
+        };
+        cache.finding(message, help).also(&parameters, label)
     })
 }
 
-fn user_group(node: &Node, stack: &Stack) -> Option<Finding> {
-    let group = *node.targets(stack, "user_group_id").first()?;
-    let is = |node: &Node, engine: EngineKind| node.text("engine") == Some(engine.as_str());
-    (is(node, EngineKind::Redis) && is(group, EngineKind::Valkey)).then(|| {
-        node.finding_with(
-            group,
-            "a group for Valkey",
+fn user_group(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let group = cache.user_group_id().target()?;
+    (cache.engine().known()? == EngineKind::Redis && group.engine().known()? == EngineKind::Valkey).then(|| {
+        let finding = cache.finding(
             "a Redis cache takes no user group for Valkey",
             "give the group `.engine(EngineKind::Redis)`, and users for Redis",
-        )
+        );
+        finding.also(&group, "a group for Valkey")
     })
 }

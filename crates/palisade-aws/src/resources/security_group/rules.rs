@@ -3,6 +3,7 @@
 use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::SecurityGroup;
+use crate::resources::ReplicationGroup;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -34,11 +35,8 @@ impl SecurityGroup {
 }
 
 fn used(node: &Node, stack: &Stack) -> Option<Violation> {
-    let is_used = stack
-        .nodes()
-        .iter()
-        .any(|other| other.targets(stack, "security_group_ids").iter().any(|group| group.address == node.address));
-    (!is_used).then(|| {
+    let group = stack.declared::<SecurityGroup>(node)?;
+    group.referrers::<ReplicationGroup>().next().is_none().then(|| {
         Violation::new(
             "nothing in this stack uses the group",
             "name it in `.security_group_ids([&group])` of a cache, or remove it",

@@ -1,11 +1,11 @@
 //! What makes a [`SecurityGroupRule`] safe.
 
-use palisade_core::{Control, Hold, Json, Node, Resource, Risk, Rule, Stack, Violation};
+use palisade_core::{Control, Declared, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::SecurityGroupRule;
 use crate::{
     resources::ReplicationGroup,
-    types::{Cidr, Direction, PrivateRange},
+    types::{Direction, Port},
 };
 
 pub(super) const RULES: &[Rule] = &[
@@ -64,10 +64,10 @@ impl SecurityGroupRule {
 }
 
 fn inside(node: &Node, stack: &Stack) -> Option<Violation> {
-    let range = PrivateRange::reported(node.text("cidr_ipv4")?)?;
-    let group = *node.targets(stack, "security_group_id").first()?;
-    let network = Cidr::reported(group.targets(stack, "vpc_id").first()?.text("cidr_block")?)?;
-    (is_ingress(node) && !network.contains(range.cidr())).then(|| {
+    let rule = stack.declared::<SecurityGroupRule>(node)?;
+    let range = rule.cidr_ipv4().known()?;
+    let network = rule.security_group_id().target()?.vpc_id().target()?.cidr_block().known()?;
+    (is_ingress(rule) && !network.contains(range.cidr())).then(|| {
         Violation::new(
             format!("the addresses {range} are not all inside of the network {network}"),
             format!("name a security group, or addresses inside of {network}"),
@@ -76,18 +76,14 @@ fn inside(node: &Node, stack: &Stack) -> Option<Violation> {
 }
 
 fn port_of_the_cache(node: &Node, stack: &Stack) -> Option<Violation> {
-    let group = node.targets(stack, "security_group_id").first()?.address.clone();
-    let is_member = |other: &&Node| {
-        other.schema.kind == ReplicationGroup::SCHEMA.kind
-            && other.targets(stack, "security_group_ids").iter().any(|member| member.address == group)
-    };
-    let port = |node: &Node, field: &str| node.json(field).and_then(Json::as_u64);
-    let ports: Vec<_> = stack.nodes().iter().filter(is_member).filter_map(|cache| port(cache, "port")).collect();
-    let (first, last) = port(node, "from_port").zip(port(node, "to_port"))?;
+    let rule = stack.declared::<SecurityGroupRule>(node)?;
+    let caches = rule.security_group_id().target()?.referrers::<ReplicationGroup>();
+    let ports: Vec<_> = caches.filter_map(|cache| cache.port().known()).collect();
+    let (first, last) = (rule.from_port().known()?, rule.to_port().known()?);
     let is_right = ports.is_empty() || first == last && ports.contains(&first);
-    (is_ingress(node) && !is_right).then(|| {
+    (is_ingress(rule) && !is_right).then(|| {
         let opened = if first == last { format!("port {first}") } else { format!("ports {first} to {last}") };
-        let cache = ports.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let cache = ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ");
         Violation::new(
             format!("the rule opens {opened}, and the cache listens on {cache}"),
             format!("call `.port(port!({}))`", ports[0]),
@@ -95,6 +91,6 @@ fn port_of_the_cache(node: &Node, stack: &Stack) -> Option<Violation> {
     })
 }
 
-fn is_ingress(node: &Node) -> bool {
-    node.text("direction") == Some(Direction::Ingress.as_str())
+fn is_ingress(rule: Declared<'_, SecurityGroupRule>) -> bool {
+    rule.direction().known() == Some(Direction::Ingress)
 }

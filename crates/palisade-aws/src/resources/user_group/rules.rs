@@ -3,6 +3,7 @@
 use palisade_core::{Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::UserGroup;
+use crate::resources::ReplicationGroup;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -29,8 +30,8 @@ impl UserGroup {
 }
 
 fn used(node: &Node, stack: &Stack) -> Option<Violation> {
-    let mut caches = stack.nodes().iter().flat_map(|other| other.targets(stack, "user_group_id"));
-    (!caches.any(|group| group.address == node.address)).then(|| {
+    let users = stack.declared::<UserGroup>(node)?;
+    users.referrers::<ReplicationGroup>().next().is_none().then(|| {
         Violation::new("no cache uses these users", "call `.authentication(&users)` on the cache that they are for")
     })
 }

@@ -1,6 +1,6 @@
 //! What makes a [`Vpc`] safe.
 
-use palisade_core::{Control, Hold, Node, Resource, Risk, Rule, Stack, Violation};
+use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::Vpc;
 use crate::resources::FlowLog;
@@ -37,11 +37,8 @@ impl Vpc {
 }
 
 fn flow_log(node: &Node, stack: &Stack) -> Option<Violation> {
-    let is_recorded = stack.nodes().iter().any(|other| {
-        other.schema.kind == FlowLog::SCHEMA.kind
-            && other.targets(stack, "vpc_id").iter().any(|vpc| vpc.address == node.address)
-    });
-    (!is_recorded).then(|| {
+    let vpc = stack.declared::<Vpc>(node)?;
+    vpc.referrers::<FlowLog>().next().is_none().then(|| {
         Violation::new(
             "no flow log records the traffic of this network",
             "add a `FlowLog::builder().vpc_id(&vpc)`, with a `LogGroup` and a `FlowLogRole`",
