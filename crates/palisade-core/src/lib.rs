@@ -35,7 +35,9 @@ pub use id::{Id, IdError};
 pub use input::{Field, Input, IntoInput, Output};
 pub use palisade_derive::{Attributes, Resource};
 pub use resource::{Attributes, Complete, Declaration, Declare, Handle, Outputs, Resource};
-pub use rule::{AcceptedRisk, Assessment, Catalogue, Check, Control, Hold, Reason, Risk, Rule, Status, Violation};
+pub use rule::{
+    AcceptedRisk, Assessment, Catalogue, Check, Control, Hold, Reason, ReasonError, Risk, Rule, Status, Violation,
+};
 pub use schema::{AttributeSchema, FieldSchema, OnChange, Schema};
 pub use serde_json::Value as Json;
 pub use stack::{Node, OutputNode, Stack};

@@ -1,6 +1,6 @@
 //! [`Rule`]: what a resource must be to be safe, who demands it, and what holds it.
 
-use std::{fmt, marker::PhantomData, panic::Location};
+use std::{borrow::Cow, fmt, marker::PhantomData, panic::Location};
 
 use crate::{Address, Finding, Node, Resource, Stack};
 
@@ -76,10 +76,18 @@ pub struct Risk<R> {
     resource: PhantomData<fn() -> R>,
 }
 
-/// Why a risk is accepted: a sentence of 10 to 200 characters on one line. `reason!("...")` checks it when the program is
-/// compiled.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Reason(&'static str);
+/// Why a risk is accepted: a sentence of 10 to 200 characters on one line. `reason!("...")` checks a literal when the program
+/// is compiled, and [`Reason::new`] a text when it runs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reason(Cow<'static, str>);
+
+/// A text that is no [`Reason`].
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{text:?} is not a reason: {rule}")]
+pub struct ReasonError {
+    text: String,
+    rule: &'static str,
+}
 
 /// A risk that a program accepts.
 #[derive(Clone, Debug)]
@@ -200,38 +208,68 @@ impl<R> fmt::Debug for Risk<R> {
 }
 
 impl Reason {
+    /// The reason `text`, as it is read from a file.
+    ///
+    /// ```
+    /// use palisade_core::Reason;
+    /// assert_eq!(Reason::new("the cache holds copies only")?.as_str(), "the cache holds copies only");
+    /// let error = Reason::new("why not").unwrap_err().to_string();
+    /// assert!(error.starts_with("\"why not\" is not a reason: say in 10 to 200 characters"));
+    /// # Ok::<(), palisade_core::ReasonError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ReasonError`] where the text has less than 10 or more than 200 characters, or a control character.
+    pub fn new(text: impl Into<String>) -> Result<Self, ReasonError> {
+        let text = text.into();
+        match check(&text) {
+            Some(rule) => Err(ReasonError { text, rule }),
+            None => Ok(Self(Cow::Owned(text))),
+        }
+    }
+
     /// The reason `text`: write `reason!("...")`.
     ///
     /// # Panics
-    /// Where the text has less than 10 or more than 200 bytes, or a control character; in a constant, that is a compile
-    /// error.
+    /// On the conditions of [`Reason::new`]; in a constant, that is a compile error.
     #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
-        let bytes = text.as_bytes();
-        assert!(
-            bytes.len() >= 10 && bytes.len() <= 200,
-            "say in 10 to 200 characters why the risk is taken, for whoever reads the plan"
-        );
-        let mut i = 0;
-        while i < bytes.len() {
-            assert!(
-                bytes[i] >= b' ' && bytes[i] != 0x7f,
-                "write the reason on one line: it stands in the plan and in the export"
-            );
-            i += 1;
+        match check(text) {
+            Some(rule) => panic!("{}", rule),
+            None => Self(Cow::Borrowed(text)),
         }
-        Self(text)
     }
 
     /// The text.
-    pub const fn as_str(self) -> &'static str {
-        self.0
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
+}
+
+/// Returns the rule that the text of a reason breaks.
+const fn check(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    let (mut i, mut characters) = (0, 0);
+    while i < bytes.len() {
+        // Those of one byte, and those of two from U+0080 to U+009F.
+        if bytes[i] < b' ' || bytes[i] == 0x7f || bytes[i] == 0xc2 && bytes[i + 1] < 0xa0 {
+            return Some("write the reason on one line: it stands in the plan and in the export");
+        }
+        // All but the first byte of a character begin with the bits 10.
+        if bytes[i] & 0xc0 != 0x80 {
+            characters += 1;
+        }
+        i += 1;
+    }
+    if characters < 10 || characters > 200 {
+        return Some("say in 10 to 200 characters why the risk is taken, for whoever reads the plan");
+    }
+    None
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -257,5 +295,28 @@ pub(crate) struct Policy {
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Policy").field(&self.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_a_sentence_on_one_line_whoever_checks_it() {
+        for good in ["ten of the", "zehn wär's", &"x".repeat(200), &"ß".repeat(200)] {
+            assert_eq!(Reason::new(good).unwrap().as_str(), good);
+        }
+        assert_eq!(Reason::new("it is a test").unwrap(), Reason::literal("it is a test"));
+        let why = |text: &str| Reason::new(text).unwrap_err().to_string();
+        for short in ["", "why not", "ßßßßßßßßß", &"x".repeat(201), &"ß".repeat(201)] {
+            assert!(why(short).ends_with("why the risk is taken, for whoever reads the plan"), "{short}");
+        }
+        for broken in
+            ["on two\nlines, or more", "a colour \u{1b}[31m or two", "another \u{9b}31m colour", "a \u{7f} in a text"]
+        {
+            assert!(why(broken).ends_with("it stands in the plan and in the export"), "{broken:?}");
+            assert!(!why(broken).contains(char::is_control), "{broken:?}");
+        }
     }
 }

@@ -87,7 +87,8 @@ impl Stack {
         self.outputs.push(OutputNode { name: name.to_owned(), value: value.into(), location: Location::caller() });
     }
 
-    /// Breaks one rule for one resource, and says why. The risk is shown by every plan, by `posture` and in the export.
+    /// Breaks one rule for one resource, and says why: `reason!("...")`, or a [`Reason::new`] of a text that is read when the
+    /// program runs. The risk is shown by every plan, by `posture` and in the export.
     ///
     /// What has no honest exception, as a cache without encryption, has no [`Risk`] by which it could be accepted. A risk
     /// that does not exist, as the rule holds, is a finding.

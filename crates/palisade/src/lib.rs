@@ -51,7 +51,7 @@ pub use palisade_aws::{
 pub use palisade_cli::{Cloud, Clouds, exit_code};
 pub use palisade_core::{
     AcceptedRisk, Address, BuilderState, Complete, Declare, Declared, DeclaredField, Finding, Given, Graph, Handle, Id,
-    Input, IntoInput, Missing, Output, Present, Reason, Resource, Risk, Rule, Stack, Violation, reason,
+    Input, IntoInput, Missing, Output, Present, Reason, ReasonError, Resource, Risk, Rule, Stack, Violation, reason,
 };
 
 /// What a program needs: `use palisade::prelude::*;`.
@@ -62,7 +62,7 @@ pub mod prelude {
         resources::*, retention_days, role_arn, role_name, rotation_days, secret_name, security_group_name, shards,
         snapshot_window, tags, topic_arn, types::*, user_name, variable, windows,
     };
-    pub use palisade_core::{Declared, Finding, Handle, Id, Output, Stack, reason};
+    pub use palisade_core::{Declared, Finding, Handle, Id, Output, Reason, Stack, reason};
 }
 
 /// Makes the program the tool for the stack that `declare` fills: reads the command line, carries the command out, and
