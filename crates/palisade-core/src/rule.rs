@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData, panic::Location};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Address, Finding, Node, Resource, Stack};
 
 /// A rule of safety about resources of one kind. It stands in the module of its resource, beside what holds it.
@@ -78,7 +80,8 @@ pub struct Risk<R> {
 
 /// Why a risk is accepted: a sentence of 10 to 200 characters on one line. `reason!("...")` checks a literal when the program
 /// is compiled, and [`Reason::new`] a text when it runs.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String")]
 pub struct Reason(Cow<'static, str>);
 
 /// A text that is no [`Reason`].
@@ -265,6 +268,14 @@ const fn check(text: &str) -> Option<&'static str> {
         return Some("say in 10 to 200 characters why the risk is taken, for whoever reads the plan");
     }
     None
+}
+
+impl TryFrom<String> for Reason {
+    type Error = ReasonError;
+
+    fn try_from(text: String) -> Result<Self, ReasonError> {
+        Self::new(text)
+    }
 }
 
 impl fmt::Display for Reason {

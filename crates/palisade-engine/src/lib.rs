@@ -36,7 +36,7 @@ pub use error::{PlanError, StateError};
 pub use event::{Event, Failure, Interruption, Report};
 pub use existing::existing;
 pub use palisade_core::provider::StepKind;
-pub use plan::{Action, Drift, FieldChange, OutputChange, Plan, ReplaceOrder, Step};
+pub use plan::{Action, Drift, FieldChange, OutputChange, Plan, PlannedRisk, ReplaceOrder, Step};
 pub use planner::plan;
 pub use record::{Change, Record};
 pub use saved_plan::{Origin, PlanFormatError, Remaining, SavedPlan, SavedPlanError, StaleItem};

@@ -1,6 +1,6 @@
 //! [`Plan`]: what an apply will do, as data.
 
-use palisade_core::{Address, Json, Value};
+use palisade_core::{AcceptedRisk, Address, Json, Reason, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What an apply will do, and why. It is data: it can be shown, serialised and compared.
@@ -15,6 +15,26 @@ pub struct Plan {
     pub outputs: Vec<OutputChange>,
     /// What was changed by others since the last apply.
     pub drift: Vec<Drift>,
+    /// The risks that the program accepts, in the order of the program. They explain, and decide nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_risks: Vec<PlannedRisk>,
+}
+
+/// A risk that the program accepted when the plan was made.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct PlannedRisk {
+    /// The resource.
+    pub address: Address,
+    /// The name of the rule that it breaks.
+    pub rule: String,
+    /// Why.
+    pub reason: Reason,
+    /// The file in which the program accepts it.
+    pub file: String,
+    /// The line in the file, from 1.
+    pub line: u32,
+    /// The column in the line, from 1.
+    pub column: u32,
 }
 
 /// What happens to one resource.
@@ -108,6 +128,20 @@ pub struct Drift {
 /// Reads a value that is there. By itself, serde takes a value that is null for none.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
+}
+
+impl From<&AcceptedRisk> for PlannedRisk {
+    fn from(risk: &AcceptedRisk) -> Self {
+        let AcceptedRisk { address, rule, reason, location } = risk;
+        Self {
+            address: address.clone(),
+            rule: rule.id.to_owned(),
+            reason: reason.clone(),
+            file: location.file().to_owned(),
+            line: location.line(),
+            column: location.column(),
+        }
+    }
 }
 
 impl Action {

@@ -63,6 +63,7 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
         outputs: planner.outputs(),
         drift: all_drift(provider, &refreshed),
         steps: planner.steps,
+        accepted_risks: graph.accepted_risks().iter().map(Into::into).collect(),
     };
     delete_first(graph, &refreshed.state, &mut plan);
     let findings = impossible(graph, &refreshed.state, &plan);

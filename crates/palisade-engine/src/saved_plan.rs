@@ -16,8 +16,9 @@ use crate::{
 /// What the text of a saved plan calls itself.
 const DOCUMENT: &str = "palisade plan";
 
-/// The format that this version writes, and the latest that it reads.
-const FORMAT: u64 = 1;
+/// The format that this version writes, and the latest that it reads. The first had no accepted risks, and who knows no other
+/// would carry out a plan without showing them.
+const FORMAT: u64 = 2;
 
 /// A plan with what it was made of, as a text that can be kept. No secret is in it: a plan holds references to secrets.
 ///
@@ -185,7 +186,7 @@ impl SavedPlan {
             return Err(PlanFormatError::NotAPlan);
         }
         match head.format {
-            FORMAT => {}
+            1..=FORMAT => {}
             found if found > FORMAT => return Err(PlanFormatError::Newer { found, known: FORMAT }),
             _ => return Err(PlanFormatError::Corrupt("it does not say which format it has".to_owned())),
         }
@@ -233,6 +234,8 @@ impl SavedPlan {
         plan.steps.retain(|step| steps.contains(&step.address));
         plan.outputs.retain(|output| outputs.contains(&output.name));
         plan.drift.retain(|drift| steps.contains(&drift.address));
+        // What is shown is what was read when the plan was made.
+        plan.accepted_risks.clone_from(&self.plan.accepted_risks);
         Ok(Remaining { plan, done, left_alone })
     }
 
@@ -260,10 +263,22 @@ impl SavedPlan {
 
 #[cfg(test)]
 mod tests {
+    use palisade_core::Reason;
+
     use super::*;
+    use crate::PlannedRisk;
 
     fn saved() -> SavedPlan {
-        let plan = Plan { stack: "shop".to_owned(), steps: Vec::new(), outputs: Vec::new(), drift: Vec::new() };
+        let risk = PlannedRisk {
+            address: "Cache.main".parse().unwrap(),
+            rule: "replica".to_owned(),
+            reason: Reason::literal("it holds copies only"),
+            file: "src/lib.rs".to_owned(),
+            line: 7,
+            column: 5,
+        };
+        let (steps, outputs, drift) = (Vec::new(), Vec::new(), Vec::new());
+        let plan = Plan { stack: "shop".to_owned(), steps, outputs, drift, accepted_risks: vec![risk] };
         let (lineage, account) = (Some("00ff".to_owned()), "emulated".to_owned());
         SavedPlan::new(plan, &Graph::empty("shop"), Origin { lineage, account, made_at: 1, is_destroy: true })
     }
@@ -271,7 +286,27 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded() {
         assert_eq!(SavedPlan::decode(saved().encode().as_bytes()), Ok(saved()));
-        insta::assert_snapshot!(saved().encode(), @r#"{"document":"palisade plan","format":1,"checksum":"9b947878e530494610e71b01378deb8a3b9e1ea51ecde5d93123cdca183c2e0f","content":{"origin":{"lineage":"00ff","account":"emulated","made_at":1,"is_destroy":true},"plan":{"stack":"shop","steps":[],"outputs":[],"drift":[]},"declared":{}}}"#);
+        insta::assert_snapshot!(saved().encode(), @r#"{"document":"palisade plan","format":2,"checksum":"a335afc03572cb331bde67be5dac2e27b76bb824511479a1afdfea6e538dcf90","content":{"origin":{"lineage":"00ff","account":"emulated","made_at":1,"is_destroy":true},"plan":{"stack":"shop","steps":[],"outputs":[],"drift":[],"accepted_risks":[{"address":"Cache.main","rule":"replica","reason":"it holds copies only","file":"src/lib.rs","line":7,"column":5}]},"declared":{}}}"#);
+    }
+
+    #[test]
+    fn the_first_format_is_read_and_has_no_accepted_risks() {
+        let first = r#"{"document":"palisade plan","format":1,"checksum":"9b947878e530494610e71b01378deb8a3b9e1ea51ecde5d93123cdca183c2e0f","content":{"origin":{"lineage":"00ff","account":"emulated","made_at":1,"is_destroy":true},"plan":{"stack":"shop","steps":[],"outputs":[],"drift":[]},"declared":{}}}"#;
+        let mut expected = saved();
+        expected.plan.accepted_risks.clear();
+        assert_eq!(SavedPlan::decode(first.as_bytes()), Ok(expected));
+    }
+
+    #[test]
+    fn a_reason_in_a_file_is_held_to_what_a_reason_in_a_program_is() {
+        let (content, broken) = (serde_json::to_string(&saved()).unwrap(), r"it holds\u001b[31m copies");
+        let content = content.replace("it holds copies only", broken);
+        let checksum = sha256(&content);
+        let text = format!(
+            "{{\"document\":\"{DOCUMENT}\",\"format\":{FORMAT},\"checksum\":\"{checksum}\",\"content\":{content}}}\n"
+        );
+        let Err(PlanFormatError::Corrupt(detail)) = SavedPlan::decode(text.as_bytes()) else { panic!("accepted") };
+        assert!(detail.contains("write the reason on one line"), "{detail}");
     }
 
     #[test]
@@ -296,8 +331,8 @@ mod tests {
 
     #[test]
     fn a_later_format_is_refused_before_anything_else_is_looked_at() {
-        let later = SavedPlan::decode(br#"{"document": "palisade plan", "format": 2, "content": []}"#);
-        assert_eq!(later, Err(PlanFormatError::Newer { found: 2, known: 1 }));
+        let later = SavedPlan::decode(br#"{"document": "palisade plan", "format": 3, "content": []}"#);
+        assert_eq!(later, Err(PlanFormatError::Newer { found: 3, known: 2 }));
         let none = SavedPlan::decode(br#"{"document": "palisade plan", "format": 0}"#);
         assert!(matches!(none, Err(PlanFormatError::Corrupt(_))), "{none:?}");
     }

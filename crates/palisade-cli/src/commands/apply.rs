@@ -129,7 +129,7 @@ fn fresh(
     words: &Words,
 ) -> Result<Plan, CommandError> {
     let plan = session.plan(graph, state)?;
-    let risks = render::risks::risks(graph.accepted_risks());
+    let risks = render::risks::risks(&plan.accepted_risks);
     context.terminal.print(&format!("\n{risks}{}\n", render::plan::plan(&plan)));
     if plan.has_changes() && !args.auto_approve {
         approve(context, words)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use palisade_core::{Graph, Json};
+use palisade_core::Graph;
 use palisade_engine::{Origin, Plan, SavedPlan};
 use serde::Serialize;
 
@@ -30,10 +30,9 @@ pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8,
     }
     let forecast = args.calls.then(|| Forecast::new(context.cloud, &state, &plan));
     if args.json {
-        let accepted_risks = render::risks::json(graph.accepted_risks());
-        context.terminal.line(&pretty(&Document { plan: &plan, calls: forecast.as_ref(), accepted_risks }));
+        context.terminal.line(&pretty(&Document { plan: &plan, calls: forecast.as_ref() }));
     } else {
-        let risks = render::risks::risks(graph.accepted_risks());
+        let risks = render::risks::risks(&plan.accepted_risks);
         context.terminal.print(&format!("\n{risks}{}", render::plan::plan(&plan)));
         if let Some(forecast) = &forecast {
             context.terminal.print(&format!("\n{}", render::calls::calls(forecast)));
@@ -53,8 +52,6 @@ struct Document<'a> {
     plan: &'a Plan,
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<&'a Forecast>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    accepted_risks: Vec<Json>,
 }
 
 /// The plan as one JSON document.

@@ -51,7 +51,8 @@ pub(super) fn show(context: &mut Context<'_, '_>, args: &ShowArgs) -> Result<u8,
         "Plan to {kind} the stack `{}` on the account `{}`, made {age} ago\n",
         plan.stack, origin.account
     ));
-    context.terminal.print(&render::plan::plan(plan));
+    let risks = render::risks::risks(&plan.accepted_risks);
+    context.terminal.print(&(risks + &render::plan::plan(plan)));
     Ok(exit_code::DONE)
 }
 
@@ -83,7 +84,8 @@ fn rest(
             list(&left_alone)
         );
     }
-    context.terminal.print(&format!("\n{text}\n"));
+    let risks = render::risks::risks(&plan.accepted_risks);
+    context.terminal.print(&format!("\n{risks}{text}\n"));
     Ok(plan)
 }
 

@@ -9,7 +9,7 @@ use palisade_engine::{LocalStore, Plan, SavedPlan};
 use super::{
     fake::thing,
     harness::Desk,
-    stacks::{broken, chain, pair},
+    stacks::{accepted, broken, chain, pair},
 };
 
 /// Three things that do not know each other.
@@ -118,6 +118,24 @@ fn the_plan_is_not_changed_by_how_it_is_printed() {
     assert_eq!((&saved.plan, saved.origin.made_at), (&printed, desk.now));
     let shown = desk.run("show DESK/next.plan --json");
     assert_eq!((shown.stdout, shown.stderr.as_str()), (outcome.stdout, ""));
+}
+
+#[test]
+fn the_risks_that_were_accepted_when_the_plan_was_made_are_shown_with_it() {
+    let desk = Desk::new();
+    assert_eq!(desk.run_with("plan --out DESK/next.plan", "", accepted).code, 0);
+    let shown = desk.run("show DESK/next.plan").stdout;
+    let carried_out = desk.run_with("apply DESK/next.plan", "", accepted).stdout;
+    for text in [&shown, &carried_out] {
+        let (_, risks) = text.split_once("Accepted risks:\n").unwrap();
+        let (risks, _) = risks.split_once("\n\n").unwrap();
+        assert_eq!(
+            risks,
+            "  Thing.bell, thing-discreet: a bell is meant to be heard (crates/palisade-cli/src/tests/stacks.rs:32:11)"
+        );
+    }
+    let json: serde_json::Value = serde_json::from_str(&desk.run("show DESK/next.plan --json").stdout).unwrap();
+    assert_eq!(json["accepted_risks"][0]["reason"], "a bell is meant to be heard");
 }
 
 #[test]
@@ -261,8 +279,8 @@ fn a_file_that_is_no_plan_is_refused_with_what_to_do() {
     error: DESK/next.plan is damaged: its checksum is wrong, so it was edited by hand, or damaged
     help: plan anew, and read what it says: `plan --out DESK/next.plan`
     ");
-    assert_snapshot!(refusal(&plan.replace("\"format\":1", "\"format\":2")), @r"
-    error: DESK/next.plan is a plan of the format 2, and this program reads the formats up to 1
+    assert_snapshot!(refusal(&plan.replace("\"format\":2", "\"format\":3")), @r"
+    error: DESK/next.plan is a plan of the format 3, and this program reads the formats up to 2
     help: update Palisade, with `cargo update -p palisade`, to the version that wrote the file
     ");
     assert_snapshot!(refusal("PK\u{3}\u{4}"), @r"

@@ -29,7 +29,7 @@ fn step(kind: &str, name: &str, action: Action, changes: Vec<FieldChange>) -> St
 }
 
 fn shown(steps: Vec<Step>, outputs: Vec<OutputChange>, drift: Vec<Drift>) -> String {
-    plain(&plan(&Plan { stack: "test".to_owned(), steps, outputs, drift }))
+    plain(&plan(&Plan { stack: "test".to_owned(), steps, outputs, drift, accepted_risks: Vec::new() }))
 }
 
 #[test]
@@ -243,6 +243,7 @@ fn drift_is_shown_before_what_is_done_about_it() {
 #[test]
 fn signs_have_the_colors_that_they_have_in_terraform() {
     let vpc = step("Vpc", "main", Action::Create, Vec::new());
-    let text = plan(&Plan { stack: String::new(), steps: vec![vpc], outputs: Vec::new(), drift: Vec::new() });
+    let (outputs, drift, accepted_risks) = (Vec::new(), Vec::new(), Vec::new());
+    let text = plan(&Plan { stack: String::new(), steps: vec![vpc], outputs, drift, accepted_risks });
     assert!(text.contains("\u{1b}[32m  +\u{1b}[0m Vpc"), "{text:?}");
 }
