@@ -195,16 +195,57 @@ pub(crate) fn sarif(stack: &Stack, violations: &[Finding]) -> Json {
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{ "tool": { "driver": { "name": "palisade", "rules": rules } }, "results": results }],
+        "runs": [{
+            "tool": { "driver": { "name": "palisade", "rules": rules } },
+            // As the compiler counts columns.
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
     })
 }
 
-/// The compiler's paths are relative to the folder of the workspace, as SARIF wants them.
 fn location(location: &Location<'_>) -> Json {
     json!({
         "physicalLocation": {
-            "artifactLocation": { "uri": location.file().replace('\\', "/") },
+            "artifactLocation": { "uri": uri(location.file()) },
             "region": { "startLine": location.line(), "startColumn": location.column() },
         },
     })
+}
+
+/// The reference to a file as a URI. The compiler's paths are relative to the folder of the workspace, as SARIF wants them,
+/// but for those of crates that are not of it, which are absolute.
+fn uri(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let root = if path.starts_with('/') {
+        "file://"
+    } else if path.as_bytes().get(1) == Some(&b':') {
+        "file:///"
+    } else {
+        ""
+    };
+    let mut uri = root.to_owned();
+    for byte in path.bytes() {
+        match byte {
+            // A colon would make what is before it a scheme, except behind one.
+            b':' if !root.is_empty() => uri.push(':'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
+            other => uri += &format!("%{other:02X}"),
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_uri_whatever_is_in_it() {
+        assert_eq!(uri("src/lib.rs"), "src/lib.rs");
+        assert_eq!(uri(r"my stacks\ä 100%#1.rs"), "my%20stacks/%C3%A4%20100%25%231.rs");
+        assert_eq!(uri("/crates/x:1/lib.rs"), "file:///crates/x:1/lib.rs");
+        assert_eq!(uri(r"C:\me\lib.rs"), "file:///C:/me/lib.rs");
+        assert_eq!(uri("ab:c.rs"), "ab%3Ac.rs");
+    }
 }

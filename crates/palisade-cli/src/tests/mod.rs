@@ -8,6 +8,7 @@ mod applies;
 mod exports;
 mod plans;
 mod posture;
+mod sarif;
 mod saved;
 mod shared;
 mod states;
