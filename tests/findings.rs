@@ -153,6 +153,9 @@ fn sets_are_not_empty_and_ranges_not_reversed() {
         let group = id!(SecurityGroup, "sg-0a1b2c3d");
         let rule = SecurityGroupRule::ingress(group).peer(private_range!("10.0.0.0/16"));
         stack.add("rule", rule.ports(port!(6380), port!(6379)).description(description!("Redis")));
+        let group = id!(SecurityGroup, "sg-0a1b2c3d");
+        let rule = SecurityGroupRule::ingress(group).peer(private_range!("10.0.0.0/16"));
+        stack.add("again", rule.ports(port!(6380), port!(6379)).description(description!("Redis once more")));
         let vpc = Vpc::builder().cidr_block(cidr!("10.0.0.0/16"));
         stack.add("dns", vpc.enable_dns_support(false).enable_dns_hostnames(true));
         let token = stack.add("token", Secret::builder().name(secret_name!("token")).generated());
@@ -169,6 +172,8 @@ fn sets_are_not_empty_and_ranges_not_reversed() {
     insta::assert_snapshot!(found, @"
     CacheSubnetGroup.none: a subnet group has 1 to 20 subnets, and this one has 0
     SecurityGroupRule.rule: the first port is greater than the last
+    SecurityGroupRule.again: the first port is greater than the last
+    SecurityGroupRule.again: SecurityGroupRule.rule says the same, and AWS takes a rule once
     Vpc.dns: host names need the DNS server
     ReplicationGroup.redis: there is no security group
     ");
@@ -245,8 +250,8 @@ fn a_key_lets_what_it_encrypts_and_has_its_alias_alone() {
         stack.add("fine", LogGroup::builder().name(log_group_name!("/b")).kms_key_id(&key));
     });
     insta::assert_snapshot!(found, @"
-    KmsKey.main: Secret.token is encrypted with the key, whose policy does not let it
-    KmsKey.main: LogGroup.logs is encrypted with the key, whose policy does not let it
+    Secret.token: it is encrypted with KmsKey.main, whose policy does not let it
+    LogGroup.logs: it is encrypted with KmsKey.main, whose policy does not let it
     KmsKey.other: KmsKey.main has the same alias, and KMS gives an alias to one key
     ");
     let found = findings(|stack| {
@@ -261,5 +266,54 @@ fn a_key_lets_what_it_encrypts_and_has_its_alias_alone() {
                 .encrypted(AtRest::key(&key), InTransit::Required)
         });
     });
-    insta::assert_snapshot!(found, @"KmsKey.main: ReplicationGroup.redis is encrypted with the key, whose policy does not let it");
+    insta::assert_snapshot!(found, @"ReplicationGroup.redis: it is encrypted with KmsKey.main, whose policy does not let it");
+}
+
+/// aws-semantics: AWS keeps five addresses of each subnet, and each node takes one.
+#[test]
+fn the_subnets_of_a_cache_have_an_address_for_each_node() {
+    let stack_of = |second: bool| {
+        findings(|stack| {
+            let vpc = vpc(stack);
+            let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/28"), az!("us-east-1a")));
+            let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/28"), az!("us-east-1b")));
+            let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
+            let caches = [("one", name!("one"), shards!(10)), ("two", name!("two"), shards!(2))];
+            for (label, id, shards) in caches.into_iter().take(if second { 2 } else { 1 }) {
+                let cache = ReplicationGroup::builder()
+                    .replication_group_id(id)
+                    .engine(Engine::VALKEY_8_1)
+                    .node_type(node_type!("cache.t4g.micro"))
+                    .sharded(shards, replicas!(1))
+                    .subnet_group_name(&subnets)
+                    .security_group_ids([id!(SecurityGroup, "sg-0a1b2c3d")])
+                    .authentication(id!(UserGroup, "users"));
+                stack.add(label, cache.encrypted(AtRest::default(), InTransit::Required));
+            }
+        })
+    };
+    assert_eq!(stack_of(false), "", "20 nodes, and 2 * 11 addresses");
+    insta::assert_snapshot!(stack_of(true), @"
+    ReplicationGroup.one: the caches in CacheSubnetGroup.redis have 24 nodes, and its subnets 22 addresses for them
+    ReplicationGroup.two: the caches in CacheSubnetGroup.redis have 24 nodes, and its subnets 22 addresses for them
+    ");
+}
+
+#[test]
+fn a_cache_has_500_nodes_at_most() {
+    let found = findings(|stack| {
+        cache(stack, |cache, subnets, group| {
+            cache
+                .engine(Engine::VALKEY_8_1)
+                .sharded(shards!(100), replicas!(5))
+                .subnet_group_name(subnets)
+                .security_group_ids([group])
+                .authentication(id!(UserGroup, "users"))
+                .encrypted(AtRest::default(), InTransit::Required)
+        });
+    });
+    insta::assert_snapshot!(found, @"
+    ReplicationGroup.redis: a cache has at most 500 nodes, and this one has 600
+    ReplicationGroup.redis: the caches in CacheSubnetGroup.redis have 600 nodes, and its subnets 502 addresses for them
+    ");
 }

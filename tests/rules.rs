@@ -114,3 +114,45 @@ fn a_cache_without_what_makes_it_safe_breaks_a_rule_for_each() {
     ReplicationGroup.redis: minor versions do not come by themselves
     ");
 }
+
+#[test]
+fn a_cache_that_nobody_reaches_and_what_nothing_uses_break_a_rule() {
+    let mut stack = Stack::new("test");
+    let policy = KeyPolicy::administered().secrets_manager();
+    let key = stack.add("main", KmsKey::builder().alias(kms_alias!("alias/main")).policy(policy.clone()));
+    stack.add("unused", KmsKey::builder().alias(kms_alias!("alias/unused")).policy(policy));
+    let token = Secret::builder().name(secret_name!("token")).generated().kms_key_id(&key);
+    let token = stack.add("token", token);
+    stack.accept_risk(&token, Secret::NO_ROTATION, reason!("a test lasts for less than a day"));
+    let group = SecurityGroup::builder().vpc_id(id!(Vpc, "vpc-0a1b2c3d")).group_name(name!("redis"));
+    let group = stack.add("redis", group.description(description!("redis")));
+    insta::assert_snapshot!(messages(&stack).join("\n"), @"
+    KmsKey.unused: nothing in this stack is encrypted with the key
+    Secret.token: nothing in this stack uses the secret
+    SecurityGroup.redis: nothing in this stack uses the group
+    ");
+
+    // A rule about what goes out lets nobody in.
+    let (ingress, egress) = (SecurityGroupRule::ingress(&group), SecurityGroupRule::egress(&group));
+    let everybody = |rule: SecurityGroupRuleBuilder<palisade_core::Given<0b10>>| {
+        rule.peer(private_range!("10.0.0.0/16")).port(port!(6379)).description(description!("Redis"))
+    };
+    stack.add("out", everybody(egress));
+    let cache = ReplicationGroup::builder()
+        .replication_group_id(name!("redis"))
+        .engine(Engine::REDIS_7_1)
+        .node_type(node_type!("cache.t4g.micro"))
+        .multi_az(replicas!(1))
+        .subnet_group_name(id!(CacheSubnetGroup, "redis"))
+        .security_group_ids([&group])
+        .authentication(&token)
+        .encrypted(AtRest::key(kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")), InTransit::Required);
+    stack.add("redis", cache);
+    insta::assert_snapshot!(messages(&stack).join("\n"), @"
+    KmsKey.unused: nothing in this stack is encrypted with the key
+    ReplicationGroup.redis: no rule of its security groups lets clients in on port 6379
+    ");
+
+    stack.add("in", everybody(ingress));
+    insta::assert_snapshot!(messages(&stack).join("\n"), @"KmsKey.unused: nothing in this stack is encrypted with the key");
+}

@@ -65,6 +65,7 @@ fn stack(stack: &mut Stack) {
     }
     stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("no traffic is in the emulated account"));
     stack.accept_risk(&cache, ReplicationGroup::AWS_OWNED_KEY, reason!("nothing of value is in the emulated account"));
+    stack.accept_risk(&cache, ReplicationGroup::CLOSED, reason!("no client is in the emulated account"));
     stack.output("generated", generated.value());
     stack.output("token", token.value());
 }

@@ -5,7 +5,7 @@ mod rules;
 use std::collections::BTreeMap;
 
 use palisade_core::{
-    Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack, Value,
+    Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
     provider::{ErrorKind, ProviderError, Token},
     terraform::{Argument, Companion, Import, TerraformResource},
 };
@@ -91,33 +91,27 @@ impl IntoInput<KmsKeyArn> for &Handle<KmsKey> {
 }
 
 /// A key of the stack is used only by what its policy names.
+/// KMS gives an alias to one key.
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    let Some(policy) = node.fields["policy"].as_json() else { return Vec::new() };
-    let Ok(policy) = serde_json::from_value::<KeyPolicy>(policy.clone()) else { return Vec::new() };
-    let lacks = |user: &Node| {
-        let refers = |value: &Value| matches!(value, Value::Reference(reference) if reference.address == node.address);
-        user.fields.get("kms_key_id").filter(|value| refers(value))?;
-        let (entry, help) = match user.schema.kind {
-            "ReplicationGroup" => ("elasticache".to_owned(), "add `.elasticache()` to the key's policy".to_owned()),
-            "Secret" => ("secretsmanager".to_owned(), "add `.secrets_manager()` to the key's policy".to_owned()),
-            "LogGroup" => {
-                let name = user.text("name")?;
-                (format!("logs:{name}"), format!("add `.logs(log_group_name!(\"{name}\"))` to the key's policy"))
-            }
-            _ => return None,
-        };
-        let message = format!("{} is encrypted with the key, whose policy does not let it", user.address);
-        (!policy.users().any(|known| known == entry)).then(|| node.finding_with(user, "uses the key", &message, &help))
-    };
-    let is_before = |other: &&Node| other.address != node.address;
-    let before = stack.nodes().iter().take_while(is_before);
-    let namesake =
-        before.filter(|other| other.schema.kind == "KmsKey").find(|other| other.text("alias") == node.text("alias"));
-    let namesake = namesake.map(|other| {
+    let before = stack.nodes().iter().take_while(|other| other.address != node.address);
+    let namesake = before
+        .filter(|other| other.schema.kind == KmsKey::SCHEMA.kind)
+        .find(|other| other.text("alias") == node.text("alias"));
+    let finding = namesake.map(|other| {
         let message = format!("{} has the same alias, and KMS gives an alias to one key", other.address);
         node.finding_with(other, "has the alias", &message, "give each key an alias of its own")
     });
-    namesake.into_iter().chain(stack.nodes().iter().filter_map(lacks)).collect()
+    finding.into_iter().collect()
+}
+
+/// What is wrong where `user` is encrypted with a key of the stack whose policy does not have the entry for it; `method` adds it.
+pub(super) fn policy_lacks(user: &Node, stack: &Stack, entry: &str, method: &str) -> Option<Finding> {
+    let key = *user.targets(stack, "kms_key_id").first()?;
+    let policy = KeyPolicy::deserialize(key.json("policy")?).ok()?;
+    (!policy.users().any(|known| known == entry)).then(|| {
+        let message = format!("it is encrypted with {}, whose policy does not let it", key.address);
+        user.finding_with(key, "the key", &message, &format!("add `{method}` to the key's policy"))
+    })
 }
 
 fn terraform(resource: &mut TerraformResource, _: &Graph) {

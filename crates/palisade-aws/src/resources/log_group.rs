@@ -3,12 +3,13 @@
 mod rules;
 
 use palisade_core::{
-    Attributes, Graph, Handle, Id, Input, IntoInput, Resource,
+    Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
     provider::{ProviderError, Token},
     terraform::{Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
+use super::kms_key;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     calls::Calls,
@@ -39,7 +40,7 @@ use crate::{
 /// stack.add("slow-log", LogGroup::builder().name(NAME).kms_key_id(&key));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_cloudwatch_log_group", rules = rules::RULES, attributes = LogGroupAttributes, terraform_with = terraform)]
+#[resource(terraform = "aws_cloudwatch_log_group", rules = rules::RULES, check = check, attributes = LogGroupAttributes, terraform_with = terraform)]
 pub struct LogGroup {
     /// The name.
     #[field(replace, identity)]
@@ -73,6 +74,13 @@ impl IntoInput<LogGroupArn> for &Handle<LogGroup> {
 
 fn terraform(resource: &mut TerraformResource, _: &Graph) {
     resource.import = Import { unread: vec!["skip_destroy"], ..Import::default() };
+}
+
+/// CloudWatch Logs encrypts for one log group at a time, which the policy names.
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    let Some(name) = node.text("name") else { return Vec::new() };
+    let method = format!(".logs(log_group_name!(\"{name}\"))");
+    kms_key::policy_lacks(node, stack, &format!("logs:{name}"), &method).into_iter().collect()
 }
 
 impl Lifecycle for LogGroup {

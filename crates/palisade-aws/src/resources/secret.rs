@@ -5,7 +5,7 @@ mod rules;
 use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
-    Attributes, BuilderState, Graph, Id, Resource, Value,
+    Attributes, BuilderState, Finding, Graph, Id, Node, Resource, Stack, Value,
     provider::{ErrorKind, ProviderError, Token},
     terraform::{Argument, Companion, Import, TerraformResource},
 };
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use sha2::{Digest, Sha256};
 
+use super::kms_key;
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -39,7 +40,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
 #[resource(
     terraform = "aws_secretsmanager_secret",
-    rules = rules::RULES,
+    rules = rules::RULES, check = check,
     attributes = SecretAttributes,
     id_prefix = "arn:",
     terraform_with = terraform,
@@ -146,6 +147,11 @@ const VERSIONS: usize = 100;
 
 /// The key that AWS uses where none is named.
 const AWS_OWNED_KEY: &str = "alias/aws/secretsmanager";
+
+/// Secrets Manager encrypts with the key as whoever calls it, and the policy must let it.
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    kms_key::policy_lacks(node, stack, "secretsmanager", ".secrets_manager()").into_iter().collect()
+}
 
 impl Lifecycle for Secret {
     type Observed = SecretObserved;

@@ -166,11 +166,38 @@ impl<S: BuilderState> SecurityGroupRuleBuilder<S> {
     }
 }
 
-fn check(node: &Node, _: &Stack) -> Vec<Finding> {
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    [reversed(node), duplicate(node, stack)].into_iter().flatten().collect()
+}
+
+fn reversed(node: &Node) -> Option<Finding> {
     let port = |field: &str| node.json(field).and_then(Json::as_u64);
     let is_reversed = port("from_port").zip(port("to_port")).is_some_and(|(from, to)| from > to);
-    let finding = || node.finding("the first port is greater than the last", "write the lower port first");
-    is_reversed.then(finding).into_iter().collect()
+    is_reversed.then(|| node.finding("the first port is greater than the last", "write the lower port first"))
+}
+
+/// AWS refuses a rule that a group has already, whatever it is described as.
+fn duplicate(node: &Node, stack: &Stack) -> Option<Finding> {
+    const SAME: [&str; 7] = [
+        "security_group_id",
+        "direction",
+        "ip_protocol",
+        "from_port",
+        "to_port",
+        "cidr_ipv4",
+        "referenced_security_group_id",
+    ];
+    let field =
+        |node: &Node, name: &str| node.fields.get(name).filter(|value| value.as_json() != Some(&Json::Null)).cloned();
+    let before = stack.nodes().iter().take_while(|other| other.address != node.address);
+    let mut rules = before.filter(|other| other.schema.kind == SecurityGroupRule::SCHEMA.kind);
+    let first = rules.find(|other| SAME.iter().all(|name| field(other, name) == field(node, name)))?;
+    Some(node.finding_with(
+        first,
+        "the first of the two",
+        &format!("{} says the same, and AWS takes a rule once", first.address),
+        "remove one of the two",
+    ))
 }
 
 /// A peer of another kind makes another rule; one of the same kind is changed in place.

@@ -65,6 +65,11 @@ impl Cidr {
         self.prefix
     }
 
+    /// How many addresses of a subnet with this block can be used: AWS keeps the first four and the last one for itself.
+    pub const fn usable_addresses(self) -> u64 {
+        (1_u64 << (32 - self.prefix)).saturating_sub(5)
+    }
+
     /// Whether all addresses of `other` are in this block.
     pub const fn contains(self, other: Self) -> bool {
         self.prefix <= other.prefix && (self.address ^ other.address) & mask(self.prefix) == 0

@@ -1,8 +1,18 @@
-//! What makes a [`KmsKey`](super::KmsKey) safe.
+//! What makes a [`KmsKey`] safe.
 
-use palisade_core::{Control, Hold, Rule};
+use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
+
+use super::KmsKey;
+use crate::resources::is_referred_to;
 
 pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "used",
+        title: "something is encrypted with the key",
+        why: "a key costs money each month, and one that nothing uses is mistaken for the one that protects the data",
+        controls: &[],
+        hold: Hold::Risk { check: used, path: "KmsKey::UNUSED" },
+    },
     Rule {
         id: "rotation",
         title: "the key is rotated",
@@ -27,3 +37,17 @@ pub(super) const RULES: &[Rule] = &[
         hold: Hold::Compile("there is no setter to disable it, and a deletion waits for 7 to 30 days"),
     },
 ];
+
+impl KmsKey {
+    /// Nothing in the stack is encrypted with the key.
+    pub const UNUSED: Risk<Self> = Risk::new(&RULES[0]);
+}
+
+fn used(node: &Node, stack: &Stack) -> Option<Violation> {
+    (!is_referred_to(node, stack)).then(|| {
+        Violation::new(
+            "nothing in this stack is encrypted with the key",
+            "end the cache with `.encrypted(AtRest::key(&key), InTransit::Required)`, or remove the key",
+        )
+    })
+}

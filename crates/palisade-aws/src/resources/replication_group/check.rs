@@ -5,12 +5,26 @@ use std::collections::BTreeSet;
 use palisade_core::{Declared, DeclaredField, Finding, Node, Stack};
 
 use super::ReplicationGroup;
-use crate::types::{Engine, EngineKind};
+use crate::{
+    resources::kms_key,
+    types::{Engine, EngineKind},
+};
 
 pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let Some(cache) = stack.declared(node) else { return Vec::new() };
-    let checks =
-        [authentication, description, windows, log_delivery, security_groups, zones, parameter_group, user_group];
+    let checks = [
+        authentication,
+        description,
+        windows,
+        log_delivery,
+        security_groups,
+        zones,
+        parameter_group,
+        user_group,
+        key_policy,
+        number_of_nodes,
+        addresses,
+    ];
     checks.into_iter().filter_map(|check| check(cache)).collect()
 }
 
@@ -117,4 +131,47 @@ fn user_group(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
         );
         finding.also(&group, "a group for Valkey")
     })
+}
+
+fn key_policy(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    kms_key::policy_lacks(cache.node(), cache.stack(), "elasticache", ".elasticache()")
+}
+
+/// How many nodes a cache has at most; in a new account it is 90 until AWS raises it.
+const MOST_NODES: u64 = 500;
+
+fn number_of_nodes(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let nodes = nodes(cache)?;
+    (nodes > MOST_NODES).then(|| {
+        cache.finding(
+            &format!("a cache has at most {MOST_NODES} nodes, and this one has {nodes}"),
+            "take fewer shards, or fewer replicas for each",
+        )
+    })
+}
+
+/// A subnet lends no more addresses than it has, and AWS keeps five of each for itself.
+fn addresses(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let group = cache.subnet_group_name().target()?;
+    let subnets = group.subnet_ids().items()?;
+    let free = subnets.iter().map(|subnet| Some(subnet.target()?.cidr_block().known()?.usable_addresses()));
+    let free: u64 = free.sum::<Option<u64>>()?;
+    let wanted: u64 = group.referrers::<ReplicationGroup>().filter_map(nodes).sum();
+    (wanted > free).then(|| {
+        let message =
+            format!("the caches in {} have {wanted} nodes, and its subnets {free} addresses for them", group.address());
+        let help = "AWS keeps five addresses of each subnet: make the subnets larger, as in `cidr!(\"10.0.1.0/24\")`, or add one";
+        cache.finding(&message, help).also(&group, format!("its subnets have {free} addresses for nodes"))
+    })
+}
+
+/// How many nodes the cache has.
+fn nodes(cache: Declared<'_, ReplicationGroup>) -> Option<u64> {
+    match cache.num_cache_clusters().known() {
+        Some(nodes) => Some(nodes.get().into()),
+        None => {
+            let replicas = u64::from(cache.replicas_per_node_group().known()?.get());
+            Some(u64::from(cache.num_node_groups().known()?.get()) * (replicas + 1))
+        }
+    }
 }

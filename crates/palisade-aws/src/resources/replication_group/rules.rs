@@ -1,9 +1,12 @@
 //! What makes a [`ReplicationGroup`] safe.
 
-use palisade_core::{Control, Hold, Json, Node, Risk, Rule, Stack, Violation};
+use palisade_core::{Control, Hold, Json, Node, Resource, Risk, Rule, Stack, Violation};
 
 use super::ReplicationGroup;
-use crate::resources::{WHY_A_KEY_OF_ONES_OWN, is_unset};
+use crate::{
+    resources::{SecurityGroupRule, WHY_A_KEY_OF_ONES_OWN, is_unset},
+    types::Direction,
+};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -84,6 +87,13 @@ pub(super) const RULES: &[Rule] = &[
         hold: Hold::Compile("`Engine` has supported versions only"),
     },
     Rule {
+        id: "reachable",
+        title: "a rule lets clients in on the port of the cache",
+        why: "a group without a rule lets nobody in: clients wait until they give up",
+        controls: &[],
+        hold: Hold::Risk { check: reachable, path: "ReplicationGroup::CLOSED" },
+    },
+    Rule {
         id: "node-type",
         title: "the node type exists, and is none of a previous generation",
         why: "AWS refuses a type that does not exist only when the cache is created, and the old ones have no failover or TLS",
@@ -131,6 +141,9 @@ impl ReplicationGroup {
 
     /// Minor versions do not come by themselves.
     pub const NO_MINOR_UPGRADES: Risk<Self> = Risk::new(&RULES[4]);
+
+    /// No rule of the stack lets clients in; another program has it, or nobody is to come in yet.
+    pub const CLOSED: Risk<Self> = Risk::new(&RULES[11]);
 }
 
 fn customer_key(node: &Node, _: &Stack) -> Option<Violation> {
@@ -159,6 +172,30 @@ fn several_zones(node: &Node, _: &Stack) -> Option<Violation> {
 fn minor_upgrades(node: &Node, _: &Stack) -> Option<Violation> {
     is_off(node, "auto_minor_version_upgrade").then(|| {
         Violation::new("minor versions do not come by themselves", "leave `.auto_minor_version_upgrade(..)` out")
+    })
+}
+
+/// Of groups that are outside of the stack, the rules are not known.
+fn reachable(node: &Node, stack: &Stack) -> Option<Violation> {
+    let port = node.json("port")?;
+    let groups = node.targets(stack, "security_group_ids");
+    let all_known = node.fields["security_group_ids"].references().len() == groups.len() && !groups.is_empty();
+    let opens = |rule: &&Node| {
+        rule.schema.kind == SecurityGroupRule::SCHEMA.kind
+            && rule.text("direction") == Some(Direction::Ingress.as_str())
+            && rule
+                .targets(stack, "security_group_id")
+                .iter()
+                .any(|of| groups.iter().any(|it| it.address == of.address))
+            && rule.json("from_port") == Some(port)
+    };
+    (all_known && !stack.nodes().iter().any(|rule| opens(&rule))).then(|| {
+        Violation::new(
+            format!("no rule of its security groups lets clients in on port {port}"),
+            format!(
+                "add `SecurityGroupRule::ingress(&group).peer(..).port(port!({port}))` for those who use the cache"
+            ),
+        )
     })
 }
 

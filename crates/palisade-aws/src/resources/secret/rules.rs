@@ -3,7 +3,7 @@
 use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::Secret;
-use crate::resources::{WHY_A_KEY_OF_ONES_OWN, is_unset};
+use crate::resources::{WHY_A_KEY_OF_ONES_OWN, is_referred_to, is_unset};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -45,6 +45,13 @@ pub(super) const RULES: &[Rule] = &[
         controls: &[],
         hold: Hold::Compile("`Secret` has no resource policy"),
     },
+    Rule {
+        id: "used",
+        title: "something uses the secret",
+        why: "a secret that nothing uses is one more to leak, and the cache that it was meant for may have none",
+        controls: &[],
+        hold: Hold::Risk { check: used, path: "Secret::UNUSED" },
+    },
 ];
 
 impl Secret {
@@ -56,6 +63,9 @@ impl Secret {
 
     /// A deleted secret is gone at once.
     pub const NO_RECOVERY: Risk<Self> = Risk::new(&RULES[2]);
+
+    /// Nothing in the stack uses the secret.
+    pub const UNUSED: Risk<Self> = Risk::new(&RULES[5]);
 }
 
 fn customer_key(node: &Node, _: &Stack) -> Option<Violation> {
@@ -80,6 +90,15 @@ fn recovery(node: &Node, _: &Stack) -> Option<Violation> {
         Violation::new(
             "a deletion cannot be taken back",
             "call `.recovery_window_in_days(recovery_days!(30))`, or 7 at least",
+        )
+    })
+}
+
+fn used(node: &Node, stack: &Stack) -> Option<Violation> {
+    (!is_referred_to(node, stack)).then(|| {
+        Violation::new(
+            "nothing in this stack uses the secret",
+            "call `.authentication(&secret)` on a cache, or `RedisUser::with_password(.., &secret)`, or remove it",
         )
     })
 }
