@@ -1,6 +1,9 @@
 //! The rules of safety: what breaks one is refused, unless the program says why.
 
+use std::collections::BTreeSet;
+
 use palisade::prelude::*;
+use palisade_core::{Hold, Status};
 
 fn messages(stack: &Stack) -> Vec<String> {
     stack.violations().into_iter().map(|finding| finding.message).collect()
@@ -155,4 +158,47 @@ fn a_cache_that_nobody_reaches_and_what_nothing_uses_break_a_rule() {
 
     stack.add("in", everybody(ingress));
     insta::assert_snapshot!(messages(&stack).join("\n"), @"KmsKey.unused: nothing in this stack is encrypted with the key");
+}
+
+/// A rule that no stack breaks is none: its check may look for a field that does not exist.
+#[test]
+fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
+    let mut stack = Stack::new("test");
+    let vpc = network(&mut stack);
+    let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+    let group = |label, name| SecurityGroup::builder().vpc_id(&vpc).group_name(name).description(label);
+    let open = stack.add("open", group(description!("open"), name!("open")));
+    let closed = stack.add("closed", group(description!("closed"), name!("closed")));
+    stack.add("unused", group(description!("unused"), name!("unused")));
+    let wide = SecurityGroupRule::ingress(&open).peer(private_range!("10.0.0.0/8")).port(port!(6380));
+    stack.add("wide", wide.description(description!("wide")));
+    stack.add("unused", KmsKey::builder().alias(kms_alias!("alias/unused")));
+    stack.add("unused", LogGroup::builder().name(log_group_name!("/unused")));
+    stack.add("unused", Secret::builder().name(secret_name!("unused")).generated().recovery_window(recovery_days!(0)));
+    let root = RedisUser::iam(name!("root")).engine(Redis).access_string(access!("on ~* &* +@all"));
+    stack.add("root", root);
+    let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
+    stack.add("unused", UserGroup::redis(name!("unused"), &default));
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
+    for (label, id, group) in [("open", name!("open"), &open), ("closed", name!("closed"), &closed)] {
+        let cache = ReplicationGroup::builder()
+            .replication_group_id(id)
+            .engine(Engine::REDIS_7_1)
+            .node_type(node_type!("cache.t4g.micro"))
+            .single_node()
+            .subnet_group_name(&subnets)
+            .security_group_ids([group])
+            .authentication(id!(UserGroup, "users"))
+            .auto_minor_version_upgrade(false)
+            .encrypted(AtRest::default(), InTransit::Required);
+        stack.add(label, cache);
+    }
+
+    let rules = palisade_aws::schemas().flat_map(|schema| schema.rules.iter().map(|rule| (schema.kind, rule)));
+    let can_be_broken = rules.filter(|(_, rule)| matches!(rule.hold, Hold::Risk { .. } | Hold::Check(_)));
+    let all: BTreeSet<_> = can_be_broken.map(|(kind, rule)| (kind, rule.id)).collect();
+    let assessments = stack.assessments();
+    let violated = assessments.iter().filter(|it| matches!(it.status, Status::Violated(_)));
+    let broken: BTreeSet<_> = violated.map(|it| (it.node.schema.kind, it.rule.id)).collect();
+    assert_eq!(broken, all);
 }

@@ -12,10 +12,11 @@ pub(crate) struct ResourceAttrs {
     pub(crate) check: Option<Path>,
     pub(crate) rules: Option<Path>,
     pub(crate) requires: Vec<Requirement>,
+    pub(crate) never: Vec<Requirement>,
     pub(crate) by_hand: bool,
 }
 
-/// One item of `#[resource(requires(...))]`.
+/// One item of `#[resource(requires(...))]` or `#[resource(never(...))]`.
 pub(crate) struct Requirement {
     pub(crate) name: Ident,
     pub(crate) message: LitStr,
@@ -70,9 +71,13 @@ pub(crate) fn resource(attributes: &[Attribute]) -> syn::Result<ResourceAttrs> {
                 found.requires.push(requirement(&item)?);
                 Ok(())
             })?,
+            "never" => meta.parse_nested_meta(|item| {
+                found.never.push(requirement(&item)?);
+                Ok(())
+            })?,
             "by_hand" => found.by_hand = true,
             _ => {
-                let keys = "terraform, attributes, id_prefix, terraform_with, check, rules, requires, by_hand";
+                let keys = "terraform, attributes, id_prefix, terraform_with, check, rules, requires, never, by_hand";
                 return Err(unknown(&meta, keys));
             }
         }

@@ -14,6 +14,7 @@ pub(crate) fn resource(resource: &Resource) -> TokenStream {
     let parts = [
         schema(resource),
         requirements(resource, &slots),
+        never(resource),
         builder(resource, &slots),
         completion(resource, &slots),
         observed(resource),
@@ -175,6 +176,30 @@ fn requirements(resource: &Resource, slots: &[Slot]) -> TokenStream {
         }
     });
     quote! { #(#traits)* }
+}
+
+/// The methods that a user would look for and that do not exist. Each is there in name only, as no value is of its trait:
+/// so the compiler says why there is none, and what to write instead.
+fn never(resource: &Resource) -> TokenStream {
+    let builder = builder_name(resource);
+    let items = resource.attrs.never.iter().map(|item| {
+        let (method, message, note) = (&item.name, &item.message, &item.note);
+        let name = format_ident!("{}Never{}", resource.name, camel_case(method));
+        let label = format!("there is no `{method}`");
+        quote! {
+            #[doc(hidden)]
+            #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
+            pub trait #name {}
+
+            impl<S: ::palisade_core::BuilderState> #builder<S> {
+                #[doc(hidden)]
+                pub fn #method(self, _: impl #name) -> Self {
+                    self
+                }
+            }
+        }
+    });
+    quote! { #(#items)* }
 }
 
 fn builder(resource: &Resource, slots: &[Slot]) -> TokenStream {

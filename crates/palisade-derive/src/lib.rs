@@ -28,6 +28,8 @@ mod valid;
 /// - `requires(topology("message", "note"), ...)`: further requirements, which methods written by hand meet by calling the
 ///   private `meet_topology`, whose builder has the state `TopologyGiven<S>`. The message is the compile error of a builder
 ///   that lacks it. A resource has at most eight requirements, its fields without a default included.
+/// - `never(method("message", "note"), ...)`: methods that a user would look for, as Terraform has them, and that are not to be: a
+///   call is a compile error with the message and the note.
 /// - `by_hand`: the builder is only `Complete`; a method written by hand makes the declaration from it.
 ///
 /// # `#[field(...)]`, on a field

@@ -52,7 +52,21 @@ use crate::{
     attributes = KmsKeyAttributes,
     id_prefix = "arn:",
     terraform_with = terraform,
-    check = check
+    check = check,
+    never(
+        enable_key_rotation(
+            "a `KmsKey` is always rotated",
+            "leave it out, or set the period: `.rotation_period_days(rotation_days!(180))`"
+        ),
+        is_enabled(
+            "a `KmsKey` is always enabled: what was encrypted with a disabled key cannot be read",
+            "leave it out"
+        ),
+        multi_region(
+            "a `KmsKey` is of one region, so that no copy of it decrypts elsewhere",
+            "declare a key in the stack of each region"
+        )
+    )
 )]
 pub struct KmsKey {
     /// The alias, under which people and the console know the key.

@@ -59,7 +59,25 @@ use crate::{
     ), authentication(
         "this `RedisUser` does not say how it proves who it is",
         "begin with `RedisUser::iam(..)`, `RedisUser::with_password(..)` or `RedisUser::disabled_default(..)`"
-    ))
+    )),
+    never(
+        user_name(
+            "the name of a `RedisUser` is said where it begins: that of an IAM user is its id, as AWS demands",
+            "begin with `RedisUser::iam(name!(\"app\"))`, or with `RedisUser::with_password(name!(\"app-id\"), name!(\"app\"), &secret)`"
+        ),
+        passwords(
+            "a password is never written in a program, whose plan and state would show it",
+            "declare a `Secret`, and begin with `RedisUser::with_password(name!(\"app-id\"), name!(\"app\"), &secret)`"
+        ),
+        no_password_required(
+            "a `RedisUser` proves who it is",
+            "begin with `RedisUser::iam(name!(\"app\"))`, or with `RedisUser::with_password(name!(\"app-id\"), name!(\"app\"), &secret)`"
+        ),
+        authentication_mode(
+            "how a `RedisUser` proves who it is, is said where it begins",
+            "begin with `RedisUser::iam(name!(\"app\"))`, or with `RedisUser::with_password(name!(\"app-id\"), name!(\"app\"), &secret)`"
+        )
+    )
 )]
 pub struct RedisUser {
     /// The id.
@@ -166,7 +184,8 @@ impl Declare for DisabledDefault {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a password",
     label = "a password is a reference to a secret, never a text",
-    note = "declare a `Secret` and write `&secret`, so that the value stands in no program, plan or state"
+    note = "declare a `Secret` and write `&secret`, so that the value stands in no program, plan or state",
+    note = "a user has one password, or two while clients change over: `[&old, &new]`"
 )]
 pub trait IntoPasswords {
     /// The references.

@@ -72,6 +72,64 @@ use crate::types::{
             "this `ReplicationGroup` is open to whoever reaches it",
             "call `.authentication(&user_group)`, or `.authentication(&secret)` for an AUTH token"
         )
+    ),
+    never(
+        at_rest_encryption_enabled(
+            "a `ReplicationGroup` always encrypts what it stores",
+            "end the builder with `.encrypted(AtRest::key(&key), InTransit::Required)`"
+        ),
+        transit_encryption_enabled(
+            "a `ReplicationGroup` always encrypts what it sends",
+            "end the builder with `.encrypted(AtRest::key(&key), InTransit::Required)`"
+        ),
+        transit_encryption_mode(
+            "a `ReplicationGroup` always refuses clients that do not speak TLS",
+            "end the builder with `.encrypted(AtRest::key(&key), InTransit::Required)`"
+        ),
+        kms_key_id(
+            "the key of a `ReplicationGroup` is said where its encryption is",
+            "end the builder with `.encrypted(AtRest::key(&key), InTransit::Required)`"
+        ),
+        auth_token(
+            "an AUTH token is never written in a program, whose plan and state would show it",
+            "declare a `Secret`, and call `.authentication(&secret)`"
+        ),
+        user_group_ids(
+            "a `ReplicationGroup` has one authentication, and AWS takes one user group",
+            "call `.authentication(&user_group)`"
+        ),
+        engine_version(
+            "the version of a `ReplicationGroup` is part of its engine, so that there is none that does not exist",
+            "call `.engine(Engine::REDIS_7_1)`, or another of `Engine`"
+        ),
+        num_cache_clusters(
+            "the number of nodes of a `ReplicationGroup` is said together with its failover, so that they fit",
+            "call `.multi_az(replicas!(1))` for a primary and a replica, or `.single_node()`"
+        ),
+        automatic_failover_enabled(
+            "the failover of a `ReplicationGroup` is said together with its nodes, as it needs a replica",
+            "call `.multi_az(replicas!(1))`, `.single_az(replicas!(1))` or, without failover, `.single_node()`"
+        ),
+        multi_az_enabled(
+            "the zones of a `ReplicationGroup` are said together with its nodes, as several zones need failover and a replica",
+            "call `.multi_az(replicas!(1))`, or `.single_az(replicas!(1))`"
+        ),
+        num_node_groups(
+            "the shards of a `ReplicationGroup` are said together with their replicas",
+            "call `.sharded(shards!(3), replicas!(1))`"
+        ),
+        replicas_per_node_group(
+            "the replicas of the shards of a `ReplicationGroup` are said together with these",
+            "call `.sharded(shards!(3), replicas!(1))`"
+        ),
+        data_tiering_enabled(
+            "data tiering comes with the node type: the r6gd family always has it, and no other can",
+            "call `.node_type(node_type!(\"cache.r6gd.xlarge\"))` for a cache with it"
+        ),
+        apply_immediately(
+            "a change of a `ReplicationGroup` is always made at once, as the plan says",
+            "leave it out"
+        )
     )
 )]
 pub struct ReplicationGroup {

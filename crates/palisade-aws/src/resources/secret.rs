@@ -47,7 +47,17 @@ use crate::{
     requires(source(
         "this `Secret` does not say where its value comes from",
         "call `.generated()`, or `.supplied(variable!(\"APP_TOKEN\"))` for a value that whoever runs the apply supplies"
-    ))
+    )),
+    never(
+        secret_string(
+            "the value of a `Secret` is never written in a program, whose plan and state would show it",
+            "call `.generated()`, or `.supplied(variable!(\"NAME\"))` for a value that whoever applies the stack brings along"
+        ),
+        recovery_window_in_days(
+            "the recovery window of a `Secret` is a checked number of days",
+            "call `.recovery_window(recovery_days!(7))`, or leave it out for 30"
+        )
+    )
 )]
 pub struct Secret {
     /// The name.

@@ -57,6 +57,28 @@ use crate::{
             "call `.peer(&group)`, or `.peer(private_range!(\"10.0.0.0/16\"))`; there is no way to allow everybody"
         ),
         port("this `SecurityGroupRule` does not say which port it allows", "call `.port(port!(6379))`")
+    ),
+    never(
+        cidr_blocks(
+            "a `SecurityGroupRule` has one peer, which is never the world",
+            "call `.peer(&group)` or `.peer(private_range!(\"10.0.0.0/16\"))`, and add a rule for each further one"
+        ),
+        cidr_ipv4(
+            "a `SecurityGroupRule` has one peer, which is never the world",
+            "call `.peer(private_range!(\"10.0.0.0/16\"))`, or better `.peer(&group)`"
+        ),
+        cidr_ipv6(
+            "a `SecurityGroupRule` has one peer, and nothing is open to the addresses of IPv6",
+            "call `.peer(&group)`, or `.peer(private_range!(\"10.0.0.0/16\"))`"
+        ),
+        from_port(
+            "the ports of a `SecurityGroupRule` are said together",
+            "call `.port(port!(6379))`"
+        ),
+        to_port(
+            "the ports of a `SecurityGroupRule` are said together",
+            "call `.port(port!(6379))`"
+        )
     )
 )]
 pub struct SecurityGroupRule {

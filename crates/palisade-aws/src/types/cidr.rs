@@ -165,6 +165,11 @@ const fn parse(text: &str) -> Result<Cidr, &'static str> {
                 }
                 (part, digits) = (part + 1, 0);
             }
+            b':' => {
+                return Err(
+                    "the networks have IPv4 addresses, and nothing is open to those of IPv6: write a block as 10.0.0.0/16",
+                );
+            }
             _ => return Err(FORM),
         }
         i += 1;

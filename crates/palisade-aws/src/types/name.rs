@@ -161,7 +161,7 @@ const fn check_kms_alias(text: &str) -> Option<&'static str> {
 const fn check_description(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
     if bytes.is_empty() || bytes.len() > 255 {
-        return Some("write 1 to 255 characters");
+        return Some("say what it is for, in 1 to 255 characters");
     }
     let mut i = 0;
     while i < bytes.len() {

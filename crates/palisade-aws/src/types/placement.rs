@@ -1,7 +1,12 @@
 //! Where objects stand, and how they are reached.
 
+use super::checked::begins;
+
 checked_text! {
-    /// An availability zone, as in `us-east-1a`.
+    /// An availability zone, as in `us-east-1a`: a region of AWS, and the letter of one of its zones. Which of the letters an
+    /// account has is found by AWS alone.
+    ///
+    /// AWS: [Regions and zones](https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html)
     AvailabilityZone, "an availability zone", check_zone, az
 }
 
@@ -55,28 +60,47 @@ text_enum! {
     }
 }
 
+/// The regions, each with the letter of its last zone, and what is said of another letter.
+macro_rules! regions {
+    ($($region:literal $last:literal;)+) => {
+        const REGIONS: &[(&str, u8, &str)] = &[$((
+            $region,
+            $last.as_bytes()[0],
+            concat!("the zones of ", $region, " are ", $region, "a to ", $region, $last),
+        )),+];
+    };
+}
+
+regions! {
+    "us-east-1" "f"; "us-east-2" "c"; "us-west-1" "c"; "us-west-2" "d";
+    "af-south-1" "c";
+    "ap-east-1" "c"; "ap-east-2" "c";
+    "ap-south-1" "c"; "ap-south-2" "c";
+    "ap-northeast-1" "d"; "ap-northeast-2" "d"; "ap-northeast-3" "c";
+    "ap-southeast-1" "c"; "ap-southeast-2" "c"; "ap-southeast-3" "c"; "ap-southeast-4" "c"; "ap-southeast-5" "c";
+    "ap-southeast-6" "c"; "ap-southeast-7" "c";
+    "ca-central-1" "d"; "ca-west-1" "c";
+    "eu-central-1" "c"; "eu-central-2" "c"; "eu-north-1" "c"; "eu-south-1" "c"; "eu-south-2" "c";
+    "eu-west-1" "c"; "eu-west-2" "c"; "eu-west-3" "c";
+    "il-central-1" "c"; "me-central-1" "c"; "me-south-1" "c"; "mx-central-1" "c"; "sa-east-1" "c";
+    "us-gov-east-1" "c"; "us-gov-west-1" "c";
+    "cn-north-1" "d"; "cn-northwest-1" "c";
+    "eusc-de-east-1" "c";
+}
+
 pub(super) const fn check_zone(text: &str) -> Option<&'static str> {
-    // A region is words and a number, joined by hyphens; a zone is a region and one letter.
-    const RULE: &str = "write a region and a letter, as in us-east-1a";
-    let bytes = text.as_bytes();
-    let length = bytes.len();
-    if length < 9
-        || !bytes[length - 1].is_ascii_lowercase()
-        || !bytes[length - 2].is_ascii_digit()
-        || bytes[length - 3] != b'-'
-    {
-        return Some(RULE);
-    }
-    let (mut i, mut hyphens) = (0, 0);
-    while i < length - 2 {
-        match bytes[i] {
-            b'a'..=b'z' => {}
-            b'-' if i > 0 && bytes[i - 1] != b'-' => hyphens += 1,
-            _ => return Some(RULE),
+    let mut i = 0;
+    while i < REGIONS.len() {
+        let (region, last, zones) = REGIONS[i];
+        if text.len() == region.len() + 1 && begins(text, region) {
+            let letter = text.as_bytes()[region.len()];
+            if letter.is_ascii_lowercase() {
+                return if letter <= last { None } else { Some(zones) };
+            }
         }
         i += 1;
     }
-    if hyphens == 2 || hyphens == 3 { None } else { Some(RULE) }
+    Some("write a region of AWS and the letter of a zone, as in us-east-1a")
 }
 
 #[cfg(test)]
@@ -93,5 +117,13 @@ mod tests {
             assert!(check_zone(bad).is_some(), "{bad}");
         }
         assert_eq!(AvailabilityZone::literal("us-east-1a").region(), "us-east-1");
+    }
+
+    #[test]
+    fn a_zone_is_one_of_a_region_that_exists() {
+        assert_eq!(check_zone("eu-west-1d"), Some("the zones of eu-west-1 are eu-west-1a to eu-west-1c"));
+        for bad in ["us-east-9a", "us-est-1a", "us-east-1g", "eu-central-1-wl1-ber-wlz-1"] {
+            assert!(check_zone(bad).is_some(), "{bad}");
+        }
     }
 }

@@ -86,10 +86,10 @@ fn rotation(_: &Node, _: &Stack) -> Option<Violation> {
 }
 
 fn recovery(node: &Node, _: &Stack) -> Option<Violation> {
-    (node.json("recovery_window_in_days")?.as_u64() == Some(0)).then(|| {
+    (node.json("recovery_window")?.as_u64() == Some(0)).then(|| {
         Violation::new(
             "a deletion cannot be taken back",
-            "call `.recovery_window_in_days(recovery_days!(30))`, or 7 at least",
+            "leave `.recovery_window(..)` out for 30 days, or call `.recovery_window(recovery_days!(7))`",
         )
     })
 }

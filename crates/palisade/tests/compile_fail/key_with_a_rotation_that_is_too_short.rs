@@ -1,0 +1,7 @@
+//! A key is rotated every 90 to 2560 days.
+
+use palisade::prelude::*;
+
+fn main() {
+    println!("{}", rotation_days!(30));
+}

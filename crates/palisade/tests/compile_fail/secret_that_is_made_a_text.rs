@@ -1,0 +1,10 @@
+//! A secret cannot be made a text.
+
+use palisade::prelude::*;
+
+fn main() {
+    let mut stack = Stack::new("test");
+    let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+    let text: String = token.value().into();
+    println!("{text}");
+}

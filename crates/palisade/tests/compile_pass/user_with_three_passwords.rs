@@ -1,0 +1,10 @@
+use palisade::prelude::*;
+
+fn main() {
+    let mut stack = Stack::new("test");
+    let secret = |stack: &mut Stack, label, name| stack.add(label, Secret::builder().name(name).generated());
+    let one = secret(&mut stack, "one", secret_name!("redis/one"));
+    let two = secret(&mut stack, "two", secret_name!("redis/two"));
+    let user = RedisUser::with_password(name!("app"), name!("app"), [&one, &two]);
+    stack.add("app", user.engine(Redis).access_string(AccessString::service()));
+}

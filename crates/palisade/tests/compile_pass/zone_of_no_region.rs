@@ -1,0 +1,5 @@
+use palisade::prelude::*;
+
+fn main() {
+    println!("{}", az!("us-east-1a"));
+}
