@@ -298,6 +298,17 @@ pub trait NoAuthenticationYet {}
 #[diagnostic::do_not_recommend]
 impl NoAuthenticationYet for Missing {}
 
+/// The state of a builder that does not say yet how many nodes there are.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this `ReplicationGroup` says already how many nodes it has",
+    label = "a second number of nodes",
+    note = "keep one of `.multi_az(..)`, `.single_az(..)`, `.single_node()` and `.sharded(..)`: a cache has nodes or shards, never both"
+)]
+pub trait NoTopologyYet {}
+#[diagnostic::do_not_recommend]
+impl NoTopologyYet for Missing {}
+
 /// The state of a builder that has no engine yet.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
@@ -337,23 +348,35 @@ impl<S: BuilderState> ReplicationGroupBuilder<S> {
 
     /// A primary and its replicas in several zones, one of which takes over when the primary or its zone is lost. The
     /// subnet group must have subnets in two zones at least.
-    pub fn multi_az(self, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>> {
+    pub fn multi_az(self, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>>
+    where
+        TopologyNow<S>: NoTopologyYet,
+    {
         self.topology(replicas.get(), true, true)
     }
 
     /// A primary and its replicas, one of which takes over when the primary is lost, without a promise about zones.
-    pub fn single_az(self, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>> {
+    pub fn single_az(self, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>>
+    where
+        TopologyNow<S>: NoTopologyYet,
+    {
         self.topology(replicas.get(), true, false)
     }
 
     /// One node, whose loss is the loss of what it holds.
-    pub fn single_node(self) -> ReplicationGroupBuilder<TopologyGiven<S>> {
+    pub fn single_node(self) -> ReplicationGroupBuilder<TopologyGiven<S>>
+    where
+        TopologyNow<S>: NoTopologyYet,
+    {
         self.topology(0, false, false)
     }
 
     /// Shards between which the keys are divided, each with a primary and its replicas, in several zones. A parameter group
     /// of its own must have `cluster-enabled` = `yes`.
-    pub fn sharded(self, shards: Shards, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>> {
+    pub fn sharded(self, shards: Shards, replicas: Replicas) -> ReplicationGroupBuilder<TopologyGiven<S>>
+    where
+        TopologyNow<S>: NoTopologyYet,
+    {
         self.set_num_node_groups(shards)
             .set_replicas_per_node_group(replicas)
             .set_automatic_failover_enabled(true)
@@ -396,7 +419,7 @@ impl<S: BuilderState> ReplicationGroupBuilder<S> {
     }
 
     fn topology(self, replicas: u8, failover: bool, multi_az: bool) -> ReplicationGroupBuilder<TopologyGiven<S>> {
-        self.set_num_cache_clusters(NodeCount::reported(replicas + 1))
+        self.set_num_cache_clusters(NodeCount::reported(replicas.saturating_add(1)))
             .set_automatic_failover_enabled(failover)
             .set_multi_az_enabled(multi_az)
             .meet_topology()
