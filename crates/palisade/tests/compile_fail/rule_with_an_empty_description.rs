@@ -1,4 +1,4 @@
-//! A rule says what it is for.
+//! A rule says what it is for, in words.
 
 use palisade::prelude::*;
 
