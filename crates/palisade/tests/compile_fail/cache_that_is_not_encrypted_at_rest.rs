@@ -1,4 +1,6 @@
 //! What is stored is encrypted.
+//!
+//! Rules: ReplicationGroup/encrypted-at-rest
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! What is sent is encrypted.
+//!
+//! Rules: ReplicationGroup/encrypted-in-transit
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A secret is no text.
+//!
+//! Rules: Secret/no-value-in-the-program
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! An AUTH token is never written in a program.
+//!
+//! Rules: ReplicationGroup/authenticated
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A key is rotated every 90 to 2560 days.
+//!
+//! Rules: KmsKey/rotation
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! Only private addresses are let in.
+//!
+//! Rules: SecurityGroupRule/closed-to-the-world
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! Nothing is open to the world, in IPv6 neither.
+//!
+//! Rules: SecurityGroupRule/closed-to-the-world
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A rule says what it is for, in words.
+//!
+//! Rules: SecurityGroupRule/described-rule
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A secret cannot be made a text.
+//!
+//! Rules: Secret/no-value-in-the-program
 
 use palisade::prelude::*;
 

@@ -1,4 +1,6 @@
 //! A secret cannot be printed.
+//!
+//! Rules: Secret/no-value-in-the-program
 
 use palisade::prelude::*;
 

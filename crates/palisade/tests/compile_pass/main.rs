@@ -66,7 +66,7 @@ programs! {
     iam_user_with_another_name,
     id_of_another_kind,
     key_for_everybody,
-    key_that_is_deleted_too_soon,
+    key_that_is_gone_at_once,
     key_with_a_rotation_that_is_too_short,
     key_without_rotation,
     logs_of_a_month,

@@ -1,5 +1,0 @@
-use palisade::prelude::*;
-
-fn main() {
-    println!("{}", deletion_days!(7));
-}
