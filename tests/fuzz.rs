@@ -292,8 +292,8 @@ macro_rules! number_types {
 }
 
 number_types! {
-    DeletionWindow: u8, NodeCount: u8, Port: u16, RecoveryWindow: u8, Replicas: u8, RotationPeriod: u16, Shards: u16,
-    SnapshotRetention: u8,
+    DeletionWindow: u8, NodeCount: u8, Port: u16, RecoveryWindow: u8, Replicas: u8, RotationPeriod: u16, RuleNumber: u16,
+    Shards: u16, SnapshotRetention: u8,
 }
 
 /// Lists the types of which AWS's word is read.
@@ -311,7 +311,7 @@ macro_rules! word_types {
 }
 
 word_types! {
-        AuthenticationType, Direction, EngineKind, HostnameType, IpDiscovery, LogDestinationType, LogFormat, LogGroupClass, LogType, NetworkType, ParameterGroupFamily, Protocol, Tenancy, TrafficType,
+        AuthenticationType, Direction, EngineKind, HostnameType, IpDiscovery, LogDestinationType, LogFormat, LogGroupClass, LogType, NetworkType, ParameterGroupFamily, Protocol, RuleAction, Tenancy, TrafficType,
 }
 
 thread_local! {
@@ -407,6 +407,7 @@ fn every_field_of_every_resource() {
         "[{\"secret\":\"arn:a\",\"version\":\"1\"}]",
         "{\"supplied\":{\"variable\":\"A\"}}",
         "[{\"log_type\":\"slow-log\",\"destination\":\"/a\"}]",
+        "[{\"rule_number\":1,\"action\":\"deny\",\"protocol\":\"tcp\",\"from_port\":2,\"to_port\":1,\"cidr_block\":\"10.0.0.0/16\"}]",
     ];
     fuzz(texts(&good), |text| {
         let Ok(json) = serde_json::from_str::<Json>(&text) else { return };

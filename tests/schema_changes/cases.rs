@@ -14,6 +14,7 @@ pub(crate) const REPLACED: &[(&str, &[&str])] = &[
     ("FlowLogRole", &["name"]),
     ("KmsKey", &[]),
     ("LogGroup", &["name", "class"]),
+    ("NetworkAcl", &["vpc_id"]),
     ("RedisUser", &["user_id", "user_name"]),
     (
         "ReplicationGroup",
@@ -37,12 +38,13 @@ pub(crate) const REPLACED: &[(&str, &[&str])] = &[
     ("Vpc", &["cidr_block", "instance_tenancy"]),
 ];
 
-/// Fields that are not changed one by one here: no setter leads to the first three, and the fourth has a meaning only for a cache
+/// Fields that are not changed one by one here: no setter leads to the first four, and the last has a meaning only for a cache
 /// with shards, for which `the_shards_of_a_cache_and_their_replicas_change_in_place` changes it.
 pub(crate) const APART: &[(&str, &str)] = &[
     ("Subnet", "map_public_ip_on_launch"),
     ("FlowLogRole", "trust"),
     ("Vpc", "default_security_group_rules"),
+    ("NetworkAcl", "other_entries"),
     ("ReplicationGroup", "replicas_per_node_group"),
 ];
 
@@ -99,6 +101,7 @@ pub(crate) fn declare(stack: &mut Stack, kind: &str, field: &str) {
         }
         "KmsKey" => kms_key(stack, field),
         "LogGroup" => log_group(stack, field),
+        "NetworkAcl" => network_acl(stack, field),
         "RedisUser" => redis_user(stack, field),
         "ReplicationGroup" => replication_group(stack, field),
         "RouteTable" => route_table(stack, field),
@@ -234,6 +237,37 @@ fn subnets(stack: &mut Stack, vpc: &Handle<Vpc>) -> [Handle<Subnet>; 3] {
         stack.add("b", Subnet::private(vpc, cidr!("10.0.2.0/24"), az!("us-east-1b"))),
         stack.add("c", Subnet::private(vpc, cidr!("10.0.3.0/24"), az!("us-east-1c"))),
     ]
+}
+
+fn network_acl(stack: &mut Stack, field: &str) {
+    let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
+    let [a, b, c] = subnets(stack, &main);
+    let elsewhere = stack.add("elsewhere", Subnet::private(&other, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+    let acl = NetworkAcl::builder().tags(tagged(field));
+    let acl = match field {
+        "vpc_id" => acl.vpc_id(&other).subnet_ids([&elsewhere]),
+        "subnet_ids" => acl.vpc_id(&main).subnet_ids([&c, &b]),
+        _ => acl.vpc_id(&main).subnet_ids([&a, &b]),
+    };
+    const NETWORK: PrivateRange = private_range!("10.0.0.0/16");
+    // One entry changes, one goes and one comes, in each of the directions.
+    let rules = match field {
+        "ingress" => network_rules![
+            NetworkRule::deny_port(rule_number!(40), port!(22), NETWORK),
+            NetworkRule::serve(rule_number!(100), port!(6380), NETWORK),
+        ],
+        "egress" => network_rules![
+            NetworkRule::deny(rule_number!(50), private_range!("10.0.98.0/24")),
+            NetworkRule::serve(rule_number!(100), port!(6379), NETWORK),
+            NetworkRule::reach(rule_number!(210), port!(443), private_range!("10.0.1.0/24")),
+        ],
+        _ => network_rules![
+            NetworkRule::deny(rule_number!(50), private_range!("10.0.99.0/24")),
+            NetworkRule::serve(rule_number!(100), port!(6379), NETWORK),
+            NetworkRule::among(rule_number!(200), private_range!("10.0.0.0/22")),
+        ],
+    };
+    stack.add("it", acl.rules(rules));
 }
 
 fn cache_subnet_group(stack: &mut Stack, field: &str) {

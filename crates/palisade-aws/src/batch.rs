@@ -21,13 +21,14 @@ use crate::{
     operations::{
         DescribeCacheClusters, DescribeCacheClustersOutput, DescribeCacheParameterGroups,
         DescribeCacheParameterGroupsOutput, DescribeCacheSubnetGroups, DescribeCacheSubnetGroupsOutput,
-        DescribeFlowLogs, DescribeFlowLogsOutput, DescribeReplicationGroups, DescribeReplicationGroupsOutput,
-        DescribeRouteTables, DescribeRouteTablesOutput, DescribeSecurityGroupRules, DescribeSecurityGroupRulesOutput,
-        DescribeSecurityGroups, DescribeSecurityGroupsOutput, DescribeSubnets, DescribeSubnetsOutput,
-        DescribeUserGroups, DescribeUserGroupsOutput, DescribeUsers, DescribeUsersOutput, DescribeVpcs,
-        DescribeVpcsOutput, Effect, Request, Response, Service,
+        DescribeFlowLogs, DescribeFlowLogsOutput, DescribeNetworkAcls, DescribeNetworkAclsOutput,
+        DescribeReplicationGroups, DescribeReplicationGroupsOutput, DescribeRouteTables, DescribeRouteTablesOutput,
+        DescribeSecurityGroupRules, DescribeSecurityGroupRulesOutput, DescribeSecurityGroups,
+        DescribeSecurityGroupsOutput, DescribeSubnets, DescribeSubnetsOutput, DescribeUserGroups,
+        DescribeUserGroupsOutput, DescribeUsers, DescribeUsersOutput, DescribeVpcs, DescribeVpcsOutput, Effect,
+        Request, Response, Service,
     },
-    shapes::{Select, SelectRouteTables, SelectRules, SelectSecurityGroups},
+    shapes::{Select, SelectNetworkAcls, SelectRouteTables, SelectRules, SelectSecurityGroups},
 };
 
 /// For how long a description waits for others in any case: as long as it takes all that are ready to ask, and not so long that
@@ -211,6 +212,11 @@ joinable! {
     } -> DescribeRouteTablesOutput { route_tables } if ids.contains(&object.id);
     DescribeRouteTables { select: SelectRouteTables::OfSubnets(asked), SelectRouteTables::OfSubnets(more) }
         -> DescribeRouteTablesOutput { route_tables } if object.associations.iter().any(|a| ids.contains(&a.subnet_id));
+    DescribeNetworkAcls {
+        select: SelectNetworkAcls::Acls(Select::Ids(asked)), SelectNetworkAcls::Acls(Select::Ids(more))
+    } -> DescribeNetworkAclsOutput { network_acls } if ids.contains(&object.id);
+    DescribeNetworkAcls { select: SelectNetworkAcls::OfSubnets(asked), SelectNetworkAcls::OfSubnets(more) }
+        -> DescribeNetworkAclsOutput { network_acls } if object.associations.iter().any(|a| ids.contains(&a.subnet_id));
     DescribeSecurityGroups {
         select: SelectSecurityGroups::Groups(Select::Ids(asked)), SelectSecurityGroups::Groups(Select::Ids(more))
     } -> DescribeSecurityGroupsOutput { security_groups } if ids.contains(&object.id);

@@ -166,6 +166,8 @@ mod tests {
             "NotFoundException",
             "NoSuchEntity",
             "InvalidFlowLogId.NotFound",
+            "InvalidNetworkAclID.NotFound",
+            "InvalidNetworkAclEntry.NotFound",
         ] {
             assert_eq!(class(code), ErrorKind::NotFound, "{code}");
         }
@@ -181,6 +183,7 @@ mod tests {
             "ResourceExistsException",
             "AlreadyExistsException",
             "FlowLogAlreadyExists",
+            "NetworkAclEntryAlreadyExists",
             "ResourceAlreadyExistsException",
             "EntityAlreadyExists",
         ] {
@@ -198,6 +201,8 @@ mod tests {
             "LimitExceededException",
             "LimitExceeded",
             "FlowLogsLimitExceeded",
+            "NetworkAclLimitExceeded",
+            "NetworkAclEntryLimitExceeded",
         ] {
             assert_eq!(class(code), ErrorKind::Quota, "{code}");
         }

@@ -10,22 +10,23 @@ use secrecy::SecretString;
 
 use crate::{
     resources::{
-        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, RedisUser, ReplicationGroup,
-        RouteTable, Secret, SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
+        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, NetworkAcl, RedisUser,
+        ReplicationGroup, RouteTable, Secret, SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
     },
     shapes::{
         CacheClusterDescription, CacheParameterGroupDescription, CacheSubnetGroupDescription, Credentials,
-        FlowLogDescription, KeyDescription, LogDeliveryChange, LogGroupDescription, ReplicationGroupDescription,
-        RoleDescription, RouteTableDescription, RuleDescription, RuleSpecification, SecretDescription,
-        SecurityGroupDescription, Select, SelectRouteTables, SelectRules, SelectSecurityGroups, SubnetAttribute,
-        SubnetDescription, TokenStrategy, UserDescription, UserGroupDescription, VpcAttribute, VpcDescription,
+        FlowLogDescription, KeyDescription, LogDeliveryChange, LogGroupDescription, NetworkAclDescription,
+        NetworkAclEntryDescription, ReplicationGroupDescription, RoleDescription, RouteTableDescription,
+        RuleDescription, RuleSpecification, SecretDescription, SecurityGroupDescription, Select, SelectNetworkAcls,
+        SelectRouteTables, SelectRules, SelectSecurityGroups, SubnetAttribute, SubnetDescription, TokenStrategy,
+        UserDescription, UserGroupDescription, VpcAttribute, VpcDescription,
     },
     types::{
-        AccessString, AggregationInterval, Arn, AvailabilityZone, Cidr, DeletionWindow, Description, EngineKind,
-        EngineVersion, IpDiscovery, KmsAlias, KmsKeyArn, LogDelivery, LogGroupArn, LogGroupClass, LogGroupName,
-        LogRetention, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily, PolicyDocument,
-        Port, RecoveryWindow, Replicas, RoleArn, RoleName, RotationPeriod, SecretName, SecurityGroupName, Shards,
-        SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn, TrafficType, UserName,
+        AccessString, AggregationInterval, Arn, AvailabilityZone, Cidr, DeletionWindow, Description, Direction,
+        EngineKind, EngineVersion, IpDiscovery, KmsAlias, KmsKeyArn, LogDelivery, LogGroupArn, LogGroupClass,
+        LogGroupName, LogRetention, MaintenanceWindow, Name, NetworkType, NodeCount, NodeType, ParameterGroupFamily,
+        PolicyDocument, Port, RecoveryWindow, Replicas, RoleArn, RoleName, RotationPeriod, SecretName,
+        SecurityGroupName, Shards, SnapshotRetention, SnapshotWindow, Tags, Tenancy, TopicArn, TrafficType, UserName,
     },
 };
 
@@ -230,6 +231,20 @@ operations! {
             -> RevokeSecurityGroupIngressOutput {}
         Write RevokeSecurityGroupEgress { group_id: Id<SecurityGroup>, rule_ids: Vec<Id<SecurityGroupRule>> }
             -> RevokeSecurityGroupEgressOutput {}
+
+        Write CreateNetworkAcl { vpc_id: Id<Vpc>, client_token: String, tags: Tags }
+            -> CreateNetworkAclOutput { network_acl_id: Id<NetworkAcl> }
+        Read DescribeNetworkAcls { select: SelectNetworkAcls }
+            -> DescribeNetworkAclsOutput { network_acls: Vec<NetworkAclDescription> }
+        Write CreateNetworkAclEntry { network_acl_id: Id<NetworkAcl>, entry: NetworkAclEntryDescription }
+            -> CreateNetworkAclEntryOutput {}
+        Write ReplaceNetworkAclEntry { network_acl_id: Id<NetworkAcl>, entry: NetworkAclEntryDescription }
+            -> ReplaceNetworkAclEntryOutput {}
+        Write DeleteNetworkAclEntry { network_acl_id: Id<NetworkAcl>, direction: Direction, rule_number: u16 }
+            -> DeleteNetworkAclEntryOutput {}
+        Write ReplaceNetworkAclAssociation { association_id: String, network_acl_id: Id<NetworkAcl> }
+            -> ReplaceNetworkAclAssociationOutput { association_id: String }
+        Write DeleteNetworkAcl { network_acl_id: Id<NetworkAcl> } -> DeleteNetworkAclOutput {}
 
         Write CreateFlowLogs {
             vpc_id: Id<Vpc>, log_destination: LogGroupArn, role: RoleArn, traffic_type: TrafficType,

@@ -12,8 +12,9 @@ use crate::{
     calls::Calls,
     lifecycle::{Erased, ErasedLifecycle},
     resources::{
-        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, RedisUser, ReplicationGroup,
-        RouteTable, RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet, UserGroup, Vpc,
+        CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, NetworkAcl, RedisUser,
+        ReplicationGroup, RouteTable, RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet,
+        UserGroup, Vpc,
     },
 };
 
@@ -25,6 +26,7 @@ const REGISTRY: &[Kind] = &[
     kind::<FlowLogRole>(),
     kind::<KmsKey>(),
     kind::<LogGroup>(),
+    kind::<NetworkAcl>(),
     kind::<RedisUser>(),
     kind::<ReplicationGroup>(),
     kind::<RouteTable>(),

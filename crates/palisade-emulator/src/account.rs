@@ -11,11 +11,12 @@ use crate::{
     clock::{DETACHED_GROUP, LINGER, Millis, Phase},
     flow_log::FlowLog,
     ids::{
-        ACCOUNT, FlowLogId, Ids, KeyId, LogGroupId, ParameterGroupId, ReplicationGroupId, RoleId, RouteTableId, RuleId,
-        SecretId, SecurityGroupId, SubnetGroupId, SubnetId, UserGroupId, UserId, VpcId,
+        ACCOUNT, FlowLogId, Ids, KeyId, LogGroupId, NetworkAclId, ParameterGroupId, ReplicationGroupId, RoleId,
+        RouteTableId, RuleId, SecretId, SecurityGroupId, SubnetGroupId, SubnetId, UserGroupId, UserId, VpcId,
     },
     kms::Key,
     log_group::LogGroup,
+    network_acl::{AclAssociation, NetworkAcl},
     parameter_group::ParameterGroup,
     replication_group::ReplicationGroup,
     role::Role,
@@ -61,6 +62,10 @@ pub(crate) struct Account {
     pub(crate) aliases: BTreeMap<KmsAlias, KeyId>,
     #[serde(default)]
     pub(crate) log_groups: BTreeMap<LogGroupId, LogGroup>,
+    #[serde(default)]
+    pub(crate) network_acls: BTreeMap<NetworkAclId, NetworkAcl>,
+    #[serde(default)]
+    pub(crate) acl_associations: BTreeMap<String, AclAssociation>,
     /// The names of secrets that were deleted without recovery, and until when each stays taken.
     pub(crate) freed_names: BTreeMap<String, Millis>,
     /// For how long descriptions still tell what was before a change.
@@ -110,6 +115,8 @@ impl Account {
             keys: BTreeMap::new(),
             aliases: BTreeMap::new(),
             log_groups: BTreeMap::new(),
+            network_acls: BTreeMap::new(),
+            acl_associations: BTreeMap::new(),
             freed_names: BTreeMap::new(),
             lag: 0,
             vault: Vault::default(),

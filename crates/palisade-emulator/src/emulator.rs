@@ -112,7 +112,7 @@ impl Emulator {
     }
 
     /// Everything that exists, in the order of kinds and ids, without what AWS makes by itself: default security groups,
-    /// main route tables, the first rule of each security group, the user `default`, default parameter groups. A secret
+    /// main route tables, default network ACLs, the first rule of each security group, the user `default`, default parameter groups. A secret
     /// or a key whose deletion is scheduled counts as gone. What is being deleted is still there.
     ///
     /// It tells of the account as it was at the last call.
@@ -318,6 +318,10 @@ fn answer(account: &mut Account, request: Request) -> Answer<Response> {
         ModifySecurityGroupRules modify_security_group_rules,
         RevokeSecurityGroupIngress revoke_security_group_ingress,
         RevokeSecurityGroupEgress revoke_security_group_egress,
+        CreateNetworkAcl create_network_acl, DescribeNetworkAcls describe_network_acls,
+        CreateNetworkAclEntry create_network_acl_entry, ReplaceNetworkAclEntry replace_network_acl_entry,
+        DeleteNetworkAclEntry delete_network_acl_entry,
+        ReplaceNetworkAclAssociation replace_network_acl_association, DeleteNetworkAcl delete_network_acl,
         CreateFlowLogs create_flow_logs, DescribeFlowLogs describe_flow_logs, DeleteFlowLogs delete_flow_logs,
         CreateTags create_tags, DeleteTags delete_tags,
 

@@ -14,6 +14,7 @@ pub(crate) type SubnetId = Id<resources::Subnet>;
 pub(crate) type RouteTableId = Id<resources::RouteTable>;
 pub(crate) type SecurityGroupId = Id<resources::SecurityGroup>;
 pub(crate) type RuleId = Id<resources::SecurityGroupRule>;
+pub(crate) type NetworkAclId = Id<resources::NetworkAcl>;
 pub(crate) type SubnetGroupId = Id<resources::CacheSubnetGroup>;
 pub(crate) type ParameterGroupId = Id<resources::CacheParameterGroup>;
 pub(crate) type ReplicationGroupId = Id<resources::ReplicationGroup>;

@@ -97,6 +97,11 @@ impl Account {
         for id in self.associations.keys() {
             items.push(item("RouteTableAssociation", id, &Tags::default()));
         }
+        for (id, acl) in &self.network_acls {
+            if !acl.is_default {
+                items.push(item("NetworkAcl", id, &acl.tags));
+            }
+        }
         for (id, group) in &self.security_groups {
             if !group.is_default {
                 items.push(item("SecurityGroup", id, &group.tags));

@@ -39,6 +39,7 @@ mod ids;
 mod inventory;
 mod kms;
 mod log_group;
+mod network_acl;
 mod parameter_group;
 mod parameters;
 mod refusal;

@@ -35,8 +35,8 @@ pub(crate) struct RouteTable {
 /// The client token of a creation, and the tags that came with it.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Creation {
-    token: String,
-    tags: Tags,
+    pub(crate) token: String,
+    pub(crate) tags: Tags,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -166,6 +166,7 @@ impl Store {
                 let Known { serial, mut account } = decode(&path, &bytes)?;
                 self.serial = serial;
                 account.now = account.now.saturating_add(RESTART);
+                account.complete_network_acls();
                 account
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -62,6 +62,7 @@ impl Account {
             format!("The maximum number of subnets has been reached for {vpc_id}.")
         })?;
         let subnet_id: SubnetId = self.ids.next("subnet");
+        self.associate_with_default_acl(&subnet_id, &vpc_id);
         let subnet = Subnet {
             vpc: vpc_id,
             cidr_block,
@@ -121,6 +122,7 @@ impl Account {
         }
         self.subnets.remove(&subnet_id);
         self.associations.retain(|_, association| association.subnet != subnet_id);
+        self.acl_associations.retain(|_, association| association.subnet != subnet_id);
         Ok(DeleteSubnetOutput {})
     }
 

@@ -110,6 +110,10 @@ impl Account {
                 self.route_table(&id(text))?;
                 found(&mut self.route_tables, text, |table| &mut table.tags)
             }
+            Some("acl") => {
+                self.network_acl(&id(text))?;
+                found(&mut self.network_acls, text, |acl| &mut acl.tags)
+            }
             Some("sg") => {
                 self.security_group(&id(text))?;
                 found(&mut self.security_groups, text, |group| &mut group.tags)

@@ -59,6 +59,7 @@ impl Account {
         let main = RouteTable { vpc: vpc_id.clone(), main: true, token: None, tags: Tags::default(), made };
         let main_id = self.ids.next("rtb");
         self.route_tables.insert(main_id, main);
+        self.add_default_network_acl(&vpc_id);
         self.add_security_group(&vpc_id, "default", "default VPC security group", true, Tags::default());
         Ok(CreateVpcOutput { vpc_id })
     }
@@ -113,6 +114,7 @@ impl Account {
         self.vpc(&vpc_id)?;
         let is_used = self.subnets.values().any(|subnet| subnet.vpc == vpc_id)
             || self.route_tables.values().any(|table| table.vpc == vpc_id && !table.main)
+            || self.network_acls.values().any(|acl| acl.vpc == vpc_id && !acl.is_default)
             || self.security_groups.values().any(|group| group.vpc == vpc_id && !group.is_default);
         if is_used {
             return refuse(
@@ -123,6 +125,7 @@ impl Account {
         self.vpcs.remove(&vpc_id);
         self.flow_logs.retain(|_, flow_log| flow_log.settings.vpc != vpc_id);
         self.route_tables.retain(|_, table| table.vpc != vpc_id);
+        self.network_acls.retain(|_, acl| acl.vpc != vpc_id);
         self.security_groups.retain(|_, group| group.vpc != vpc_id);
         self.rules.retain(|_, rule| self.security_groups.contains_key(&rule.group));
         Ok(DeleteVpcOutput {})

@@ -1,6 +1,7 @@
 //! EC2.
 
 mod flow_log;
+mod network_acl;
 mod route_table;
 mod security_group;
 mod security_group_rule;

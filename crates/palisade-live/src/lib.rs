@@ -92,6 +92,8 @@ impl Live {
                 CreateSecurityGroup DescribeSecurityGroups DeleteSecurityGroup
                 AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress DescribeSecurityGroupRules
                 ModifySecurityGroupRules RevokeSecurityGroupIngress RevokeSecurityGroupEgress
+                CreateNetworkAcl DescribeNetworkAcls CreateNetworkAclEntry ReplaceNetworkAclEntry
+                DeleteNetworkAclEntry ReplaceNetworkAclAssociation DeleteNetworkAcl
                 CreateFlowLogs DescribeFlowLogs DeleteFlowLogs
                 CreateTags DeleteTags
             }

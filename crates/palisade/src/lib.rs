@@ -44,9 +44,9 @@ pub use emulated::Emulated;
 pub use live::AmazonWebServices;
 pub use palisade_aws::{
     access, address_plan, arn, az, cidr, deletion_days, description, engine_version, id, kms_alias, kms_key_arn,
-    log_group_arn, log_group_name, maintenance_window, name, node_count, node_type, port, private_range, recovery_days,
-    replicas, resources, retention_days, role_arn, role_name, rotation_days, secret_name, security_group_name,
-    snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name, variable, windows,
+    log_group_arn, log_group_name, maintenance_window, name, network_rules, node_count, node_type, port, private_range,
+    recovery_days, replicas, resources, retention_days, role_arn, role_name, rotation_days, rule_number, secret_name,
+    security_group_name, snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name, variable, windows,
 };
 pub use palisade_cli::{Cloud, Clouds, exit_code};
 pub use palisade_core::{
@@ -58,9 +58,9 @@ pub use palisade_core::{
 pub mod prelude {
     pub use palisade_aws::{
         access, address_plan, az, cidr, deletion_days, description, id, kms_alias, kms_key_arn, log_group_arn,
-        log_group_name, maintenance_window, name, node_type, port, private_range, recovery_days, replicas,
-        resources::*, retention_days, role_arn, role_name, rotation_days, secret_name, security_group_name, shards,
-        snapshot_window, tags, topic_arn, types::*, user_name, variable, windows,
+        log_group_name, maintenance_window, name, network_rules, node_type, port, private_range, recovery_days,
+        replicas, resources::*, retention_days, role_arn, role_name, rotation_days, rule_number, secret_name,
+        security_group_name, shards, snapshot_window, tags, topic_arn, types::*, user_name, variable, windows,
     };
     pub use palisade_core::{Declared, Finding, Handle, Id, Output, Reason, Stack, reason};
 }

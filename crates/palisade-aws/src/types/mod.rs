@@ -15,6 +15,7 @@ mod limits;
 mod log_delivery;
 mod log_group;
 mod name;
+mod network_acl;
 mod node_type;
 mod placement;
 mod port;
@@ -40,6 +41,8 @@ pub use limits::{DeletionWindow, NodeCount, RecoveryWindow, Replicas, RotationPe
 pub use log_delivery::{LogDelivery, LogDestinationType, LogFormat, LogGroupName, LogType};
 pub use log_group::{LogGroupClass, LogRetention};
 pub use name::{Description, KmsAlias, Name, SecretName, SecurityGroupName, UserName};
+pub(crate) use network_acl::{MOST_ENTRIES, TOO_MANY};
+pub use network_acl::{NetworkAclEntry, NetworkRule, NetworkRules, RuleAction, RuleNumber};
 pub use node_type::NodeType;
 pub use placement::{AvailabilityZone, HostnameType, IpDiscovery, NetworkType, Tenancy};
 pub use port::{Direction, Port, Protocol};

@@ -6,7 +6,7 @@ checked_number! {
 }
 
 text_enum! {
-    /// The protocol that a rule of a security group allows.
+    /// The protocol that a rule is about.
     Protocol {
         /// TCP.
         Tcp = "tcp",
@@ -16,7 +16,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Whether a rule allows what comes in or what goes out.
+    /// Whether a rule is about what comes in or what goes out.
     Direction {
         /// What comes in.
         Ingress = "ingress",

@@ -9,6 +9,7 @@ mod faults;
 mod flow_log;
 mod kms;
 mod log_group;
+mod network_acl;
 mod parameter_group;
 mod persistence;
 mod replication_group;

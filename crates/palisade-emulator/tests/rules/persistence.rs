@@ -4,9 +4,11 @@ use std::{fs, path::Path};
 
 use palisade_aws::{
     Backend,
-    operations::{CreateReplicationGroup, CreateSecret, DescribeVpcs, GetSecretValue, PutSecretValue},
+    operations::{
+        CreateReplicationGroup, CreateSecret, DescribeNetworkAcls, DescribeVpcs, GetSecretValue, PutSecretValue,
+    },
     resources::Secret,
-    shapes::Select,
+    shapes::{Select, SelectNetworkAcls},
     types::{SecretName, Tags},
 };
 use palisade_core::Id;
@@ -226,4 +228,31 @@ async fn one_process_at_a_time_changes_the_account_and_the_next_one_sees_what_it
     pass(seconds(1)).await;
     assert_ne!(second.vpc().await, vpc);
     assert_eq!(second.emulator.inventory().len(), 2);
+}
+
+/// Before there were network ACLs in it, an account said nothing of those that AWS makes by itself.
+#[tokio::test(start_paused = true)]
+async fn an_account_of_an_earlier_version_gets_its_network_acls() {
+    let folder = folder();
+    let first = open(folder.path());
+    let vpc = first.vpc().await;
+    let subnet = first.subnet(&vpc, "10.0.1.0/24", 'a').await;
+    let acls = async |account: &Account| {
+        let select = SelectNetworkAcls::OfSubnets(vec![subnet.clone()]);
+        account.call(DescribeNetworkAcls { select }).await.network_acls
+    };
+    let before = acls(&first).await;
+    drop(first);
+
+    let path = folder.path().join("account.json");
+    let mut document: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let account = document["account"].as_object_mut().unwrap();
+    assert!(account.remove("network_acls").is_some() && account.remove("acl_associations").is_some());
+    fs::write(&path, document.to_string()).unwrap();
+    let after = acls(&open(folder.path())).await;
+    let in_short = |acls: &[palisade_aws::shapes::NetworkAclDescription]| {
+        acls.iter().map(|acl| (acl.id.clone(), acl.associations.len(), acl.entries.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(in_short(&after), in_short(&before));
+    assert_eq!(after.len(), 1);
 }

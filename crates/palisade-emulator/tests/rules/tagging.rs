@@ -2,8 +2,8 @@
 
 use palisade_aws::{
     operations::{
-        AddTagsToResource, AuthorizeSecurityGroupIngress, CreateCacheParameterGroup, CreateRouteTable, CreateTags,
-        CreateVpc, DeleteTags, DescribeVpcs, ListTagsForResource, RemoveTagsFromResource,
+        AddTagsToResource, AuthorizeSecurityGroupIngress, CreateCacheParameterGroup, CreateNetworkAcl,
+        CreateRouteTable, CreateTags, CreateVpc, DeleteTags, DescribeVpcs, ListTagsForResource, RemoveTagsFromResource,
     },
     shapes::{RuleSpecification, Select},
     types::{Arn, ParameterGroupFamily, Tags},
@@ -33,6 +33,8 @@ async fn every_ec2_object_takes_tags() {
     let network = account.network().await;
     let call = CreateRouteTable { vpc_id: network.vpc.clone(), client_token: "t".to_owned(), tags: Tags::default() };
     let table = account.call(call).await.route_table_id;
+    let call = CreateNetworkAcl { vpc_id: network.vpc.clone(), client_token: "t".to_owned(), tags: Tags::default() };
+    let acl = account.call(call).await.network_acl_id;
     let rule = RuleSpecification {
         ip_protocol: "tcp".to_owned(),
         from_port: Some(1),
@@ -44,7 +46,8 @@ async fn every_ec2_object_takes_tags() {
     let group_id = network.security_group.clone();
     let rule = account.call(AuthorizeSecurityGroupIngress { group_id, rule, tags: Tags::default() }).await.rule_id;
     let [subnet, _] = &network.subnets;
-    for id in [network.vpc.as_str(), subnet.as_str(), table.as_str(), network.security_group.as_str(), rule.as_str()] {
+    let security_group = network.security_group.as_str();
+    for id in [network.vpc.as_str(), subnet.as_str(), table.as_str(), acl.as_str(), security_group, rule.as_str()] {
         account.call(CreateTags { resource_id: id.to_owned(), tags: tags([("a", "1"), ("b", "2")]) }).await;
         account.call(DeleteTags { resource_id: id.to_owned(), keys: vec!["a".to_owned(), "c".to_owned()] }).await;
     }
@@ -60,6 +63,7 @@ async fn an_ec2_object_that_does_not_exist_takes_no_tags() {
         ("subnet-0", "InvalidSubnetID.NotFound"),
         ("sg-0", "InvalidGroup.NotFound"),
         ("rtb-0", "InvalidRouteTableID.NotFound"),
+        ("acl-0", "InvalidNetworkAclID.NotFound"),
         ("sgr-0", "InvalidSecurityGroupRuleId.NotFound"),
         ("igw-0", "InvalidID"),
     ] {

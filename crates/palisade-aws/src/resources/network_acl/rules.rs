@@ -1,0 +1,186 @@
+//! What makes a [`NetworkAcl`] safe.
+
+use palisade_core::{Control, Hold, Json, Node, Resource, Risk, Rule, Stack, Violation};
+
+use super::{NetworkAcl, entries};
+use crate::{
+    resources::ReplicationGroup,
+    types::{Cidr, Direction, NetworkAclEntry, RuleAction},
+};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "inside-the-network",
+        title: "addresses that are let in are inside the VPC",
+        why: "a range that is wider than the network lets in whatever is ever connected to it",
+        controls: &[],
+        hold: Hold::Risk { check: inside, path: "NetworkAcl::OUTSIDE_THE_NETWORK" },
+    },
+    Rule {
+        id: "nodes-of-the-cache",
+        title: "the nodes of a cache reach each other from subnet to subnet",
+        why: "a replica that does not reach its primary holds nothing, and cannot take over",
+        controls: &[],
+        hold: Hold::Risk { check: nodes_of_the_cache, path: "NetworkAcl::NODES_APART" },
+    },
+    Rule {
+        id: "within-the-quota",
+        title: "there are no more rules than an account can have at first",
+        why: "AWS refuses the rules beyond the quota when the first ones are made already",
+        controls: &[],
+        hold: Hold::Risk { check: within_the_quota, path: "NetworkAcl::RAISED_QUOTA" },
+    },
+    Rule {
+        id: "port-of-the-cache",
+        title: "clients are let in to the port of a cache in the subnets",
+        why: "they wait until they give up, and nothing tells them why",
+        controls: &[],
+        hold: Hold::Check(port_of_the_cache),
+    },
+    Rule {
+        id: "closed-to-the-world",
+        title: "the rules name private addresses",
+        why: "whatever is open to 0.0.0.0/0 or ::/0, or to halves of it, is found within minutes",
+        controls: &[
+            Control::fsbp("EC2.21"),
+            Control::cis("5.1"),
+            Control::checkov("CKV_AWS_229"),
+            Control::checkov("CKV_AWS_230"),
+            Control::checkov("CKV_AWS_231"),
+            Control::checkov("CKV_AWS_232"),
+        ],
+        hold: Hold::Compile("a `NetworkRule` takes a `private_range!`, and there is no other peer"),
+    },
+    Rule {
+        id: "one-protocol",
+        title: "the rules let in TCP on ports that are named",
+        why: "a rule for all ports and protocols opens what nobody thought of",
+        controls: &[Control::checkov("CKV_AWS_352")],
+        hold: Hold::Compile("a `NetworkRule` that allows has ports, and no protocol stands for all"),
+    },
+    Rule {
+        id: "way-back",
+        title: "what is let in can be answered",
+        why: "a network ACL does not know an answer from a question, and drops it",
+        controls: &[],
+        hold: Hold::Compile("each `NetworkRule` makes the entry of the way back along with its own"),
+    },
+    Rule {
+        id: "effective",
+        title: "each rule has a number of its own, and none comes too late to count",
+        why: "whoever reads that an address is denied believes it",
+        controls: &[],
+        hold: Hold::Declare(
+            "the rules are checked against each other, by `network_rules!` when the program is compiled",
+        ),
+    },
+    Rule {
+        id: "attached",
+        title: "the network ACL has subnets",
+        why: "one without protects nothing, and looks as if it did",
+        controls: &[Control::fsbp("EC2.16"), Control::checkov("CKV2_AWS_1")],
+        hold: Hold::Compile("`.subnet_ids(..)` is required, and may not be empty"),
+    },
+];
+
+impl NetworkAcl {
+    /// The network ACL lets in addresses outside of the VPC, as those of a network that is peered with it.
+    pub const OUTSIDE_THE_NETWORK: Risk<Self> = Risk::new(&RULES[0]);
+
+    /// The nodes of a cache do not reach each other from subnet to subnet through the VPC.
+    pub const NODES_APART: Risk<Self> = Risk::new(&RULES[1]);
+
+    /// The quota of rules is raised in the account.
+    pub const RAISED_QUOTA: Risk<Self> = Risk::new(&RULES[2]);
+}
+
+/// How many rules of a direction an account can have at first, beside AWS's own that denies the rest: that one counts too.
+const QUOTA: usize = 19;
+
+fn inside(node: &Node, stack: &Stack) -> Option<Violation> {
+    let network = Cidr::reported(node.targets(stack, "vpc_id").first()?.text("cidr_block")?)?;
+    let is_outside =
+        |entry: &NetworkAclEntry| entry.action == RuleAction::Allow && !network.contains(entry.cidr_block.cidr());
+    let entry = entries(node, Direction::Ingress).into_iter().find(is_outside)?;
+    Some(Violation::new(
+        format!(
+            "the addresses {} of rule {} are not all inside of the network {network}",
+            entry.cidr_block, entry.rule_number
+        ),
+        format!("name addresses inside of {network}"),
+    ))
+}
+
+fn port_of_the_cache(node: &Node, stack: &Stack) -> Option<Violation> {
+    let entries = entries(node, Direction::Ingress);
+    caches(node, stack).into_iter().find_map(|Inside { cache, .. }| {
+        let port = u16::try_from(cache.json("port")?.as_u64()?).ok()?;
+        (!entries.iter().any(|entry| entry.allows(port))).then(|| {
+            Violation::new(
+                format!("{} listens on port {port}, and no rule lets clients in there", cache.address),
+                format!("add `NetworkRule::serve(rule_number!(..), port!({port}), private_range!(..))` with the addresses of the clients"),
+            )
+        })
+    })
+}
+
+fn nodes_of_the_cache(node: &Node, stack: &Stack) -> Option<Violation> {
+    let [ingress, egress] = [Direction::Ingress, Direction::Egress].map(|direction| entries(node, direction));
+    caches(node, stack).into_iter().filter(|inside| has_several_nodes(inside.cache)).find_map(|inside| {
+        let Inside { cache, here, all } = inside;
+        let reaches = |subnet: &Node| {
+            let block = subnet.text("cidr_block").and_then(Cidr::reported);
+            block.is_none_or(|block| [&ingress, &egress].iter().all(|entries| among(entries, block)))
+        };
+        let pairs = here.iter().flat_map(|one| all.iter().map(move |other| (one, other)));
+        let (one, other) = pairs.into_iter().find(|(one, other)| one.address != other.address && !reaches(other))?;
+        Some(Violation::new(
+            format!("the nodes of {} in {} and {} do not reach each other", cache.address, one.address, other.address),
+            "add `NetworkRule::among(rule_number!(..), private_range!(..))` with the addresses of the subnets",
+        ))
+    })
+}
+
+/// Whether what has an address of `block` passes on every port on which nodes speak to each other.
+fn among(entries: &[NetworkAclEntry], block: Cidr) -> bool {
+    let is_open = |entry: &&NetworkAclEntry| {
+        entry.cidr_block.cidr().contains(block) && [1024, u16::MAX].iter().all(|port| entry.allows(*port))
+    };
+    entries.iter().any(|entry| is_open(&entry))
+}
+
+fn has_several_nodes(cache: &Node) -> bool {
+    cache.json("num_node_groups").is_some() || cache.json("num_cache_clusters").and_then(Json::as_u64) != Some(1)
+}
+
+fn within_the_quota(node: &Node, _: &Stack) -> Option<Violation> {
+    let count = |direction| entries(node, direction).len();
+    let count = count(Direction::Ingress).max(count(Direction::Egress));
+    (count > QUOTA).then(|| {
+        Violation::new(
+            format!("there are {count} rules of a direction, and an account can have {QUOTA} at first"),
+            "put neighbouring addresses into one range, or have the quota raised",
+        )
+    })
+}
+
+/// A cache of which subnets are in the network ACL.
+struct Inside<'a> {
+    cache: &'a Node,
+    /// Those of its subnets that are.
+    here: Vec<&'a Node>,
+    /// All its subnets.
+    all: Vec<&'a Node>,
+}
+
+fn caches<'a>(node: &Node, stack: &'a Stack) -> Vec<Inside<'a>> {
+    let own = node.targets(stack, "subnet_ids");
+    let is_own = |subnet: &&Node| own.iter().any(|other| other.address == subnet.address);
+    let caches = stack.nodes().iter().filter(|other| other.schema.kind == ReplicationGroup::SCHEMA.kind);
+    let inside = caches.filter_map(|cache| {
+        let all = cache.targets(stack, "subnet_group_name").first()?.targets(stack, "subnet_ids");
+        let here: Vec<_> = all.iter().copied().filter(|subnet| is_own(subnet)).collect();
+        (!here.is_empty()).then_some(Inside { cache, here, all })
+    });
+    inside.collect()
+}
