@@ -179,6 +179,59 @@ fn sets_are_not_empty_and_ranges_not_reversed() {
     ");
 }
 
+#[test]
+fn what_meets_is_of_one_network() {
+    let found = findings(|stack| {
+        let main = vpc(stack);
+        let other = stack.add("other", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
+        let subnet = stack.add("a", Subnet::private(&main, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let [here, there] = [("here", &main), ("there", &other)].map(|(name, vpc)| {
+            let group = SecurityGroup::builder().vpc_id(vpc).group_name(name!("x")).description(description!("x"));
+            let table = stack.add(name, RouteTable::builder().vpc_id(vpc));
+            (stack.add(name, group), table)
+        });
+        let rule = |peer: &Handle<SecurityGroup>| {
+            SecurityGroupRule::ingress(&here.0).peer(peer).port(port!(443)).description(description!("x"))
+        };
+        stack.add("fine", rule(&here.0));
+        stack.add("peer", rule(&there.0));
+        stack.add("fine", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&here.1));
+        let elsewhere = stack.add("b", Subnet::private(&main, cidr!("10.0.2.0/24"), az!("us-east-1b")));
+        stack.add("table", RouteTableAssociation::builder().subnet_id(&elsewhere).route_table_id(&there.1));
+    });
+    insta::assert_snapshot!(found, @"
+    SecurityGroupRule.peer: SecurityGroup.here and SecurityGroup.there are in two VPCs
+    RouteTableAssociation.table: Subnet.b and RouteTable.there are in two VPCs
+    ");
+    // Networks that are not of the stack may be peered.
+    let found = findings(|stack| {
+        let [one, other] =
+            [("one", id!(Vpc, "vpc-0000000a")), ("other", id!(Vpc, "vpc-0000000b"))].map(|(name, vpc)| {
+                let group = SecurityGroup::builder().vpc_id(vpc).group_name(name!("x")).description(description!("x"));
+                stack.add(name, group)
+            });
+        let rule = SecurityGroupRule::ingress(&one).peer(&other).port(port!(443)).description(description!("x"));
+        stack.add("peered", rule);
+    });
+    assert_eq!(found, "");
+}
+
+#[test]
+fn a_flow_log_goes_where_its_role_may_write() {
+    let found = findings(|stack| {
+        let vpc = vpc(stack);
+        let [one, other] = [("one", log_group_name!("/one")), ("other", log_group_name!("/other"))]
+            .map(|(name, text)| stack.add(name, LogGroup::builder().name(text)));
+        let role = stack.add("role", FlowLogRole::builder().name(name!("role")).log_group(&one));
+        stack.add("fine", FlowLog::builder().vpc_id(&vpc).log_group(&one).role(&role));
+        stack.add("unheard", FlowLog::builder().vpc_id(&vpc).log_group(&other).role(&role));
+        let existing = role_arn!("arn:aws:iam::111122223333:role/flow-logs");
+        let elsewhere = log_group_arn!("arn:aws:logs:us-east-1:111122223333:log-group:/elsewhere");
+        stack.add("existing", FlowLog::builder().vpc_id(&vpc).log_group(elsewhere).role(existing));
+    });
+    insta::assert_snapshot!(found, @"FlowLog.unheard: FlowLogRole.role may write to another log group than that of the flow log");
+}
+
 /// Values as AWS might report them are not checked when they are made, so that drift can be read. They are when declared.
 #[test]
 fn there_is_no_way_around_the_check_of_a_value() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use palisade::prelude::*;
-use palisade_core::{Hold, Status};
+use palisade_core::{Hold, IntoInput, Status};
 
 fn messages(stack: &Stack) -> Vec<String> {
     stack.violations().into_iter().map(|finding| finding.message).collect()
@@ -153,11 +153,82 @@ fn a_cache_that_nobody_reaches_and_what_nothing_uses_break_a_rule() {
     stack.add("redis", cache);
     insta::assert_snapshot!(messages(&stack).join("\n"), @"
     KmsKey.unused: nothing in this stack is encrypted with the key
+    SecurityGroupRule.out: the rule lets ReplicationGroup.redis open connections
     ReplicationGroup.redis: no rule of its security groups lets clients in on port 6379
     ");
 
     stack.add("in", everybody(ingress));
-    insta::assert_snapshot!(messages(&stack).join("\n"), @"KmsKey.unused: nothing in this stack is encrypted with the key");
+    insta::assert_snapshot!(messages(&stack).join("\n"), @"
+    KmsKey.unused: nothing in this stack is encrypted with the key
+    SecurityGroupRule.out: the rule lets ReplicationGroup.redis open connections
+    ");
+}
+
+/// A group may be of the stack or only named: it is the same cache that stands behind it.
+#[test]
+fn the_group_of_a_cache_opens_one_port_for_tcp_and_nothing_else() {
+    let mut stack = Stack::new("test");
+    let vpc = network(&mut stack);
+    stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
+    let group = |name| SecurityGroup::builder().vpc_id(&vpc).group_name(name).description(description!("a group"));
+    let redis = stack.add("redis", group(name!("redis")));
+    let app = stack.add("app", group(name!("app")));
+    let rule = |group: &str, rule: SecurityGroupRuleBuilder<_>| {
+        rule.peer(private_range!("10.0.0.0/24")).description(Description::new(group).unwrap())
+    };
+    let named = || id!(SecurityGroup, "sg-0123456789abcdef0");
+    stack.add("udp", rule("redis", SecurityGroupRule::ingress(&redis)).port(port!(6379)).ip_protocol(Protocol::Udp));
+    stack.add("far", rule("named", SecurityGroupRule::ingress(named())).port(port!(53)).ip_protocol(Protocol::Udp));
+    stack.add("out", rule("redis", SecurityGroupRule::egress(&redis)).port(port!(443)));
+    stack.add("out-named", rule("named", SecurityGroupRule::egress(named())).port(port!(443)));
+    stack.add("range", rule("app", SecurityGroupRule::ingress(&app)).ports(port!(1), port!(65535)));
+    let other = id!(SecurityGroup, "sg-00000000000000000");
+    stack.add("range-named", rule("other", SecurityGroupRule::ingress(other)).ports(port!(8000), port!(8001)));
+    stack.add("fine", rule("app", SecurityGroupRule::egress(&app)).ports(port!(1024), port!(65535)));
+    let token = stack.add("token", Secret::builder().name(secret_name!("token")).generated());
+    let cache = ReplicationGroup::builder()
+        .replication_group_id(name!("redis"))
+        .engine(Engine::REDIS_7_1)
+        .node_type(node_type!("cache.t4g.micro"))
+        .multi_az(replicas!(1))
+        .subnet_group_name(id!(CacheSubnetGroup, "redis"))
+        .security_group_ids([IntoInput::into_input(&redis), IntoInput::into_input(named())])
+        .authentication(&token)
+        .encrypted(AtRest::default(), InTransit::Required);
+    stack.add("redis", cache);
+    let of_rules: Vec<_> = messages(&stack).into_iter().filter(|text| text.starts_with("SecurityGroupRule")).collect();
+    insta::assert_snapshot!(of_rules.join("\n"), @"
+    SecurityGroupRule.udp: the rule opens port 6379 for UDP, and the cache speaks TCP only
+    SecurityGroupRule.far: the rule opens port 53 for UDP, and the cache listens on 6379 and speaks TCP only
+    SecurityGroupRule.out: the rule lets ReplicationGroup.redis open connections
+    SecurityGroupRule.out-named: the rule lets ReplicationGroup.redis open connections
+    SecurityGroupRule.range: the rule opens the ports 1 to 65535
+    SecurityGroupRule.range-named: the rule opens the ports 8000 to 8001
+    ");
+}
+
+#[test]
+fn a_group_has_no_more_rules_than_aws_takes() {
+    let with_rules = |count: u16| {
+        let mut stack = Stack::new("test");
+        let vpc = network(&mut stack);
+        stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
+        let group = |name| SecurityGroup::builder().vpc_id(&vpc).group_name(name).description(description!("a group"));
+        let group = [("app", name!("app")), ("other", name!("other"))].map(|(name, text)| stack.add(name, group(text)));
+        for port in 1..=count {
+            let rule = SecurityGroupRule::ingress(&group[0]).peer(&group[1]).port(Port::new(port).unwrap());
+            stack.add(&format!("in-{port}"), rule.description(description!("in")));
+        }
+        let out = SecurityGroupRule::egress(&group[0]).peer(&group[1]).port(port!(443));
+        stack.add("out", out.description(description!("out")));
+        let few = |text: &String| !text.contains("uses the group");
+        messages(&stack).into_iter().filter(few).collect::<Vec<_>>()
+    };
+    assert_eq!(with_rules(60), [""; 0]);
+    assert_eq!(
+        with_rules(61),
+        ["SecurityGroup.app: the group has 61 ingress rules, and an account can have 60 at first"]
+    );
 }
 
 /// A rule that no stack breaks is none: its check may look for a field that does not exist.
@@ -169,9 +240,15 @@ fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
     let group = |label, name| SecurityGroup::builder().vpc_id(&vpc).group_name(name).description(label);
     let open = stack.add("open", group(description!("open"), name!("open")));
     let closed = stack.add("closed", group(description!("closed"), name!("closed")));
-    stack.add("unused", group(description!("unused"), name!("unused")));
+    let unused = stack.add("unused", group(description!("unused"), name!("unused")));
     let wide = SecurityGroupRule::ingress(&open).peer(private_range!("10.0.0.0/8")).port(port!(6380));
     stack.add("wide", wide.description(description!("wide")));
+    let out = SecurityGroupRule::egress(&open).peer(&open).port(port!(443));
+    stack.add("out", out.description(description!("out")));
+    for port in 1..=61 {
+        let rule = SecurityGroupRule::ingress(&unused).peer(&open).ports(Port::new(port).unwrap(), port!(100));
+        stack.add(&format!("many-{port}"), rule.description(description!("one of many")));
+    }
     stack.add("unused", KmsKey::builder().alias(kms_alias!("alias/unused")));
     stack.add("unused", LogGroup::builder().name(log_group_name!("/unused")));
     stack.add("unused", Secret::builder().name(secret_name!("unused")).generated().recovery_window(recovery_days!(0)));
@@ -179,13 +256,20 @@ fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
     stack.add("root", root);
     let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
     stack.add("unused", UserGroup::redis(name!("unused"), &default));
-    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
-    for (label, id, group) in [("open", name!("open"), &open), ("closed", name!("closed"), &closed)] {
-        let cache = ReplicationGroup::builder()
-            .replication_group_id(id)
-            .engine(Engine::REDIS_7_1)
+    let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
+    let other_port =
+        |number| NetworkRule::serve(RuleNumber::new(number).unwrap(), port!(6380), private_range!("10.0.0.0/8"));
+    let acl = NetworkAcl::builder().vpc_id(&vpc).subnet_ids([&a, &b]).rules((100..120).map(other_port));
+    stack.add("other-port", acl);
+    let several = name!("several");
+    for (label, id, group) in
+        [("open", name!("open"), &open), ("closed", name!("closed"), &closed), ("several", several.clone(), &open)]
+    {
+        let cache = ReplicationGroup::builder().replication_group_id(id.clone()).engine(Engine::REDIS_7_1);
+        let cache = if id == several { cache.multi_az(replicas!(1)) } else { cache.single_node() };
+        let cache = cache
             .node_type(node_type!("cache.t4g.micro"))
-            .single_node()
             .subnet_group_name(&subnets)
             .security_group_ids([group])
             .authentication(id!(UserGroup, "users"))

@@ -154,7 +154,9 @@ fn flow_log_role(stack: &mut Stack, name: &str, field: &str) -> Handle<FlowLogRo
 
 fn flow_log(stack: &mut Stack, field: &str) {
     let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
-    let (role, another) = (flow_log_role(stack, "main", ""), flow_log_role(stack, "other", ""));
+    // The role of a flow log writes to its log group, and to no other.
+    let of_role = if field == "log_group" { field } else { "" };
+    let (role, another) = (flow_log_role(stack, "main", of_role), flow_log_role(stack, "other", ""));
     let flow_log = FlowLog::builder()
         .vpc_id(if field == "vpc_id" { &other } else { &main })
         .log_group(if field == "log_group" { OTHER_LOG_GROUP } else { LOG_GROUP })

@@ -3,13 +3,13 @@
 mod rules;
 
 use palisade_core::{
-    Attributes, Graph, Id, Resource,
+    Attributes, Finding, Graph, Id, Node, Resource, Stack,
     provider::{ProviderError, Token},
     terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Vpc, flow_log_role::PROPAGATED};
+use super::{FlowLogRole, Vpc, flow_log_role::PROPAGATED};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -36,7 +36,7 @@ use crate::{
 /// stack.add("main", FlowLog::builder().vpc_id(&vpc).log_group(log_group).role(&role));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_flow_log", rules = rules::RULES, attributes = FlowLogAttributes, id_prefix = "fl-", terraform_with = terraform)]
+#[resource(terraform = "aws_flow_log", rules = rules::RULES, attributes = FlowLogAttributes, id_prefix = "fl-", terraform_with = terraform, check = check)]
 pub struct FlowLog {
     /// The VPC whose traffic is recorded, with all that is in it.
     #[field(replace, identity)]
@@ -63,6 +63,20 @@ pub struct FlowLog {
 pub struct FlowLogAttributes {
     /// The ARN.
     pub arn: Arn,
+}
+
+/// Where the role may not write, nothing is recorded, and only the status of the flow log says so.
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    let cannot_write = || {
+        let flow_log = stack.declared::<FlowLog>(node)?;
+        let role = flow_log.role().refers_to::<FlowLogRole>().next()?;
+        (flow_log.log_group() != role.log_group()).then(|| {
+            let message = format!("{} may write to another log group than that of the flow log", role.address());
+            let help = "give both the same `.log_group(..)`: AWS takes a flow log whose role may not write, and then records nothing";
+            flow_log.finding(&message, help).also(&role, "may write to its own log group only")
+        })
+    };
+    cannot_write().into_iter().collect()
 }
 
 fn terraform(resource: &mut TerraformResource, _: &Graph) {

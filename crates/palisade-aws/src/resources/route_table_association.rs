@@ -1,7 +1,7 @@
 //! [`RouteTableAssociation`].
 
 use palisade_core::{
-    Graph, Id, Resource,
+    Finding, Graph, Id, Node, Resource, Stack,
     provider::{ErrorKind, ProviderError, Token},
     terraform::TerraformResource,
 };
@@ -33,13 +33,27 @@ use crate::{
 /// stack.add("private-a", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&table));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_route_table_association", id_prefix = "subnet-", terraform_with = terraform)]
+#[resource(terraform = "aws_route_table_association", id_prefix = "subnet-", terraform_with = terraform, check = check)]
 pub struct RouteTableAssociation {
     /// The subnet.
     #[field(replace, identity)]
     pub subnet_id: Id<Subnet>,
     /// The table.
     pub route_table_id: Id<RouteTable>,
+}
+
+/// A subnet goes by a table of its own VPC.
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    let in_two_vpcs = || {
+        let association = stack.declared::<RouteTableAssociation>(node)?;
+        let (subnet, table) = (association.subnet_id().target()?, association.route_table_id().target()?);
+        (subnet.vpc_id() != table.vpc_id()).then(|| {
+            let message = format!("{} and {} are in two VPCs", subnet.address(), table.address());
+            let finding = association.finding(&message, "add a `RouteTable` to the VPC of the subnet, and name that");
+            finding.also(&subnet, "the subnet").also(&table, "the table")
+        })
+    };
+    in_two_vpcs().into_iter().collect()
 }
 
 /// AWS's own id of an association changes when the table does, so Terraform asks for both ends.

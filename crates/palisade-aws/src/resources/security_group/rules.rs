@@ -3,7 +3,10 @@
 use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::SecurityGroup;
-use crate::resources::ReplicationGroup;
+use crate::{
+    resources::{ReplicationGroup, SecurityGroupRule},
+    types::Direction,
+};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -27,11 +30,43 @@ pub(super) const RULES: &[Rule] = &[
         controls: &[Control::checkov("CKV_AWS_382")],
         hold: Hold::Compile("the rule is revoked when the group is made, before anything uses it"),
     },
+    Rule {
+        id: "within-the-quota",
+        title: "there are no more rules than an account can have at first",
+        why: "AWS refuses the rules beyond the quota when the first ones are made already",
+        controls: &[],
+        hold: Hold::Risk { check: within_the_quota, path: "SecurityGroup::RAISED_QUOTA" },
+    },
 ];
 
 impl SecurityGroup {
     /// No cache of the stack uses the group.
     pub const UNUSED: Risk<Self> = Risk::new(&RULES[0]);
+
+    /// The quota of rules is raised in the account.
+    pub const RAISED_QUOTA: Risk<Self> = Risk::new(&RULES[3]);
+}
+
+/// How many rules of a direction an account can have at first: its
+/// [quota](https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
+const QUOTA: usize = 60;
+
+fn within_the_quota(node: &Node, stack: &Stack) -> Option<Violation> {
+    let group = stack.declared::<SecurityGroup>(node)?;
+    let rules = |way| {
+        let rules =
+            group.referrers::<SecurityGroupRule>().filter(|rule| rule.security_group_id().target() == Some(group));
+        rules.filter(|rule| rule.direction().known() == Some(way)).count()
+    };
+    [Direction::Ingress, Direction::Egress].into_iter().find_map(|way| {
+        let count = rules(way);
+        (count > QUOTA).then(|| {
+            Violation::new(
+                format!("the group has {count} {way} rules, and an account can have {QUOTA} at first"),
+                "name a security group instead of many addresses, or one range instead of many, or have the quota raised",
+            )
+        })
+    })
 }
 
 fn used(node: &Node, stack: &Stack) -> Option<Violation> {

@@ -5,7 +5,7 @@ use palisade_core::{Control, Declared, Hold, Node, Risk, Rule, Stack, Violation}
 use super::SecurityGroupRule;
 use crate::{
     resources::ReplicationGroup,
-    types::{Direction, Port},
+    types::{Direction, Port, Protocol},
 };
 
 pub(super) const RULES: &[Rule] = &[
@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "port-of-the-cache",
-        title: "a rule of a cache's group opens the port of the cache, and no other",
+        title: "a rule of a cache's group opens the port of the cache for TCP, and nothing else",
         why: "clients of another port wait until they give up, and what else is open serves nobody",
         controls: &[Control::fsbp("EC2.18")],
         hold: Hold::Check(port_of_the_cache),
@@ -56,11 +56,31 @@ pub(super) const RULES: &[Rule] = &[
         controls: &[Control::checkov("CKV_AWS_23")],
         hold: Hold::Compile("`.description(..)` is required"),
     },
+    Rule {
+        id: "no-way-out-of-a-cache",
+        title: "a cache's group has no rule that lets anything out",
+        why: "a cache answers, and opens no connection of its own: what is let out serves only who has broken in",
+        controls: &[],
+        hold: Hold::Risk { check: no_way_out, path: "SecurityGroupRule::EGRESS_OF_A_CACHE" },
+    },
+    Rule {
+        id: "one-port",
+        title: "the rule opens one port",
+        why: "whatever starts to listen within a range is open from its first moment, and nobody has decided so",
+        controls: &[],
+        hold: Hold::Risk { check: one_port, path: "SecurityGroupRule::PORT_RANGE" },
+    },
 ];
 
 impl SecurityGroupRule {
     /// The rule lets in addresses outside of the VPC, as those of a network that is peered with it.
     pub const OUTSIDE_THE_NETWORK: Risk<Self> = Risk::new(&RULES[0]);
+
+    /// The rule lets the members of a cache's group open connections.
+    pub const EGRESS_OF_A_CACHE: Risk<Self> = Risk::new(&RULES[5]);
+
+    /// The rule opens a range of ports, as a client does that is called back on any of them.
+    pub const PORT_RANGE: Risk<Self> = Risk::new(&RULES[6]);
 }
 
 fn inside(node: &Node, stack: &Stack) -> Option<Violation> {
@@ -77,18 +97,68 @@ fn inside(node: &Node, stack: &Stack) -> Option<Violation> {
 
 fn port_of_the_cache(node: &Node, stack: &Stack) -> Option<Violation> {
     let rule = stack.declared::<SecurityGroupRule>(node)?;
-    let caches = rule.security_group_id().target()?.referrers::<ReplicationGroup>();
-    let ports: Vec<_> = caches.filter_map(|cache| cache.port().known()).collect();
+    let caches = caches_of(rule);
+    let ports: Vec<_> = caches.iter().filter_map(|cache| cache.port().known()).collect();
     let (first, last) = (rule.from_port().known()?, rule.to_port().known()?);
-    let is_right = ports.is_empty() || first == last && ports.contains(&first);
-    (is_ingress(rule) && !is_right).then(|| {
-        let opened = if first == last { format!("port {first}") } else { format!("ports {first} to {last}") };
+    if ports.is_empty() || !is_ingress(rule) {
+        return None;
+    }
+    let is_udp = rule.ip_protocol().known() == Some(Protocol::Udp);
+    let mut wrong = Vec::new();
+    if first != last || !ports.contains(&first) {
         let cache = ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ");
+        wrong.push((format!("listens on {cache}"), format!("call `.port(port!({}))`", ports[0])));
+    }
+    if is_udp {
+        wrong.push((
+            "speaks TCP only".to_owned(),
+            "leave `.ip_protocol(..)` out, as a rule is for TCP by itself".to_owned(),
+        ));
+    }
+    let mut opened = if first == last { format!("port {first}") } else { format!("ports {first} to {last}") };
+    if is_udp {
+        opened += " for UDP";
+    }
+    let (is, write): (Vec<_>, Vec<_>) = wrong.into_iter().unzip();
+    (!is.is_empty()).then(|| {
+        Violation::new(format!("the rule opens {opened}, and the cache {}", is.join(" and ")), write.join(", and "))
+    })
+}
+
+fn no_way_out(node: &Node, stack: &Stack) -> Option<Violation> {
+    let rule = stack.declared::<SecurityGroupRule>(node)?;
+    let is_egress = rule.direction().known() == Some(Direction::Egress);
+    let cache = is_egress.then(|| caches_of(rule).into_iter().next())??;
+    Some(Violation::new(
+        format!("the rule lets {} open connections", cache.address()),
+        "remove the rule: answers to clients need none",
+    ))
+}
+
+fn one_port(node: &Node, stack: &Stack) -> Option<Violation> {
+    let rule = stack.declared::<SecurityGroupRule>(node)?;
+    let (first, last) = (rule.from_port().known()?, rule.to_port().known()?);
+    // Of the group of a cache, it is another rule that is broken.
+    (is_ingress(rule) && first < last && caches_of(rule).is_empty()).then(|| {
         Violation::new(
-            format!("the rule opens {opened}, and the cache listens on {cache}"),
-            format!("call `.port(port!({}))`", ports[0]),
+            format!("the rule opens the ports {first} to {last}"),
+            "call `.port(..)` with the one that is used, and add a rule for each further one",
         )
     })
+}
+
+/// The caches of the stack that the group of the rule protects, which need not be of the stack itself.
+fn caches_of<'a>(rule: Declared<'a, SecurityGroupRule>) -> Vec<Declared<'a, ReplicationGroup>> {
+    let group = rule.security_group_id();
+    match group.target() {
+        Some(group) => group.referrers::<ReplicationGroup>().collect(),
+        None => {
+            let is_of = |cache: &Declared<'a, ReplicationGroup>| {
+                cache.security_group_ids().items().is_some_and(|groups| groups.contains(&group))
+            };
+            rule.stack().resources::<ReplicationGroup>().filter(is_of).collect()
+        }
+    }
 }
 
 fn is_ingress(rule: Declared<'_, SecurityGroupRule>) -> bool {
