@@ -24,7 +24,7 @@ fn counted(calls: &[&'static str]) -> BTreeMap<&'static str, usize> {
 
 #[test]
 fn many_objects_take_few_reads() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(many_objects::stack);
     let applied = rehearsal.emulator().calls();
     let counts = counted(&applied);
@@ -113,7 +113,7 @@ fn applies_as_foreseen(rehearsal: &mut Rehearsal, is_new: bool, declare: impl Fn
 fn the_calls_of_every_change_are_those_that_were_foreseen() {
     let mut failures = Vec::new();
     for (schema, field) in fields() {
-        let mut rehearsal = Rehearsal::new();
+        let mut rehearsal = Rehearsal::new().without_rules();
         let mut check = |is_new, declare: &dyn Fn(&mut Stack)| {
             if let Err(failure) = applies_as_foreseen(&mut rehearsal, is_new, declare) {
                 failures.push(format!("{}.{field}: {failure}", schema.kind));

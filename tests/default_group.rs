@@ -39,7 +39,7 @@ fn ssh_from_anywhere() -> RuleSpecification {
 
 #[test]
 fn it_is_closed_at_the_creation_and_closed_again_once_somebody_opens_it() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(stack);
     rehearsal.emulator().lag(Duration::ZERO);
     assert_eq!(rules(&rehearsal), 0);

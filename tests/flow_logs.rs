@@ -45,7 +45,7 @@ fn changed(rehearsal: &Rehearsal) -> Vec<String> {
 
 /// The stack, applied to an account that tells at once what somebody else changes.
 fn applied() -> Rehearsal {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(stack);
     rehearsal.emulator().lag(Duration::ZERO);
     rehearsal
@@ -88,7 +88,7 @@ fn what_somebody_made_of_a_policy_is_told() {
 
 #[test]
 fn a_flow_log_waits_until_its_role_is_known() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(stack);
     let calls = rehearsal.emulator().calls();
     let times = calls.iter().filter(|call| **call == "CreateFlowLogs").count();
@@ -98,7 +98,7 @@ fn a_flow_log_waits_until_its_role_is_known() {
 
 #[test]
 fn a_role_that_flow_logs_cannot_take_on_is_an_error_in_the_end() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     let stranger = |stack: &mut Stack| {
         let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
         let role = role_arn!("arn:aws:iam::123456789012:role/none");
@@ -112,7 +112,7 @@ fn a_role_that_flow_logs_cannot_take_on_is_an_error_in_the_end() {
 
 #[test]
 fn a_role_with_a_policy_of_somebody_elses_stays_and_says_why() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     let only_the_role = |stack: &mut Stack| {
         role(stack);
     };
@@ -131,7 +131,7 @@ fn a_role_with_a_policy_of_somebody_elses_stays_and_says_why() {
 
 #[test]
 fn a_change_that_takes_aws_a_while_to_show_is_made_once() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.emulator().lag(Duration::from_secs(20));
     rehearsal.apply(stack);
     let calls = rehearsal.emulator().calls();

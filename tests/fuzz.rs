@@ -112,7 +112,7 @@ fn stack(stack: &mut Stack) {
 
 /// The state of a stack.
 fn state() -> State {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(stack);
     rehearsal.state()
 }
@@ -172,7 +172,7 @@ fn a_journal() {
 #[test]
 fn a_saved_plan() {
     let graph = palisade_testing::graph(stack);
-    let plan = Rehearsal::new().plan(stack);
+    let plan = Rehearsal::new().without_rules().plan(stack);
     let account = "aws 111122223333 us-east-1".to_owned();
     let origin = Origin { lineage: None, account, made_at: 0, is_destroy: false };
     let good = SavedPlan::new(plan, &graph, origin).encode();
@@ -196,7 +196,8 @@ fn a_saved_plan() {
 #[test]
 fn the_file_of_an_emulated_account() {
     let folder = tempfile::tempdir().unwrap();
-    let mut rehearsal = Rehearsal::on(Emulator::open(folder.path(), "us-east-1").unwrap(), std::sync::Arc::new(Nobody));
+    let mut rehearsal =
+        Rehearsal::on(Emulator::open(folder.path(), "us-east-1").unwrap(), std::sync::Arc::new(Nobody)).without_rules();
     rehearsal.apply(stack);
     drop(rehearsal);
     let (account, key) = (folder.path().join("account.json"), folder.path().join("account.key"));

@@ -25,7 +25,7 @@ fn stack(stack: &mut Stack) {
 
 /// The stack, applied to an account that tells at once what somebody else changes.
 fn applied() -> Rehearsal {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(stack);
     rehearsal.emulator().lag(Duration::ZERO);
     rehearsal
@@ -48,7 +48,7 @@ fn changed(rehearsal: &Rehearsal, kind: &str, name: &str) -> Vec<String> {
 
 #[test]
 fn a_key_without_its_alias_is_found_by_its_tags() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     // The first write makes the key, and no answer comes of it.
     rehearsal.emulator().inject(1, Fault::AnswerLost);
     let graph = palisade_testing::graph(stack);
@@ -88,7 +88,7 @@ fn a_second_alias_goes() {
 
 #[test]
 fn an_alias_that_is_taken_makes_no_key() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     let other = rehearsal.by_hand(CreateKey { description: None, tags: Tags::default() }).unwrap().arn;
     rehearsal.by_hand(CreateAlias { key_id: other, alias: kms_alias!("alias/redis") }).unwrap();
     let report = rehearsal.try_apply(&palisade_testing::graph(|stack| _ = key(stack))).unwrap();
@@ -98,7 +98,7 @@ fn an_alias_that_is_taken_makes_no_key() {
 
 #[test]
 fn a_key_that_is_to_be_deleted_counts_as_gone() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     let only_key = |stack: &mut Stack| _ = key(stack);
     rehearsal.apply(only_key);
     rehearsal.emulator().lag(Duration::ZERO);

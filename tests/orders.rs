@@ -12,7 +12,7 @@ use palisade_testing::Rehearsal;
 /// Applies the two programs one after the other, asserts that nothing is left to do or left behind, and returns the calls of
 /// the second that made, changed or deleted something.
 fn edit(before: impl Fn(&mut Stack), after: impl Fn(&mut Stack)) -> Vec<&'static str> {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(before);
     let first = rehearsal.emulator().calls().len();
     rehearsal.apply(&after);

@@ -15,7 +15,7 @@ use cases::{DOWNGRADES, REPLACED, cache, change, downgrade, fields};
 fn every_change_replaces_or_updates_as_aws_does_and_leaves_nothing_to_change() {
     let mut failures = Vec::new();
     for (schema, field) in fields() {
-        let mut rehearsal = Rehearsal::new();
+        let mut rehearsal = Rehearsal::new().without_rules();
         if let Err(failure) = change(&mut rehearsal, schema, field).and_then(|()| nothing_is_left(&rehearsal)) {
             failures.push(format!("{}.{field}: {failure}", schema.kind));
         }
@@ -43,13 +43,13 @@ fn the_table_of_replacements_names_only_what_exists() {
 #[test]
 fn a_downgrade_and_the_way_back_from_valkey_replace_the_cache() {
     for (from, to) in DOWNGRADES {
-        downgrade(&mut Rehearsal::new(), from, to);
+        downgrade(&mut Rehearsal::new().without_rules(), from, to);
     }
 }
 
 #[test]
 fn the_shards_of_a_cache_and_their_replicas_change_in_place() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     let divided = |stack: &mut Stack, shards, replicas| {
         cache(stack, Engine::VALKEY_8_0.erased(), |cache| cache.sharded(shards, replicas));
     };
@@ -73,7 +73,7 @@ fn the_shards_of_a_cache_and_their_replicas_change_in_place() {
 
 #[test]
 fn a_tenancy_that_becomes_shared_is_changed_in_place() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     let vpc = |stack: &mut Stack, tenancy| {
         stack.add("it", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).instance_tenancy(tenancy));
     };

@@ -44,12 +44,14 @@ fn stack(stack: &mut Stack) {
 fn a_secret_is_in_no_file_state_plan_export_or_report() {
     let folder = tempfile::tempdir().unwrap();
     let emulator = Emulator::open(folder.path(), "us-east-1").unwrap();
-    let mut rehearsal = Rehearsal::on(emulator, Arc::new(Canary));
+    let mut rehearsal = Rehearsal::on(emulator, Arc::new(Canary)).without_rules();
     let plan = rehearsal.plan(stack);
+    let first_export = rehearsal.export(stack);
     let report = rehearsal.apply(stack);
     let written = [
-        palisade_testing::export(stack),
-        palisade_testing::plan(stack),
+        first_export,
+        rehearsal.export(stack),
+        palisade_cli::plan_text(&plan),
         format!("{plan:?}"),
         format!("{report:?}"),
         format!("{:?}", rehearsal.state()),
@@ -86,7 +88,7 @@ fn a_new_generation_reaches_the_cache_and_the_user_in_one_apply() {
         let user = RedisUser::with_password(name!("reader"), name!("reader"), &secret);
         stack.add("reader", user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
     };
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(|stack| rotated(stack, 1));
     let report = rehearsal.apply(|stack| rotated(stack, 2));
     assert_eq!((report.added, report.changed, report.destroyed), (0, 2, 0));

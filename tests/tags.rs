@@ -34,7 +34,7 @@ fn declared(kind: &str, field: &str) -> Tags {
 #[test]
 fn they_are_read_only_where_they_change() {
     for kind in KINDS {
-        let mut rehearsal = Rehearsal::new();
+        let mut rehearsal = Rehearsal::new().without_rules();
         rehearsal.apply(|stack| declare(stack, kind, ""));
         assert!(!rehearsal.plan(|stack| declare(stack, kind, "")).has_changes());
         assert_eq!(reads(&rehearsal), 0, "{kind}: a creation carries its tags");
@@ -52,7 +52,7 @@ fn they_are_read_only_where_they_change() {
 fn a_change_that_was_interrupted_is_finished_by_the_next_apply() {
     for kind in KINDS {
         for fault in [Fault::Unavailable, Fault::AnswerLost] {
-            let mut rehearsal = Rehearsal::new();
+            let mut rehearsal = Rehearsal::new().without_rules();
             rehearsal.apply(|stack| declare(stack, kind, ""));
             rehearsal.emulator().inject(1, fault);
             let changed = palisade_testing::graph(|stack| declare(stack, kind, "tags"));
@@ -70,7 +70,7 @@ fn a_change_that_was_interrupted_is_finished_by_the_next_apply() {
 /// `docs/decisions/0014-tags-of-caches-are-not-read-back.md` says so.
 #[test]
 fn what_others_change_is_seen_only_where_the_description_has_it() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(|stack| declare(stack, "CacheSubnetGroup", ""));
     let theirs = tags! { "theirs" = "1" };
     let arn = arn(&rehearsal, "CacheSubnetGroup");
@@ -79,7 +79,7 @@ fn what_others_change_is_seen_only_where_the_description_has_it() {
     rehearsal.apply(|stack| declare(stack, "CacheSubnetGroup", "tags"));
     assert_eq!(tags(&rehearsal, "CacheSubnetGroup"), declared("CacheSubnetGroup", "tags"), "the next change clears up");
 
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(|stack| declare(stack, "Vpc", ""));
     let resource_id = rehearsal.state().resources[&Address::new("Vpc", "it")].current.clone().unwrap().id.unwrap();
     rehearsal.by_hand(CreateTags { resource_id, tags: theirs }).unwrap();

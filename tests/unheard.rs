@@ -37,7 +37,7 @@ impl Supplier for Nothing {
 
 #[test]
 fn a_change_that_does_not_show_is_an_error() {
-    let mut rehearsal = Rehearsal::new();
+    let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(secured_redis::stack);
     let state = rehearsal.state();
     let object = state.resources[&"UserGroup.redis".parse().unwrap()].current.clone().unwrap();

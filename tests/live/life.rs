@@ -20,7 +20,7 @@ pub(crate) fn rehearsal_at(endpoint: SocketAddr, account: &Account, patience: Du
         secret_key: "test".into(),
         patience,
     };
-    Rehearsal::in_real_time(async { Live::connect_to(&target).await.unwrap().0 })
+    Rehearsal::in_real_time(async { Live::connect_to(&target).await.unwrap().0 }).without_rules()
 }
 
 fn lives(stack: fn(&mut Stack)) {

@@ -11,12 +11,19 @@ use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, Plan, PlanError, Report, State, Store};
 use secrecy::SecretString;
 
+use crate::Rules;
+
 /// The life of a stack in an account that exists for one test: apply it, change it, destroy it, and look at what the
 /// account holds in between.
 ///
 /// The account is an emulated one, unless [`Rehearsal::in_real_time`] leads to another. Time is virtual there: an apply that
 /// would take AWS a quarter of an hour takes milliseconds.
+///
+/// A stack that breaks a rule of safety or one of its own policies is not rehearsed, unless it is [`without_rules`].
+///
+/// [`without_rules`]: Rehearsal::without_rules
 pub struct Rehearsal<B = Emulator> {
+    rules: Rules,
     runtime: tokio::runtime::Runtime,
     backend: Arc<B>,
     aws: Aws,
@@ -64,18 +71,35 @@ impl<B: Backend + 'static> Rehearsal<B> {
     fn with(runtime: tokio::runtime::Runtime, backend: B, supplier: Arc<dyn Supplier>) -> Self {
         let backend = Arc::new(backend);
         let aws = Aws::new(backend.clone(), supplier);
-        Self { runtime, backend, provider: AwsProvider::new(aws.clone()), aws, store: MemoryStore::default() }
+        let provider = AwsProvider::new(aws.clone());
+        Self { rules: Rules::Held, runtime, backend, provider, aws, store: MemoryStore::default() }
     }
 }
 
 impl<B> Rehearsal<B> {
+    /// The same for stacks that may break rules of safety and policies, as a part of one does that is tested alone: what
+    /// cannot work is found, and what is not safe is left to the program that the part goes into.
+    ///
+    /// ```
+    /// use palisade::prelude::*;
+    /// use palisade_testing::Rehearsal;
+    ///
+    /// let mut rehearsal = Rehearsal::new().without_rules();
+    /// // No flow log records what happens in it.
+    /// rehearsal.apply(|stack| _ = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16"))));
+    /// ```
+    #[must_use]
+    pub fn without_rules(self) -> Self {
+        Self { rules: Rules::Left, ..self }
+    }
+
     /// What an apply of the stack would do now.
     ///
     /// # Panics
-    /// If the stack has findings, or cannot be planned; the message says why.
+    /// If the stack has findings, breaks a rule or a policy, or cannot be planned; the message says why.
     #[track_caller]
     pub fn plan(&self, declare: impl FnOnce(&mut Stack)) -> Plan {
-        match self.try_plan(&crate::graph(declare)) {
+        match self.try_plan(&crate::checked(declare, self.rules)) {
             Ok(plan) => plan,
             Err(PlanError::Impossible(findings)) => panic!("{}", crate::messages(&findings)),
             Err(error) => panic!("{error}"),
@@ -93,10 +117,11 @@ impl<B> Rehearsal<B> {
     /// Applies the stack, and returns what was done.
     ///
     /// # Panics
-    /// If the stack has findings, cannot be planned, or could not be applied as a whole; the message says why.
+    /// If the stack has findings, breaks a rule or a policy, cannot be planned, or could not be applied as a whole; the
+    /// message says why.
     #[track_caller]
     pub fn apply(&mut self, declare: impl FnOnce(&mut Stack)) -> Report {
-        let graph = crate::graph(declare);
+        let graph = crate::checked(declare, self.rules);
         let report = match self.try_apply(&graph) {
             Ok(report) => report,
             Err(PlanError::Impossible(findings)) => panic!("{}", crate::messages(&findings)),
@@ -137,10 +162,10 @@ impl<B> Rehearsal<B> {
     /// The stack as Terraform JSON, with `import` blocks for all that was applied.
     ///
     /// # Panics
-    /// If the stack has findings, or cannot be exported; the message says why.
+    /// If the stack has findings, breaks a rule or a policy, or cannot be exported; the message says why.
     #[track_caller]
     pub fn export(&self, declare: impl FnOnce(&mut Stack)) -> String {
-        let graph = crate::graph(declare);
+        let graph = crate::checked(declare, self.rules);
         crate::document(&graph, &palisade_engine::existing(&graph, &self.state()))
     }
 
