@@ -370,3 +370,59 @@ fn a_cache_has_500_nodes_at_most() {
     ReplicationGroup.redis: the caches in CacheSubnetGroup.redis have 600 nodes, and its subnets 502 addresses for them
     ");
 }
+
+#[test]
+fn a_network_acl_has_subnets_of_its_vpc_that_no_other_has() {
+    let found = findings(|stack| {
+        let vpc = vpc(stack);
+        let other = stack.add("other", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
+        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let far = stack.add("far", Subnet::private(&other, cidr!("10.1.1.0/24"), az!("us-east-1a")));
+        let acl = || NetworkAcl::builder().vpc_id(&vpc).tags(tags! { "a" = "1" });
+        const RULES: NetworkRules =
+            network_rules![NetworkRule::serve(rule_number!(100), port!(6379), private_range!("10.0.0.0/16"))];
+        stack.add("one", acl().subnet_ids([&a]).rules(RULES));
+        stack.add("two", acl().subnet_ids([&far, &a]).rules(RULES));
+        stack.add("three", acl().subnet_ids([id!(Subnet, "subnet-1")]).rules(RULES));
+        stack.add("four", acl().subnet_ids([id!(Subnet, "subnet-1")]).rules(RULES));
+        stack.add("five", acl().subnet_ids(Vec::<&Handle<Subnet>>::new()).rules(RULES));
+    });
+    insta::assert_snapshot!(found, @"
+    NetworkAcl.two: Subnet.far is in another VPC than the network ACL
+    NetworkAcl.two: Subnet.a is in two network ACLs, and AWS gives each subnet one
+    NetworkAcl.four: subnet-1 is in two network ACLs, and AWS gives each subnet one
+    NetworkAcl.five: the network ACL has no subnet, so that it protects nothing
+    ");
+}
+
+/// What is put together when the program runs is checked as what stands in `network_rules!` is.
+#[test]
+fn the_rules_of_a_network_acl_have_numbers_of_their_own_and_come_in_time() {
+    let network = private_range!("10.0.0.0/16");
+    let redis = |number| NetworkRule::serve(RuleNumber::new(number).unwrap(), port!(6379), network);
+    let deny = |number| NetworkRule::deny(RuleNumber::new(number).unwrap(), private_range!("10.0.9.0/24"));
+    let later = NetworkRule::serve(rule_number!(200), port!(6379), private_range!("10.0.9.128/25"));
+    let reversed = NetworkRule::serve_ports(rule_number!(100), port!(7010), port!(7000), network);
+    let lists = [
+        ("good", vec![deny(50), redis(100)]),
+        ("twice", vec![redis(100), NetworkRule::among(rule_number!(100), network)]),
+        ("late", vec![redis(100), deny(150)]),
+        ("in-vain", vec![deny(150), later]),
+        ("reversed", vec![reversed]),
+        ("many", (1..=40).map(redis).collect()),
+    ];
+    let found = findings(|stack| {
+        let vpc = vpc(stack);
+        for (name, rules) in lists {
+            let subnet = Id::new(format!("subnet-{name}")).unwrap();
+            stack.add(name, NetworkAcl::builder().vpc_id(&vpc).subnet_ids([subnet]).rules(rules));
+        }
+    });
+    insta::assert_snapshot!(found, @"
+    NetworkAcl.twice: ingress 100 and 100: two rules have one number, and AWS refuses the second
+    NetworkAcl.late: ingress 100 and 150: a rule denies what one of a lower number allows already, so that it passes all the same
+    NetworkAcl.in-vain: ingress 150 and 200: a rule allows what one of a lower number denies already, so that it does not pass all the same
+    NetworkAcl.reversed: `ingress`: the first port is greater than the last: write the lower port first
+    NetworkAcl.many: ingress has 40 rules: AWS takes 39 rules of a direction at most, beside its own that denies the rest
+    ");
+}

@@ -286,3 +286,69 @@ fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
     let broken: BTreeSet<_> = violated.map(|it| (it.node.schema.kind, it.rule.id)).collect();
     assert_eq!(broken, all);
 }
+
+/// A cache of two nodes in two subnets, under a network ACL with `rules`.
+fn behind_an_acl(rules: impl IntoIterator<Item = NetworkRule>) -> (Stack, Handle<NetworkAcl>) {
+    let mut stack = Stack::new("test");
+    let vpc = network(&mut stack);
+    stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
+    let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1a")));
+    let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.3.0/24"), az!("us-east-1b")));
+    let acl = stack.add("cache", NetworkAcl::builder().vpc_id(&vpc).subnet_ids([&a]).rules(rules));
+    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = stack.add("redis", group);
+    let clients = SecurityGroupRule::ingress(&group).peer(private_range!("10.0.0.0/16")).port(port!(6379));
+    stack.add("clients", clients.description(description!("Redis")));
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
+    let key = stack
+        .add("key", KmsKey::builder().alias(kms_alias!("alias/redis")).policy(KeyPolicy::administered().elasticache()));
+    let off = stack.add("off", RedisUser::disabled_default(name!("off")));
+    let users = stack.add("users", UserGroup::redis(name!("users"), &off));
+    let cache = ReplicationGroup::builder()
+        .replication_group_id(name!("redis"))
+        .engine(Engine::REDIS_7_1)
+        .node_type(node_type!("cache.t4g.micro"))
+        .multi_az(replicas!(1))
+        .subnet_group_name(&subnets)
+        .security_group_ids([&group])
+        .authentication(&users)
+        .encrypted(AtRest::key(&key), InTransit::Required);
+    stack.add("redis", cache);
+    (stack, acl)
+}
+
+#[test]
+fn a_network_acl_lets_clients_in_to_a_cache_and_the_nodes_to_each_other() {
+    let (stack, _) = behind_an_acl(network_rules![
+        NetworkRule::serve(rule_number!(100), port!(6379), private_range!("10.0.0.0/16")),
+        NetworkRule::among(rule_number!(200), private_range!("10.0.2.0/23")),
+    ]);
+    assert_eq!(messages(&stack), [""; 0]);
+
+    let (mut stack, acl) =
+        behind_an_acl(network_rules![NetworkRule::serve(rule_number!(100), port!(6380), private_range!("10.0.0.0/8"))]);
+    insta::assert_snapshot!(messages(&stack).join("\n"), @"
+    NetworkAcl.cache: the addresses 10.0.0.0/8 of rule 100 are not all inside of the network 10.0.0.0/16
+    NetworkAcl.cache: the nodes of ReplicationGroup.redis in Subnet.a and Subnet.b do not reach each other
+    NetworkAcl.cache: ReplicationGroup.redis listens on port 6379, and no rule lets clients in there
+    ");
+    stack.accept_risk(&acl, NetworkAcl::NODES_APART, reason!("the nodes speak by another way"));
+    stack.accept_risk(&acl, NetworkAcl::OUTSIDE_THE_NETWORK, reason!("the network is peered with others"));
+    assert_eq!(
+        messages(&stack),
+        ["NetworkAcl.cache: ReplicationGroup.redis listens on port 6379, and no rule lets clients in there"]
+    );
+}
+
+#[test]
+fn more_rules_than_an_account_can_have_at_first_need_a_reason() {
+    let (mut stack, acl) = behind_an_acl(
+        (1..=20).map(|number| NetworkRule::among(RuleNumber::new(number).unwrap(), private_range!("10.0.0.0/16"))),
+    );
+    assert_eq!(
+        messages(&stack),
+        ["NetworkAcl.cache: there are 20 rules of a direction, and an account can have 19 at first"]
+    );
+    stack.accept_risk(&acl, NetworkAcl::RAISED_QUOTA, reason!("the account has forty rules"));
+    assert_eq!(messages(&stack), [""; 0]);
+}

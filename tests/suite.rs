@@ -12,6 +12,7 @@ mod fuzz;
 #[cfg(unix)]
 mod interrupts;
 mod keys;
+mod network_acls;
 mod orders;
 mod phases;
 mod rules;

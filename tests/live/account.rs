@@ -151,11 +151,12 @@ type Listing = (&'static str, &'static str, &'static str, &'static str, &'static
 const EC2: &str = "2016-11-15";
 const ELASTICACHE: &str = "2015-02-02";
 const IAM: &str = "2010-05-08";
-const LISTINGS: [Listing; 14] = [
+const LISTINGS: [Listing; 15] = [
     ("Vpc", "ec2", EC2, "DescribeVpcs", "vpcId"),
     ("Subnet", "ec2", EC2, "DescribeSubnets", "subnetId"),
     ("RouteTable", "ec2", EC2, "DescribeRouteTables", "routeTableId"),
     ("RouteTableAssociation", "ec2", EC2, "DescribeRouteTables", "routeTableAssociationId"),
+    ("NetworkAcl", "ec2", EC2, "DescribeNetworkAcls", "networkAclId"),
     ("SecurityGroup", "ec2", EC2, "DescribeSecurityGroups", "groupId"),
     ("SecurityGroupRule", "ec2", EC2, "DescribeSecurityGroupRules", "securityGroupRuleId"),
     ("FlowLog", "ec2", EC2, "DescribeFlowLogs", "flowLogId"),

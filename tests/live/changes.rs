@@ -12,6 +12,7 @@ use crate::{
     account::{Account, ministack},
     faults::side_by_side,
     life::rehearsal_at,
+    mended::mended,
 };
 
 #[path = "../schema_changes/cases.rs"]
@@ -38,6 +39,9 @@ fn is_in_ministack(kind: &str, field: &str) -> bool {
     !NOT_IN_MINISTACK.iter().any(|(other, name, _)| *other == kind && *name == field)
 }
 
+/// How long an attempt at a call may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How many changes are made side by side.
 const AT_A_TIME: usize = 8;
 
@@ -49,14 +53,16 @@ fn every_change_replaces_or_updates_as_aws_does_and_leaves_nothing_to_change() {
     side_by_side(AT_A_TIME, fields, |(kind, field)| {
         let schema = palisade_aws::schemas().find(|schema| schema.kind == *kind).unwrap();
         let account = Account::unused();
-        cases::change(&mut rehearsal_of(&account), schema, field)?;
+        // It forgets too much of a network ACL for one to be made without what it was told.
+        let endpoint = if *kind == "NetworkAcl" { mended(ministack()) } else { ministack() };
+        cases::change(&mut rehearsal_at(endpoint, &account, PATIENCE), schema, field)?;
         let left = account.inventory();
         if left == fresh { Ok(()) } else { Err(format!("left behind: {left:?}, and before {fresh:?}")) }
     });
 }
 
 fn rehearsal_of(account: &Account) -> Rehearsal<Live> {
-    rehearsal_at(ministack(), account, Duration::from_secs(30))
+    rehearsal_at(ministack(), account, PATIENCE)
 }
 
 #[test]

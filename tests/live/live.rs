@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "the lane says in the environment where ministack and the program are")]
 
 mod account;
+mod acls;
 mod bad_input;
 mod changes;
 mod faults;
@@ -15,6 +16,7 @@ mod handover;
 mod life;
 mod logs;
 mod mended;
+mod network_acls;
 mod objects;
 mod program;
 mod proxy;

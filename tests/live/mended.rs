@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::proxy::Message;
+use crate::{acls::Acls, proxy::Message};
 
 /// What ministack is told by a call, and leaves out of its answers, or answers in another way than it was told.
 struct Forgotten {
@@ -50,14 +50,19 @@ const FORGOTTEN: [Forgotten; 7] = [
     },
 ];
 
-/// What was told: by the place in [`FORGOTTEN`] and the object.
-type Memory = Mutex<HashMap<(usize, String), String>>;
+/// What was told.
+#[derive(Default)]
+struct Memory {
+    /// By the place in [`FORGOTTEN`] and the object.
+    values: HashMap<(usize, String), String>,
+    acls: Acls,
+}
 
 /// Starts a proxy in front of `upstream`. Its threads end with the connections, and with the process.
 pub(crate) fn mended(upstream: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let memory = Arc::new(Memory::default());
+    let memory = Arc::new(Mutex::<Memory>::default());
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             let memory = memory.clone();
@@ -69,7 +74,7 @@ pub(crate) fn mended(upstream: SocketAddr) -> SocketAddr {
 }
 
 /// Passes on what comes over one connection.
-fn serve(mut client: TcpStream, upstream: SocketAddr, memory: &Memory) -> io::Result<()> {
+fn serve(mut client: TcpStream, upstream: SocketAddr, memory: &Mutex<Memory>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut from_client = BufReader::new(client.try_clone()?);
     let mut upstream = TcpStream::connect(upstream)?;
@@ -80,55 +85,62 @@ fn serve(mut client: TcpStream, upstream: SocketAddr, memory: &Memory) -> io::Re
         upstream.write_all(&request.bytes())?;
         let answer = Message::read(&mut from_upstream)?;
         let form = form(&String::from_utf8_lossy(&request.body));
-        remember(&request.action(), &form, memory);
         let text = String::from_utf8_lossy(&answer.body).into_owned();
-        let mended = mend(&request.action(), &form, text, &memory.lock().unwrap());
+        let mended = {
+            let mut memory = memory.lock().unwrap();
+            memory.remember(&request.action(), &form, &text);
+            memory.mend(&request.action(), &form, text)
+        };
         client.write_all(&answer.with_body(mended.into_bytes()).bytes())?;
     }
 }
 
-fn remember(action: &str, form: &HashMap<String, String>, memory: &Memory) {
-    for (number, Forgotten { told: (told_by, object, parameter), .. }) in FORGOTTEN.iter().enumerate() {
-        if let (true, Some(object), Some(value)) = (action == *told_by, form.get(*object), form.get(*parameter)) {
-            // AWS answers with another word than it takes.
-            let value = value.replace("no-password-required", "no-password");
-            memory.lock().unwrap().insert((number, object.clone()), value);
+impl Memory {
+    fn remember(&mut self, action: &str, form: &HashMap<String, String>, answer: &str) {
+        for (number, Forgotten { told: (told_by, object, parameter), .. }) in FORGOTTEN.iter().enumerate() {
+            if let (true, Some(object), Some(value)) = (action == *told_by, form.get(*object), form.get(*parameter)) {
+                // AWS answers with another word than it takes.
+                let value = value.replace("no-password-required", "no-password");
+                self.values.insert((number, object.clone()), value);
+            }
+        }
+        self.acls.remember(action, form, answer);
+    }
+
+    /// The answer as AWS would give it.
+    fn mend(&self, action: &str, form: &HashMap<String, String>, mut text: String) -> String {
+        for (number, Forgotten { shown: (shown_by, object, element), .. }) in FORGOTTEN.iter().enumerate() {
+            if action == *shown_by {
+                text = each(&text, &format!("<{object}>"), |part| {
+                    let name = part.split('<').next().unwrap_or_default().to_owned();
+                    match self.values.get(&(number, name)) {
+                        Some(value) => with_element(part, &format!("</{object}>"), element, value),
+                        None => part.to_owned(),
+                    }
+                });
+            }
+        }
+        match action {
+            // It answers with all parameters, whichever were asked for.
+            "DescribeCacheParameters" if form.get("Source").is_some_and(|source| source == "user") => of_users(&text),
+            "DescribeNetworkAcls" => self.acls.mend(form, &text),
+            _ => text,
         }
     }
 }
 
-/// The answer as AWS would give it.
-fn mend(
-    action: &str,
-    form: &HashMap<String, String>,
-    mut text: String,
-    memory: &HashMap<(usize, String), String>,
-) -> String {
-    for (number, Forgotten { shown: (shown_by, object, element), .. }) in FORGOTTEN.iter().enumerate() {
-        if action == *shown_by {
-            text = each(&text, &format!("<{object}>"), |part| {
-                let name = part.split('<').next().unwrap_or_default().to_owned();
-                match memory.get(&(number, name)) {
-                    Some(value) => with_element(part, &format!("</{object}>"), element, value),
-                    None => part.to_owned(),
-                }
-            });
+/// The parameters that users have set, of all.
+fn of_users(text: &str) -> String {
+    let mut parts = text.split("<Parameter>");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (parameter, rest) = part.split_once("</Parameter>").unwrap();
+        if parameter.contains("<Source>user</Source>") {
+            kept += &format!("<Parameter>{parameter}</Parameter>");
         }
+        kept += rest;
     }
-    // It answers with all parameters, whichever were asked for.
-    if action == "DescribeCacheParameters" && form.get("Source").is_some_and(|source| source == "user") {
-        let mut parts = text.split("<Parameter>");
-        let mut kept = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let (parameter, rest) = part.split_once("</Parameter>").unwrap();
-            if parameter.contains("<Source>user</Source>") {
-                kept += &format!("<Parameter>{parameter}</Parameter>");
-            }
-            kept += rest;
-        }
-        text = kept;
-    }
-    text
+    kept
 }
 
 /// The text with every part that follows a `mark` changed.

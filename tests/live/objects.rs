@@ -102,6 +102,11 @@ fn names(found: &[(&str, String, Observation)]) -> Vec<(String, String)> {
                 text("alias").to_owned()
             }
             "FlowLog" => text("vpc_id").to_owned(),
+            "NetworkAcl" => {
+                // Only the one that comes with the VPC lets everything pass.
+                let is_own = seen.fields["other_entries"] == Json::Array(Vec::new());
+                format!("{} of {}", if is_own { "own" } else { "default" }, text("vpc_id"))
+            }
             // The user chooses the id, or it is that of another object.
             _ => continue,
         };

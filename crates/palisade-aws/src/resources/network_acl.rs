@@ -7,7 +7,7 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_core::{
-    Attributes, BuilderState, Graph, Id, Json, Node, Resource, Value,
+    Attributes, BuilderState, Graph, Id, Json, Resource, Value,
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -97,27 +97,14 @@ impl<S: BuilderState> NetworkAclBuilder<S> {
     }
 }
 
-impl Direction {
-    /// The field of a [`NetworkAcl`] that has the entries of the direction, and the argument that has them in Terraform.
-    const fn field(self) -> &'static str {
-        self.as_str()
-    }
-}
-
-/// The entries of a declared ACL in the order of their numbers.
-fn entries(node: &Node, direction: Direction) -> Vec<NetworkAclEntry> {
-    let entries = node.json(direction.field()).and_then(|json| BTreeSet::deserialize(json).ok()).unwrap_or_default();
-    entries.into_iter().collect()
-}
-
 /// Terraform has the entries in blocks that are values too: each has every argument, if only without a value.
 fn terraform(resource: &mut TerraformResource, _: &Graph) {
     for direction in [Direction::Ingress, Direction::Egress] {
-        let field = resource.field(direction.field());
+        let field = resource.field(direction.as_str());
         let entries: BTreeSet<NetworkAclEntry> =
             field.as_json().and_then(|json| Deserialize::deserialize(json).ok()).unwrap_or_default();
         let blocks = entries.into_iter().map(block).collect();
-        resource.arguments.insert(direction.field().to_owned(), Argument::Blocks(blocks));
+        resource.arguments.insert(direction.as_str().to_owned(), Argument::Blocks(blocks));
     }
 }
 

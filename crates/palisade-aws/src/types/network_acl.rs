@@ -154,10 +154,15 @@ impl NetworkAclEntry {
     }
 
     /// Whether it allows TCP on `port`.
-    pub(crate) fn allows(&self, port: u16) -> bool {
+    pub(crate) fn allows(&self, port: Port) -> bool {
         self.action == RuleAction::Allow
             && self.protocol == Protocol::Tcp
-            && (self.from_port.get()..=self.to_port.get()).contains(&port)
+            && (self.from_port..=self.to_port).contains(&port)
+    }
+
+    /// Whether it allows TCP on every port on which clients are answered.
+    pub(crate) fn allows_all_ephemeral(&self) -> bool {
+        self.allows(EPHEMERAL) && self.allows(LAST)
     }
 
     const fn has_protocol_of(&self, other: &Self) -> bool {
@@ -172,8 +177,16 @@ impl NetworkAclEntry {
         self.from_port.get() <= other.to_port.get() && other.from_port.get() <= self.to_port.get()
     }
 
-    const fn is_reversed(&self) -> bool {
-        self.from_port.get() > self.to_port.get()
+    /// What is wrong with the ports of an entry.
+    const fn problem_of_ports(&self) -> Option<&'static str> {
+        let is_for_all = self.from_port.get() < EPHEMERAL.get() && self.to_port.get() == LAST.get();
+        if self.from_port.get() > self.to_port.get() {
+            Some(REVERSED)
+        } else if is_for_all && matches!(self.action, RuleAction::Allow) {
+            Some(ALL_PORTS)
+        } else {
+            None
+        }
     }
 }
 
@@ -185,7 +198,7 @@ impl Field for NetworkAclEntry {
             .or_else(|| Port::problem(part("from_port")))
             .or_else(|| Port::problem(part("to_port")))
             .or_else(|| PrivateRange::problem(part("cidr_block")))
-            .or_else(|| entry.is_reversed().then(|| REVERSED.to_owned()))
+            .or_else(|| entry.problem_of_ports().map(str::to_owned))
     }
 }
 
@@ -194,8 +207,8 @@ impl NetworkRules {
     /// runs, [`rules`](crate::resources::NetworkAclBuilder::rules) takes as it is, and the plan checks it.
     ///
     /// # Panics
-    /// Where two rules have one number, where a rule has no effect behind another one, where the ports of a range are in the
-    /// wrong order, and where there are more rules than AWS takes; in a constant, that is a compile error.
+    /// Where two rules have one number, where a rule has no effect behind another one, where one lets in all ports or names
+    /// them in the wrong order, and where there are more rules than AWS takes; in a constant, that is a compile error.
     #[track_caller]
     pub const fn literal(rules: &'static [NetworkRule]) -> Self {
         match check_rules(rules) {
@@ -224,6 +237,8 @@ const DENIES_IN_VAIN: &str = "a rule denies what one of a lower number allows al
                               rule that denies the lower number";
 const ALLOWS_IN_VAIN: &str = "a rule allows what one of a lower number denies already, so that it does not pass all the same: \
                               give the rule that allows the lower number, or remove it";
+const ALL_PORTS: &str = "a rule that lets in all ports opens what nobody thought of: name the port, as in \
+                         `NetworkRule::serve(rule_number!(100), port!(6379), ..)`";
 const REVERSED: &str = "the first port is greater than the last: write the lower port first";
 
 const fn check_number(number: u16) -> Option<&'static str> {
@@ -244,9 +259,9 @@ const fn check_rules(rules: &[NetworkRule]) -> Option<&'static str> {
     while i < rules.len() {
         let rule = rules[i];
         if let Some(entry) = rule.ingress
-            && entry.is_reversed()
+            && let Some(problem) = entry.problem_of_ports()
         {
-            return Some(REVERSED);
+            return Some(problem);
         }
         let mut j = 0;
         while j < i {
@@ -393,6 +408,8 @@ mod tests {
         let reversed =
             NetworkRule::serve_ports(RuleNumber::literal(100), Port::literal(7010), Port::literal(7000), NETWORK);
         assert_eq!(problem(&[reversed]), Some(REVERSED));
+        let wide = |first| NetworkRule::serve_ports(RuleNumber::literal(100), first, LAST, NETWORK);
+        assert_eq!((problem(&[wide(FIRST)]), problem(&[wide(EPHEMERAL)])), (Some(ALL_PORTS), None));
         let rules = |count: u16| -> Vec<_> {
             (1..=count).map(|number| NetworkRule::serve(RuleNumber::new(number).unwrap(), REDIS, NETWORK)).collect()
         };

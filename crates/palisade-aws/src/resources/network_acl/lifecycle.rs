@@ -200,14 +200,18 @@ impl<'a> Moves<'a> {
     }
 
     async fn replace(&mut self, aws: &Aws, association: String, acl: &Id<NetworkAcl>) -> Result<(), ProviderError> {
-        if !self.replaced.insert(association.clone()) {
+        if self.replaced.contains(&association) {
             return Ok(());
         }
-        let request = ReplaceNetworkAclAssociation { association_id: association, network_acl_id: acl.clone() };
+        let request = ReplaceNetworkAclAssociation { association_id: association.clone(), network_acl_id: acl.clone() };
         match aws.call(request).await {
             // Somebody else has moved the subnet meanwhile, or deleted it: the next description tells.
             Err(error) if error.code == "InvalidAssociationID.NotFound" => Ok(()),
-            answer => answer.map(drop),
+            answer => {
+                answer?;
+                self.replaced.insert(association);
+                Ok(())
+            }
         }
     }
 }

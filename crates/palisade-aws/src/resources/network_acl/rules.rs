@@ -1,11 +1,13 @@
 //! What makes a [`NetworkAcl`] safe.
 
-use palisade_core::{Control, Hold, Json, Node, Resource, Risk, Rule, Stack, Violation};
+use std::collections::BTreeSet;
 
-use super::{NetworkAcl, entries};
+use palisade_core::{Control, Declared, Hold, Node, Risk, Rule, Stack, Violation};
+
+use super::NetworkAcl;
 use crate::{
-    resources::ReplicationGroup,
-    types::{Cidr, Direction, NetworkAclEntry, RuleAction},
+    resources::{ReplicationGroup, Subnet},
+    types::{Cidr, NetworkAclEntry, RuleAction},
 };
 
 pub(super) const RULES: &[Rule] = &[
@@ -98,64 +100,66 @@ impl NetworkAcl {
 const QUOTA: usize = 19;
 
 fn inside(node: &Node, stack: &Stack) -> Option<Violation> {
-    let network = Cidr::reported(node.targets(stack, "vpc_id").first()?.text("cidr_block")?)?;
+    let acl = stack.declared::<NetworkAcl>(node)?;
+    let network = acl.vpc_id().target()?.cidr_block().known()?;
     let is_outside =
         |entry: &NetworkAclEntry| entry.action == RuleAction::Allow && !network.contains(entry.cidr_block.cidr());
-    let entry = entries(node, Direction::Ingress).into_iter().find(is_outside)?;
+    let entry = acl.ingress().known()?.into_iter().find(is_outside)?;
+    let NetworkAclEntry { cidr_block, rule_number, .. } = entry;
     Some(Violation::new(
-        format!(
-            "the addresses {} of rule {} are not all inside of the network {network}",
-            entry.cidr_block, entry.rule_number
-        ),
+        format!("the addresses {cidr_block} of rule {rule_number} are not all inside of the network {network}"),
         format!("name addresses inside of {network}"),
     ))
 }
 
 fn port_of_the_cache(node: &Node, stack: &Stack) -> Option<Violation> {
-    let entries = entries(node, Direction::Ingress);
-    caches(node, stack).into_iter().find_map(|Inside { cache, .. }| {
-        let port = u16::try_from(cache.json("port")?.as_u64()?).ok()?;
+    let acl = stack.declared::<NetworkAcl>(node)?;
+    let entries = acl.ingress().known()?;
+    caches(acl).find_map(|(cache, _)| {
+        let port = cache.port().known()?;
         (!entries.iter().any(|entry| entry.allows(port))).then(|| {
             Violation::new(
-                format!("{} listens on port {port}, and no rule lets clients in there", cache.address),
-                format!("add `NetworkRule::serve(rule_number!(..), port!({port}), private_range!(..))` with the addresses of the clients"),
+                format!("{} listens on port {port}, and no rule lets clients in there", cache.address()),
+                format!(
+                    "add `NetworkRule::serve(rule_number!(..), port!({port}), private_range!(..))` with the addresses of \
+                     the clients"
+                ),
             )
         })
     })
 }
 
 fn nodes_of_the_cache(node: &Node, stack: &Stack) -> Option<Violation> {
-    let [ingress, egress] = [Direction::Ingress, Direction::Egress].map(|direction| entries(node, direction));
-    caches(node, stack).into_iter().filter(|inside| has_several_nodes(inside.cache)).find_map(|inside| {
-        let Inside { cache, here, all } = inside;
-        let reaches = |subnet: &Node| {
-            let block = subnet.text("cidr_block").and_then(Cidr::reported);
-            block.is_none_or(|block| [&ingress, &egress].iter().all(|entries| among(entries, block)))
-        };
+    let acl = stack.declared::<NetworkAcl>(node)?;
+    let entries = [acl.ingress().known()?, acl.egress().known()?];
+    let is_reached = |subnet: &Declared<'_, Subnet>| {
+        let block = subnet.cidr_block().known();
+        block.is_none_or(|block| entries.iter().all(|entries| are_among(entries, block)))
+    };
+    caches(acl).filter(|(cache, _)| has_several_nodes(*cache)).find_map(|(cache, here)| {
+        let all: Vec<_> = cache.subnet_group_name().target()?.subnet_ids().targets().collect();
         let pairs = here.iter().flat_map(|one| all.iter().map(move |other| (one, other)));
-        let (one, other) = pairs.into_iter().find(|(one, other)| one.address != other.address && !reaches(other))?;
+        let (one, other) = pairs.into_iter().find(|(one, other)| one != other && !is_reached(other))?;
+        let [cache, one, other] = [cache.address(), one.address(), other.address()];
         Some(Violation::new(
-            format!("the nodes of {} in {} and {} do not reach each other", cache.address, one.address, other.address),
+            format!("the nodes of {cache} in {one} and {other} do not reach each other"),
             "add `NetworkRule::among(rule_number!(..), private_range!(..))` with the addresses of the subnets",
         ))
     })
 }
 
 /// Whether what has an address of `block` passes on every port on which nodes speak to each other.
-fn among(entries: &[NetworkAclEntry], block: Cidr) -> bool {
-    let is_open = |entry: &&NetworkAclEntry| {
-        entry.cidr_block.cidr().contains(block) && [1024, u16::MAX].iter().all(|port| entry.allows(*port))
-    };
-    entries.iter().any(|entry| is_open(&entry))
+fn are_among(entries: &BTreeSet<NetworkAclEntry>, block: Cidr) -> bool {
+    entries.iter().any(|entry| entry.cidr_block.cidr().contains(block) && entry.allows_all_ephemeral())
 }
 
-fn has_several_nodes(cache: &Node) -> bool {
-    cache.json("num_node_groups").is_some() || cache.json("num_cache_clusters").and_then(Json::as_u64) != Some(1)
+fn has_several_nodes(cache: Declared<'_, ReplicationGroup>) -> bool {
+    cache.num_node_groups().is_set() || cache.num_cache_clusters().known().is_none_or(|nodes| nodes.get() > 1)
 }
 
-fn within_the_quota(node: &Node, _: &Stack) -> Option<Violation> {
-    let count = |direction| entries(node, direction).len();
-    let count = count(Direction::Ingress).max(count(Direction::Egress));
+fn within_the_quota(node: &Node, stack: &Stack) -> Option<Violation> {
+    let acl = stack.declared::<NetworkAcl>(node)?;
+    let count = acl.ingress().known()?.len().max(acl.egress().known()?.len());
     (count > QUOTA).then(|| {
         Violation::new(
             format!("there are {count} rules of a direction, and an account can have {QUOTA} at first"),
@@ -164,23 +168,14 @@ fn within_the_quota(node: &Node, _: &Stack) -> Option<Violation> {
     })
 }
 
-/// A cache of which subnets are in the network ACL.
-struct Inside<'a> {
-    cache: &'a Node,
-    /// Those of its subnets that are.
-    here: Vec<&'a Node>,
-    /// All its subnets.
-    all: Vec<&'a Node>,
-}
-
-fn caches<'a>(node: &Node, stack: &'a Stack) -> Vec<Inside<'a>> {
-    let own = node.targets(stack, "subnet_ids");
-    let is_own = |subnet: &&Node| own.iter().any(|other| other.address == subnet.address);
-    let caches = stack.nodes().iter().filter(|other| other.schema.kind == ReplicationGroup::SCHEMA.kind);
-    let inside = caches.filter_map(|cache| {
-        let all = cache.targets(stack, "subnet_group_name").first()?.targets(stack, "subnet_ids");
-        let here: Vec<_> = all.iter().copied().filter(|subnet| is_own(subnet)).collect();
-        (!here.is_empty()).then_some(Inside { cache, here, all })
-    });
-    inside.collect()
+/// The caches that have nodes in subnets of the network ACL, each with these subnets.
+fn caches<'a>(
+    acl: Declared<'a, NetworkAcl>,
+) -> impl Iterator<Item = (Declared<'a, ReplicationGroup>, Vec<Declared<'a, Subnet>>)> {
+    let own: Vec<_> = acl.subnet_ids().targets().collect();
+    acl.stack().resources::<ReplicationGroup>().filter_map(move |cache| {
+        let subnets = cache.subnet_group_name().target()?.subnet_ids().targets();
+        let here: Vec<_> = subnets.filter(|subnet| own.contains(subnet)).collect();
+        (!here.is_empty()).then_some((cache, here))
+    })
 }

@@ -1,0 +1,18 @@
+//! A rule of a network ACL lets in ports that are named.
+//!
+//! Rules: NetworkAcl/one-protocol
+
+use palisade::prelude::*;
+
+fn main() {
+    let mut stack = Stack::new("test");
+    let (vpc, subnet) = (id!(Vpc, "vpc-0a1b2c3d"), id!(Subnet, "subnet-0a1b2c3d"));
+    let acl = NetworkAcl::builder().vpc_id(vpc).subnet_ids([subnet]);
+    let rules = network_rules![NetworkRule::serve_ports(
+        rule_number!(100),
+        port!(1),
+        port!(65535),
+        private_range!("10.0.0.0/16")
+    )];
+    stack.add("cache", acl.rules(rules));
+}
