@@ -19,6 +19,9 @@ mod valid;
 /// Each field without a default must be set before the builder is complete; a field of the type `Option<T>` has the
 /// default `None`, and its setter takes a `T`.
 ///
+/// Beside the builder, `Vpc` gets a companion `VpcFields` with one method for each field, by which a policy asks for its
+/// declared value, and a `VpcObserved` for what is read.
+///
 /// # `#[resource(...)]`, on the struct
 /// - `terraform = "aws_vpc"`: the resource's type in Terraform. Required.
 /// - `attributes = VpcAttributes`: the struct with `#[derive(Attributes)]` that lists what the object has once it exists.
