@@ -1,10 +1,12 @@
 //! The way out: Terraform takes over what an apply has made, and makes of an export what an apply makes.
 
-use std::{fs, path::Path, thread};
+use std::{fs, path::Path, thread, time::Duration};
 
 use crate::{
     account::{Account, ministack},
+    life::rehearsal_at,
     mended::mended,
+    network_acls,
     objects::Objects,
     program::Program,
     terraform::Terraform,
@@ -52,6 +54,38 @@ fn is_taken_over(example: &'static str) {
         assert!(!first.to_string().contains(&secret), "{example}: a secret is in Terraform's plan");
         assert_eq!(files_with(out.path(), &secret), [""; 0], "{example}: Terraform keeps a secret");
     }
+}
+
+/// No example has one.
+#[test]
+fn terraform_takes_over_a_network_acl_and_makes_one_of_an_export() {
+    let (account, endpoint) = (Account::unused(), mended(ministack()));
+    let mut rehearsal = rehearsal_at(endpoint, &account, Duration::from_secs(30));
+    let stack = |all: &mut palisade::Stack| network_acls::stack(all, true);
+    rehearsal.apply(stack);
+    let export = rehearsal.export(stack);
+    let (main, imports) = export.split_once("\n}\n").unwrap();
+    let out = tempfile::tempdir().unwrap();
+    fs::write(out.path().join("main.tf.json"), format!("{main}\n}}\n")).unwrap();
+    fs::write(out.path().join("imports.tf"), imports).unwrap();
+    let terraform = Terraform::new(out.path(), &account, endpoint);
+    terraform.succeed(&["plan", "-input=false", "-out=first"]);
+    let first = terraform.plan_json("first");
+    let changes = first["resource_changes"].as_array().unwrap();
+    assert!(changes.iter().any(|change| change["type"] == "aws_network_acl"), "{changes:#?}");
+    for change in changes {
+        assert_eq!(change["change"]["actions"], serde_json::json!(["no-op"]), "{change:#}");
+        assert!(change["change"]["importing"]["id"].is_string(), "{change:#}");
+    }
+    terraform.succeed(&["apply", "-input=false", "first"]);
+    assert!(!rehearsal.plan(stack).has_changes());
+
+    let (account, out) = (Account::unused(), tempfile::tempdir().unwrap());
+    let rehearsal = rehearsal_at(endpoint, &account, Duration::from_secs(30));
+    fs::write(out.path().join("main.tf.json"), rehearsal.export(stack)).unwrap();
+    let terraform = Terraform::new(out.path(), &account, endpoint);
+    terraform.succeed(&["apply", "-input=false", "-auto-approve"]);
+    terraform.succeed(&["plan", "-input=false", "-detailed-exitcode"]);
 }
 
 /// The files of a folder in which `text` is. Terraform packs its plan, which is looked at as JSON.
