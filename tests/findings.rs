@@ -425,4 +425,78 @@ fn the_rules_of_a_network_acl_have_numbers_of_their_own_and_come_in_time() {
     NetworkAcl.reversed: `ingress`: the first port is greater than the last: write the lower port first
     NetworkAcl.many: ingress has 40 rules: AWS takes 39 rules of a direction at most, beside its own that denies the rest
     ");
+
+fn parameters_exist_and_have_values_that_they_take() {
+    let found = findings(|stack| {
+        let group = CacheParameterGroup::builder().name(name!("default-redis")).family(Engine::REDIS_7_1.family());
+        let group = group.description("").parameter("maxmemory-polizy", "allkeys-lru").parameter("requirepass", "x");
+        stack.add("p", group.parameter("timeout", "-5").parameter("maxmemory", "1gb").parameter("activedefrag", "yes"));
+    });
+    insta::assert_snapshot!(found, @"
+    CacheParameterGroup.p: the name default-redis begins with `default`, as those of AWS's own groups
+    CacheParameterGroup.p: the description is empty
+    CacheParameterGroup.p: ElastiCache sets the parameter `maxmemory` itself
+    CacheParameterGroup.p: the family redis7 has no parameter `maxmemory-polizy`
+    CacheParameterGroup.p: the family redis7 has no parameter `requirepass`
+    CacheParameterGroup.p: the parameter `timeout` cannot be `-5`
+    ");
+}
+
+#[test]
+fn a_cache_fits_what_elasticache_has() {
+    let found = findings(|stack| {
+        let vpc = Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).instance_tenancy(Tenancy::Dedicated);
+        let vpc = stack.add("main", vpc);
+        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
+        let parameters = CacheParameterGroup::builder().name(name!("p")).family(Engine::REDIS_7_1.family());
+        let parameters = stack.add("p", parameters.parameter("maxmemory-policy", "volatile-ttl"));
+        let groups = ["sg-0a1b2c30", "sg-0a1b2c31", "sg-0a1b2c32", "sg-0a1b2c33", "sg-0a1b2c34", "sg-0a1b2c35"];
+        let cache = ReplicationGroup::builder()
+            .replication_group_id(name!("r"))
+            .engine(Engine::REDIS_7_1)
+            .node_type(node_type!("cache.r6gd.xlarge"))
+            .single_az(Replicas::reported(0))
+            .subnet_group_name(&subnets)
+            .parameter_group_name(&parameters)
+            .security_group_ids(groups.map(|id| Id::<SecurityGroup>::new(id).unwrap()))
+            .ip_discovery(IpDiscovery::Ipv6)
+            .authentication(id!(UserGroup, "users"))
+            .encrypted(AtRest::default(), InTransit::Required);
+        let cache = stack.add("redis", cache);
+        stack.output("endpoint", cache.configuration_endpoint());
+        let cache = ReplicationGroup::builder()
+            .replication_group_id(name!("sharded"))
+            .engine(Engine::VALKEY_8_1)
+            .node_type(node_type!("cache.t4g.micro"))
+            .sharded(shards!(2), replicas!(1))
+            .subnet_group_name(id!(CacheSubnetGroup, "redis"))
+            .parameter_group_name(id!(CacheParameterGroup, "default.valkey8"))
+            .security_group_ids([id!(SecurityGroup, "sg-0a1b2c30")])
+            .authentication(id!(UserGroup, "users"))
+            .encrypted(AtRest::default(), InTransit::Required);
+        let cache = stack.add("sharded", cache);
+        stack.output("reader", cache.reader_endpoint());
+    });
+    insta::assert_snapshot!(found, @"
+    ReplicationGroup.redis: failover needs a replica
+    ReplicationGroup.redis: a node has at most 5 security groups, and these are 6
+    ReplicationGroup.redis: nodes with data tiering do not evict by volatile-ttl
+    ReplicationGroup.redis: ElastiCache has no nodes in a VPC of dedicated hardware
+    ReplicationGroup.redis: clients are told ipv6 addresses, and the nodes have ipv4 addresses only
+    ReplicationGroup.redis: the configuration endpoint of this cache is empty
+    ReplicationGroup.sharded: the parameter group default.valkey8 is not for this cache
+    ReplicationGroup.sharded: the reader endpoint of this cache is empty
+    ");
+}
+
+#[test]
+fn a_group_has_100_users_at_most() {
+    let found = findings(|stack| {
+        let user = |name| RedisUser::iam(name).engine(Redis).access_string(AccessString::read_only());
+        let one = stack.add("one", user(name!("one")));
+        let many: Vec<_> = (0..101).map(|number| Id::<RedisUser>::new(format!("user-{number}")).unwrap()).collect();
+        stack.add("many", UserGroup::valkey(name!("many"), &one).users(many));
+    });
+    insta::assert_snapshot!(found, @"UserGroup.many: a group has at most 100 users, and this one has 102");
 }

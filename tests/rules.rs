@@ -254,8 +254,17 @@ fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
     stack.add("unused", Secret::builder().name(secret_name!("unused")).generated().recovery_window(recovery_days!(0)));
     let root = RedisUser::iam(name!("root")).engine(Redis).access_string(access!("on ~* &* +@all"));
     stack.add("root", root);
-    let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
-    stack.add("unused", UserGroup::redis(name!("unused"), &default));
+    let administrator = |name| RedisUser::iam(name).engine(Redis).access_string(AccessString::administrator());
+    let one = stack.add("one", administrator(name!("one")));
+    let other = stack.add("other", administrator(name!("other")));
+    stack.add("unused", UserGroup::valkey(name!("unused"), &one).user(&other));
+    let shared = stack.add("shared", Secret::builder().name(secret_name!("shared")).generated());
+    for (label, id, name) in
+        [("reader", name!("reader"), user_name!("Read-Only")), ("default", name!("mine"), user_name!("default"))]
+    {
+        let user = RedisUser::with_password(id, name, &shared).engine(Redis);
+        stack.add(label, user.access_string(AccessString::service()));
+    }
     let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
     let other_port =
@@ -351,4 +360,42 @@ fn more_rules_than_an_account_can_have_at_first_need_a_reason() {
     );
     stack.accept_risk(&acl, NetworkAcl::RAISED_QUOTA, reason!("the account has forty rules"));
     assert_eq!(messages(&stack), [""; 0]);
+
+/// Each group has one administrator, the default user is off, a password is that of one user, and a name keeps its word.
+#[test]
+fn users_have_what_they_need_and_no_more() {
+    let mut stack = Stack::new("test");
+    let secret = stack.add("shared", Secret::builder().name(secret_name!("shared")).generated());
+    stack.accept_risk(&secret, Secret::NO_ROTATION, reason!("a test lasts for less than a day"));
+    stack.accept_risk(&secret, Secret::AWS_MANAGED_KEY, reason!("a test has nothing to hide"));
+    let iam = |name, access| RedisUser::iam(name).engine(Redis).access_string(access);
+    let with_password = |id, name| RedisUser::with_password(id, name, &secret).engine(Redis);
+    let one = stack.add("one", iam(name!("one"), AccessString::administrator()));
+    let two = stack.add("two", iam(name!("two"), AccessString::administrator()));
+    let all = stack.add("all", iam(name!("all"), access!("on ~* +@all -@dangerous")));
+    let kill = stack.add("kill", iam(name!("kill"), access!("on ~* -@all +client|kill")));
+    let service = stack.add("service", iam(name!("service"), AccessString::service()));
+    let reads = stack.add("reads", iam(name!("read-only"), access!("on ~* -@all +@read +set -@dangerous")));
+    let default = with_password(name!("default-id"), user_name!("default")).access_string(AccessString::service());
+    let default = stack.add("default", default);
+    let off = with_password(name!("off"), user_name!("off")).access_string(AccessString::disabled());
+    let off = stack.add("off", off);
+    let group = UserGroup::builder().user_group_id(name!("users")).engine(EngineKind::Redis);
+    let users =
+        stack.add("users", group.user_ids([default, one, two, all, kill, service, reads, off].map(|user| user.id())));
+    // In a group of its own, an administrator is the one.
+    let apart = stack.add("apart", iam(name!("apart"), AccessString::administrator()));
+    let apart = stack.add("apart", UserGroup::valkey(name!("apart"), &apart));
+    for group in [users.erased(), apart.erased()] {
+        stack.accept_risk(&group, UserGroup::UNUSED, reason!("only the users are looked at"));
+    }
+    insta::assert_snapshot!(messages(&stack).join("\n"), @"
+    RedisUser.two: its group has an administrator already, RedisUser.one
+    RedisUser.all: the access string `on ~* +@all -@dangerous` allows what harms other users: `script|flush`
+    RedisUser.kill: the access string `on ~* -@all +client|kill` allows what harms other users: `client|kill`
+    RedisUser.reads: the user is called read-only, and its access string lets it write
+    RedisUser.default: the user named `default` has rights, and is whoever gives no name
+    RedisUser.default: its password, Secret.shared, is that of RedisUser.off too
+    RedisUser.off: its password, Secret.shared, is that of RedisUser.default too
+    ");
 }

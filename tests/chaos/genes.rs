@@ -421,6 +421,10 @@ impl<'a> Resolution<'a> {
         let subnets = self.target(v[0], |kind| matches!(kind, Kind::SubnetGroup { .. }))?;
         let Kind::SubnetGroup { subnets: members, .. } = self.resource(subnets) else { return None };
         let Kind::Subnet { vpc, .. } = self.resource(*members.first()?) else { return None };
+        // ElastiCache has no nodes in such a VPC.
+        if matches!(self.resource(*vpc), Kind::Vpc { tenancy: Tenancy::Dedicated, .. }) {
+            return None;
+        }
         let groups = self.targets(v[1], |kind| matches!(kind, Kind::Group { vpc: other, .. } if other == vpc));
         let zones = members.iter().filter_map(|&at| match self.resource(at) {
             Kind::Subnet { zone, .. } => Some(zone),

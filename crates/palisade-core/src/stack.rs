@@ -128,7 +128,7 @@ impl Stack {
     }
 
     /// The resources that refer to the one at `address`, in the order of their declaration.
-    pub(crate) fn referrers(&self, address: &Address) -> impl Iterator<Item = &Node> + use<'_> {
+    pub fn referrers(&self, address: &Address) -> impl Iterator<Item = &Node> + use<'_> {
         self.referrers.get(address).into_iter().flatten().map(|&index| &self.nodes[index])
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, marker::PhantomData};
 
 use palisade_core::{
-    Attributes, BuilderState, Graph, Id, Resource, Value,
+    Attributes, BuilderState, Finding, Graph, Id, Node, Resource, Stack, Value,
     provider::{ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
@@ -19,7 +19,7 @@ use crate::{
         ResetCacheParameterGroup,
     },
     shapes::CacheParameterGroupDescription,
-    types::{Arn, IntoFamily, Name, ParameterGroupFamily, Tags},
+    types::{Arn, IntoFamily, Name, ParameterGroupFamily, ParameterProblem, Tags, parameter_names, parameter_problem},
 };
 
 /// The engine's parameters, of which each that is not set here has the family's default.
@@ -42,6 +42,7 @@ use crate::{
     terraform = "aws_elasticache_parameter_group",
     attributes = CacheParameterGroupAttributes,
     terraform_with = terraform,
+    check = check,
     requires(family(
         "this `CacheParameterGroup` has no `family`",
         "call `.family(Engine::REDIS_7_1.family())`, with the engine of the caches that use the group"
@@ -88,6 +89,44 @@ impl<S: BuilderState> CacheParameterGroupBuilder<S> {
         parameters.insert(name.to_owned(), value.to_owned());
         self.parameters(parameters)
     }
+}
+
+/// AWS makes the group before it refuses a parameter.
+fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    let Some(group) = stack.declared::<CacheParameterGroup>(node) else { return Vec::new() };
+    let named_as_aws_does = group.name().known().filter(|name| name.as_str().starts_with("default")).map(|name| {
+        group.finding(
+            &format!("the name {name} begins with `default`, as those of AWS's own groups"),
+            "give it another name",
+        )
+    });
+    let without_description = group.description().known().filter(String::is_empty).map(|_| {
+        group.finding("the description is empty", "say in a few words what the group is for, or leave it out")
+    });
+    let (Some(family), Some(parameters)) = (group.family().known(), group.parameters().known()) else {
+        return Vec::new();
+    };
+    let family = family.as_str();
+    let refused = parameters.iter().filter_map(|(name, value)| {
+        let (message, help) = match parameter_problem(family, name, value)? {
+            ParameterProblem::Unknown => {
+                let similar = palisade_core::closest(name, parameter_names(family));
+                let help = similar.map_or_else(
+                    || "the parameters are listed in the documentation of ElastiCache".to_owned(),
+                    |similar| format!("did you mean `{similar}`?"),
+                );
+                (format!("the family {family} has no parameter `{name}`"), help)
+            }
+            ParameterProblem::Fixed => {
+                (format!("ElastiCache sets the parameter `{name}` itself"), "leave it out".to_owned())
+            }
+            ParameterProblem::Value(values) => {
+                (format!("the parameter `{name}` cannot be `{value}`"), format!("it takes {values}"))
+            }
+        };
+        Some(group.finding(&message, &help))
+    });
+    named_as_aws_does.into_iter().chain(without_description).chain(refused).collect()
 }
 
 /// Terraform has a block for each parameter.

@@ -40,11 +40,6 @@ pub use vpc::*;
 const WHY_A_KEY_OF_ONES_OWN: &str =
     "only the policy of a key of your own decides who may decrypt, and only its use is on record";
 
-/// Whether another resource of the stack refers to this one.
-fn is_referred_to(node: &palisade_core::Node, stack: &palisade_core::Stack) -> bool {
-    stack.nodes().iter().flat_map(palisade_core::Node::references).any(|reference| reference.address == node.address)
-}
-
 /// Whether the program gives no value for `field`, not even one that is known later.
 fn is_unset(node: &palisade_core::Node, field: &str) -> bool {
     node.fields.get(field).is_none_or(|value| value.as_json() == Some(&palisade_core::Json::Null))

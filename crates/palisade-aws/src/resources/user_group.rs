@@ -179,7 +179,10 @@ members! {
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let Some(group) = stack.declared(node) else { return Vec::new() };
-    [built_in_user, default_user, engines, names].into_iter().filter_map(|check| check(group)).collect()
+    [built_in_user, number_of_users, default_user, engines, names]
+        .into_iter()
+        .filter_map(|check| check(group))
+        .collect()
 }
 
 /// The user that AWS makes with every account has all rights and no password.
@@ -190,6 +193,17 @@ fn built_in_user(group: Declared<'_, UserGroup>) -> Option<Finding> {
             "the user `default` is AWS's own, with all rights and no password",
             "replace it by `RedisUser::disabled_default(name!(\"...\"))`",
         )
+    })
+}
+
+/// How many users a group has at most.
+const MOST_USERS: usize = 100;
+
+fn number_of_users(group: Declared<'_, UserGroup>) -> Option<Finding> {
+    let users = group.user_ids().items()?.len();
+    (users > MOST_USERS).then(|| {
+        let message = format!("a group has at most {MOST_USERS} users, and this one has {users}");
+        group.finding(&message, "divide the users between caches, or let several clients log in as one user")
     })
 }
 
@@ -226,7 +240,7 @@ fn engines(group: Declared<'_, UserGroup>) -> Option<Finding> {
     }
     let user = users.find(|user| user.engine().known() == Some(EngineKind::Valkey))?;
     let message = format!("a group for Redis takes no user for Valkey, and {} is one", user.address());
-    let help = "give the user `.engine(EngineKind::Redis)`: it can be in groups for both";
+    let help = "give the user `.engine(Redis)`: it can be in groups for both";
     Some(group.finding(&message, help).also(&user, "a user for Valkey"))
 }
 

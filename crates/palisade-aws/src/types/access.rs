@@ -72,26 +72,45 @@ impl AccessString {
         split(self.as_str()) == split(observed)
     }
 
-    /// Whether a user with it can run what endangers others: a command of `@dangerous` that was not taken away again.
-    pub fn is_dangerous(&self) -> bool {
-        let mut allowed = std::collections::BTreeSet::new();
-        // Rules are read from left to right, and those in parentheses add to the others.
-        for rule in self.as_str().split([' ', '(', ')']).map(spelt_out) {
-            let (is_added, what) = match (rule.strip_prefix('+'), rule.strip_prefix('-')) {
-                (Some(what), _) => (true, what),
-                (_, Some(what)) => (false, what),
-                _ => continue,
-            };
-            match (what, is_added) {
-                ("@all" | "@dangerous" | "@admin", true) => allowed.extend(DANGEROUS),
-                ("@all" | "@dangerous", false) => allowed.clear(),
-                (command, true) => allowed.extend(DANGEROUS.iter().find(|known| **known == command_of(command))),
-                (command, false) => {
-                    allowed.remove(command);
-                }
-            }
+    /// The commands by which a user with it can harm the others: they delete what is everybody's, change the server, stop
+    /// other clients or show what these send. There are none of a user that cannot log in.
+    pub fn harmful_commands(&self) -> Vec<&'static str> {
+        let harmful = HARMFUL.iter().filter(|(command, categories)| self.allows(command, categories));
+        harmful.map(|(command, _)| *command).collect()
+    }
+
+    /// Whether a user with it can change what the keys hold.
+    pub fn writes(&self) -> bool {
+        WRITING.iter().any(|(command, categories)| self.allows(command, categories))
+    }
+
+    /// Reads the rules as the engine does, from left to right: the last one that speaks of the command counts. Those in
+    /// parentheses are read by themselves, and allow what the others do not.
+    fn allows(&self, command: &str, categories: &[&str]) -> bool {
+        let text = self.as_str();
+        if text.split(' ').any(|rule| rule == "off") {
+            return false;
         }
-        !allowed.is_empty()
+        let name = command.split('|').next();
+        let is_of = |category: &str| category == "all" || categories.contains(&category);
+        let allow = |rules: &str| {
+            rules.split(' ').map(spelt_out).fold(false, |allowed, rule| {
+                let Some(word) = rule.strip_prefix(['+', '-']) else { return allowed };
+                let speaks = match word.strip_prefix('@') {
+                    Some(category) => is_of(category),
+                    None => word == command || Some(word) == name,
+                };
+                if speaks { rule.starts_with('+') } else { allowed }
+            })
+        };
+        // What is outside of parentheses is one set of rules, wherever it stands.
+        let (mut sets, mut outside) = (Vec::new(), String::new());
+        for part in text.split('(') {
+            let (inside, after) = part.split_once(')').unwrap_or(("", part));
+            sets.push(inside);
+            outside += after;
+        }
+        allow(&outside) || sets.into_iter().any(allow)
     }
 
     /// Nothing: the user cannot log in.
@@ -100,14 +119,37 @@ impl AccessString {
     }
 }
 
-/// Commands of `@dangerous` that delete what is everybody's, change the server, or show what others send. What ElastiCache
-/// withholds is none of them, as nobody can be allowed it.
-const DANGEROUS: [&str; 7] = ["acl", "failover", "flushall", "flushdb", "module", "monitor", "swapdb"];
+/// A command, with its categories as the engine has them (`ACL CAT`).
+type Command = (&'static str, &'static [&'static str]);
 
-/// The command of `command|subcommand`.
-fn command_of(rule: &str) -> &str {
-    rule.split('|').next().unwrap_or(rule)
-}
+/// The commands by which one client can harm the others. Those that ElastiCache withholds are none of them, as nobody can be
+/// allowed them. `INFO`, `ROLE`, `SORT` and `RESTORE` are of `@dangerous` too, and harm nobody.
+const HARMFUL: &[Command] = &[
+    ("acl|setuser", &["admin", "slow", "dangerous"]),
+    ("client|kill", &["admin", "slow", "dangerous", "connection"]),
+    ("client|pause", &["admin", "slow", "dangerous", "connection"]),
+    ("failover", &["admin", "slow", "dangerous"]),
+    ("flushall", &["keyspace", "write", "slow", "dangerous"]),
+    ("flushdb", &["keyspace", "write", "slow", "dangerous"]),
+    ("keys", &["keyspace", "read", "slow", "dangerous"]),
+    ("latency|reset", &["admin", "slow", "dangerous"]),
+    ("module|load", &["admin", "slow", "dangerous"]),
+    ("monitor", &["admin", "slow", "dangerous"]),
+    ("script|flush", &["slow", "scripting"]),
+    ("slowlog|reset", &["admin", "slow", "dangerous"]),
+    ("swapdb", &["keyspace", "write", "fast", "dangerous"]),
+];
+
+/// A command that writes, for each kind of value.
+const WRITING: &[Command] = &[
+    ("del", &["keyspace", "write", "slow"]),
+    ("hset", &["write", "hash", "fast"]),
+    ("lpush", &["write", "list", "fast"]),
+    ("sadd", &["write", "set", "fast"]),
+    ("set", &["write", "string", "slow"]),
+    ("xadd", &["write", "stream", "fast"]),
+    ("zadd", &["write", "sortedset", "fast"]),
+];
 
 /// A rule without the words that stand for another.
 fn spelt_out(rule: &str) -> &str {
@@ -134,93 +176,81 @@ mod tests {
     }
 
     #[test]
-    fn what_endangers_others_is_known_however_it_is_allowed() {
-        for dangerous in [
+    fn what_harms_others_is_known_however_it_is_allowed() {
+        for harmful in [
             "on ~* +@all",
             "on ~* allcommands",
             "on ~a:* -@all +@admin",
             "on ~* -@all +flushall",
             "on ~* -@all +monitor",
             "on ~* +@all -flushall",
+            "on ~* +@all -@dangerous",
             "on ~* -@dangerous +@all",
+            "on ~* -@all +client|kill",
+            "on ~* -@all +client",
+            "on ~* -@all +keys",
             "on ~a:* -@all +get (~* +@dangerous)",
+            "on ~a:* (~* +flushall) -@all +get",
         ] {
-            assert!(AccessString::literal(dangerous).is_dangerous(), "{dangerous}");
+            assert_ne!(AccessString::literal(harmful).harmful_commands(), [""; 0], "{harmful}");
         }
-        for harmless in
-            ["on ~* +@all -@dangerous", "on ~* -@all +@read +get", "off -@all", "on ~* -@all +flushall -flushall"]
+        for harmless in [
+            "on ~* -@all +@read +get -@dangerous",
+            "off -@all",
+            "off ~* +@all",
+            "on ~* -@all +flushall -flushall",
+            "on ~* -@all +info +client|setname",
+            "on ~a:* -@all (~b:* +get) +set",
+        ] {
+            assert_eq!(AccessString::literal(harmless).harmful_commands(), [""; 0], "{harmless}");
+        }
+        assert_eq!(AccessString::literal("on ~* -@all +keys +client|kill").harmful_commands(), ["client|kill", "keys"]);
+        assert_eq!(AccessString::administrator().harmful_commands().len(), HARMFUL.len());
+    }
+
+    #[test]
+    fn who_writes_is_known() {
+        let application = AccessString::application("app:*").to_access_string();
+        for writes in [AccessString::administrator(), AccessString::service(), application, access("on ~* -@all +hset")]
         {
-            assert!(!AccessString::literal(harmless).is_dangerous(), "{harmless}");
+            assert!(writes.writes(), "{writes}");
         }
-        assert!(AccessString::administrator().is_dangerous());
-        assert!(!AccessString::service().is_dangerous() && !AccessString::read_only().is_dangerous());
+        for reads in [AccessString::read_only(), AccessString::disabled(), access("on ~* -@all +@fast -@write")] {
+            assert!(!reads.writes(), "{reads}");
+        }
     }
 
-    /// The commands by which one client can harm the others, with their categories as the engine has them (`ACL CAT`).
-    const HARMFUL: [(&str, &[&str]); 32] = [
-        ("acl|setuser", &["admin", "slow", "dangerous"]),
-        ("bgrewriteaof", &["admin", "slow", "dangerous"]),
-        ("bgsave", &["admin", "slow", "dangerous"]),
-        ("client|kill", &["admin", "slow", "dangerous", "connection"]),
-        ("client|pause", &["admin", "slow", "dangerous", "connection"]),
-        ("cluster|failover", &["admin", "slow", "dangerous"]),
-        ("config|get", &["admin", "slow", "dangerous"]),
-        ("config|set", &["admin", "slow", "dangerous"]),
-        ("debug", &["admin", "slow", "dangerous"]),
-        ("failover", &["admin", "slow", "dangerous"]),
-        ("flushall", &["keyspace", "write", "slow", "dangerous"]),
-        ("flushdb", &["keyspace", "write", "slow", "dangerous"]),
-        ("info", &["slow", "dangerous"]),
-        ("keys", &["keyspace", "read", "slow", "dangerous"]),
-        ("lastsave", &["admin", "fast", "dangerous"]),
-        ("latency|reset", &["admin", "slow", "dangerous"]),
-        ("migrate", &["keyspace", "write", "slow", "dangerous"]),
-        ("module|load", &["admin", "slow", "dangerous"]),
-        ("monitor", &["admin", "slow", "dangerous"]),
-        ("pfselftest", &["hyperloglog", "admin", "slow", "dangerous"]),
-        ("psync", &["admin", "slow", "dangerous"]),
-        ("replconf", &["admin", "slow", "dangerous"]),
-        ("replicaof", &["admin", "slow", "dangerous"]),
-        ("restore", &["keyspace", "write", "slow", "dangerous"]),
-        ("role", &["admin", "fast", "dangerous"]),
-        ("save", &["admin", "slow", "dangerous"]),
-        ("shutdown", &["admin", "slow", "dangerous"]),
-        ("slaveof", &["admin", "slow", "dangerous"]),
-        ("slowlog|reset", &["admin", "slow", "dangerous"]),
-        ("sort", &["write", "set", "sortedset", "list", "slow", "dangerous"]),
-        ("swapdb", &["keyspace", "write", "fast", "dangerous"]),
-        ("sync", &["admin", "slow", "dangerous"]),
-    ];
-
-    /// Reads `access` as the engine does: the last rule that speaks of the command counts.
-    fn allows(access: &AccessString, command: &str, categories: &[&str]) -> bool {
-        let (name, is) =
-            (command.split('|').next(), |category: &str| category == "all" || categories.contains(&category));
-        access.as_str().split(' ').fold(false, |allowed, rule| {
-            let Some(word) = spelt_out(rule).strip_prefix(['+', '-']) else { return allowed };
-            let speaks = match word.strip_prefix('@') {
-                Some(category) => is(category),
-                None => word == command || Some(word) == name,
-            };
-            if speaks { spelt_out(rule).starts_with('+') } else { allowed }
-        })
+    fn access(text: &'static str) -> AccessString {
+        AccessString::literal(text)
     }
 
-    /// The tutorial wants FLUSHALL, CONFIG and SHUTDOWN blocked for all but the administrator.
+    /// The tutorial wants FLUSHALL, CONFIG and SHUTDOWN blocked for all but the administrator. What ElastiCache withholds
+    /// is denied too, in case that it is given out one day.
     #[test]
     fn only_the_administrator_can_harm_the_others() {
+        const WITHHELD: [Command; 12] = [
+            ("bgrewriteaof", &["admin", "slow", "dangerous"]),
+            ("bgsave", &["admin", "slow", "dangerous"]),
+            ("cluster|failover", &["admin", "slow", "dangerous"]),
+            ("config|get", &["admin", "slow", "dangerous"]),
+            ("config|set", &["admin", "slow", "dangerous"]),
+            ("debug", &["admin", "slow", "dangerous"]),
+            ("migrate", &["keyspace", "write", "slow", "dangerous"]),
+            ("psync", &["admin", "slow", "dangerous"]),
+            ("replicaof", &["admin", "slow", "dangerous"]),
+            ("save", &["admin", "slow", "dangerous"]),
+            ("shutdown", &["admin", "slow", "dangerous"]),
+            ("sync", &["admin", "slow", "dangerous"]),
+        ];
         let application = AccessString::application("app:*").to_access_string();
-        for (command, categories) in HARMFUL {
-            for access in
-                [AccessString::read_only(), AccessString::service(), AccessString::disabled(), application.clone()]
-            {
-                assert!(!allows(&access, command, categories), "{command} with {access}");
+        for access in [AccessString::read_only(), AccessString::service(), AccessString::disabled(), application] {
+            assert_eq!(access.harmful_commands(), [""; 0], "{access}");
+            for (command, categories) in WITHHELD {
+                assert!(!access.allows(command, categories), "{command} with {access}");
+                assert!(AccessString::administrator().allows(command, categories), "{command}");
             }
-            assert!(allows(&AccessString::administrator(), command, categories), "{command}");
         }
-        let get: &[&str] = &["read", "string", "fast"];
-        assert!(allows(&application, "get", get) && allows(&AccessString::read_only(), "get", get));
-        assert!(!allows(&AccessString::read_only(), "set", &["write", "string", "slow"]));
+        assert!(AccessString::read_only().allows("get", &["read", "string", "fast"]));
         assert!(!AccessString::disabled().as_str().contains("on "));
     }
 }

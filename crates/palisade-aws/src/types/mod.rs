@@ -17,6 +17,7 @@ mod log_group;
 mod name;
 mod network_acl;
 mod node_type;
+mod parameter;
 mod placement;
 mod port;
 mod role;
@@ -44,6 +45,7 @@ pub use name::{Description, KmsAlias, Name, SecretName, SecurityGroupName, UserN
 pub(crate) use network_acl::{MOST_ENTRIES, TOO_MANY};
 pub use network_acl::{NetworkAclEntry, NetworkRule, NetworkRules, RuleAction, RuleNumber};
 pub use node_type::NodeType;
+pub use parameter::{ParameterProblem, parameter_names, parameter_problem};
 pub use placement::{AvailabilityZone, HostnameType, IpDiscovery, NetworkType, Tenancy};
 pub use port::{Direction, Port, Protocol};
 pub use role::{PolicyDocument, RoleName, Trust};

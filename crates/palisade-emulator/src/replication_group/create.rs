@@ -42,6 +42,9 @@ impl Account {
             self.check_user_group(group, &settings, true)?;
         }
         let count = usize::from(shards) * usize::from(nodes);
+        require(count <= 500, "NodeQuotaForClusterExceeded", || {
+            format!("A cluster has at most 500 nodes, and {count} were asked for.")
+        })?;
         let subnets = self.places(&call.subnet_group_name, &BTreeMap::new(), count)?;
 
         let phase = Phase::Creating { until: self.now + CREATE_CACHE };

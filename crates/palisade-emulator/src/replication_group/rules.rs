@@ -1,6 +1,6 @@
 //! What no replication group can be, whether it is created or changed.
 
-use palisade_aws::types::{EngineKind, EngineVersion, LogType, MaintenanceWindow, NodeType, SnapshotWindow};
+use palisade_aws::types::{EngineKind, EngineVersion, LogType, MaintenanceWindow, NodeType, SnapshotWindow, Tenancy};
 
 use super::Settings;
 use crate::{
@@ -83,7 +83,7 @@ impl Account {
         check_logs(settings)?;
         self.check_availability(settings, subnet_group, nodes)?;
         self.check_security_groups(settings, subnet_group)?;
-        self.check_parameter_group(settings)?;
+        self.check_parameter_group(settings, data_tiering)?;
         let topic = settings.topic.as_ref().map(|topic| topic.as_str());
         require(topic.is_none_or(|topic| region_of(topic) == self.region), "InvalidParameterValue", || {
             "The notification topic must be in the region of the cluster.".to_owned()
@@ -98,6 +98,10 @@ impl Account {
             "Automatic failover is not supported for replication groups without replicas.".to_owned()
         })?;
         let subnets = &self.subnet_group(subnet_group)?.subnets;
+        let mut vpcs = subnets.iter().filter_map(|subnet| self.vpcs.get(&self.subnets.get(subnet)?.vpc));
+        require(vpcs.all(|vpc| vpc.tenancy != Tenancy::Dedicated), "InvalidVPCNetworkStateFault", || {
+            "ElastiCache cannot be used in a VPC with dedicated instance tenancy.".to_owned()
+        })?;
         let zones = subnets.iter().filter_map(|subnet| self.subnets.get(subnet)).map(|subnet| &subnet.zone);
         let zones: std::collections::BTreeSet<_> = zones.collect();
         require(!settings.multi_az || zones.len() >= 2, "InvalidParameterCombination", || {
@@ -120,7 +124,7 @@ impl Account {
         Ok(())
     }
 
-    fn check_parameter_group(&self, settings: &Settings) -> Answer<()> {
+    fn check_parameter_group(&self, settings: &Settings, data_tiering: bool) -> Answer<()> {
         let group = self.parameter_group(&settings.parameter_group)?;
         let family = family(settings.engine, &settings.engine_version);
         require(group.family == family, "InvalidParameterCombination", || {
@@ -128,6 +132,11 @@ impl Account {
                 "Expected a parameter group of family {family} but found one of family {}: {}",
                 group.family, settings.parameter_group
             )
+        })?;
+        let policy = group.parameters.get("maxmemory-policy").map_or("volatile-lru", String::as_str);
+        let is_tiered = ["volatile-lru", "allkeys-lru", "noeviction"].contains(&policy);
+        require(!data_tiering || is_tiered, "InvalidParameterCombination", || {
+            format!("Data tiering does not support the maxmemory-policy {policy}.")
         })
     }
 

@@ -3,7 +3,6 @@
 use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::KmsKey;
-use crate::resources::is_referred_to;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -44,7 +43,7 @@ impl KmsKey {
 }
 
 fn used(node: &Node, stack: &Stack) -> Option<Violation> {
-    (!is_referred_to(node, stack)).then(|| {
+    stack.referrers(&node.address).next().is_none().then(|| {
         Violation::new(
             "nothing in this stack is encrypted with the key",
             "end the cache with `.encrypted(AtRest::key(&key), InTransit::Required)`, or remove the key",

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use palisade_core::{Declared, DeclaredField, Finding, Node, Stack};
+use palisade_core::{Declared, DeclaredField, Finding, Node, Reference, Span, Stack};
 
 use super::ReplicationGroup;
 use crate::{
     resources::kms_key,
-    types::{Engine, EngineKind},
+    types::{Engine, EngineKind, IpDiscovery, NetworkType, Tenancy},
 };
 
 pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
@@ -24,6 +24,13 @@ pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
         key_policy,
         number_of_nodes,
         addresses,
+        failover,
+        number_of_security_groups,
+        tiered_eviction,
+        shared_hardware,
+        discovery,
+        default_parameters,
+        endpoints,
     ];
     checks.into_iter().filter_map(|check| check(cache)).collect()
 }
@@ -127,7 +134,7 @@ fn user_group(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
     (cache.engine().known()? == EngineKind::Redis && group.engine().known()? == EngineKind::Valkey).then(|| {
         let finding = cache.finding(
             "a Redis cache takes no user group for Valkey",
-            "give the group `.engine(EngineKind::Redis)`, and users for Redis",
+            "begin the group with `UserGroup::redis(..)`, and give its users `.engine(Redis)`",
         );
         finding.also(&group, "a group for Valkey")
     })
@@ -174,4 +181,97 @@ fn nodes(cache: Declared<'_, ReplicationGroup>) -> Option<u64> {
             Some(u64::from(cache.num_node_groups().known()?.get()) * (replicas + 1))
         }
     }
+}
+
+/// A number of nodes that was made without its check is held to the same.
+fn failover(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let nodes = cache.num_cache_clusters().known()?.get();
+    (cache.automatic_failover_enabled().known()? && nodes < 2)
+        .then(|| cache.finding("failover needs a replica", "call `.multi_az(replicas!(1))`, or `.single_node()`"))
+}
+
+/// How many security groups a network interface has at most.
+const MOST_SECURITY_GROUPS: usize = 5;
+
+fn number_of_security_groups(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let groups = cache.security_group_ids().items()?.len();
+    (groups > MOST_SECURITY_GROUPS).then(|| {
+        let message = format!("a node has at most {MOST_SECURITY_GROUPS} security groups, and these are {groups}");
+        cache.finding(&message, "add the rules of some of them to one group")
+    })
+}
+
+/// What may be evicted, of nodes that keep what is seldom read on disk.
+const TIERED_EVICTION: [&str; 3] = ["volatile-lru", "allkeys-lru", "noeviction"];
+
+fn tiered_eviction(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let parameters = cache.parameter_group_name().target()?;
+    let values = parameters.parameters().known()?;
+    let policy = values.get("maxmemory-policy")?;
+    (cache.data_tiering_enabled().known()? && !TIERED_EVICTION.contains(&policy.as_str())).then(|| {
+        let message = format!("nodes with data tiering do not evict by {policy}");
+        let help = format!("set maxmemory-policy to one of {}", TIERED_EVICTION.join(", "));
+        cache.finding(&message, &help).also(&parameters, "sets maxmemory-policy")
+    })
+}
+
+fn shared_hardware(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let subnets = cache.subnet_group_name().target()?.subnet_ids();
+    let vpc = subnets.targets().next()?.vpc_id().target()?;
+    (vpc.instance_tenancy().known()? == Tenancy::Dedicated).then(|| {
+        let help = "leave `.instance_tenancy(..)` of the VPC out, or put the cache into another VPC";
+        cache
+            .finding("ElastiCache has no nodes in a VPC of dedicated hardware", help)
+            .also(&vpc, "its hardware is dedicated")
+    })
+}
+
+fn discovery(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let (network, discovery) = (cache.network_type().known()?, cache.ip_discovery().known()?);
+    let fits = match network {
+        NetworkType::Ipv4 => discovery == IpDiscovery::Ipv4,
+        NetworkType::Ipv6 => discovery == IpDiscovery::Ipv6,
+        NetworkType::DualStack => true,
+    };
+    (!fits).then(|| {
+        let message = format!("clients are told {discovery} addresses, and the nodes have {network} addresses only");
+        cache.finding(&message, "leave `.ip_discovery(..)` out, or give both the same addresses")
+    })
+}
+
+/// The groups of AWS's own say in their names what they are for.
+fn default_parameters(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let name = cache.parameter_group_name().known()?;
+    let name = name.as_str().strip_prefix("default.").map(|_| name.as_str())?;
+    let (engine, version) = (cache.engine().known()?, cache.engine_version().known()?);
+    let expected = if cache.num_node_groups().is_set() {
+        Engine::default_cluster_parameter_group(engine, &version)
+    } else {
+        Engine::default_parameter_group(engine, &version)
+    };
+    (name != expected).then(|| {
+        let help = format!("leave the parameter group out, or write `id!(CacheParameterGroup, \"{expected}\")`");
+        cache.finding(&format!("the parameter group {name} is not for this cache"), &help)
+    })
+}
+
+/// A cache of shards is found by one endpoint, one without by the others; AWS leaves the wrong ones empty.
+fn endpoints(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let (empty, other): (&[&str], _) = if cache.num_node_groups().is_set() {
+        (&["primary_endpoint", "reader_endpoint"], "configuration_endpoint")
+    } else {
+        (&["configuration_endpoint"], "primary_endpoint")
+    };
+    let is_empty =
+        |reference: &&Reference| reference.address == *cache.address() && empty.contains(&reference.attribute.as_str());
+    let stack = cache.stack();
+    let outputs =
+        stack.outputs().iter().flat_map(|output| output.value.references().into_iter().map(|it| (it, output.location)));
+    let (used, location) = outputs.into_iter().find(|(it, _)| is_empty(it))?;
+    let mut finding = cache.finding(
+        &format!("the {} of this cache is empty", used.attribute.replace('_', " ")),
+        &format!("clients find it by `.{other}()`"),
+    );
+    finding.spans.push(Span::new(location, "is given out here"));
+    Some(finding)
 }

@@ -3,7 +3,7 @@
 use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::Secret;
-use crate::resources::{WHY_A_KEY_OF_ONES_OWN, is_referred_to, is_unset};
+use crate::resources::{WHY_A_KEY_OF_ONES_OWN, is_unset};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -95,7 +95,7 @@ fn recovery(node: &Node, _: &Stack) -> Option<Violation> {
 }
 
 fn used(node: &Node, stack: &Stack) -> Option<Violation> {
-    (!is_referred_to(node, stack)).then(|| {
+    stack.referrers(&node.address).next().is_none().then(|| {
         Violation::new(
             "nothing in this stack uses the secret",
             "call `.authentication(&secret)` on a cache, or `RedisUser::with_password(.., &secret)`, or remove it",
