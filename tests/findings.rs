@@ -425,7 +425,9 @@ fn the_rules_of_a_network_acl_have_numbers_of_their_own_and_come_in_time() {
     NetworkAcl.reversed: `ingress`: the first port is greater than the last: write the lower port first
     NetworkAcl.many: ingress has 40 rules: AWS takes 39 rules of a direction at most, beside its own that denies the rest
     ");
+}
 
+#[test]
 fn parameters_exist_and_have_values_that_they_take() {
     let found = findings(|stack| {
         let group = CacheParameterGroup::builder().name(name!("default-redis")).family(Engine::REDIS_7_1.family());

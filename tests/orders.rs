@@ -87,6 +87,34 @@ fn a_subnet_leaves_the_group_of_a_cache_before_it_is_deleted() {
     assert_eq!(edit(program(true), program(false)), ["ModifyCacheSubnetGroup", "DeleteSubnet"]);
 }
 
+/// ElastiCache has no nodes in a VPC of dedicated hardware. What stands between the two stays as it is.
+#[test]
+fn a_cache_waits_for_the_change_of_the_network_of_its_subnets() {
+    let program = |tenancy: Tenancy, has_cache: bool| {
+        move |stack: &mut Stack| {
+            let vpc = Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).instance_tenancy(tenancy);
+            let vpc = stack.add("it", vpc);
+            let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+            let subnets = stack.add("it", CacheSubnetGroup::builder().name(name!("it")).subnet_ids([&a]));
+            let token = stack.add("token", Secret::builder().name(secret_name!("token")).generated());
+            if has_cache {
+                let cache = ReplicationGroup::builder()
+                    .replication_group_id(name!("it"))
+                    .engine(Engine::REDIS_7_1)
+                    .node_type(node_type!("cache.t4g.micro"))
+                    .single_node()
+                    .subnet_group_name(&subnets)
+                    .security_group_ids([&security_group(stack, &vpc, "new", security_group_name!("new"))])
+                    .authentication(&token);
+                stack.add("it", cache.encrypted(AtRest::default(), InTransit::Required));
+            }
+        }
+    };
+    let calls = edit(program(Tenancy::Dedicated, false), program(Tenancy::Default, true));
+    let place = |call: &str| calls.iter().position(|it| *it == call).expect("the call is made");
+    assert!(place("ModifyVpcTenancy") < place("CreateReplicationGroup"), "{calls:?}");
+}
+
 #[test]
 fn a_security_group_that_two_others_let_in_goes_after_their_rules() {
     let program = |both: bool| {

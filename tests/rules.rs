@@ -360,6 +360,7 @@ fn more_rules_than_an_account_can_have_at_first_need_a_reason() {
     );
     stack.accept_risk(&acl, NetworkAcl::RAISED_QUOTA, reason!("the account has forty rules"));
     assert_eq!(messages(&stack), [""; 0]);
+}
 
 /// Each group has one administrator, the default user is off, a password is that of one user, and a name keeps its word.
 #[test]

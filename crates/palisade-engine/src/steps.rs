@@ -165,14 +165,23 @@ impl<'a> Builder<'a> {
         self.late = self.makes.keys().filter(is_late).copied().collect();
     }
 
-    /// An object is made after all that it refers to.
+    /// An object is made after all that it refers to. What stays as it is has no step, and passes on what it stands on: a
+    /// cache in a subnet waits for the change of the subnet's network.
     fn make_after_dependencies(&mut self) {
+        let mut passed_on: HashMap<&Address, BTreeSet<NodeIndex>> = HashMap::new();
         for node in self.graph.nodes() {
-            let Some(&make) = self.makes.get(&node.address) else { continue };
+            let mut firsts = BTreeSet::new();
             for dependency in self.graph.dependencies(&node.address) {
-                if let Some(&first) = self.makes.get(dependency).filter(|_| !self.late.contains(dependency)) {
-                    self.order(first, make, Wait::Needed);
+                match self.makes.get(dependency) {
+                    Some(&first) if !self.late.contains(dependency) => _ = firsts.insert(first),
+                    Some(_) => {}
+                    None => firsts.extend(passed_on.get(dependency).into_iter().flatten()),
                 }
+            }
+            match self.makes.get(&node.address) {
+                Some(&make) => firsts.into_iter().for_each(|first| self.order(first, make, Wait::Needed)),
+                None if firsts.is_empty() => {}
+                None => _ = passed_on.insert(&node.address, firsts),
             }
         }
     }
