@@ -90,15 +90,12 @@ fn a_cache_fits_its_parameter_group_its_subnets_and_its_users() {
                 .subnet_group_name(subnets)
                 .security_group_ids([group])
                 .authentication(&users)
-                .snapshot_window(snapshot_window!("05:30-06:30"))
-                .maintenance_window(maintenance_window!("sun:05:00-sun:06:00"))
                 .description("")
                 .encrypted(AtRest::default(), InTransit::Required)
         });
     });
     insta::assert_snapshot!(found, @"
     ReplicationGroup.redis: the description must have 1 to 255 characters
-    ReplicationGroup.redis: the snapshot window 05:30-06:30 falls into the maintenance window sun:05:00-sun:06:00
     ReplicationGroup.redis: redis 7.1 needs a parameter group of the family redis7
     ReplicationGroup.redis: a Redis cache takes no user group for Valkey
     ");

@@ -162,8 +162,7 @@ fn cache(
             .subnet_group_name(subnets)
             .security_group_ids([&group])
             .authentication(&users)
-            .snapshot_window(snapshot_window!("03:00-04:00"))
-            .maintenance_window(maintenance_window!("sun:05:00-sun:06:00"))
+            .windows(windows!(snapshot: "03:00-04:00", maintenance: "sun:05:00-sun:06:00"))
             .encrypted(AtRest::default(), InTransit::Required),
     );
 }

@@ -337,14 +337,9 @@ fn add_cache(stack: &mut Stack, label: &str, cache: Cache, added: &[Added]) {
     if let Some(parameters) = cache.parameters {
         new = new.parameter_group_name(at!(added, ParameterGroup, parameters));
     }
-    if let Some(window) = cache.snapshot_window {
-        new = new.snapshot_window(window);
-    }
+    new = new.windows(Windows::new(cache.snapshot_window, cache.maintenance_window).expect("they do not overlap"));
     if let Some(name) = cache.final_snapshot {
         new = new.final_snapshot_identifier(name);
-    }
-    if let Some(window) = cache.maintenance_window {
-        new = new.maintenance_window(window);
     }
     if let Some(topic) = cache.topic {
         new = new.notification_topic_arn(topic);

@@ -40,7 +40,7 @@ fn cache(stack: &mut Stack, topology: Topology) {
     };
     let (Topology::Sharded(variant) | Topology::Plain(variant)) = topology;
     let cache = match &variant {
-        Variant::Windows(maintenance) => cache.maintenance_window(maintenance.clone()),
+        Variant::Windows(maintenance) => cache.windows(Windows::new(None, maintenance.clone()).unwrap()),
         _ => cache,
     };
     let cache = match variant {

@@ -282,14 +282,12 @@ fn cache_text(cache: &Cache) -> Calls {
     if let Some(at) = cache.parameters {
         new = new.call("parameter_group_name", format!("&r{at}"));
     }
-    if let Some(window) = &cache.snapshot_window {
-        new = new.call("snapshot_window", format!("snapshot_window!(\"{window}\")"));
-    }
+    let snapshot = cache.snapshot_window.as_ref().map(|window| format!("snapshot: \"{window}\""));
+    let maintenance = cache.maintenance_window.as_ref().map(|window| format!("maintenance: \"{window}\""));
+    let windows: Vec<_> = snapshot.into_iter().chain(maintenance).collect();
+    new = new.call_if(!windows.is_empty(), "windows", format!("windows!({})", windows.join(", ")));
     if let Some(name) = &cache.final_snapshot {
         new = new.call("final_snapshot_identifier", format!("name!(\"{name}\")"));
-    }
-    if let Some(window) = &cache.maintenance_window {
-        new = new.call("maintenance_window", format!("maintenance_window!(\"{window}\")"));
     }
     if let Some(topic) = &cache.topic {
         new = new.call("notification_topic_arn", format!("topic_arn!(\"{topic}\")"));

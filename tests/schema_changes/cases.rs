@@ -425,9 +425,9 @@ fn replication_group(stack: &mut Stack, field: &str) {
         "parameter_group_name" => cache.parameter_group_name(&parameters),
         "port" => cache.port(port!(6380)),
         "snapshot_retention_limit" => cache.snapshot_retention_limit(retention_days!(14)),
-        "snapshot_window" => cache.snapshot_window(snapshot_window!("01:00-02:00")),
+        "snapshot_window" => cache.windows(windows!(snapshot: "01:00-02:00")),
         "final_snapshot_identifier" => cache.final_snapshot_identifier(name!("last")),
-        "maintenance_window" => cache.maintenance_window(maintenance_window!("wed:10:00-wed:11:00")),
+        "maintenance_window" => cache.windows(windows!(maintenance: "wed:10:00-wed:11:00")),
         "auto_minor_version_upgrade" => cache.auto_minor_version_upgrade(false),
         "notification_topic_arn" => {
             cache.notification_topic_arn(topic_arn!("arn:aws:sns:us-east-1:123456789012:events"))

@@ -99,7 +99,8 @@ impl<T> Input<T> {
     message = "`{Self}` cannot be used where `{T}` is wanted",
     label = "this is not a `{T}`",
     note = "a checked literal is written with the macro of its type, as in cidr!(\"10.0.0.0/16\"), az!(\"us-east-1a\"), \
-            name!(\"redis\"), port!(6379), access!(\"on ~* +@read\"), node_type!(\"cache.t4g.small\")",
+            name!(\"redis\"), port!(6379), access!(\"on ~* +@read\"), node_type!(\"cache.t4g.small\"), \
+            description!(\"Clients of the cache\"), retention_days!(7), tags!(\"Name\" = \"redis\")",
     note = "a setter also takes an output of its type, and `&resource` where an id of that kind of resource is wanted"
 )]
 pub trait IntoInput<T> {
@@ -159,6 +160,15 @@ impl<T, I: IntoInput<T>, const N: usize> IntoInput<BTreeSet<T>> for [I; N] {
 impl<T, I: IntoInput<T>> IntoInput<BTreeSet<T>> for Vec<I> {
     fn into_input(self) -> Input<BTreeSet<T>> {
         Input::new(Value::set(self.into_iter().map(|item| item.into_input().into_value()).collect()))
+    }
+}
+
+impl<'a, T, I> IntoInput<BTreeSet<T>> for &'a Vec<I>
+where
+    &'a I: IntoInput<T>,
+{
+    fn into_input(self) -> Input<BTreeSet<T>> {
+        self.iter().collect::<Vec<_>>().into_input()
     }
 }
 

@@ -36,7 +36,12 @@ use crate::{
 /// let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_elasticache_subnet_group", rules = rules::RULES, attributes = CacheSubnetGroupAttributes, check = check)]
+#[resource(
+    terraform = "aws_elasticache_subnet_group",
+    rules = rules::RULES,
+    attributes = CacheSubnetGroupAttributes,
+    check = check
+)]
 pub struct CacheSubnetGroup {
     /// The name.
     #[field(replace, identity)]

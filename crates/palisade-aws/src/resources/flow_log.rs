@@ -36,7 +36,14 @@ use crate::{
 /// stack.add("main", FlowLog::builder().vpc_id(&vpc).log_group(log_group).role(&role));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_flow_log", rules = rules::RULES, attributes = FlowLogAttributes, id_prefix = "fl-", terraform_with = terraform, check = check)]
+#[resource(
+    terraform = "aws_flow_log",
+    rules = rules::RULES,
+    attributes = FlowLogAttributes,
+    id_prefix = "fl-",
+    terraform_with = terraform,
+    check = check
+)]
 pub struct FlowLog {
     /// The VPC whose traffic is recorded, with all that is in it.
     #[field(replace, identity)]

@@ -40,7 +40,12 @@ use crate::{
 /// let role = stack.add("flow-logs", FlowLogRole::builder().name(name!("vpc-flow-logs")).log_group(log_group));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_iam_role", rules = rules::RULES, attributes = FlowLogRoleAttributes, terraform_with = terraform)]
+#[resource(
+    terraform = "aws_iam_role",
+    rules = rules::RULES,
+    attributes = FlowLogRoleAttributes,
+    terraform_with = terraform
+)]
 pub struct FlowLogRole {
     /// The name. The account has no other role of this name, in whatever region.
     #[field(replace, identity)]

@@ -40,7 +40,19 @@ use crate::{
 /// stack.add("slow-log", LogGroup::builder().name(NAME).kms_key_id(&key));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_cloudwatch_log_group", rules = rules::RULES, check = check, attributes = LogGroupAttributes, terraform_with = terraform, never(retention_in_days("the retention of a `LogGroup` is one of those that CloudWatch has, and a year at least", "call `.retention(LogRetention::YEARS_2)`, or leave it out for a year")))]
+#[resource(
+    terraform = "aws_cloudwatch_log_group",
+    rules = rules::RULES,
+    check = check,
+    attributes = LogGroupAttributes,
+    terraform_with = terraform,
+    never(
+        retention_in_days(
+            "the retention of a `LogGroup` is one of those that CloudWatch has, and a year at least",
+            "call `.retention(LogRetention::YEARS_2)`, or leave it out for a year"
+        )
+    )
+)]
 pub struct LogGroup {
     /// The name.
     #[field(replace, identity)]

@@ -122,6 +122,22 @@ use crate::types::{
             "the replicas of the shards of a `ReplicationGroup` are said together with these",
             "call `.sharded(shards!(3), replicas!(1))`"
         ),
+        snapshot_window(
+            "the windows of a `ReplicationGroup` are said together, so that the compiler sees that they do not overlap",
+            "call `.windows(windows!(snapshot: \"03:00-04:00\", maintenance: \"sun:05:00-sun:06:00\"))`, or with one of the two"
+        ),
+        maintenance_window(
+            "the windows of a `ReplicationGroup` are said together, so that the compiler sees that they do not overlap",
+            "call `.windows(windows!(snapshot: \"03:00-04:00\", maintenance: \"sun:05:00-sun:06:00\"))`, or with one of the two"
+        ),
+        preferred_cache_cluster_azs(
+            "the zones of a `ReplicationGroup` are those of its subnets",
+            "put subnets of the zones into the `CacheSubnetGroup`, and call `.multi_az(replicas!(1))`"
+        ),
+        cluster_mode(
+            "a `ReplicationGroup` divides its keys between shards, or does not, from its beginning",
+            "call `.sharded(shards!(3), replicas!(1))` for one that does"
+        ),
         data_tiering_enabled(
             "data tiering comes with the node type: the r6gd family always has it, and no other can",
             "call `.node_type(node_type!(\"cache.r6gd.xlarge\"))` for a cache with it"
@@ -186,11 +202,13 @@ pub struct ReplicationGroup {
     /// For how many days automatic snapshots are kept.
     #[field(default = SnapshotRetention::literal(7))]
     pub snapshot_retention_limit: SnapshotRetention,
-    /// When snapshots are taken; without one, AWS chooses. For both windows, there is `windows`.
+    /// When snapshots are taken; without one, AWS chooses.
+    #[field(private)]
     pub snapshot_window: Option<SnapshotWindow>,
     /// The name of a last snapshot, taken when the cache is deleted.
     pub final_snapshot_identifier: Option<Name>,
-    /// When AWS works on the nodes; without one, AWS chooses. For both windows, there is `windows`.
+    /// When AWS works on the nodes; without one, AWS chooses.
+    #[field(private)]
     pub maintenance_window: Option<MaintenanceWindow>,
     /// Whether minor versions come by themselves.
     #[field(default = true)]
@@ -384,9 +402,17 @@ impl<S: BuilderState> ReplicationGroupBuilder<S> {
             .meet_topology()
     }
 
-    /// When snapshots are taken, and when AWS works on the nodes: two windows that do not overlap.
+    /// When snapshots are taken, and when AWS works on the nodes: `windows!(snapshot: .., maintenance: ..)`, or one of the two.
     pub fn windows(self, windows: Windows) -> Self {
-        self.snapshot_window(windows.snapshot).maintenance_window(windows.maintenance)
+        let Windows { snapshot, maintenance } = windows;
+        let with_snapshots = match snapshot {
+            Some(window) => self.set_snapshot_window(window),
+            None => self,
+        };
+        match maintenance {
+            Some(window) => with_snapshots.set_maintenance_window(window),
+            None => with_snapshots,
+        }
     }
 
     /// Who the clients are: `&user_group`, or `&secret` for an AUTH token.

@@ -40,7 +40,8 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
 #[resource(
     terraform = "aws_secretsmanager_secret",
-    rules = rules::RULES, check = check,
+    rules = rules::RULES,
+    check = check,
     attributes = SecretAttributes,
     id_prefix = "arn:",
     terraform_with = terraform,
@@ -56,6 +57,14 @@ use crate::{
         recovery_window_in_days(
             "the recovery window of a `Secret` is a checked number of days",
             "call `.recovery_window(recovery_days!(7))`, or leave it out for 30"
+        ),
+        policy(
+            "a `Secret` has no resource policy, with which others than this account could read it",
+            "leave it out: the IAM policies of the account say who may read it"
+        ),
+        rotation(
+            "the value of a `Secret` is changed together with all that uses it, and not by a function that they would not hear of",
+            "raise `.generation(2)` as often as the value is to change"
         )
     )
 )]

@@ -39,7 +39,22 @@ use crate::{
 /// );
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_security_group", rules = rules::RULES, attributes = SecurityGroupAttributes, id_prefix = "sg-")]
+#[resource(
+    terraform = "aws_security_group",
+    rules = rules::RULES,
+    attributes = SecurityGroupAttributes,
+    id_prefix = "sg-",
+    never(
+        ingress(
+            "the rules of a `SecurityGroup` are resources of their own, so that two groups can name each other",
+            "add `SecurityGroupRule::ingress(&group)` to the stack"
+        ),
+        egress(
+            "a `SecurityGroup` lets nothing out, and what it is to let out is a resource of its own",
+            "add `SecurityGroupRule::egress(&group)` to the stack, if the members must reach something"
+        )
+    )
+)]
 pub struct SecurityGroup {
     /// The VPC.
     #[field(replace, identity)]

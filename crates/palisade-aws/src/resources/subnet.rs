@@ -33,7 +33,19 @@ use crate::{
 /// let subnet = stack.add("private-a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_subnet", rules = rules::RULES, attributes = SubnetAttributes, id_prefix = "subnet-", check = check, never(map_public_ip_on_launch("nothing in a `Subnet` gets a public address, with which it could be reached from the internet", "leave it out: a client reaches the cache from inside of the network")))]
+#[resource(
+    terraform = "aws_subnet",
+    rules = rules::RULES,
+    attributes = SubnetAttributes,
+    id_prefix = "subnet-",
+    check = check,
+    never(
+        map_public_ip_on_launch(
+            "nothing in a `Subnet` gets a public address, with which it could be reached from the internet",
+            "leave it out: a client reaches the cache from inside of the network"
+        )
+    )
+)]
 pub struct Subnet {
     /// The VPC that holds the subnet.
     #[field(replace, identity)]

@@ -50,7 +50,12 @@ use crate::{
 /// let users = stack.add("redis", UserGroup::redis(name!("redis-users"), &default).user(&app));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_elasticache_user_group", rules = rules::RULES, attributes = UserGroupAttributes, check = check)]
+#[resource(
+    terraform = "aws_elasticache_user_group",
+    rules = rules::RULES,
+    attributes = UserGroupAttributes,
+    check = check
+)]
 pub struct UserGroup {
     /// The id.
     #[field(replace, identity)]

@@ -80,9 +80,9 @@ const fn check(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether this is `cache.`, a letter, a generation of 8 or 9, a few letters for the processor, and a usual size.
+/// Whether this is `cache.`, one of the letters m, r and c, a generation of 8 or 9, a few letters for the processor, and a usual size.
 const fn newer_family(bytes: &[u8]) -> bool {
-    if bytes.len() < 8 || !bytes[6].is_ascii_lowercase() || !matches!(bytes[7], b'8' | b'9') {
+    if bytes.len() < 8 || !matches!(bytes[6], b'm' | b'r' | b'c') || !matches!(bytes[7], b'8' | b'9') {
         return false;
     }
     let mut dot = 8;
@@ -141,7 +141,16 @@ mod tests {
         for newer in ["cache.r8g.large", "cache.m9gd.12xlarge", "cache.c8gn.xlarge"] {
             assert_eq!(check(newer), None, "{newer}");
         }
-        for bad in ["cache.r8g.", "cache.r8g", "cache.r8", "cache.r8g.huge", "cache.8.large", "cache.r8gggggg.large"] {
+        for bad in [
+            "cache.r8g.",
+            "cache.r8g",
+            "cache.r8",
+            "cache.r8g.huge",
+            "cache.8.large",
+            "cache.t9g.micro",
+            "cache.z9.large",
+            "cache.r8gggggg.large",
+        ] {
             assert!(check(bad).is_some(), "{bad}");
         }
     }

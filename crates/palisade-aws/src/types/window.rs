@@ -26,51 +26,85 @@ impl MaintenanceWindow {
     }
 }
 
-/// Both windows of a cache, which do not overlap, as AWS demands. As literals they are checked when the program is compiled:
+/// When AWS works on a cache: one of the windows, or both, which do not overlap, as AWS demands. AWS chooses the one that is
+/// not given. As literals they are checked when the program is compiled:
 ///
 /// ```
-/// let windows = palisade_aws::windows!(snapshot: "03:00-04:00", maintenance: "sun:05:00-sun:06:00");
+/// use palisade_aws::{types::{SnapshotWindow, Windows}, windows};
+/// let both = windows!(snapshot: "03:00-04:00", maintenance: "sun:05:00-sun:06:00");
+/// let one = windows!(maintenance: "sun:05:00-sun:06:00");
+///
+/// let read = SnapshotWindow::new("03:00-04:00").unwrap();
+/// let read = Windows::new(read, None).unwrap();
+/// # let _ = (both, one, read);
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Windows {
-    pub(crate) snapshot: SnapshotWindow,
-    pub(crate) maintenance: MaintenanceWindow,
+    pub(crate) snapshot: Option<SnapshotWindow>,
+    pub(crate) maintenance: Option<MaintenanceWindow>,
 }
 
 const OVERLAP: &str = "the snapshot window falls into the maintenance window, which AWS refuses: move one of them";
 
 impl Windows {
-    /// The two windows.
+    /// The windows that are given.
     ///
     /// # Errors
-    /// [`CheckError`] if they overlap on some day of the week.
-    pub fn new(snapshot: SnapshotWindow, maintenance: MaintenanceWindow) -> Result<Self, CheckError> {
-        if maintenance.overlaps(&snapshot) {
-            let value = format!("{snapshot} and {maintenance}");
-            return Err(CheckError { value, what: "a pair of windows", rule: OVERLAP });
+    /// [`CheckError`] if both are given, and overlap on some day of the week.
+    pub fn new(
+        snapshot: impl Into<Option<SnapshotWindow>>,
+        maintenance: impl Into<Option<MaintenanceWindow>>,
+    ) -> Result<Self, CheckError> {
+        let (snapshot, maintenance) = (snapshot.into(), maintenance.into());
+        match (&snapshot, &maintenance) {
+            (Some(daily), Some(weekly)) if weekly.overlaps(daily) => {
+                let value = format!("{daily} and {weekly}");
+                Err(CheckError { value, what: "a pair of windows", rule: OVERLAP })
+            }
+            _ => Ok(Self { snapshot, maintenance }),
         }
-        Ok(Self { snapshot, maintenance })
     }
 
-    /// The literals `snapshot` and `maintenance`, checked when the program is compiled: write
-    /// `windows!(snapshot: .., maintenance: ..)`.
+    /// The literals that are given, checked when the program is compiled: write `windows!(snapshot: .., maintenance: ..)`.
     ///
     /// # Panics
     /// Where one of them is no window, or both overlap; in a constant, that is a compile error.
     #[track_caller]
-    pub const fn literal(snapshot: &'static str, maintenance: &'static str) -> Self {
-        let windows =
-            Self { snapshot: SnapshotWindow::literal(snapshot), maintenance: MaintenanceWindow::literal(maintenance) };
-        assert!(!overlap(maintenance, snapshot), "{}", OVERLAP);
-        windows
+    pub const fn literal(snapshot: Option<&'static str>, maintenance: Option<&'static str>) -> Self {
+        if let (Some(daily), Some(weekly)) = (snapshot, maintenance) {
+            // What is no window is told by the checks below.
+            assert!(!overlap(weekly, daily), "{}", OVERLAP);
+        }
+        Self {
+            snapshot: match snapshot {
+                Some(text) => Some(SnapshotWindow::literal(text)),
+                None => None,
+            },
+            maintenance: match maintenance {
+                Some(text) => Some(MaintenanceWindow::literal(text)),
+                None => None,
+            },
+        }
     }
 }
 
-/// Both [`Windows`](crate::types::Windows) of a cache from literals, checked when the program is compiled:
-/// `windows!(snapshot: "03:00-04:00", maintenance: "sun:05:00-sun:06:00")`.
+/// The [`Windows`](crate::types::Windows) of a cache from literals, checked when the program is compiled:
+/// `windows!(snapshot: "03:00-04:00", maintenance: "sun:05:00-sun:06:00")`, or one of the two.
 #[macro_export]
 macro_rules! windows {
-    (snapshot: $snapshot:expr, maintenance: $maintenance:expr $(,)?) => {{
+    (snapshot: $snapshot:expr, maintenance: $maintenance:expr $(,)?) => {
+        $crate::windows!(@ ::core::option::Option::Some($snapshot), ::core::option::Option::Some($maintenance))
+    };
+    (maintenance: $maintenance:expr, snapshot: $snapshot:expr $(,)?) => {
+        $crate::windows!(@ ::core::option::Option::Some($snapshot), ::core::option::Option::Some($maintenance))
+    };
+    (snapshot: $snapshot:expr $(,)?) => {
+        $crate::windows!(@ ::core::option::Option::Some($snapshot), ::core::option::Option::None)
+    };
+    (maintenance: $maintenance:expr $(,)?) => {
+        $crate::windows!(@ ::core::option::Option::None, ::core::option::Option::Some($maintenance))
+    };
+    (@ $snapshot:expr, $maintenance:expr) => {{
         const VALUE: $crate::types::Windows = $crate::types::Windows::literal($snapshot, $maintenance);
         VALUE
     }};

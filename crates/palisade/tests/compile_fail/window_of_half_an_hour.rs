@@ -11,7 +11,7 @@ fn main() {
         .subnet_group_name(id!(CacheSubnetGroup, "redis"))
         .security_group_ids([id!(SecurityGroup, "sg-0a1b2c3d")])
         .single_node()
-        .maintenance_window(maintenance_window!("sun:05:00-sun:05:30"))
+        .windows(windows!(maintenance: "sun:05:00-sun:05:30"))
         .authentication(id!(UserGroup, "users"))
         .encrypted(AtRest::default(), InTransit::Required);
     stack.add("redis", redis);

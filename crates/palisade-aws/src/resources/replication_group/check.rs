@@ -15,7 +15,6 @@ pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let checks = [
         authentication,
         description,
-        windows,
         log_delivery,
         security_groups,
         zones,
@@ -49,16 +48,6 @@ fn description(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
     let length = cache.description().known()?.chars().count();
     (!(1..=255).contains(&length)).then(|| {
         cache.finding("the description must have 1 to 255 characters", "say in a few words what the cache is for")
-    })
-}
-
-fn windows(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
-    let (maintenance, snapshot) = (cache.maintenance_window().known()?, cache.snapshot_window().known()?);
-    maintenance.overlaps(&snapshot).then(|| {
-        cache.finding(
-            &format!("the snapshot window {snapshot} falls into the maintenance window {maintenance}"),
-            "AWS refuses windows that overlap: move one of them, and write `.windows(windows!(snapshot: .., maintenance: ..))`, so that the compiler sees it",
-        )
     })
 }
 

@@ -123,9 +123,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "snapshots are not taken while AWS works on the nodes",
         why: "AWS refuses windows that overlap",
         controls: &[],
-        hold: Hold::Compile(
-            "`windows!(..)` takes two windows that do not overlap; two that are given one by one are checked",
-        ),
+        hold: Hold::Compile("`Windows` has two that do not overlap, and there is no other setter"),
     },
 ];
 
