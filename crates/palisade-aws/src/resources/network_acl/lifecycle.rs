@@ -266,17 +266,21 @@ fn own_entries(acl: &NetworkAclDescription) -> BTreeMap<Place, NetworkAclEntryDe
     own.map(|entry| (place(entry), entry.clone())).collect()
 }
 
-/// The numbers by which AWS knows the protocols.
-const PROTOCOLS: [(Protocol, &str); 2] = [(Protocol::Tcp, "6"), (Protocol::Udp, "17")];
+/// The number by which AWS knows the protocol.
+const fn number(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "6",
+        Protocol::Udp => "17",
+    }
+}
 
 fn sent(direction: Direction, entry: &NetworkAclEntry) -> NetworkAclEntryDescription {
     let NetworkAclEntry { rule_number, action, protocol, from_port, to_port, cidr_block } = *entry;
-    let number = PROTOCOLS.iter().find(|(known, _)| *known == protocol).map_or("", |(_, number)| number);
     NetworkAclEntryDescription {
         direction,
         rule_number: rule_number.get(),
         action,
-        protocol: number.to_owned(),
+        protocol: number(protocol).to_owned(),
         from_port: Some(from_port.get()),
         to_port: Some(to_port.get()),
         addresses: cidr_block.to_string(),
@@ -288,7 +292,7 @@ fn read(entry: &NetworkAclEntryDescription) -> Option<NetworkAclEntry> {
     Some(NetworkAclEntry {
         rule_number: RuleNumber::reported(entry.rule_number),
         action: entry.action,
-        protocol: PROTOCOLS.iter().find(|(_, number)| *number == entry.protocol)?.0,
+        protocol: [Protocol::Tcp, Protocol::Udp].into_iter().find(|known| number(*known) == entry.protocol)?,
         from_port: Port::reported(entry.from_port?),
         to_port: Port::reported(entry.to_port?),
         cidr_block: PrivateRange::reported(&entry.addresses)?,
