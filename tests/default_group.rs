@@ -18,7 +18,7 @@ fn group(rehearsal: &Rehearsal) -> Id<SecurityGroup> {
     let state = rehearsal.state();
     let known = palisade_engine::existing(&palisade_testing::graph(stack), &state);
     let vpc = &known[&Address::new("Vpc", "main")];
-    Id::new(vpc["default_security_group_id"].as_str().unwrap()).unwrap()
+    Id::reported(vpc["default_security_group_id"].as_str().unwrap()).unwrap()
 }
 
 fn rules(rehearsal: &Rehearsal) -> usize {

@@ -25,7 +25,10 @@ fn cache(
     let vpc = vpc(stack);
     let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
     let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
-    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = SecurityGroup::builder()
+        .vpc_id(&vpc)
+        .group_name(security_group_name!("redis"))
+        .description(description!("redis"));
     let group = stack.add("redis", group);
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
     let cache = ReplicationGroup::builder().replication_group_id(name!("r")).node_type(node_type!("cache.t4g.micro"));
@@ -60,7 +63,7 @@ fn a_user_group_has_its_default_user_and_users_of_its_engine() {
         stack.add("b", group(name!("b"), EngineKind::Redis).user_ids([&off, &valkey]));
         stack.add("c", group(name!("c"), EngineKind::Valkey).user_ids([&valkey, &off]));
         stack.add("d", group(name!("d"), EngineKind::Redis).user_ids([&off, &again]));
-        stack.add("e", group(name!("e"), EngineKind::Redis).user_ids([id!(RedisUser, "default")]));
+        stack.add("e", group(name!("e"), EngineKind::Redis).user_ids([Id::<RedisUser>::reported("default").unwrap()]));
         stack.add("f", group(name!("f"), EngineKind::Valkey).user_ids(Vec::<&Handle<RedisUser>>::new()));
     });
     insta::assert_snapshot!(found, @"
@@ -68,6 +71,7 @@ fn a_user_group_has_its_default_user_and_users_of_its_engine() {
     UserGroup.b: a group for Redis takes no user for Valkey, and RedisUser.valkey is one
     UserGroup.c: a group for Valkey takes no user without a password, and RedisUser.off is one
     UserGroup.d: RedisUser.off and RedisUser.again have one user name
+    UserGroup.e: `user_ids`: `default` is not the id of a RedisUser: the user `default` is AWS's own, with all rights and no password: begin a Redis group with a `RedisUser::disabled_default(..)`, which takes its place
     UserGroup.e: the user `default` is AWS's own, with all rights and no password
     UserGroup.f: the group has no users
     ");
@@ -147,6 +151,8 @@ fn a_cache_fits_its_parameter_group_its_subnets_and_its_users() {
 fn sets_are_not_empty_and_ranges_not_reversed() {
     let found = findings(|stack| {
         stack.add("none", CacheSubnetGroup::builder().name(name!("n")).subnet_ids(Vec::<&Handle<Subnet>>::new()));
+        let default = CacheSubnetGroup::builder().name(name!("default")).description(" ");
+        stack.add("default", default.subnet_ids([id!(Subnet, "subnet-0a1b2c3d")]));
         let group = id!(SecurityGroup, "sg-0a1b2c3d");
         let rule = SecurityGroupRule::ingress(group).peer(private_range!("10.0.0.0/16"));
         stack.add("rule", rule.ports(port!(6380), port!(6379)).description(description!("Redis")));
@@ -168,6 +174,8 @@ fn sets_are_not_empty_and_ranges_not_reversed() {
     });
     insta::assert_snapshot!(found, @"
     CacheSubnetGroup.none: a subnet group has 1 to 20 subnets, and this one has 0
+    CacheSubnetGroup.default: the subnet group `default` is the one of the account, in the default VPC
+    CacheSubnetGroup.default: the description is empty, and ElastiCache refuses a group without one
     SecurityGroupRule.rule: the first port is greater than the last
     SecurityGroupRule.again: the first port is greater than the last
     SecurityGroupRule.again: SecurityGroupRule.rule says the same, and AWS takes a rule once
@@ -183,7 +191,10 @@ fn what_meets_is_of_one_network() {
         let other = stack.add("other", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
         let subnet = stack.add("a", Subnet::private(&main, cidr!("10.0.1.0/24"), az!("us-east-1a")));
         let [here, there] = [("here", &main), ("there", &other)].map(|(name, vpc)| {
-            let group = SecurityGroup::builder().vpc_id(vpc).group_name(name!("x")).description(description!("x"));
+            let group = SecurityGroup::builder()
+                .vpc_id(vpc)
+                .group_name(security_group_name!("x"))
+                .description(description!("x"));
             let table = stack.add(name, RouteTable::builder().vpc_id(vpc));
             (stack.add(name, group), table)
         });
@@ -204,7 +215,10 @@ fn what_meets_is_of_one_network() {
     let found = findings(|stack| {
         let [one, other] =
             [("one", id!(Vpc, "vpc-0000000a")), ("other", id!(Vpc, "vpc-0000000b"))].map(|(name, vpc)| {
-                let group = SecurityGroup::builder().vpc_id(vpc).group_name(name!("x")).description(description!("x"));
+                let group = SecurityGroup::builder()
+                    .vpc_id(vpc)
+                    .group_name(security_group_name!("x"))
+                    .description(description!("x"));
                 stack.add(name, group)
             });
         let rule = SecurityGroupRule::ingress(&one).peer(&other).port(port!(443)).description(description!("x"));
@@ -249,7 +263,7 @@ fn there_is_no_way_around_the_check_of_a_value() {
     insta::assert_snapshot!(found, @r"
     SecurityGroupRule.a: `from_port`: `0` is not a port: a port is 1 to 65535
     SecurityGroupRule.a: `to_port`: `0` is not a port: a port is 1 to 65535
-    SecurityGroupRule.a: `cidr_ipv4`: `0.0.0.0/0` is not a private range: a cache is never open to public addresses: name a range within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10, or better a security group
+    SecurityGroupRule.a: `cidr_ipv4`: `0.0.0.0/0` is not a private range: this is open to everybody, and whoever scans the internet finds it within minutes: name a security group, or a range within the network, as 10.0.0.0/16
     SecurityGroupRule.b: `cidr_ipv4`: `0.0.0.0/1` is not a private range: a cache is never open to public addresses: name a range within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10, or better a security group
     SecurityGroupRule.b: `tags`: `aws:a` is not the key of a tag: keys that begin with `aws:` are AWS's own
     RedisUser.c: `user_id`: `C` is not a name: use lower-case letters, digits and hyphens only, since AWS keeps names in lower case
@@ -380,14 +394,14 @@ fn a_network_acl_has_subnets_of_its_vpc_that_no_other_has() {
             network_rules![NetworkRule::serve(rule_number!(100), port!(6379), private_range!("10.0.0.0/16"))];
         stack.add("one", acl().subnet_ids([&a]).rules(RULES));
         stack.add("two", acl().subnet_ids([&far, &a]).rules(RULES));
-        stack.add("three", acl().subnet_ids([id!(Subnet, "subnet-1")]).rules(RULES));
-        stack.add("four", acl().subnet_ids([id!(Subnet, "subnet-1")]).rules(RULES));
+        stack.add("three", acl().subnet_ids([id!(Subnet, "subnet-0a1b2c3d")]).rules(RULES));
+        stack.add("four", acl().subnet_ids([id!(Subnet, "subnet-0a1b2c3d")]).rules(RULES));
         stack.add("five", acl().subnet_ids(Vec::<&Handle<Subnet>>::new()).rules(RULES));
     });
     insta::assert_snapshot!(found, @"
     NetworkAcl.two: Subnet.far is in another VPC than the network ACL
     NetworkAcl.two: Subnet.a is in two network ACLs, and AWS gives each subnet one
-    NetworkAcl.four: subnet-1 is in two network ACLs, and AWS gives each subnet one
+    NetworkAcl.four: subnet-0a1b2c3d is in two network ACLs, and AWS gives each subnet one
     NetworkAcl.five: the network ACL has no subnet, so that it protects nothing
     ");
 }
@@ -410,8 +424,8 @@ fn the_rules_of_a_network_acl_have_numbers_of_their_own_and_come_in_time() {
     ];
     let found = findings(|stack| {
         let vpc = vpc(stack);
-        for (name, rules) in lists {
-            let subnet = Id::new(format!("subnet-{name}")).unwrap();
+        for (number, (name, rules)) in lists.into_iter().enumerate() {
+            let subnet = Id::new(format!("subnet-{number:08x}")).unwrap();
             stack.add(name, NetworkAcl::builder().vpc_id(&vpc).subnet_ids([subnet]).rules(rules));
         }
     });

@@ -36,7 +36,7 @@ fn keys(rehearsal: &Rehearsal) -> Vec<Item> {
 }
 
 fn id(rehearsal: &Rehearsal) -> Id<KmsKey> {
-    Id::new(keys(rehearsal)[0].id.clone()).unwrap()
+    Id::reported(keys(rehearsal)[0].id.clone()).unwrap()
 }
 
 /// The fields that the plan changes.

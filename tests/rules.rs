@@ -86,7 +86,10 @@ fn a_cache_without_what_makes_it_safe_breaks_a_rule_for_each() {
     let vpc = network(&mut stack);
     stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
     let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
-    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = SecurityGroup::builder()
+        .vpc_id(&vpc)
+        .group_name(security_group_name!("redis"))
+        .description(description!("redis"));
     let group = stack.add("redis", group);
     let open = |range| SecurityGroupRule::ingress(&group).peer(range).description(description!("Redis"));
     stack.add("wide", open(private_range!("10.0.0.0/8")).port(port!(6379)));
@@ -127,7 +130,7 @@ fn a_cache_that_nobody_reaches_and_what_nothing_uses_break_a_rule() {
     let token = Secret::builder().name(secret_name!("token")).generated().kms_key_id(&key);
     let token = stack.add("token", token);
     stack.accept_risk(&token, Secret::NO_ROTATION, reason!("a test lasts for less than a day"));
-    let group = SecurityGroup::builder().vpc_id(id!(Vpc, "vpc-0a1b2c3d")).group_name(name!("redis"));
+    let group = SecurityGroup::builder().vpc_id(id!(Vpc, "vpc-0a1b2c3d")).group_name(security_group_name!("redis"));
     let group = stack.add("redis", group.description(description!("redis")));
     insta::assert_snapshot!(messages(&stack).join("\n"), @"
     KmsKey.unused: nothing in this stack is encrypted with the key
@@ -171,8 +174,8 @@ fn the_group_of_a_cache_opens_one_port_for_tcp_and_nothing_else() {
     let vpc = network(&mut stack);
     stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
     let group = |name| SecurityGroup::builder().vpc_id(&vpc).group_name(name).description(description!("a group"));
-    let redis = stack.add("redis", group(name!("redis")));
-    let app = stack.add("app", group(name!("app")));
+    let redis = stack.add("redis", group(security_group_name!("redis")));
+    let app = stack.add("app", group(security_group_name!("app")));
     let rule = |group: &str, rule: SecurityGroupRuleBuilder<_>| {
         rule.peer(private_range!("10.0.0.0/24")).description(Description::new(group).unwrap())
     };
@@ -214,7 +217,8 @@ fn a_group_has_no_more_rules_than_aws_takes() {
         let vpc = network(&mut stack);
         stack.accept_risk(&vpc, Vpc::NO_FLOW_LOG, reason!("a test has no traffic"));
         let group = |name| SecurityGroup::builder().vpc_id(&vpc).group_name(name).description(description!("a group"));
-        let group = [("app", name!("app")), ("other", name!("other"))].map(|(name, text)| stack.add(name, group(text)));
+        let group = [("app", security_group_name!("app")), ("other", security_group_name!("other"))]
+            .map(|(name, text)| stack.add(name, group(text)));
         for port in 1..=count {
             let rule = SecurityGroupRule::ingress(&group[0]).peer(&group[1]).port(Port::new(port).unwrap());
             stack.add(&format!("in-{port}"), rule.description(description!("in")));
@@ -236,11 +240,12 @@ fn a_group_has_no_more_rules_than_aws_takes() {
 fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
     let mut stack = Stack::new("test");
     let vpc = network(&mut stack);
+    stack.add("public", Vpc::builder().cidr_block(cidr!("8.8.0.0/16")));
     let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
     let group = |label, name| SecurityGroup::builder().vpc_id(&vpc).group_name(name).description(label);
-    let open = stack.add("open", group(description!("open"), name!("open")));
-    let closed = stack.add("closed", group(description!("closed"), name!("closed")));
-    let unused = stack.add("unused", group(description!("unused"), name!("unused")));
+    let open = stack.add("open", group(description!("open"), security_group_name!("open")));
+    let closed = stack.add("closed", group(description!("closed"), security_group_name!("closed")));
+    let unused = stack.add("unused", group(description!("unused"), security_group_name!("unused")));
     let wide = SecurityGroupRule::ingress(&open).peer(private_range!("10.0.0.0/8")).port(port!(6380));
     stack.add("wide", wide.description(description!("wide")));
     let out = SecurityGroupRule::egress(&open).peer(&open).port(port!(443));
@@ -304,7 +309,10 @@ fn behind_an_acl(rules: impl IntoIterator<Item = NetworkRule>) -> (Stack, Handle
     let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1a")));
     let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.3.0/24"), az!("us-east-1b")));
     let acl = stack.add("cache", NetworkAcl::builder().vpc_id(&vpc).subnet_ids([&a]).rules(rules));
-    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = SecurityGroup::builder()
+        .vpc_id(&vpc)
+        .group_name(security_group_name!("redis"))
+        .description(description!("redis"));
     let group = stack.add("redis", group);
     let clients = SecurityGroupRule::ingress(&group).peer(private_range!("10.0.0.0/16")).port(port!(6379));
     stack.add("clients", clients.description(description!("Redis")));

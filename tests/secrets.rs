@@ -24,7 +24,10 @@ fn stack(stack: &mut Stack) {
     let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
     let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
     let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
-    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = SecurityGroup::builder()
+        .vpc_id(&vpc)
+        .group_name(security_group_name!("redis"))
+        .description(description!("redis"));
     let group = stack.add("redis", group);
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
     let cache = ReplicationGroup::builder()

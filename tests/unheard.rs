@@ -47,7 +47,7 @@ fn a_change_that_does_not_show_is_an_error() {
 
     let aws = Aws::new(Arc::new(Deaf(rehearsal.emulator().clone())), Arc::new(Nothing));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let id = Id::new(object.id.unwrap()).unwrap();
+    let id = Id::reported(object.id.unwrap()).unwrap();
     let error = runtime.block_on(after.converge(&aws, &id, Some(&before))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
     assert!(error.message.contains("redis-users"), "{error}");

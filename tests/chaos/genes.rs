@@ -299,7 +299,7 @@ impl<'a> Resolution<'a> {
             3 => self.association(v)?,
             4 => Kind::Group {
                 vpc: self.target(v[0], is_vpc)?,
-                name: name(own(gene)),
+                name: SecurityGroupName::new(own(gene)).ok()?,
                 description: pick(&[description!("clients"), description!("of the cache")], v[1] / 4),
                 tags: tags(v[2]),
             },

@@ -180,7 +180,7 @@ impl Life {
             let value =
                 self.state().await.attribute(address, "value").ok_or_else(|| format!("{address} has no value"))?;
             let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
-            let secret_id = Id::new(text("secret")).map_err(|error| error.to_string())?;
+            let secret_id = Id::reported(text("secret")).map_err(|error| error.to_string())?;
             let call = GetSecretValue { secret_id, version_id: text("version") };
             let found = self.aws.call(call).await.map_err(|error| format!("{address}: {error}"))?.value;
             let variable = node.json("source").and_then(|source| source["supplied"]["variable"].as_str());
@@ -312,7 +312,7 @@ impl Life {
         for (arn, secret) in contents["secrets"].as_object().into_iter().flatten() {
             for version in secret["versions"].as_array().into_iter().flatten() {
                 let Some(version) = version[0].as_str() else { continue };
-                let secret_id = Id::new(arn.as_str()).expect("the account has ids");
+                let secret_id = Id::reported(arn.as_str()).expect("the account has ids");
                 let call = GetSecretValue { secret_id, version_id: version.to_owned() };
                 if let Ok(answer) = self.aws.call(call).await {
                     self.secrets.insert(answer.value.expose_secret().to_owned());

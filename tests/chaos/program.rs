@@ -43,7 +43,7 @@ pub(crate) enum Kind {
     },
     Group {
         vpc: At,
-        name: Name,
+        name: SecurityGroupName,
         description: Description,
         tags: Tags,
     },

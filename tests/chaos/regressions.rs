@@ -25,9 +25,15 @@ fn cache(stack: &mut Stack, topology: Topology) {
     let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
     let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
     let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
-    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+    let group = SecurityGroup::builder()
+        .vpc_id(&vpc)
+        .group_name(security_group_name!("redis"))
+        .description(description!("redis"));
     let group = stack.add("redis", group);
-    let other = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("other")).description(description!("other"));
+    let other = SecurityGroup::builder()
+        .vpc_id(&vpc)
+        .group_name(security_group_name!("other"))
+        .description(description!("other"));
     let other = stack.add("other", other);
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
     let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
@@ -211,7 +217,10 @@ fn users_group_and_cache_go_over_to_valkey_in_one_apply() {
     fn stack_of(stack: &mut Stack, engine: Engine, default: bool) {
         let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
         let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
-        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+        let group = SecurityGroup::builder()
+            .vpc_id(&vpc)
+            .group_name(security_group_name!("redis"))
+            .description(description!("redis"));
         let group = stack.add("redis", group);
         let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
         let user = RedisUser::iam(name!("app")).engine(engine.kind()).access_string(AccessString::read_only());
@@ -357,7 +366,10 @@ fn a_cache_leaves_the_parameter_group_that_it_names_no_more() {
     fn parameters(stack: &mut Stack, named: bool) {
         let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
         let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
-        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("redis"));
+        let group = SecurityGroup::builder()
+            .vpc_id(&vpc)
+            .group_name(security_group_name!("redis"))
+            .description(description!("redis"));
         let group = stack.add("redis", group);
         let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
         let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());

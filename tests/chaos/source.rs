@@ -174,7 +174,7 @@ fn declaration(kind: &Kind) -> String {
             .call("route_table_id", format!("&r{table}")),
         Kind::Group { vpc, name, description, tags } => Calls::new("SecurityGroup::builder()")
             .call("vpc_id", format!("&r{vpc}"))
-            .call("group_name", format!("name!(\"{name}\")"))
+            .call("group_name", format!("security_group_name!(\"{name}\")"))
             .call("description", format!("description!(\"{description}\")"))
             .tags(tags),
         Kind::Rule(rule) => rule_text(rule),

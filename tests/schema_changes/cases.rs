@@ -202,21 +202,24 @@ fn route_table_association(stack: &mut Stack, field: &str) {
     );
 }
 
-fn base_group(stack: &mut Stack, vpc: &Handle<Vpc>, label: &str, name: Name) -> Handle<SecurityGroup> {
+fn base_group(stack: &mut Stack, vpc: &Handle<Vpc>, label: &str, name: SecurityGroupName) -> Handle<SecurityGroup> {
     stack.add(label, SecurityGroup::builder().vpc_id(vpc).group_name(name).description(description!("a group")))
 }
 
 fn security_group(stack: &mut Stack, field: &str) {
     let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
     let vpc = if field == "vpc_id" { &other } else { &main };
-    let name = if field == "group_name" { name!("other") } else { name!("redis") };
+    let name = if field == "group_name" { security_group_name!("other") } else { security_group_name!("redis") };
     let text = if field == "description" { description!("another text") } else { description!("a text") };
     stack.add("it", SecurityGroup::builder().vpc_id(vpc).group_name(name).description(text).tags(tagged(field)));
 }
 
 fn security_group_rule(stack: &mut Stack, field: &str) {
     let vpc = base_vpc(stack, "main");
-    let (a, b) = (base_group(stack, &vpc, "a", name!("a")), base_group(stack, &vpc, "b", name!("b")));
+    let (a, b) = (
+        base_group(stack, &vpc, "a", security_group_name!("a")),
+        base_group(stack, &vpc, "b", security_group_name!("b")),
+    );
     let group = if field == "security_group_id" { &b } else { &a };
     let rule = if field == "direction" { SecurityGroupRule::egress(group) } else { SecurityGroupRule::ingress(group) };
     let text = if field == "description" { description!("another text") } else { description!("a text") };
@@ -377,7 +380,8 @@ fn replication_group(stack: &mut Stack, field: &str) {
     let vpc = base_vpc(stack, "main");
     let [a, b, c] = subnets(stack, &vpc);
     let group = |label, name, stack: &mut Stack| base_group(stack, &vpc, label, name);
-    let (sg, other_sg) = (group("redis", name!("redis"), stack), group("other", name!("other"), stack));
+    let (sg, other_sg) =
+        (group("redis", security_group_name!("redis"), stack), group("other", security_group_name!("other"), stack));
     let subnet_group = CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]);
     let subnet_group = stack.add("redis", subnet_group);
     let other_subnets = CacheSubnetGroup::builder().name(name!("other")).subnet_ids([&b, &c]);
@@ -479,7 +483,7 @@ pub(crate) type Done = ReplicationGroupBuilder<Given<0b111_1111>>;
 pub(crate) fn cache(stack: &mut Stack, engine: Engine, topology: impl FnOnce(Open) -> Done) {
     let vpc = base_vpc(stack, "main");
     let [a, b, _] = subnets(stack, &vpc);
-    let sg = base_group(stack, &vpc, "redis", name!("redis"));
+    let sg = base_group(stack, &vpc, "redis", security_group_name!("redis"));
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
     let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
     let cache = ReplicationGroup::builder()

@@ -243,7 +243,7 @@ mod tests {
             let failing = Arc::new(Failing { kind, times: Mutex::new(times), after });
             Aws::new(failing.clone(), failing)
         };
-        let vpc = palisade_core::Id::new("vpc-1").unwrap();
+        let vpc = palisade_core::Id::reported("vpc-1").unwrap();
         let start = Instant::now();
         let read = aws().call(DescribeVpcs { select: Select::Ids(Vec::new()) }).await.is_ok();
         let read = (read, start.elapsed());

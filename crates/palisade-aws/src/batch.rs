@@ -414,7 +414,7 @@ mod tests {
             asked.await.unwrap().unwrap();
             begin.elapsed()
         };
-        let elsewhere = desk.send(DeleteVpc { vpc_id: Id::new("vpc-1").unwrap() }.into());
+        let elsewhere = desk.send(DeleteVpc { vpc_id: Id::reported("vpc-1").unwrap() }.into());
         assert_eq!(took(desk.describe(&["a"])).await, ANSWER, "no write to this service is under way");
 
         let (short, shorter) = (desk.write(300), desk.write(200));

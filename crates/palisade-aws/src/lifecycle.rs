@@ -203,7 +203,7 @@ fn readable<R: Resource>(inputs: &JsonMap, previous: &JsonMap) -> JsonMap {
 }
 
 fn id<R: Resource>(text: &str) -> Result<Id<R>, ProviderError> {
-    Id::new(text).map_err(|error| invalid(error.to_string()))
+    Id::reported(text).map_err(|error| invalid(error.to_string()))
 }
 
 /// The attributes on record, unless there are none, or some are missing that this version of the program knows.

@@ -243,7 +243,7 @@ pub(crate) fn taken(mut error: ProviderError) -> ProviderError {
 
 /// An id that AWS answered with, or that is the name of what was just created.
 pub(crate) fn named<R: Resource>(name: impl Into<String>) -> Result<Id<R>, ProviderError> {
-    Id::new(name).map_err(|error| ProviderError {
+    Id::reported(name).map_err(|error| ProviderError {
         kind: ErrorKind::Service,
         operation: String::new(),
         code: String::new(),

@@ -15,6 +15,8 @@ pub struct Schema {
     pub doc: &'static str,
     /// How the cloud's ids of the kind begin, as in `vpc-`; empty where the user chooses the id.
     pub id_prefix: &'static str,
+    /// What else an id that a program names must be, or must not be.
+    pub ids: IdRules,
     /// The fields that a program sets, in the order of their declaration.
     pub fields: &'static [FieldSchema],
     /// The attributes that the object has once it exists, beside `id`.
@@ -27,6 +29,23 @@ pub struct Schema {
     pub check: Option<fn(&Node, &Stack) -> Vec<Finding>>,
     /// The rules of safety, with those that no program can break.
     pub rules: &'static [Rule],
+}
+
+/// What an id that a program names must be beyond its prefix. It is data, as it is read when a program is compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct IdRules {
+    /// Whether 8 or 17 hexadecimal digits follow the prefix, and nothing else.
+    pub hexadecimal: bool,
+    /// The ids of objects that exist, and that no program may name, each with why and what to write.
+    pub refused: &'static [(&'static str, &'static str)],
+}
+
+impl IdRules {
+    /// No further rule.
+    pub const NONE: Self = Self { hexadecimal: false, refused: &[] };
+
+    /// The ids that EC2 gives its objects, as in `vpc-0a1b2c3d`.
+    pub const HEXADECIMAL: Self = Self { hexadecimal: true, ..Self::NONE };
 }
 
 /// One field of a [`Schema`].
@@ -87,8 +106,8 @@ impl Schema {
     /// `Schema { id_prefix: "net-", ..Schema::new("Net", FIELDS) }`.
     pub const fn new(kind: &'static str, fields: &'static [FieldSchema]) -> Self {
         let (doc, id_prefix, terraform_type) = ("", "", "");
-        let (attributes, terraform, check, rules) = (&[], None, None, &[]);
-        Self { kind, doc, id_prefix, fields, attributes, terraform_type, terraform, check, rules }
+        let (ids, attributes, terraform, check, rules) = (IdRules::NONE, &[], None, None, &[]);
+        Self { kind, doc, id_prefix, ids, fields, attributes, terraform_type, terraform, check, rules }
     }
 
     /// The field `name`.

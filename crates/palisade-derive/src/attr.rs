@@ -8,6 +8,7 @@ pub(crate) struct ResourceAttrs {
     pub(crate) terraform: Option<LitStr>,
     pub(crate) attributes: Option<Type>,
     pub(crate) id_prefix: Option<LitStr>,
+    pub(crate) ids: Option<Path>,
     pub(crate) terraform_with: Option<Path>,
     pub(crate) check: Option<Path>,
     pub(crate) rules: Option<Path>,
@@ -64,6 +65,7 @@ pub(crate) fn resource(attributes: &[Attribute]) -> syn::Result<ResourceAttrs> {
             "terraform" => found.terraform = Some(meta.value()?.parse()?),
             "attributes" => found.attributes = Some(meta.value()?.parse()?),
             "id_prefix" => found.id_prefix = Some(meta.value()?.parse()?),
+            "ids" => found.ids = Some(meta.value()?.parse()?),
             "terraform_with" => found.terraform_with = Some(meta.value()?.parse()?),
             "check" => found.check = Some(meta.value()?.parse()?),
             "rules" => found.rules = Some(meta.value()?.parse()?),
@@ -77,7 +79,8 @@ pub(crate) fn resource(attributes: &[Attribute]) -> syn::Result<ResourceAttrs> {
             })?,
             "by_hand" => found.by_hand = true,
             _ => {
-                let keys = "terraform, attributes, id_prefix, terraform_with, check, rules, requires, never, by_hand";
+                let keys =
+                    "terraform, attributes, id_prefix, ids, terraform_with, check, rules, requires, never, by_hand";
                 return Err(unknown(&meta, keys));
             }
         }

@@ -83,6 +83,7 @@ fn schema(resource: &Resource) -> TokenStream {
     let kind = name.to_string();
     let attributes = resource.attrs.attributes.as_ref().map_or_else(|| quote!(()), |ty| quote!(#ty));
     let id_prefix = resource.attrs.id_prefix.as_ref().map(syn::LitStr::value).unwrap_or_default();
+    let ids = resource.attrs.ids.as_ref().map_or_else(|| quote!(::palisade_core::IdRules::NONE), |ids| quote!(#ids));
     let terraform_type = &resource.attrs.terraform;
     let terraform = option(resource.attrs.terraform_with.as_ref());
     let check = option(resource.attrs.check.as_ref());
@@ -98,6 +99,7 @@ fn schema(resource: &Resource) -> TokenStream {
                 kind: #kind,
                 doc: #doc,
                 id_prefix: #id_prefix,
+                ids: #ids,
                 fields: &[#(#fields),*],
                 attributes: <#attributes as ::palisade_core::Attributes>::SCHEMA,
                 terraform_type: #terraform_type,

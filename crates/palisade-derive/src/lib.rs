@@ -26,6 +26,7 @@ mod valid;
 /// - `terraform = "aws_vpc"`: the resource's type in Terraform. Required.
 /// - `attributes = VpcAttributes`: the struct with `#[derive(Attributes)]` that lists what the object has once it exists.
 /// - `id_prefix = "vpc-"`: how the cloud's ids begin; leave it out where the user chooses the id.
+/// - `ids = IdRules::HEXADECIMAL`: what else an id that a program names must be.
 /// - `terraform_with = path`: a `fn(&mut TerraformResource, &Graph)` that writes what no single field says.
 /// - `check = path`: a `fn(&Node, &Stack) -> Vec<Finding>` for the rules that need more than one field, or another resource.
 /// - `requires(topology("message", "note"), ...)`: further requirements, which methods written by hand meet by calling the

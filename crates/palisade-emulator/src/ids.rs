@@ -70,7 +70,7 @@ pub(crate) fn unhex(digits: &str) -> Option<Vec<u8>> {
 
 /// An id from a text that is known to be one.
 pub(crate) fn id<R: Resource>(text: impl Into<String>) -> Id<R> {
-    Id::new(text).expect("the text was made here, with its kind's prefix, or is a name that was checked")
+    Id::reported(text).expect("the text was made here, with its kind's prefix, or is a name that was checked")
 }
 
 /// The ARN of an ElastiCache object.

@@ -22,7 +22,7 @@ pub(crate) fn known<T>(
 
 /// The id in a field that AWS always sends.
 pub(crate) fn id<R: Resource>(value: Option<impl AsRef<str>>, field: &'static str) -> Result<Id<R>, Failure> {
-    known(value, field, |text| Id::new(text).ok())
+    known(value, field, |text| Id::reported(text).ok())
 }
 
 /// The ids in a list, which AWS leaves out where it is empty.

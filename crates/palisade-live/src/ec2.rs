@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn more_ids_than_a_filter_takes_make_more_questions() {
-        let ids: Vec<Id<Vpc>> = (0..450).filter_map(|number| Id::new(format!("vpc-{number}")).ok()).collect();
+        let ids: Vec<Id<Vpc>> = (0..450).filter_map(|number| Id::reported(format!("vpc-{number}")).ok()).collect();
         let questions = questions("vpc-id", &Select::Ids(ids));
         let sizes: Vec<_> = questions.iter().map(|filters| filters[0].values().len()).collect();
         assert_eq!(sizes, [200, 200, 50]);

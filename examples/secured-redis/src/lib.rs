@@ -36,7 +36,7 @@ pub fn stack(stack: &mut Stack) {
         "redis",
         SecurityGroup::builder()
             .vpc_id(&vpc)
-            .group_name(name!("redis"))
+            .group_name(security_group_name!("redis"))
             .description(description!("The nodes of the cache")),
     );
     stack.add(

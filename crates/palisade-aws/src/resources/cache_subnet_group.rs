@@ -5,7 +5,7 @@ mod rules;
 use std::collections::BTreeSet;
 
 use palisade_core::{
-    Attributes, Declared, Finding, Id, Node, Resource, Stack,
+    Attributes, Declared, Finding, Id, IdRules, Node, Resource, Stack,
     provider::{ProviderError, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,7 @@ use crate::{
     terraform = "aws_elasticache_subnet_group",
     rules = rules::RULES,
     attributes = CacheSubnetGroupAttributes,
+    ids = SUBNET_GROUPS,
     check = check
 )]
 pub struct CacheSubnetGroup {
@@ -66,12 +67,36 @@ pub struct CacheSubnetGroupAttributes {
     pub vpc_id: Id<Vpc>,
 }
 
+/// The subnet group that a cache gets which names none.
+const SUBNET_GROUPS: IdRules = IdRules {
+    refused: &[(
+        "default",
+        "the subnet group `default` stands in the default VPC, whose subnets have a route to the internet: \
+         add a `CacheSubnetGroup` of private subnets, and name that",
+    )],
+    ..IdRules::NONE
+};
+
 /// How many subnets a group has at most.
 const MOST: usize = 20;
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let Some(group) = stack.declared(node) else { return Vec::new() };
-    [count, networks].into_iter().filter_map(|check| check(group)).collect()
+    [named_default, described, count, networks].into_iter().filter_map(|check| check(group)).collect()
+}
+
+fn named_default(group: Declared<'_, CacheSubnetGroup>) -> Option<Finding> {
+    (group.name().known()?.as_str() == "default").then(|| {
+        let message = "the subnet group `default` is the one of the account, in the default VPC";
+        group.finding(message, "choose another name")
+    })
+}
+
+fn described(group: Declared<'_, CacheSubnetGroup>) -> Option<Finding> {
+    group.description().known()?.trim().is_empty().then(|| {
+        let message = "the description is empty, and ElastiCache refuses a group without one";
+        group.finding(message, "say what the group is for, or leave `.description(..)` out")
+    })
 }
 
 fn count(group: Declared<'_, CacheSubnetGroup>) -> Option<Finding> {

@@ -41,6 +41,7 @@ use crate::{
     rules = rules::RULES,
     attributes = FlowLogAttributes,
     id_prefix = "fl-",
+    ids = palisade_core::IdRules::HEXADECIMAL,
     terraform_with = terraform,
     check = check
 )]

@@ -40,6 +40,16 @@ pub use vpc::*;
 const WHY_A_KEY_OF_ONES_OWN: &str =
     "only the policy of a key of your own decides who may decrypt, and only its use is on record";
 
+/// The user that each account has.
+const USERS: palisade_core::IdRules = palisade_core::IdRules {
+    refused: &[(
+        "default",
+        "the user `default` is AWS's own, with all rights and no password: begin a Redis group with a \
+         `RedisUser::disabled_default(..)`, which takes its place",
+    )],
+    ..palisade_core::IdRules::NONE
+};
+
 /// Whether the program gives no value for `field`, not even one that is known later.
 fn is_unset(node: &palisade_core::Node, field: &str) -> bool {
     node.fields.get(field).is_none_or(|value| value.as_json() == Some(&palisade_core::Json::Null))

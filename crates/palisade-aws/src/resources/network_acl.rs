@@ -47,7 +47,7 @@ use crate::types::{Arn, Direction, NetworkAclEntry, NetworkRule, Tags};
     terraform = "aws_network_acl",
     rules = rules::RULES,
     attributes = NetworkAclAttributes,
-    id_prefix = "acl-",
+    id_prefix = "acl-", ids = palisade_core::IdRules::HEXADECIMAL,
     terraform_with = terraform,
     check = check::check,
     requires(rules(

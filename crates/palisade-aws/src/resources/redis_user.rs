@@ -51,6 +51,7 @@ use crate::{
     terraform = "aws_elasticache_user",
     rules = rules::RULES,
     attributes = RedisUserAttributes,
+    ids = super::USERS,
     terraform_with = terraform,
     check = check,
     requires(engine(

@@ -39,7 +39,7 @@ use crate::types::{
 /// ```
 /// use palisade_aws::{name, node_type, replicas, resources::{AtRest, Encrypted, InTransit, ReplicationGroup}, types::Engine};
 /// # use palisade_aws::{id, resources::*};
-/// # let (subnets, security_group, users) = (id!(CacheSubnetGroup, "redis"), id!(SecurityGroup, "sg-0a"), id!(UserGroup, "redis"));
+/// # let (subnets, security_group, users) = (id!(CacheSubnetGroup, "redis"), id!(SecurityGroup, "sg-0a1b2c3d"), id!(UserGroup, "redis"));
 /// let redis: Encrypted<ReplicationGroup> = ReplicationGroup::builder()
 ///     .replication_group_id(name!("secured-redis"))
 ///     .engine(Engine::REDIS_7_1)

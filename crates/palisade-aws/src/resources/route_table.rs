@@ -30,7 +30,7 @@ use crate::{
 /// let private = stack.add("private", RouteTable::builder().vpc_id(&vpc));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_route_table", rules = rules::RULES, attributes = RouteTableAttributes, id_prefix = "rtb-")]
+#[resource(terraform = "aws_route_table", rules = rules::RULES, attributes = RouteTableAttributes, id_prefix = "rtb-", ids = palisade_core::IdRules::HEXADECIMAL)]
 pub struct RouteTable {
     /// The VPC.
     #[field(replace)]

@@ -33,7 +33,7 @@ use crate::{
 /// stack.add("private-a", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&table));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
-#[resource(terraform = "aws_route_table_association", id_prefix = "subnet-", terraform_with = terraform, check = check)]
+#[resource(terraform = "aws_route_table_association", id_prefix = "subnet-", ids = palisade_core::IdRules::HEXADECIMAL, terraform_with = terraform, check = check)]
 pub struct RouteTableAssociation {
     /// The subnet.
     #[field(replace, identity)]

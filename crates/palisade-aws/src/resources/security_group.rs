@@ -30,12 +30,12 @@ use crate::{
 /// AWS: [CreateSecurityGroup](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html)
 ///
 /// ```
-/// use palisade_aws::{cidr, description, name, resources::{SecurityGroup, Vpc}};
+/// use palisade_aws::{cidr, description, security_group_name, resources::{SecurityGroup, Vpc}};
 /// # let mut stack = palisade_core::Stack::new("doc");
 /// # let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
 /// let redis = stack.add(
 ///     "redis",
-///     SecurityGroup::builder().vpc_id(&vpc).group_name(name!("redis")).description(description!("The nodes of the cache")),
+///     SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("redis")).description(description!("The nodes of the cache")),
 /// );
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Resource, Serialize)]
@@ -44,6 +44,7 @@ use crate::{
     rules = rules::RULES,
     attributes = SecurityGroupAttributes,
     id_prefix = "sg-",
+    ids = palisade_core::IdRules::HEXADECIMAL,
     never(
         ingress(
             "the rules of a `SecurityGroup` are resources of their own, so that two groups can name each other",

@@ -30,10 +30,10 @@ use crate::{
 /// [AuthorizeSecurityGroupEgress](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupEgress.html)
 ///
 /// ```
-/// use palisade_aws::{cidr, description, name, port, private_range, resources::{SecurityGroup, SecurityGroupRule, Vpc}};
+/// use palisade_aws::{cidr, description, security_group_name, port, private_range, resources::{SecurityGroup, SecurityGroupRule, Vpc}};
 /// # let mut stack = palisade_core::Stack::new("doc");
 /// # let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
-/// # let group = |name, stack: &mut palisade_core::Stack| stack.add(name, SecurityGroup::builder().vpc_id(&vpc).group_name(name!("x")).description(description!("x")));
+/// # let group = |name, stack: &mut palisade_core::Stack| stack.add(name, SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("x")).description(description!("x")));
 /// # let (app, redis) = (group("app", &mut stack), group("redis", &mut stack));
 /// stack.add(
 ///     "redis-from-app",
@@ -44,7 +44,7 @@ use crate::{
 #[resource(
     terraform = "aws_vpc_security_group_ingress_rule",
     rules = rules::RULES,
-    id_prefix = "sgr-",
+    id_prefix = "sgr-", ids = palisade_core::IdRules::HEXADECIMAL,
     terraform_with = terraform,
     check = check,
     requires(

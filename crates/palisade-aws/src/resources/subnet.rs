@@ -38,6 +38,7 @@ use crate::{
     rules = rules::RULES,
     attributes = SubnetAttributes,
     id_prefix = "subnet-",
+    ids = palisade_core::IdRules::HEXADECIMAL,
     check = check,
     never(
         map_public_ip_on_launch(

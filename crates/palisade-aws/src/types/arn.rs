@@ -12,7 +12,7 @@ checked_text! {
 }
 
 checked_text! {
-    /// The ARN of an SNS topic, as in `arn:aws:sns:us-east-1:111122223333:cache-events`.
+    /// The ARN of an SNS topic, as in `arn:aws:sns:us-east-1:111122223333:cache-events`, which is no FIFO topic.
     TopicArn, "the ARN of an SNS topic", check_sns, topic_arn
 }
 
@@ -36,8 +36,18 @@ const fn check_any(text: &str) -> Option<&'static str> {
 }
 
 const fn check_kms(text: &str) -> Option<&'static str> {
-    if has_service(text, "kms") {
+    if has_service(text, "kms") && has_resource(text, "key/") {
         None
+    } else if has_service(text, "kms") && has_resource(text, "alias/aws/") {
+        Some(
+            "the keys whose alias begins with `alias/aws/` are AWS's own, and nobody decides who may use them: declare a \
+             `KmsKey`, or write the ARN of a key of the account, which has `:key/`",
+        )
+    } else if has_service(text, "kms") && has_resource(text, "alias/") {
+        Some(
+            "an alias is read back as the ARN of its key, which would look like a change for ever: write the ARN of the \
+             key, which has `:key/`",
+        )
     } else {
         Some(
             "write the ARN of the key, as in arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
@@ -46,7 +56,9 @@ const fn check_kms(text: &str) -> Option<&'static str> {
 }
 
 const fn check_sns(text: &str) -> Option<&'static str> {
-    if has_service(text, "sns") {
+    if has_service(text, "sns") && ends(text, ".fifo") {
+        Some("ElastiCache refuses a FIFO topic, whose name ends in `.fifo`: write the ARN of a standard one")
+    } else if has_service(text, "sns") {
         None
     } else {
         Some("write the ARN of a topic, as in arn:aws:sns:us-east-1:111122223333:cache-events")
@@ -70,6 +82,18 @@ const fn check_role(text: &str) -> Option<&'static str> {
     } else {
         Some("write the ARN of a role, as in arn:aws:iam::111122223333:role/vpc-flow-logs")
     }
+}
+
+const fn ends(text: &str, suffix: &str) -> bool {
+    let (text, suffix) = (text.as_bytes(), suffix.as_bytes());
+    let mut i = 0;
+    while i < suffix.len() {
+        if suffix.len() > text.len() || text[text.len() - suffix.len() + i] != suffix[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// Whether the sixth part of `text` begins with `kind`, and has more than that.
@@ -146,6 +170,15 @@ mod tests {
         ] {
             assert!(check_kms(bad).is_some(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_key_is_no_alias_and_a_topic_no_queue() {
+        assert!(check_kms("arn:aws:kms:us-east-1:111122223333:alias/aws/elasticache").unwrap().contains("AWS's own"));
+        assert!(check_kms("arn:aws:kms:us-east-1:111122223333:alias/redis").unwrap().contains("read back"));
+        assert!(check_kms("arn:aws:kms:us-east-1:111122223333:key/").is_some());
+        assert_eq!(check_sns("arn:aws:sns:us-east-1:111122223333:fifo"), None);
+        assert!(check_sns("arn:aws:sns:us-east-1:111122223333:events.fifo").unwrap().contains("FIFO"));
     }
 
     #[test]

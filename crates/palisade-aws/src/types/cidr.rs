@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::CheckError;
 
-/// The addresses of a VPC or of a subnet, as in `10.0.0.0/16`: a prefix of 16 to 28 bits, and no bit set behind it.
+/// The addresses of a VPC or of a subnet, as in `10.0.0.0/16`: a prefix of 16 to 28 bits, and no bit set behind it. It
+/// has none of the addresses that no host can have: 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 and 224.0.0.0/3.
 ///
 /// ```
 /// use palisade_aws::{cidr, types::Cidr};
@@ -32,8 +33,8 @@ impl Cidr {
     /// The block that `text` names.
     ///
     /// # Errors
-    /// [`CheckError`] if the text is no `a.b.c.d/n`, if n is not within 16..=28, or if an address bit is set behind the
-    /// prefix.
+    /// [`CheckError`] if the text is no `a.b.c.d/n`, if n is not within 16..=28, if an address bit is set behind the
+    /// prefix, or if no host can have the addresses.
     pub fn new(text: &str) -> Result<Self, CheckError> {
         block(text).map_err(|rule| CheckError { value: text.to_owned(), what: "a block of addresses", rule })
     }
@@ -73,6 +74,24 @@ impl Cidr {
     /// Whether all addresses of `other` are in this block.
     pub const fn contains(self, other: Self) -> bool {
         self.prefix <= other.prefix && (self.address ^ other.address) & mask(self.prefix) == 0
+    }
+
+    /// Whether nobody on the internet has an address of the block: RFC 1918 and RFC 6598 keep it for networks of one's own.
+    pub const fn is_private(self) -> bool {
+        const PRIVATE: [Cidr; 4] = [
+            Cidr { address: 0x0a00_0000, prefix: 8 },
+            Cidr { address: 0xac10_0000, prefix: 12 },
+            Cidr { address: 0xc0a8_0000, prefix: 16 },
+            Cidr { address: 0x6440_0000, prefix: 10 },
+        ];
+        let mut i = 0;
+        while i < PRIVATE.len() {
+            if PRIVATE[i].contains(self) {
+                return true;
+            }
+            i += 1;
+        }
+        false
     }
 
     /// Whether the two have an address in common.
@@ -115,29 +134,41 @@ impl PrivateRange {
 }
 
 pub(super) const fn block(text: &str) -> Result<Cidr, &'static str> {
+    const THIS_HOST: Cidr = Cidr { address: 0, prefix: 8 };
+    const LOOPBACK: Cidr = Cidr { address: 0x7f00_0000, prefix: 8 };
+    const LINK_LOCAL: Cidr = Cidr { address: 0xa9fe_0000, prefix: 16 };
+    const MULTICAST: Cidr = Cidr { address: 0xe000_0000, prefix: 3 };
     match parse(text) {
+        Ok(cidr) if cidr.prefix == 0 => {
+            Err("these are all addresses there are, and no network of one's own: write the block \
+                                             of the network, as 10.0.0.0/16")
+        }
         Ok(cidr) if cidr.prefix < 16 || cidr.prefix > 28 => Err("a VPC or subnet has a prefix of /16 to /28"),
+        Ok(cidr) if LINK_LOCAL.contains(cidr) => {
+            Err("AWS keeps 169.254.0.0/16 for its own services in each network: choose a \
+                                                      private block, as 10.0.0.0/16")
+        }
+        Ok(cidr) if THIS_HOST.contains(cidr) || LOOPBACK.contains(cidr) || MULTICAST.contains(cidr) => Err(
+            "no host can have an address in 0.0.0.0/8, 127.0.0.0/8 or 224.0.0.0/3, and AWS refuses them: choose a private \
+                 block, as 10.0.0.0/16",
+        ),
         other => other,
     }
 }
 
 const fn private(text: &str) -> Result<PrivateRange, &'static str> {
-    const PRIVATE: [Cidr; 4] = [
-        Cidr { address: 0x0a00_0000, prefix: 8 },
-        Cidr { address: 0xac10_0000, prefix: 12 },
-        Cidr { address: 0xc0a8_0000, prefix: 16 },
-        Cidr { address: 0x6440_0000, prefix: 10 },
-    ];
     let cidr = match parse(text) {
         Ok(cidr) => cidr,
         Err(rule) => return Err(rule),
     };
-    let mut i = 0;
-    while i < PRIVATE.len() {
-        if PRIVATE[i].contains(cidr) {
-            return Ok(PrivateRange(cidr));
-        }
-        i += 1;
+    if cidr.is_private() {
+        return Ok(PrivateRange(cidr));
+    }
+    if cidr.prefix == 0 {
+        return Err(
+            "this is open to everybody, and whoever scans the internet finds it within minutes: name a security \
+                    group, or a range within the network, as 10.0.0.0/16",
+        );
     }
     Err("a cache is never open to public addresses: name a range within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or \
          100.64.0.0/10, or better a security group")
@@ -273,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_block_has_its_form_its_prefix_and_no_host_bits() {
-        for good in ["10.0.0.0/16", "192.168.255.240/28", "0.0.0.0/16"] {
+        for good in ["10.0.0.0/16", "192.168.255.240/28", "8.8.0.0/16", "223.255.0.0/16"] {
             assert_eq!(Cidr::new(good).unwrap().to_string(), good);
         }
         for bad in [
@@ -291,6 +322,12 @@ mod tests {
             "10.0.0.0/ 16",
             "10.0.0.0/1600",
             "::/0",
+            "0.0.0.0/0",
+            "0.0.0.0/16",
+            "127.0.0.0/16",
+            "169.254.1.0/24",
+            "224.0.0.0/16",
+            "255.255.255.240/28",
         ] {
             assert!(Cidr::new(bad).is_err(), "{bad}");
         }

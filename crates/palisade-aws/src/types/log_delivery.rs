@@ -34,7 +34,8 @@ text_enum! {
 }
 
 checked_text! {
-    /// The name of a log group, as in `/elasticache/redis/slow-log`: 1 to 512 letters, digits and `.-_/#`.
+    /// The name of a log group, as in `/elasticache/redis/slow-log`: 1 to 512 letters, digits and `.-_/#`, not
+    /// beginning with `aws/`, which is AWS's own.
     LogGroupName, "the name of a log group", check_log_group, log_group_name
 }
 
@@ -75,6 +76,11 @@ const fn check_log_group(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
     if bytes.is_empty() || bytes.len() > 512 {
         return Some("the name of a log group has 1 to 512 characters");
+    }
+    if super::checked::begins(text, "aws/") {
+        return Some(
+            "names that begin with `aws/` are AWS's own, as in /aws/...: put a slash before it, or choose another name",
+        );
     }
     let mut i = 0;
     while i < bytes.len() {

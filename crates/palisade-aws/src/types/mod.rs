@@ -49,5 +49,7 @@ pub use parameter::{ParameterProblem, parameter_names, parameter_problem};
 pub use placement::{AvailabilityZone, HostnameType, IpDiscovery, NetworkType, Tenancy};
 pub use port::{Direction, Port, Protocol};
 pub use role::{PolicyDocument, RoleName, Trust};
+#[doc(hidden)]
+pub use tags::is_among;
 pub use tags::{TagKey, TagValue, Tags};
 pub use window::{MaintenanceWindow, SnapshotWindow, Windows};

@@ -29,7 +29,7 @@ checked_text! {
 }
 
 checked_text! {
-    /// The name of a security group, unique in its VPC: 1 to 255 characters, not beginning with `sg-`.
+    /// The name of a security group, unique in its VPC: 1 to 255 characters, not beginning with `sg-`, and not `default`.
     SecurityGroupName, "the name of a security group", check_security_group_name, security_group_name
 }
 
@@ -54,13 +54,6 @@ checked_text! {
 impl IntoInput<UserName> for Name {
     fn into_input(self) -> Input<UserName> {
         UserName(self.0).into_input()
-    }
-}
-
-/// A name is also a security group's name.
-impl IntoInput<SecurityGroupName> for Name {
-    fn into_input(self) -> Input<SecurityGroupName> {
-        SecurityGroupName(self.0).into_input()
     }
 }
 
@@ -103,6 +96,11 @@ const fn check_user_name(text: &str) -> Option<&'static str> {
 const fn check_security_group_name(text: &str) -> Option<&'static str> {
     if begins(text, "sg-") {
         return Some("the name of a security group does not begin with `sg-`, which is how its id begins");
+    }
+    if text.len() == "default".len() && begins(text, "default") {
+        return Some(
+            "each VPC has a security group `default` of AWS's own, which nothing should use: say what the group is for",
+        );
     }
     check_description(text)
 }
@@ -163,8 +161,11 @@ const fn check_description(text: &str) -> Option<&'static str> {
     if bytes.is_empty() || bytes.len() > 255 {
         return Some("say what it is for, in 1 to 255 characters");
     }
-    let mut i = 0;
+    let (mut i, mut spaces) = (0, 0);
     while i < bytes.len() {
+        if bytes[i] == b' ' {
+            spaces += 1;
+        }
         match bytes[i] {
             b'a'..=b'z'
             | b'A'..=b'Z'
@@ -194,6 +195,9 @@ const fn check_description(text: &str) -> Option<&'static str> {
             _ => return Some("use letters, digits, spaces and ._-:/()#,@[]+=&;{}!$* only: EC2 refuses the others"),
         }
         i += 1;
+    }
+    if spaces == bytes.len() {
+        return Some("write more than spaces: nobody dares to remove what does not say what it is for");
     }
     None
 }
@@ -234,6 +238,9 @@ mod tests {
     fn a_security_group_name_is_no_id() {
         assert!(check_security_group_name("sg-redis").is_some());
         assert_eq!(check_security_group_name("redis sg"), None);
+        assert!(check_security_group_name("default").unwrap().contains("AWS's own"));
+        assert_eq!(check_security_group_name("default-app"), None);
+        assert!(check_description("  ").is_some());
         assert!(check_description("it's").is_some(), "EC2 refuses the apostrophe");
     }
 }

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::checked::begins;
 
 checked_text! {
-    /// The key of a tag: 1 to 128 characters, not beginning with `aws:`, which is AWS's own, nor with `palisade:`, which is
-    /// the tool's.
+    /// The key of a tag: 1 to 128 letters, digits, spaces and `_.:/=+-@`, not beginning with `aws:`, which is AWS's own, nor
+    /// with `palisade:`, which is the tool's. `password` and the like are refused, since everybody in the account reads tags.
     TagKey, "the key of a tag", check_key, tag_key
 }
 
 checked_text! {
-    /// The value of a tag: up to 256 characters.
+    /// The value of a tag: up to 256 letters, digits, spaces and `_.:/=+-@`.
     TagValue, "the value of a tag", check_value, tag_value
 }
 
@@ -107,14 +107,56 @@ const MOST: usize = 47;
 /// [`Tags`](crate::types::Tags) from literals, checked when the program is compiled.
 #[macro_export]
 macro_rules! tags {
-    ($($key:literal = $value:literal),* $(,)?) => {
+    (@once) => {};
+    (@once $key:literal $($others:literal)*) => {
+        const _: () = assert!(
+            !$crate::types::is_among($key, &[$($others),*]),
+            concat!("the key `", $key, "` stands here twice, and an object has one value for a key: remove one of the two"),
+        );
+        $crate::tags!(@once $($others)*);
+    };
+    ($($key:literal = $value:literal),* $(,)?) => {{
+        $crate::tags!(@once $($key)*);
         $crate::types::Tags::new([$({
             const KEY: $crate::types::TagKey = $crate::types::TagKey::literal($key);
             const VALUE: $crate::types::TagValue = $crate::types::TagValue::literal($value);
             (KEY, VALUE)
         }),*])
-    };
+    }};
 }
+
+/// Whether `key` is one of `others`.
+#[doc(hidden)]
+pub const fn is_among(key: &str, others: &[&str]) -> bool {
+    let mut i = 0;
+    while i < others.len() {
+        if key.len() == others[i].len() && begins(key, others[i]) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// Keys of tags whose values would be secrets.
+const SECRETS: [&str; 7] = ["password", "passwd", "secret", "token", "auth_token", "auth-token", "api_key"];
+
+/// Letters beyond ASCII pass, as a `const` function does not tell them from other characters.
+const fn has_other_characters(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        match bytes[i] {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | 0x80.. => {}
+            b'_' | b'.' | b':' | b'/' | b'=' | b'+' | b'-' | b'@' => {}
+            _ => return true,
+        }
+        i += 1;
+    }
+    false
+}
+
+const OTHER_CHARACTERS: &str = "use letters, digits, spaces and _.:/=+-@ only: most services of AWS refuse the others";
 
 const fn check_key(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
@@ -127,16 +169,50 @@ const fn check_key(text: &str) -> Option<&'static str> {
     if begins(text, "palisade:") {
         return Some("keys that begin with `palisade:` are how the tool knows its objects");
     }
+    if has_other_characters(text) {
+        return Some(OTHER_CHARACTERS);
+    }
+    let mut i = 0;
+    while i < SECRETS.len() {
+        if text.eq_ignore_ascii_case(SECRETS[i]) {
+            return Some(
+                "everybody in the account reads tags, and they stand in bills and in logs: put what is secret into a \
+                 `Secret`, and choose another key if it is none",
+            );
+        }
+        i += 1;
+    }
     None
 }
 
 const fn check_value(text: &str) -> Option<&'static str> {
-    if text.len() > 256 { Some("the value of a tag has up to 256 characters") } else { None }
+    if text.len() > 256 {
+        Some("the value of a tag has up to 256 characters")
+    } else if has_other_characters(text) {
+        Some(OTHER_CHARACTERS)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_hold_no_secret_and_what_aws_takes() {
+        for good in ["Name", "cost centre", "team/a:b=c+d-e@f.g_h", "gr\u{f6}\u{df}e", "token-count", "secrets"] {
+            assert_eq!((check_key(good), check_value(good)), (None, None), "{good}");
+        }
+        for secret in ["password", "Password", "AUTH_TOKEN", "auth-token", "Api_Key", "secret"] {
+            assert!(check_key(secret).unwrap().contains("everybody"), "{secret}");
+            assert_eq!(check_value(secret), None);
+        }
+        for bad in ["a;b", "a,b", "<a>", "a\nb", "100%"] {
+            assert!(check_key(bad).is_some() && check_value(bad).is_some(), "{bad}");
+        }
+        assert!(is_among("a", &["b", "a"]) && !is_among("a", &["ab", ""]));
+    }
 
     #[test]
     fn changes_leave_the_own_tags_alone() {

@@ -75,7 +75,7 @@ pub(crate) fn zone(letter: char) -> AvailabilityZone {
 }
 
 pub(crate) fn id<R: palisade_core::Resource>(text: &str) -> Id<R> {
-    Id::new(text).unwrap()
+    Id::reported(text).unwrap()
 }
 
 pub(crate) fn password(text: &str) -> Credentials {

@@ -29,11 +29,31 @@ pub(super) const RULES: &[Rule] = &[
             "each VPC is created with the group closed, no method opens it, and nothing takes it as its group",
         ),
     },
+    Rule {
+        id: "private-addresses",
+        title: "the addresses of the VPC are private ones",
+        why: "public addresses are somebody's: whoever has them on the internet cannot be reached from the network any more",
+        controls: &[],
+        hold: Hold::Risk { check: private_addresses, path: "Vpc::PUBLIC_ADDRESSES" },
+    },
 ];
 
 impl Vpc {
     /// Nobody records who talks to whom in the VPC.
     pub const NO_FLOW_LOG: Risk<Self> = Risk::new(&RULES[0]);
+
+    /// The network has public addresses, as those that the organisation owns.
+    pub const PUBLIC_ADDRESSES: Risk<Self> = Risk::new(&RULES[3]);
+}
+
+fn private_addresses(node: &Node, stack: &Stack) -> Option<Violation> {
+    let block = stack.declared::<Vpc>(node)?.cidr_block().known()?;
+    (!block.is_private()).then(|| {
+        Violation::new(
+            format!("the addresses {block} are public ones"),
+            "choose a block within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10",
+        )
+    })
 }
 
 fn flow_log(node: &Node, stack: &Stack) -> Option<Violation> {

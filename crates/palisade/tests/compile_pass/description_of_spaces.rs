@@ -1,0 +1,5 @@
+use palisade::prelude::*;
+
+fn main() {
+    println!("{}", description!("The nodes of the cache"));
+}

@@ -1,0 +1,5 @@
+use palisade::prelude::*;
+
+fn main() {
+    println!("{}", security_group_name!("redis"));
+}

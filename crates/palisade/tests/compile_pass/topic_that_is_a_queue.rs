@@ -1,0 +1,5 @@
+use palisade::prelude::*;
+
+fn main() {
+    println!("{}", topic_arn!("arn:aws:sns:us-east-1:111122223333:cache-events"));
+}
