@@ -185,6 +185,24 @@ fn sets_are_not_empty_and_ranges_not_reversed() {
 }
 
 #[test]
+fn what_is_referred_to_is_in_the_stack() {
+    let mut other = Stack::new("other");
+    let strange = other.add("mainx", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    let found = findings(|stack| {
+        vpc(stack);
+        let table = stack.add("private", RouteTable::builder().vpc_id(&strange));
+        stack.add("redis", Subnet::private(&strange, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        stack.output("arn", strange.arn());
+        stack.output("table", table.arn());
+    });
+    insta::assert_snapshot!(found, @"
+    RouteTable.private refers to Vpc.mainx, which is not in this stack
+    Subnet.redis refers to Vpc.mainx, which is not in this stack
+    the output `arn` refers to Vpc.mainx, which is not in this stack
+    ");
+}
+
+#[test]
 fn what_meets_is_of_one_network() {
     let found = findings(|stack| {
         let main = vpc(stack);

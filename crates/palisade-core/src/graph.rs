@@ -32,8 +32,7 @@ impl Graph {
         }
         for node in stack.nodes() {
             for reference in node.references() {
-                // A handle of another stack has no node here. `Stack::findings` cannot see it either, so it is kept out of
-                // the graph, and the plan reports the value as one that never becomes known.
+                // A handle of another stack, which `Stack::findings` reports, has no node here.
                 if let Some(&target) = indices.get(&reference.address) {
                     graph.update_edge(indices[&node.address], target, ());
                 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    AcceptedRisk, Address, Assessment, Declare, Declared, Finding, Handle, Hold, Json, Output, Reason, Resource, Risk,
-    Rule, Schema, Span, Status, Value, rule::Policy,
+    AcceptedRisk, Address, Assessment, Declare, Declared, Finding, Handle, Hold, Json, Output, Reason, Reference,
+    Resource, Risk, Rule, Schema, Span, Status, Value, rule::Policy,
 };
 
 /// The resources and outputs that a program declares.
@@ -229,6 +229,7 @@ impl Stack {
             for (field, problem) in values.filter_map(|(field, json)| Some((field, (field.problem)(json)?))) {
                 findings.push(node.finding(&format!("`{}`: {problem}", field.name), ""));
             }
+            findings.extend(self.strangers(&address.to_string(), node.references(), node.location));
             findings.extend(node.schema.check.map(|check| check(node, self)).unwrap_or_default());
         }
         findings.extend(self.duplicate_identities());
@@ -245,8 +246,31 @@ impl Stack {
             if let Some(first) = outputs.insert(&output.name, output.location) {
                 findings.push(duplicate(&format!("output named `{}`", output.name), first, output.location));
             }
+            findings.extend(self.strangers(
+                &format!("the output `{}`", output.name),
+                output.value.references(),
+                output.location,
+            ));
         }
         findings
+    }
+
+    /// What is referred to and not in the stack, each resource once: the handle is of another stack.
+    fn strangers(
+        &self,
+        who: &str,
+        references: Vec<&Reference>,
+        location: &'static Location<'static>,
+    ) -> impl Iterator<Item = Finding> {
+        let strangers = references.into_iter().map(|reference| &reference.address);
+        let strangers: BTreeSet<_> = strangers.filter(|address| !self.indices.contains_key(*address)).collect();
+        let findings = strangers.into_iter().map(|address| Finding {
+            message: format!("{who} refers to {address}, which is not in this stack"),
+            spans: vec![Span::new(location, "its handle is one of another stack")],
+            help: "add the resource to this stack, or name the object of the other with `id!(..)`, or by its ARN"
+                .to_owned(),
+        });
+        findings.collect::<Vec<_>>().into_iter()
     }
 
     /// Objects that would be one and the same in the cloud, as two users with one id.

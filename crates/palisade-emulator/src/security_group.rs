@@ -6,7 +6,7 @@ use palisade_aws::{
         DescribeSecurityGroups, DescribeSecurityGroupsOutput,
     },
     shapes::{SecurityGroupDescription, SelectSecurityGroups},
-    types::{Description, SecurityGroupName, Tags},
+    types::{Description, Tags},
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ impl Account {
                 "Value ({group_name}) for parameter GroupName is invalid. Group names may not be in the format sg-*."
             )
         })?;
-        require(SecurityGroupName::new(group_name.as_str()).is_ok(), "InvalidParameterValue", || {
+        require(Description::new(group_name.as_str()).is_ok(), "InvalidParameterValue", || {
             format!(
                 "Value ({group_name}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported."
             )

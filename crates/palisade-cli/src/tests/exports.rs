@@ -165,9 +165,15 @@ fn a_reference_to_another_stack_cannot_be_exported() {
     let outcome = Desk::new().run_with("export terraform --out DESK/infra", "", |stack| {
         stack.add("child", thing().set("parent", reference("elsewhere", "id")));
     });
-    assert_snapshot!(outcome.error(), @r"
-    Cloud: none is used
+    assert_snapshot!(outcome.error(), @r#"
     error: Thing.child refers to Thing.elsewhere, which is not in this stack
-    help: add the resource to this stack, or write its id with `id!`
-    ");
+       --> crates/palisade-cli/src/tests/exports.rs:166:15
+        |
+    166 |         stack.add("child", thing().set("parent", reference("elsewhere", "id")));
+        |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ its handle is one of another stack
+        |
+    help: add the resource to this stack, or name the object of the other with `id!(..)`, or by its ARN
+
+    error: stopped by an error in the program: nothing was changed
+    "#);
 }
