@@ -14,10 +14,10 @@ fn resource(input: &DeriveInput) -> String {
 }
 
 #[test]
-fn one_field_becomes_a_schema_a_setter_and_a_message() {
+fn one_field_becomes_a_schema_a_setter_and_a_message_and_what_is_not_to_be_another() {
     let text = resource(&parse_quote! {
         /// A net.
-        #[resource(terraform = "x_net", id_prefix = "net-")]
+        #[resource(terraform = "x_net", id_prefix = "net-", never(open("a net is closed", "leave it out")))]
         pub struct Net {
             /// The addresses.
             #[field(replace, identity)]
