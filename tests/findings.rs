@@ -1,7 +1,14 @@
 //! What the compiler cannot see, found before any call: all of it in one pass.
 
+use std::sync::Arc;
+
 use palisade::prelude::*;
+use palisade_aws::{Aws, AwsProvider};
+use palisade_core::provider::Provider as _;
 use palisade_core::{Declaration, Declare, Input, IntoInput, Resource};
+use palisade_emulator::Emulator;
+
+use crate::orders::Nothing;
 
 /// The messages of the findings of a stack, a line each.
 fn findings(declare: impl FnOnce(&mut Stack)) -> String {
@@ -530,4 +537,51 @@ fn a_group_has_100_users_at_most() {
         stack.add("many", UserGroup::valkey(name!("many"), &one).users(many));
     });
     insta::assert_snapshot!(found, @"UserGroup.many: a group has at most 100 users, and this one has 102");
+}
+
+/// AWS looks for what a cache uses in the region of the cache.
+#[test]
+fn what_a_stack_uses_is_in_the_region_of_its_subnets() {
+    let found = findings(|stack| {
+        let key = kms_key_arn!("arn:aws:kms:eu-west-1:111122223333:key/1");
+        let token = Secret::builder().name(secret_name!("token")).kms_key_id(key.clone());
+        let token = stack.add("token", token.generated());
+        stack.add("logs", LogGroup::builder().name(log_group_name!("/logs")).kms_key_id(key.clone()));
+        cache(stack, |cache, subnets, group| {
+            cache
+                .engine(Engine::REDIS_7_1)
+                .multi_az(replicas!(1))
+                .subnet_group_name(subnets)
+                .security_group_ids([group])
+                .authentication(&token)
+                .notification_topic_arn(topic_arn!("arn:aws:sns:us-west-2:111122223333:events"))
+                .encrypted(AtRest::key(key), InTransit::Required)
+        });
+    });
+    insta::assert_snapshot!(found, @"
+    Secret.token: arn:aws:kms:eu-west-1:111122223333:key/1 is in another region than the subnets, which are in us-east-1
+    LogGroup.logs: arn:aws:kms:eu-west-1:111122223333:key/1 is in another region than the subnets, which are in us-east-1
+    ReplicationGroup.redis: arn:aws:kms:eu-west-1:111122223333:key/1 is in another region than the subnets, which are in us-east-1
+    ReplicationGroup.redis: arn:aws:sns:us-west-2:111122223333:events is in another region than the subnets, which are in us-east-1
+    ");
+}
+
+/// A plan for zones of another region would fail half-way through its apply.
+#[test]
+fn a_run_works_in_the_region_of_the_zones() {
+    let graph = palisade_testing::graph(|stack| {
+        let vpc = vpc(stack);
+        stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("eu-west-1a")));
+        stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("eu-west-1b")));
+    });
+    let provider = |region: &str| {
+        let emulator = Arc::new(Emulator::in_memory(region));
+        AwsProvider::new(Aws::new(emulator, Arc::new(Nothing))).in_region(region)
+    };
+    assert_eq!(provider("eu-west-1").misplaced(&graph), []);
+    let misplaced = provider("us-east-1").misplaced(&graph);
+    let [first, second] = &misplaced[..] else { panic!("{misplaced:?}") };
+    assert_eq!(first.message, "Subnet.a: the zone eu-west-1a is not in us-east-1, where this command works");
+    assert_eq!(first.help, "work there with `--region eu-west-1`, or write a zone of us-east-1");
+    assert!(second.message.starts_with("Subnet.b: "), "{}", second.message);
 }

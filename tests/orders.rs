@@ -217,7 +217,7 @@ fn one_call_at_a_time_is_enough() {
     });
 }
 
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Supplier for Nothing {
     fn supply(&self, _: &str) -> Option<palisade_testing::SecretString> {

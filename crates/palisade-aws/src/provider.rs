@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use palisade_core::{
-    JsonMap, Schema,
+    Finding, Graph, JsonMap, Resource as _, Schema,
     provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
 };
 
@@ -16,6 +16,7 @@ use crate::{
         ReplicationGroup, RouteTable, RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet,
         UserGroup, Vpc,
     },
+    types::AvailabilityZone,
 };
 
 /// The registry: one line for each resource.
@@ -63,12 +64,18 @@ pub fn calls_of(kind: &str) -> Option<&'static Calls> {
 #[derive(Debug)]
 pub struct AwsProvider {
     aws: Aws,
+    region: Option<String>,
 }
 
 impl AwsProvider {
-    /// The resources of the account `aws`.
+    /// The resources of the account `aws`, wherever it is.
     pub fn new(aws: Aws) -> Self {
-        Self { aws }
+        Self { aws, region: None }
+    }
+
+    /// The same resources, in `region`, where no zone of another one is.
+    pub fn in_region(self, region: impl Into<String>) -> Self {
+        Self { region: Some(region.into()), ..self }
     }
 }
 
@@ -79,6 +86,21 @@ impl Provider for AwsProvider {
 
     fn typical_duration(&self, kind: &str, step: StepKind) -> Duration {
         lifecycle(kind).map_or(Duration::ZERO, |lifecycle| lifecycle.typical_durations().of(step))
+    }
+
+    fn misplaced(&self, graph: &Graph) -> Vec<Finding> {
+        let Some(region) = &self.region else { return Vec::new() };
+        let subnets = graph.nodes().filter(|node| node.schema.kind == Subnet::SCHEMA.kind);
+        let misplaced = subnets.filter_map(|subnet| {
+            let zone = AvailabilityZone::reported(subnet.text("availability_zone")?);
+            (zone.region() != region).then(|| {
+                subnet.finding(
+                    &format!("the zone {zone} is not in {region}, where this command works"),
+                    &format!("work there with `--region {}`, or write a zone of {region}", zone.region()),
+                )
+            })
+        });
+        misplaced.collect()
     }
 
     fn read<'a>(

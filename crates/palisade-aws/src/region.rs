@@ -2,48 +2,33 @@
 
 use palisade_core::closest;
 
-/// The regions that this version knows. AWS opens new ones, so a region that is not here may exist all the same.
-const KNOWN: &[&str] = &[
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "eusc-de-east-1",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-1",
-    "us-west-2",
-];
+/// The regions that this version knows, each with the letter of its last zone, and what is said of another letter.
+macro_rules! regions {
+    ($($region:literal $last:literal;)+) => {
+        const REGIONS: &[(&str, u8, &str)] = &[$((
+            $region,
+            $last.as_bytes()[0],
+            concat!("the zones of ", $region, " are ", $region, "a to ", $region, $last),
+        )),+];
+    };
+}
+
+regions! {
+    "us-east-1" "f"; "us-east-2" "c"; "us-west-1" "c"; "us-west-2" "d";
+    "af-south-1" "c";
+    "ap-east-1" "c"; "ap-east-2" "c";
+    "ap-south-1" "c"; "ap-south-2" "c";
+    "ap-northeast-1" "d"; "ap-northeast-2" "d"; "ap-northeast-3" "c";
+    "ap-southeast-1" "c"; "ap-southeast-2" "c"; "ap-southeast-3" "c"; "ap-southeast-4" "c"; "ap-southeast-5" "c";
+    "ap-southeast-6" "c"; "ap-southeast-7" "c";
+    "ca-central-1" "d"; "ca-west-1" "c";
+    "eu-central-1" "c"; "eu-central-2" "c"; "eu-north-1" "c"; "eu-south-1" "c"; "eu-south-2" "c";
+    "eu-west-1" "c"; "eu-west-2" "c"; "eu-west-3" "c";
+    "il-central-1" "c"; "me-central-1" "c"; "me-south-1" "c"; "mx-central-1" "c"; "sa-east-1" "c";
+    "us-gov-east-1" "c"; "us-gov-west-1" "c";
+    "cn-north-1" "d"; "cn-northwest-1" "c";
+    "eusc-de-east-1" "c";
+}
 
 /// The last word before the number of a region.
 const DIRECTIONS: &[&str] =
@@ -65,19 +50,14 @@ impl BadRegion {
     }
 }
 
-/// Whether AWS can have a region of this name: a part of the world that it is in, a direction, and a number. One that opened
-/// after this version was made passes.
+/// Whether AWS has a region of this name, or can have opened it after this version was made: AWS counts the regions of a part of
+/// the world and a direction from 1 on.
 ///
 /// # Errors
 /// [`BadRegion`] if no region can have the name.
 pub fn check_region(region: &str) -> Result<(), BadRegion> {
-    let world = |region: &'static str| region.rsplitn(3, '-').nth(2);
-    let mut words = region.rsplitn(3, '-');
-    let (number, direction, part) = (words.next(), words.next(), words.next());
-    let is_number = number.is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit());
-    let is_direction = direction.is_some_and(|direction| DIRECTIONS.contains(&direction));
-    let is_part = part.is_some_and(|part| KNOWN.iter().any(|known| world(known) == Some(part)));
-    if is_number && is_direction && is_part { Ok(()) } else { Err(BadRegion(region.to_owned())) }
+    let name = region.as_bytes();
+    if last_zone(name).is_some() || is_next(name) { Ok(()) } else { Err(BadRegion(region.to_owned())) }
 }
 
 /// Whether this version knows the region.
@@ -85,7 +65,76 @@ pub fn check_region(region: &str) -> Result<(), BadRegion> {
 /// # Errors
 /// If it does not: the region that is spelt most like it, if one is near.
 pub fn known_region(region: &str) -> Result<(), Option<&'static str>> {
-    if KNOWN.contains(&region) { Ok(()) } else { Err(closest(region, KNOWN.iter().copied())) }
+    match last_zone(region.as_bytes()) {
+        Some(_) => Ok(()),
+        None => Err(closest(region, REGIONS.iter().map(|(known, ..)| *known))),
+    }
+}
+
+/// The letter of the last zone of a region, and what is said of a later one; `None` for a region that this version does not know.
+pub(crate) const fn last_zone(region: &[u8]) -> Option<(u8, &'static str)> {
+    let mut i = 0;
+    while i < REGIONS.len() {
+        let (known, last, zones) = REGIONS[i];
+        if known.len() == region.len() && begins(region, known.as_bytes()) {
+            return Some((last, zones));
+        }
+        i += 1;
+    }
+    None
+}
+
+/// Whether the name is that of the region which AWS opens next in its part of the world and direction.
+pub(crate) const fn is_next(region: &[u8]) -> bool {
+    let [area @ .., b'-', number @ b'1'..=b'9'] = region else { return false };
+    let (mut highest, mut i) = (b'0', 0);
+    while i < REGIONS.len() {
+        let known = REGIONS[i].0.as_bytes();
+        if known.len() == region.len() && begins(known, area) && known[region.len() - 1] > highest {
+            highest = known[region.len() - 1];
+        }
+        i += 1;
+    }
+    *number == highest + 1 && (highest > b'0' || is_area(area))
+}
+
+/// Whether this is a part of the world in which there are regions, and a direction.
+const fn is_area(area: &[u8]) -> bool {
+    let mut i = 0;
+    while i < DIRECTIONS.len() {
+        let direction = DIRECTIONS[i].as_bytes();
+        if area.len() > direction.len() && ends(area, direction) {
+            let (part, _) = area.split_at(area.len() - direction.len());
+            let mut j = 0;
+            while j < REGIONS.len() {
+                // `us-` is the part of `us-east-1`, and `us-gov-` of `us-gov-west-1`.
+                if begins(REGIONS[j].0.as_bytes(), part) && part[part.len() - 1] == b'-' {
+                    return true;
+                }
+                j += 1;
+            }
+        }
+        i += 1;
+    }
+    false
+}
+
+const fn begins(text: &[u8], prefix: &[u8]) -> bool {
+    if prefix.len() > text.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < prefix.len() {
+        if text[i] != prefix[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+const fn ends(text: &[u8], suffix: &[u8]) -> bool {
+    suffix.len() <= text.len() && begins(text.split_at(text.len() - suffix.len()).1, suffix)
 }
 
 #[cfg(test)]
@@ -94,11 +143,14 @@ mod tests {
 
     #[test]
     fn a_region_that_aws_may_have_passes() {
-        for region in KNOWN {
+        for (region, ..) in REGIONS {
             assert_eq!(check_region(region), Ok(()));
         }
-        for new in ["eu-west-4", "mx-west-1", "us-central-1"] {
+        for new in ["eu-west-4", "mx-west-1", "us-central-1", "us-gov-central-1"] {
             assert_eq!(check_region(new), Ok(()), "{new}");
+        }
+        for bad in ["us-east-9", "eu-west-5", "us-central-2", "us-moon-1", "moon-west-1", "us-gov-1"] {
+            assert!(check_region(bad).is_err(), "{bad}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::{any::Any, fmt, pin::Pin, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Json, JsonMap, Schema};
+use crate::{Finding, Graph, Json, JsonMap, Schema};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -23,6 +23,11 @@ pub trait Provider: Send + Sync {
     /// and no result.
     fn typical_duration(&self, _kind: &str, _step: StepKind) -> Duration {
         Duration::from_secs(1)
+    }
+
+    /// What of the program cannot be where this provider works, as far as that is known without a call.
+    fn misplaced(&self, _graph: &Graph) -> Vec<Finding> {
+        Vec::new()
     }
 
     /// Reads what the objects are now, in the order of `objects`; `None` stands for one that does not exist.

@@ -46,7 +46,9 @@ impl Cloud for Emulated {
                 .map_err(|error| ConnectError { message: error.to_string(), help: error.help() })?;
             let account = settings.folder.join("account.json");
             Ok(Connection {
-                provider: Arc::new(AwsProvider::new(Aws::new(Arc::new(emulator), Arc::new(Environment)))),
+                provider: Arc::new(
+                    AwsProvider::new(Aws::new(Arc::new(emulator), Arc::new(Environment))).in_region(region),
+                ),
                 account: "emulated".to_owned(),
                 description: format!("the emulated account in {}, region {region}", account.display()),
             })

@@ -70,7 +70,9 @@ impl Cloud for AmazonWebServices {
                 },
             })?;
             Ok(Connection {
-                provider: Arc::new(AwsProvider::new(Aws::new(Arc::new(live), Arc::new(Environment)))),
+                provider: Arc::new(
+                    AwsProvider::new(Aws::new(Arc::new(live), Arc::new(Environment))).in_region(&identity.region),
+                ),
                 account: format!("aws {} {}", identity.account, identity.region),
                 description: description(&identity),
             })

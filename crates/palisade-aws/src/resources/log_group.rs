@@ -9,7 +9,7 @@ use palisade_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::kms_key;
+use super::{abroad, kms_key};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots,
     calls::Calls,
@@ -92,7 +92,8 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let Some(name) = node.text("name") else { return Vec::new() };
     let method = format!(".logs(log_group_name!(\"{name}\"))");
-    kms_key::policy_lacks(node, stack, &format!("logs:{name}"), &method).into_iter().collect()
+    let policy = kms_key::policy_lacks(node, stack, &format!("logs:{name}"), &method);
+    policy.into_iter().chain(abroad(node, stack, node.text("kms_key_id"))).collect()
 }
 
 impl Lifecycle for LogGroup {

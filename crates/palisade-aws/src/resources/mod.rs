@@ -1,5 +1,7 @@
 //! The resources, one module each: what a program declares, and the lifecycle that makes it real.
 
+use palisade_core::{Finding, Json, Node, Stack};
+
 mod cache_parameter_group;
 mod cache_subnet_group;
 mod flow_log;
@@ -50,7 +52,19 @@ const USERS: palisade_core::IdRules = palisade_core::IdRules {
     ..palisade_core::IdRules::NONE
 };
 
+/// A finding where `arn`, which the resource uses, is of another region than the zones of the stack.
+fn abroad(node: &Node, stack: &Stack, arn: Option<&str>) -> Option<Finding> {
+    let arn = arn?;
+    let region = arn.split(':').nth(3)?;
+    let (subnet, zone) = stack.resources::<Subnet>().find_map(|it| Some((it, it.availability_zone().known()?)))?;
+    (region != zone.region()).then(|| {
+        let message = format!("{arn} is in another region than the subnets, which are in {}", zone.region());
+        let help = format!("name one of {}: AWS looks for it there only", zone.region());
+        node.finding(&message, &help).also(&subnet, format!("is in {}", zone.region()))
+    })
+}
+
 /// Whether the program gives no value for `field`, not even one that is known later.
-fn is_unset(node: &palisade_core::Node, field: &str) -> bool {
-    node.fields.get(field).is_none_or(|value| value.as_json() == Some(&palisade_core::Json::Null))
+fn is_unset(node: &Node, field: &str) -> bool {
+    node.fields.get(field).is_none_or(|value| value.as_json() == Some(&Json::Null))
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use sha2::{Digest, Sha256};
 
-use super::kms_key;
+use super::{abroad, kms_key};
 use crate::{
     Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -169,7 +169,8 @@ const AWS_OWNED_KEY: &str = "alias/aws/secretsmanager";
 
 /// Secrets Manager encrypts with the key as whoever calls it, and the policy must let it.
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    kms_key::policy_lacks(node, stack, "secretsmanager", ".secrets_manager()").into_iter().collect()
+    let policy = kms_key::policy_lacks(node, stack, "secretsmanager", ".secrets_manager()");
+    policy.into_iter().chain(abroad(node, stack, node.text("kms_key_id"))).collect()
 }
 
 impl Lifecycle for Secret {

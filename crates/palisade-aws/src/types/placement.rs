@@ -1,6 +1,6 @@
 //! Where objects stand, and how they are reached.
 
-use super::checked::begins;
+use crate::region;
 
 checked_text! {
     /// An availability zone, as in `us-east-1a`: a region of AWS, and the letter of one of its zones. Which of the letters an
@@ -60,47 +60,27 @@ text_enum! {
     }
 }
 
-/// The regions, each with the letter of its last zone, and what is said of another letter.
-macro_rules! regions {
-    ($($region:literal $last:literal;)+) => {
-        const REGIONS: &[(&str, u8, &str)] = &[$((
-            $region,
-            $last.as_bytes()[0],
-            concat!("the zones of ", $region, " are ", $region, "a to ", $region, $last),
-        )),+];
-    };
-}
-
-regions! {
-    "us-east-1" "f"; "us-east-2" "c"; "us-west-1" "c"; "us-west-2" "d";
-    "af-south-1" "c";
-    "ap-east-1" "c"; "ap-east-2" "c";
-    "ap-south-1" "c"; "ap-south-2" "c";
-    "ap-northeast-1" "d"; "ap-northeast-2" "d"; "ap-northeast-3" "c";
-    "ap-southeast-1" "c"; "ap-southeast-2" "c"; "ap-southeast-3" "c"; "ap-southeast-4" "c"; "ap-southeast-5" "c";
-    "ap-southeast-6" "c"; "ap-southeast-7" "c";
-    "ca-central-1" "d"; "ca-west-1" "c";
-    "eu-central-1" "c"; "eu-central-2" "c"; "eu-north-1" "c"; "eu-south-1" "c"; "eu-south-2" "c";
-    "eu-west-1" "c"; "eu-west-2" "c"; "eu-west-3" "c";
-    "il-central-1" "c"; "me-central-1" "c"; "me-south-1" "c"; "mx-central-1" "c"; "sa-east-1" "c";
-    "us-gov-east-1" "c"; "us-gov-west-1" "c";
-    "cn-north-1" "d"; "cn-northwest-1" "c";
-    "eusc-de-east-1" "c";
-}
-
 pub(super) const fn check_zone(text: &str) -> Option<&'static str> {
-    let mut i = 0;
-    while i < REGIONS.len() {
-        let (region, last, zones) = REGIONS[i];
-        if text.len() == region.len() + 1 && begins(text, region) {
-            let letter = text.as_bytes()[region.len()];
-            if letter.is_ascii_lowercase() {
-                return if letter <= last { None } else { Some(zones) };
+    const FORM: &str = "write a region of AWS and the letter of a zone, as in us-east-1a";
+    let bytes = text.as_bytes();
+    let Some((letter @ b'a'..=b'z', region)) = bytes.split_last() else { return Some(FORM) };
+    match region::last_zone(region) {
+        Some((last, zones)) => {
+            if *letter <= last {
+                None
+            } else {
+                Some(zones)
             }
         }
-        i += 1;
+        // How many zones a region has that is newer than this library, AWS knows.
+        None => {
+            if region::is_next(region) {
+                None
+            } else {
+                Some(FORM)
+            }
+        }
     }
-    Some("write a region of AWS and the letter of a zone, as in us-east-1a")
 }
 
 #[cfg(test)]

@@ -70,6 +70,10 @@ impl Session {
 
     /// Compares `graph` with `state` and with the cloud.
     pub(super) fn plan(&self, graph: &Graph, state: &State) -> Result<Plan, CommandError> {
+        let misplaced = self.connection.provider.misplaced(graph);
+        if !misplaced.is_empty() {
+            return Err(CommandError::Findings(misplaced));
+        }
         Ok(self.runtime.block_on(palisade_engine::plan(&*self.connection.provider, graph, state))?)
     }
 

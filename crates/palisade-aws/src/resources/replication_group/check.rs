@@ -6,8 +6,8 @@ use palisade_core::{Declared, DeclaredField, Finding, Node, Reference, Span, Sta
 
 use super::ReplicationGroup;
 use crate::{
-    resources::kms_key,
-    types::{Engine, EngineKind, IpDiscovery, NetworkType, Tenancy},
+    resources::{abroad, kms_key},
+    types::{Engine, EngineKind, IpDiscovery, KmsKeyArn, NetworkType, Tenancy, TopicArn},
 };
 
 pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
@@ -21,6 +21,8 @@ pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
         parameter_group,
         user_group,
         key_policy,
+        key_abroad,
+        topic_abroad,
         number_of_nodes,
         addresses,
         failover,
@@ -131,6 +133,16 @@ fn user_group(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
 
 fn key_policy(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
     kms_key::policy_lacks(cache.node(), cache.stack(), "elasticache", ".elasticache()")
+}
+
+fn key_abroad(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let key = cache.kms_key_id().known();
+    abroad(cache.node(), cache.stack(), key.as_ref().map(KmsKeyArn::as_str))
+}
+
+fn topic_abroad(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let topic = cache.notification_topic_arn().known();
+    abroad(cache.node(), cache.stack(), topic.as_ref().map(TopicArn::as_str))
 }
 
 /// How many nodes a cache has at most; in a new account it is 90 until AWS raises it.
