@@ -15,6 +15,7 @@ mod keys;
 mod network_acls;
 mod orders;
 mod phases;
+mod readme;
 mod rules;
 mod schema_changes;
 mod secrets;
