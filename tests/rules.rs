@@ -254,6 +254,13 @@ fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
         let rule = SecurityGroupRule::ingress(&unused).peer(&open).ports(Port::new(port).unwrap(), port!(100));
         stack.add(&format!("many-{port}"), rule.description(description!("one of many")));
     }
+    let elsewhere = stack.add("elsewhere", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
+    let peer = SecurityGroup::builder().vpc_id(&elsewhere).group_name(security_group_name!("peer"));
+    let peer = stack.add("peer", peer.description(description!("peer")));
+    let peered = SecurityGroupRule::ingress(&open).peer(&peer).port(port!(6379));
+    stack.add("peered", peered.description(description!("peered")));
+    let newer = CacheParameterGroup::builder().name(name!("newer")).family(Engine::REDIS_7_1.family());
+    stack.add("newer", newer.parameter("a-parameter-of-tomorrow", "yes"));
     stack.add("unused", KmsKey::builder().alias(kms_alias!("alias/unused")));
     stack.add("unused", LogGroup::builder().name(log_group_name!("/unused")));
     stack.add("unused", Secret::builder().name(secret_name!("unused")).generated().recovery_window(recovery_days!(0)));
@@ -407,4 +414,28 @@ fn users_have_what_they_need_and_no_more() {
     RedisUser.default: its password, Secret.shared, is that of RedisUser.off too
     RedisUser.off: its password, Secret.shared, is that of RedisUser.default too
     ");
+}
+
+/// The clients of a cache are members of a group that the stack names only as a peer.
+#[test]
+fn a_group_that_is_let_in_is_used() {
+    let mut stack = Stack::new("test");
+    let group = |stack: &mut Stack, label, name| {
+        let group = SecurityGroup::builder().vpc_id(id!(Vpc, "vpc-0a1b2c3d")).group_name(name);
+        stack.add(label, group.description(description!("a group")))
+    };
+    let nodes = group(&mut stack, "nodes", security_group_name!("nodes"));
+    let clients = group(&mut stack, "clients", security_group_name!("clients"));
+    let rule = SecurityGroupRule::ingress(&nodes).peer(&clients).port(port!(6379));
+    stack.add("clients", rule.description(description!("Redis")));
+    assert_eq!(messages(&stack), ["SecurityGroup.nodes: nothing in this stack uses the group"]);
+}
+
+#[test]
+fn a_password_in_an_access_string_is_not_repeated() {
+    let mut stack = Stack::new("test");
+    let access = AccessString::reported("on ~* +@all >correct-horse-battery");
+    stack.add("user", RedisUser::iam(name!("user")).engine(Redis).access_string(access));
+    let said = format!("{:?} {:?}", stack.findings(), stack.violations());
+    assert!(said.contains(">(hidden)") && !said.contains("correct-horse"), "{said}");
 }

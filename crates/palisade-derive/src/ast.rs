@@ -129,13 +129,13 @@ impl AttributeField {
     }
 }
 
-/// `some_name` as `SomeName`.
 /// A sentence as a part of another one.
 fn as_clause(sentence: &str) -> String {
     let (first, rest) = sentence.split_at(sentence.chars().next().map_or(0, char::len_utf8));
     format!("{}{}", first.to_lowercase(), rest.strip_suffix('.').unwrap_or(rest))
 }
 
+/// `some_name` as `SomeName`.
 pub(crate) fn camel_case(name: &Ident) -> String {
     let upper = |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
     name.to_string().split('_').map(upper).collect()

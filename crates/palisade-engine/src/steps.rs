@@ -172,16 +172,18 @@ impl<'a> Builder<'a> {
         for node in self.graph.nodes() {
             let mut firsts = BTreeSet::new();
             for dependency in self.graph.dependencies(&node.address) {
-                match self.makes.get(dependency) {
-                    Some(&first) if !self.late.contains(dependency) => _ = firsts.insert(first),
-                    Some(_) => {}
+                // What is changed late stays as it is while those that refer to it are made.
+                match self.makes.get(dependency).filter(|_| !self.late.contains(dependency)) {
+                    Some(&first) => _ = firsts.insert(first),
                     None => firsts.extend(passed_on.get(dependency).into_iter().flatten()),
                 }
             }
-            match self.makes.get(&node.address) {
-                Some(&make) => firsts.into_iter().for_each(|first| self.order(first, make, Wait::Needed)),
-                None if firsts.is_empty() => {}
-                None => _ = passed_on.insert(&node.address, firsts),
+            let make = self.makes.get(&node.address).copied();
+            for &first in firsts.iter().filter(|_| make.is_some()) {
+                make.into_iter().for_each(|make| self.order(first, make, Wait::Needed));
+            }
+            if make.is_none() || self.late.contains(&node.address) {
+                passed_on.insert(&node.address, firsts);
             }
         }
     }

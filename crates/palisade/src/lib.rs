@@ -46,7 +46,8 @@ pub use palisade_aws::{
     access, address_plan, arn, az, cidr, deletion_days, description, engine_version, id, kms_alias, kms_key_arn,
     log_group_arn, log_group_name, maintenance_window, name, network_rules, node_count, node_type, port, private_range,
     recovery_days, replicas, resources, retention_days, role_arn, role_name, rotation_days, rule_number, secret_name,
-    security_group_name, snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name, variable, windows,
+    security_group_name, shards, snapshot_window, tag_key, tag_value, tags, topic_arn, types, user_name, variable,
+    windows,
 };
 pub use palisade_cli::{Cloud, Clouds, exit_code};
 pub use palisade_core::{

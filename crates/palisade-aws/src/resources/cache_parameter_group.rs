@@ -1,9 +1,11 @@
 //! [`CacheParameterGroup`].
 
+mod rules;
+
 use std::{collections::BTreeMap, marker::PhantomData};
 
 use palisade_core::{
-    Attributes, BuilderState, Finding, Graph, Id, Node, Resource, Stack, Value,
+    Attributes, BuilderState, Declared, Finding, Graph, Id, Node, Resource, Stack, Value,
     provider::{ProviderError, Token},
     terraform::{Argument, TerraformResource},
 };
@@ -19,7 +21,7 @@ use crate::{
         ResetCacheParameterGroup,
     },
     shapes::CacheParameterGroupDescription,
-    types::{Arn, IntoFamily, Name, ParameterGroupFamily, ParameterProblem, Tags, parameter_names, parameter_problem},
+    types::{Arn, IntoFamily, Name, ParameterGroupFamily, ParameterProblem, Tags, parameter_problem},
 };
 
 /// The engine's parameters, of which each that is not set here has the family's default.
@@ -41,6 +43,7 @@ use crate::{
 #[resource(
     terraform = "aws_elasticache_parameter_group",
     attributes = CacheParameterGroupAttributes,
+    rules = rules::RULES,
     terraform_with = terraform,
     check = check,
     requires(family(
@@ -91,42 +94,35 @@ impl<S: BuilderState> CacheParameterGroupBuilder<S> {
     }
 }
 
-/// AWS makes the group before it refuses a parameter.
+/// AWS makes the group before it refuses a parameter. One that is not known here is a rule, as AWS adds parameters.
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let Some(group) = stack.declared::<CacheParameterGroup>(node) else { return Vec::new() };
-    let named_as_aws_does = group.name().known().filter(|name| name.as_str().starts_with("default")).map(|name| {
-        group.finding(
-            &format!("the name {name} begins with `default`, as those of AWS's own groups"),
-            "give it another name",
-        )
-    });
     let without_description = group.description().known().filter(String::is_empty).map(|_| {
         group.finding("the description is empty", "say in a few words what the group is for, or leave it out")
     });
-    let (Some(family), Some(parameters)) = (group.family().known(), group.parameters().known()) else {
-        return Vec::new();
-    };
-    let family = family.as_str();
-    let refused = parameters.iter().filter_map(|(name, value)| {
-        let (message, help) = match parameter_problem(family, name, value)? {
-            ParameterProblem::Unknown => {
-                let similar = palisade_core::closest(name, parameter_names(family));
-                let help = similar.map_or_else(
-                    || "the parameters are listed in the documentation of ElastiCache".to_owned(),
-                    |similar| format!("did you mean `{similar}`?"),
-                );
-                (format!("the family {family} has no parameter `{name}`"), help)
-            }
-            ParameterProblem::Fixed => {
-                (format!("ElastiCache sets the parameter `{name}` itself"), "leave it out".to_owned())
-            }
-            ParameterProblem::Value(values) => {
-                (format!("the parameter `{name}` cannot be `{value}`"), format!("it takes {values}"))
-            }
-        };
-        Some(group.finding(&message, &help))
+    let refused = problems(group).filter_map(|(name, value, problem)| match problem {
+        ParameterProblem::Unknown => None,
+        ParameterProblem::Fixed => {
+            Some(group.finding(&format!("ElastiCache sets the parameter `{name}` itself"), "leave it out"))
+        }
+        ParameterProblem::Value(values) => {
+            let message = format!("the parameter `{name}` cannot be `{value}`");
+            Some(group.finding(&message, &format!("it takes {values}")))
+        }
     });
-    named_as_aws_does.into_iter().chain(without_description).chain(refused).collect()
+    without_description.into_iter().chain(refused).collect()
+}
+
+/// What is wrong with the parameters, as far as family and parameters are known.
+fn problems(
+    group: Declared<'_, CacheParameterGroup>,
+) -> impl Iterator<Item = (String, String, ParameterProblem)> + use<> {
+    let family = group.family().known();
+    let parameters = group.parameters().known().unwrap_or_default().into_iter();
+    parameters.filter_map(move |(name, value)| {
+        let problem = parameter_problem(family?.as_str(), &name, &value)?;
+        Some((name, value, problem))
+    })
 }
 
 /// Terraform has a block for each parameter.

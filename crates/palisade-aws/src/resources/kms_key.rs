@@ -104,7 +104,6 @@ impl IntoInput<KmsKeyArn> for &Handle<KmsKey> {
     }
 }
 
-/// A key of the stack is used only by what its policy names.
 /// KMS gives an alias to one key.
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let before = stack.nodes().iter().take_while(|other| other.address != node.address);

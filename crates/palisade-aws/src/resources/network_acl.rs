@@ -47,9 +47,20 @@ use crate::types::{Arn, Direction, NetworkAclEntry, NetworkRule, Tags};
     terraform = "aws_network_acl",
     rules = rules::RULES,
     attributes = NetworkAclAttributes,
-    id_prefix = "acl-", ids = palisade_core::IdRules::HEXADECIMAL,
+    id_prefix = "acl-",
+    ids = palisade_core::IdRules::HEXADECIMAL,
     terraform_with = terraform,
     check = check::check,
+    never(
+        ingress(
+            "a rule of a `NetworkAcl` is for both ways, since an ACL does not know the answers to what it lets in",
+            "call `.rules(network_rules![NetworkRule::serve(rule_number!(100), port!(6379), private_range!(\"10.0.0.0/16\"))])`"
+        ),
+        egress(
+            "a rule of a `NetworkAcl` is for both ways, since an ACL does not know the answers to what it lets out",
+            "call `.rules(network_rules![NetworkRule::reach(rule_number!(200), port!(443), private_range!(\"10.0.0.0/16\"))])`"
+        )
+    ),
     requires(rules(
         "this `NetworkAcl` has no rules",
         "call `.rules(network_rules![NetworkRule::serve(rule_number!(100), port!(6379), private_range!(\"10.0.0.0/16\"))])`"

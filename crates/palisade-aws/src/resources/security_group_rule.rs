@@ -3,7 +3,7 @@
 mod rules;
 
 use palisade_core::{
-    BuilderState, Declared, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Stack,
+    BuilderState, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Stack,
     provider::{ProviderError, Token},
     terraform::TerraformResource,
 };
@@ -44,7 +44,8 @@ use crate::{
 #[resource(
     terraform = "aws_vpc_security_group_ingress_rule",
     rules = rules::RULES,
-    id_prefix = "sgr-", ids = palisade_core::IdRules::HEXADECIMAL,
+    id_prefix = "sgr-",
+    ids = palisade_core::IdRules::HEXADECIMAL,
     terraform_with = terraform,
     check = check,
     requires(
@@ -189,8 +190,7 @@ impl<S: BuilderState> SecurityGroupRuleBuilder<S> {
 }
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    let networks = stack.declared(node).and_then(networks);
-    [reversed(node), duplicate(node, stack), networks].into_iter().flatten().collect()
+    [reversed(node), duplicate(node, stack)].into_iter().flatten().collect()
 }
 
 fn reversed(node: &Node) -> Option<Finding> {
@@ -221,17 +221,6 @@ fn duplicate(node: &Node, stack: &Stack) -> Option<Finding> {
         &format!("{} says the same, and AWS takes a rule once", first.address),
         "remove one of the two",
     ))
-}
-
-/// A group of another VPC can be named where the two are peered, which no VPC of the stack is.
-fn networks(rule: Declared<'_, SecurityGroupRule>) -> Option<Finding> {
-    let (own, peer) = (rule.security_group_id().target()?, rule.referenced_security_group_id().target()?);
-    let is_of_stack = own.vpc_id().target().or(peer.vpc_id().target()).is_some();
-    (is_of_stack && own.vpc_id() != peer.vpc_id()).then(|| {
-        let message = format!("{} and {} are in two VPCs", own.address(), peer.address());
-        let help = "name a group of the same VPC: AWS takes one of another only where the two are peered";
-        rule.finding(&message, help).also(&peer, "in another VPC")
-    })
 }
 
 /// A peer of another kind makes another rule; one of the same kind is changed in place.

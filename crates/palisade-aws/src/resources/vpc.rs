@@ -48,7 +48,8 @@ use crate::{
     terraform = "aws_vpc",
     rules = rules::RULES,
     attributes = VpcAttributes,
-    id_prefix = "vpc-", ids = palisade_core::IdRules::HEXADECIMAL,
+    id_prefix = "vpc-",
+    ids = palisade_core::IdRules::HEXADECIMAL,
     terraform_with = terraform,
     check = check
 )]

@@ -79,26 +79,32 @@ impl AccessString {
         harmful.map(|(command, _)| *command).collect()
     }
 
+    /// Whether a user with it cannot log in: the last `on` or `off` counts, and without one it is off.
+    pub fn is_off(&self) -> bool {
+        self.as_str().split(' ').rfind(|rule| matches!(*rule, "on" | "off")) != Some("on")
+    }
+
     /// Whether a user with it can change what the keys hold.
     pub fn writes(&self) -> bool {
-        WRITING.iter().any(|(command, categories)| self.allows(command, categories))
+        let by_category = WRITING.iter().any(|(command, categories)| self.allows(command, categories));
+        by_category || WRITING_BY_NAME.iter().any(|command| self.allows(command, &["write"]))
     }
 
     /// Reads the rules as the engine does, from left to right: the last one that speaks of the command counts. Those in
     /// parentheses are read by themselves, and allow what the others do not.
     fn allows(&self, command: &str, categories: &[&str]) -> bool {
         let text = self.as_str();
-        if text.split(' ').any(|rule| rule == "off") {
+        if self.is_off() {
             return false;
         }
         let name = command.split('|').next();
         let is_of = |category: &str| category == "all" || categories.contains(&category);
         let allow = |rules: &str| {
             rules.split(' ').map(spelt_out).fold(false, |allowed, rule| {
-                let Some(word) = rule.strip_prefix(['+', '-']) else { return allowed };
+                let Some(word) = rule.strip_prefix(['+', '-']).map(str::to_ascii_lowercase) else { return allowed };
                 let speaks = match word.strip_prefix('@') {
                     Some(category) => is_of(category),
-                    None => word == command || Some(word) == name,
+                    None => word == command || Some(word.as_str()) == name,
                 };
                 if speaks { rule.starts_with('+') } else { allowed }
             })
@@ -138,6 +144,70 @@ const HARMFUL: &[Command] = &[
     ("script|flush", &["slow", "scripting"]),
     ("slowlog|reset", &["admin", "slow", "dangerous"]),
     ("swapdb", &["keyspace", "write", "fast", "dangerous"]),
+];
+
+/// More commands that write, which a user may be given by their names.
+const WRITING_BY_NAME: &[&str] = &[
+    "append",
+    "bitfield",
+    "bitop",
+    "copy",
+    "decr",
+    "decrby",
+    "eval",
+    "evalsha",
+    "expire",
+    "expireat",
+    "fcall",
+    "geoadd",
+    "getdel",
+    "getex",
+    "getset",
+    "hdel",
+    "hincrby",
+    "hincrbyfloat",
+    "hmset",
+    "hsetnx",
+    "incr",
+    "incrby",
+    "incrbyfloat",
+    "linsert",
+    "lmove",
+    "lpop",
+    "lrem",
+    "lset",
+    "ltrim",
+    "move",
+    "mset",
+    "msetnx",
+    "persist",
+    "pexpire",
+    "pexpireat",
+    "pfadd",
+    "pfmerge",
+    "psetex",
+    "rename",
+    "renamenx",
+    "restore",
+    "rpop",
+    "rpush",
+    "setbit",
+    "setex",
+    "setnx",
+    "setrange",
+    "sinterstore",
+    "smove",
+    "spop",
+    "srem",
+    "sunionstore",
+    "unlink",
+    "xadd",
+    "xdel",
+    "xtrim",
+    "zincrby",
+    "zpopmax",
+    "zpopmin",
+    "zrem",
 ];
 
 /// A command that writes, for each kind of value.
@@ -189,6 +259,8 @@ mod tests {
             "on ~* -@all +client|kill",
             "on ~* -@all +client",
             "on ~* -@all +keys",
+            "on ~* -@all +FLUSHALL",
+            "off on ~* +@all",
             "on ~a:* -@all +get (~* +@dangerous)",
             "on ~a:* (~* +flushall) -@all +get",
         ] {
@@ -198,6 +270,7 @@ mod tests {
             "on ~* -@all +@read +get -@dangerous",
             "off -@all",
             "off ~* +@all",
+            "on ~* +@all off",
             "on ~* -@all +flushall -flushall",
             "on ~* -@all +info +client|setname",
             "on ~a:* -@all (~b:* +get) +set",
@@ -211,8 +284,13 @@ mod tests {
     #[test]
     fn who_writes_is_known() {
         let application = AccessString::application("app:*").to_access_string();
-        for writes in [AccessString::administrator(), AccessString::service(), application, access("on ~* -@all +hset")]
-        {
+        for writes in [
+            AccessString::administrator(),
+            AccessString::service(),
+            application,
+            access("on ~* -@all +hset"),
+            access("on ~* -@all +INCR"),
+        ] {
             assert!(writes.writes(), "{writes}");
         }
         for reads in [AccessString::read_only(), AccessString::disabled(), access("on ~* -@all +@fast -@write")] {

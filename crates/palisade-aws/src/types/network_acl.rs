@@ -179,7 +179,7 @@ impl NetworkAclEntry {
 
     /// What is wrong with the ports of an entry.
     const fn problem_of_ports(&self) -> Option<&'static str> {
-        let is_for_all = self.from_port.get() < EPHEMERAL.get() && self.to_port.get() == LAST.get();
+        let is_for_all = self.from_port.get() < EPHEMERAL.get() && self.to_port.get() > EPHEMERAL.get();
         if self.from_port.get() > self.to_port.get() {
             Some(REVERSED)
         } else if is_for_all && matches!(self.action, RuleAction::Allow) {
@@ -233,8 +233,8 @@ pub(crate) const MOST_ENTRIES: usize = 39;
 pub(crate) const TOO_MANY: &str = "AWS takes 39 rules of a direction at most, beside its own that denies the rest: put neighbouring addresses into one range";
 const ONE_NUMBER: &str = "two rules have one number, and AWS refuses the second: give each its own, with room between them, as in \
                           100, 110, 120";
-const DENIES_IN_VAIN: &str = "a rule denies what one of a lower number allows already, so that it passes all the same: give the \
-                              rule that denies the lower number";
+const DENIES_IN_VAIN: &str = "a rule denies what one of a lower number allows already, and the lower number counts: give the \
+                              rule that denies the lower one";
 const ALLOWS_IN_VAIN: &str = "a rule allows what one of a lower number denies already, so that it does not pass all the same: \
                               give the rule that allows the lower number, or remove it";
 const ALL_PORTS: &str = "a rule that lets in all ports opens what nobody thought of: name the port, as in \

@@ -81,7 +81,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "the network ACL has subnets",
         why: "one without protects nothing, and looks as if it did",
         controls: &[Control::fsbp("EC2.16"), Control::checkov("CKV2_AWS_1")],
-        hold: Hold::Compile("`.subnet_ids(..)` is required, and may not be empty"),
+        hold: Hold::Declare("`.subnet_ids(..)` is required, and an empty list is refused"),
     },
 ];
 

@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "least-privilege",
         title: "only the administrator may run dangerous commands",
-        why: "FLUSHALL, CONFIG and SHUTDOWN of one application take the data of all",
+        why: "what one user may delete, stop or watch belongs to all users of the cache",
         controls: &[],
         hold: Hold::Risk { check: least_privilege, path: "RedisUser::ALL_COMMANDS" },
     },
@@ -89,14 +89,16 @@ impl RedisUser {
 
 fn least_privilege(node: &Node, stack: &Stack) -> Option<Violation> {
     let access = stack.declared::<RedisUser>(node)?.access_string().known()?;
+    // One that ElastiCache refuses is a finding, which knows what of it must not be repeated.
+    AccessString::new(access.as_str()).ok()?;
     let harmful = access.harmful_commands();
     let (first, more) = harmful.split_first()?;
     (access != AccessString::administrator()).then(|| {
         let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
         Violation::new(
             format!("the access string `{access}` allows what harms other users: `{first}`{others}"),
-            "name what the user needs and take the rest, as in `access!(\"on ~app:* -@all +@read +@write -@dangerous\")`, or name \
-             its part: `AccessString::administrator()`",
+            "allow the categories that the user needs, and no others, as in `access!(\"on ~app:* -@all +@read -@dangerous\")`, or \
+             name its part, as in `AccessString::read_only()`",
         )
     })
 }
@@ -128,7 +130,7 @@ fn one_administrator(node: &Node, stack: &Stack) -> Option<Violation> {
 fn reads_only(node: &Node, stack: &Stack) -> Option<Violation> {
     let user = stack.declared::<RedisUser>(node)?;
     let name = user.user_name().known()?.as_str().to_lowercase().replace(['-', '_', '.'], "");
-    let is_called_so = ["readonly", "reader", "viewer"].iter().any(|word| name.contains(word));
+    let is_called_so = name.contains("readonly") || name == "reader" || name == "viewer";
     (is_called_so && user.access_string().known()?.writes()).then(|| {
         Violation::new(
             "the user is called read-only, and its access string lets it write",
@@ -139,8 +141,7 @@ fn reads_only(node: &Node, stack: &Stack) -> Option<Violation> {
 
 fn default_user_off(node: &Node, stack: &Stack) -> Option<Violation> {
     let user = stack.declared::<RedisUser>(node)?;
-    let is_on = !user.access_string().known()?.as_str().split(' ').any(|rule| rule == "off");
-    (is_on && user.user_name().known()?.as_str() == "default").then(|| {
+    (!user.access_string().known()?.is_off() && user.user_name().known()?.as_str() == "default").then(|| {
         Violation::new(
             "the user named `default` has rights, and is whoever gives no name",
             "call `.access_string(AccessString::disabled())`, and add a user of another name for those who need rights",

@@ -15,6 +15,7 @@ pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let checks = [
         authentication,
         description,
+        windows,
         log_delivery,
         security_groups,
         zones,
@@ -50,6 +51,17 @@ fn description(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
     let length = cache.description().known()?.chars().count();
     (!(1..=255).contains(&length)).then(|| {
         cache.finding("the description must have 1 to 255 characters", "say in a few words what the cache is for")
+    })
+}
+
+/// `Windows` has two that do not overlap; two calls of the setter may bring others together.
+fn windows(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
+    let (daily, weekly) = (cache.snapshot_window().known()?, cache.maintenance_window().known()?);
+    weekly.overlaps(&daily).then(|| {
+        cache.finding(
+            &format!("the snapshot window {daily} falls into the maintenance window {weekly}"),
+            "AWS refuses windows that overlap: say both in one `.windows(windows!(snapshot: .., maintenance: ..))`",
+        )
     })
 }
 
@@ -236,7 +248,11 @@ fn discovery(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
     };
     (!fits).then(|| {
         let message = format!("clients are told {discovery} addresses, and the nodes have {network} addresses only");
-        cache.finding(&message, "leave `.ip_discovery(..)` out, or give both the same addresses")
+        let help = match network {
+            NetworkType::Ipv6 => "call `.ip_discovery(IpDiscovery::Ipv6)`",
+            NetworkType::Ipv4 | NetworkType::DualStack => "leave `.ip_discovery(..)` out",
+        };
+        cache.finding(&message, help)
     })
 }
 

@@ -123,7 +123,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "snapshots are not taken while AWS works on the nodes",
         why: "AWS refuses windows that overlap",
         controls: &[],
-        hold: Hold::Compile("`Windows` has two that do not overlap, and there is no other setter"),
+        hold: Hold::Compile("`Windows` has two that do not overlap; what two calls bring together is checked"),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! What makes a [`SecurityGroup`] safe.
 
-use palisade_core::{Control, Hold, Node, Risk, Rule, Stack, Violation};
+use palisade_core::{Control, Declared, Hold, Node, Risk, Rule, Stack, Violation};
 
 use super::SecurityGroup;
 use crate::{
@@ -69,12 +69,18 @@ fn within_the_quota(node: &Node, stack: &Stack) -> Option<Violation> {
     })
 }
 
+/// What is the peer of a rule is the group of clients, which other programs start.
 fn used(node: &Node, stack: &Stack) -> Option<Violation> {
     let group = stack.declared::<SecurityGroup>(node)?;
-    group.referrers::<ReplicationGroup>().next().is_none().then(|| {
+    let mut rules = group.referrers::<SecurityGroupRule>();
+    let is_peer = |rule: Declared<'_, SecurityGroupRule>| {
+        rule.referenced_security_group_id().target().is_some_and(|peer| peer.address() == group.address())
+    };
+    let is_used = group.referrers::<ReplicationGroup>().next().is_some() || rules.any(is_peer);
+    (!is_used).then(|| {
         Violation::new(
             "nothing in this stack uses the group",
-            "name it in `.security_group_ids([&group])` of a cache, or remove it",
+            "name it in `.security_group_ids([&group])` of a cache, or as the `.peer(&group)` of a rule, or remove it",
         )
     })
 }

@@ -70,9 +70,19 @@ pub(super) const RULES: &[Rule] = &[
         controls: &[],
         hold: Hold::Risk { check: one_port, path: "SecurityGroupRule::PORT_RANGE" },
     },
+    Rule {
+        id: "one-network",
+        title: "the two groups of a rule are in one VPC",
+        why: "AWS takes a group of another VPC only where the two are peered, and no resource here peers them",
+        controls: &[],
+        hold: Hold::Risk { check: one_network, path: "SecurityGroupRule::PEERED_NETWORK" },
+    },
 ];
 
 impl SecurityGroupRule {
+    /// The rule names a group of another VPC, with which something else has peered that of its own.
+    pub const PEERED_NETWORK: Risk<Self> = Risk::new(&RULES[7]);
+
     /// The rule lets in addresses outside of the VPC, as those of a network that is peered with it.
     pub const OUTSIDE_THE_NETWORK: Risk<Self> = Risk::new(&RULES[0]);
 
@@ -163,4 +173,16 @@ fn caches_of<'a>(rule: Declared<'a, SecurityGroupRule>) -> Vec<Declared<'a, Repl
 
 fn is_ingress(rule: Declared<'_, SecurityGroupRule>) -> bool {
     rule.direction().known() == Some(Direction::Ingress)
+}
+
+fn one_network(node: &Node, stack: &Stack) -> Option<Violation> {
+    let rule = stack.declared::<SecurityGroupRule>(node)?;
+    let (own, peer) = (rule.security_group_id().target()?, rule.referenced_security_group_id().target()?);
+    let is_of_stack = own.vpc_id().target().or(peer.vpc_id().target()).is_some();
+    (is_of_stack && own.vpc_id() != peer.vpc_id()).then(|| {
+        Violation::new(
+            format!("{} and {} are in two VPCs", own.address(), peer.address()),
+            "name a group of the same VPC, or the addresses of the other with `.peer(private_range!(..))`",
+        )
+    })
 }

@@ -1,0 +1,30 @@
+//! What makes a [`CacheParameterGroup`] work.
+
+use palisade_core::{Hold, Node, Risk, Rule, Stack, Violation, closest};
+
+use super::{CacheParameterGroup, problems};
+use crate::types::{ParameterProblem, parameter_names};
+
+pub(super) const RULES: &[Rule] = &[Rule {
+    id: "known-parameters",
+    title: "the parameters exist",
+    why: "AWS makes the group before it refuses a parameter, and the cache is made without what it was to have",
+    controls: &[],
+    hold: Hold::Risk { check: known_parameters, path: "CacheParameterGroup::NEWER_PARAMETER" },
+}];
+
+impl CacheParameterGroup {
+    /// The group sets a parameter that is newer than this library.
+    pub const NEWER_PARAMETER: Risk<Self> = Risk::new(&RULES[0]);
+}
+
+fn known_parameters(node: &Node, stack: &Stack) -> Option<Violation> {
+    let group = stack.declared::<CacheParameterGroup>(node)?;
+    let family = group.family().known()?;
+    let (name, ..) = problems(group).find(|(.., problem)| *problem == ParameterProblem::Unknown)?;
+    let help = match closest(&name, parameter_names(family.as_str())) {
+        Some(similar) => format!("did you mean `{similar}`?"),
+        None => "write one that the documentation of ElastiCache lists for the family".to_owned(),
+    };
+    Some(Violation::new(format!("the family {family} has no parameter `{name}`"), help))
+}
