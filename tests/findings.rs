@@ -386,12 +386,13 @@ fn the_subnets_of_a_cache_have_an_address_for_each_node() {
 }
 
 #[test]
-fn a_cache_has_500_nodes_at_most() {
+fn a_cache_has_500_nodes_at_most_and_no_password_in_its_description() {
     let found = findings(|stack| {
         cache(stack, |cache, subnets, group| {
             cache
                 .engine(Engine::VALKEY_8_1)
                 .sharded(shards!(100), replicas!(5))
+                .description("Redis, password: correct-horse")
                 .subnet_group_name(subnets)
                 .security_group_ids([group])
                 .authentication(id!(UserGroup, "users"))
@@ -399,6 +400,7 @@ fn a_cache_has_500_nodes_at_most() {
         });
     });
     insta::assert_snapshot!(found, @"
+    ReplicationGroup.redis: the description tells a password to all who may list caches
     ReplicationGroup.redis: a cache has at most 500 nodes, and this one has 600
     ReplicationGroup.redis: the caches in CacheSubnetGroup.redis have 600 nodes, and its subnets 502 addresses for them
     ");

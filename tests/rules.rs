@@ -293,7 +293,7 @@ fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
             .node_type(node_type!("cache.t4g.micro"))
             .subnet_group_name(&subnets)
             .security_group_ids([group])
-            .authentication(id!(UserGroup, "users"))
+            .authentication(&shared)
             .auto_minor_version_upgrade(false)
             .encrypted(AtRest::default(), InTransit::Required);
         stack.add(label, cache);

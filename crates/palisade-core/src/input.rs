@@ -99,7 +99,7 @@ impl<T> Input<T> {
     message = "`{Self}` cannot be used where `{T}` is wanted",
     label = "this is not a `{T}`",
     note = "a checked literal is written with the macro of its type, as in cidr!(\"10.0.0.0/16\"), az!(\"us-east-1a\"), \
-            name!(\"redis\"), port!(6379), access!(\"on ~* +@read\"), node_type!(\"cache.t4g.small\"), \
+            name!(\"redis\"), security_group_name!(\"redis\"), port!(6379), access!(\"on ~* +@read\"), node_type!(\"cache.t4g.small\"), \
             description!(\"Clients of the cache\"), retention_days!(7), tags!(\"Name\" = \"redis\")",
     note = "a setter also takes an output of its type, and `&resource` where an id of that kind of resource is wanted"
 )]

@@ -41,6 +41,7 @@ pub use key_policy::KeyPolicy;
 pub use limits::{DeletionWindow, NodeCount, RecoveryWindow, Replicas, RotationPeriod, Shards, SnapshotRetention};
 pub use log_delivery::{LogDelivery, LogDestinationType, LogFormat, LogGroupName, LogType};
 pub use log_group::{LogGroupClass, LogRetention};
+pub(crate) use name::tells_a_password;
 pub use name::{Description, KmsAlias, Name, SecretName, SecurityGroupName, UserName};
 pub(crate) use network_acl::{MOST_ENTRIES, TOO_MANY};
 pub use network_acl::{NetworkAclEntry, NetworkRule, NetworkRules, RuleAction, RuleNumber};

@@ -156,10 +156,34 @@ const fn check_kms_alias(text: &str) -> Option<&'static str> {
     None
 }
 
+/// Whether the text has `password` or `passwd`, in whatever case, right before a colon or an equals sign.
+pub(crate) const fn tells_a_password(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 2] = [b"password", b"passwd"];
+    let mut word = 0;
+    while word < WORDS.len() {
+        let mut start = 0;
+        while start + WORDS[word].len() < text.len() {
+            let mut i = 0;
+            while i < WORDS[word].len() && text[start + i].to_ascii_lowercase() == WORDS[word][i] {
+                i += 1;
+            }
+            if i == WORDS[word].len() && matches!(text[start + i], b':' | b'=') {
+                return true;
+            }
+            start += 1;
+        }
+        word += 1;
+    }
+    false
+}
+
 const fn check_description(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
     if bytes.is_empty() || bytes.len() > 255 {
         return Some("say what it is for, in 1 to 255 characters");
+    }
+    if tells_a_password(bytes) {
+        return Some("whoever may list resources reads this text, and it tells a password: a password is a `Secret`");
     }
     let (mut i, mut spaces) = (0, 0);
     while i < bytes.len() {
@@ -242,5 +266,9 @@ mod tests {
         assert_eq!(check_security_group_name("default-app"), None);
         assert!(check_description("  ").is_some());
         assert!(check_description("it's").is_some(), "EC2 refuses the apostrophe");
+        for told in ["Redis, Password: hunter2", "passwd=x", "the password:"] {
+            assert!(check_description(told).is_some(), "{told}");
+        }
+        assert_eq!(check_description("Users with a password"), None);
     }
 }

@@ -7,7 +7,7 @@ use palisade_core::{Declared, DeclaredField, Finding, Node, Reference, Span, Sta
 use super::ReplicationGroup;
 use crate::{
     resources::{abroad, kms_key},
-    types::{Engine, EngineKind, IpDiscovery, KmsKeyArn, NetworkType, Tenancy, TopicArn},
+    types::{Engine, EngineKind, IpDiscovery, KmsKeyArn, NetworkType, Tenancy, TopicArn, tells_a_password},
 };
 
 pub(super) fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
@@ -48,10 +48,16 @@ fn authentication(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
 }
 
 fn description(cache: Declared<'_, ReplicationGroup>) -> Option<Finding> {
-    let length = cache.description().known()?.chars().count();
-    (!(1..=255).contains(&length)).then(|| {
-        cache.finding("the description must have 1 to 255 characters", "say in a few words what the cache is for")
-    })
+    let description = cache.description().known()?;
+    let length = description.chars().count();
+    let message = if !(1..=255).contains(&length) {
+        "the description must have 1 to 255 characters"
+    } else if tells_a_password(description.as_bytes()) {
+        "the description tells a password to all who may list caches"
+    } else {
+        return None;
+    };
+    Some(cache.finding(message, "say in a few words what the cache is for"))
 }
 
 /// `Windows` has two that do not overlap; two calls of the setter may bring others together.

@@ -4,7 +4,7 @@ use palisade_core::{Control, Hold, Json, Node, Resource, Risk, Rule, Stack, Viol
 
 use super::ReplicationGroup;
 use crate::{
-    resources::{SecurityGroupRule, WHY_A_KEY_OF_ONES_OWN, is_unset},
+    resources::{Secret, SecurityGroupRule, WHY_A_KEY_OF_ONES_OWN, is_unset},
     types::Direction,
 };
 
@@ -125,6 +125,13 @@ pub(super) const RULES: &[Rule] = &[
         controls: &[],
         hold: Hold::Compile("`Windows` has two that do not overlap; what two calls bring together is checked"),
     },
+    Rule {
+        id: "own-token",
+        title: "each AUTH token is that of one cache",
+        why: "who has the token of one reads both, and neither can change it alone",
+        controls: &[],
+        hold: Hold::Risk { check: own_token, path: "ReplicationGroup::SHARED_TOKEN" },
+    },
 ];
 
 impl ReplicationGroup {
@@ -139,6 +146,9 @@ impl ReplicationGroup {
 
     /// Minor versions do not come by themselves.
     pub const NO_MINOR_UPGRADES: Risk<Self> = Risk::new(&RULES[4]);
+
+    /// Something else has the same AUTH token.
+    pub const SHARED_TOKEN: Risk<Self> = Risk::new(&RULES[16]);
 
     /// No rule of the stack lets clients in; another program has it, or nobody is to come in yet.
     pub const CLOSED: Risk<Self> = Risk::new(&RULES[11]);
@@ -171,6 +181,15 @@ fn minor_upgrades(node: &Node, _: &Stack) -> Option<Violation> {
     is_off(node, "auto_minor_version_upgrade").then(|| {
         Violation::new("minor versions do not come by themselves", "leave `.auto_minor_version_upgrade(..)` out")
     })
+}
+
+fn own_token(node: &Node, stack: &Stack) -> Option<Violation> {
+    let token = stack.declared::<ReplicationGroup>(node)?.auth_token().refers_to::<Secret>().next()?;
+    let other = stack.referrers(token.address()).find(|other| other.address != node.address)?;
+    Some(Violation::new(
+        format!("its AUTH token, {}, is the secret of {} too", token.address(), other.address),
+        "declare a `Secret` for each of them",
+    ))
 }
 
 /// Of groups that are outside of the stack, the rules are not known.
