@@ -260,7 +260,8 @@ fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
     let peered = SecurityGroupRule::ingress(&open).peer(&peer).port(port!(6379));
     stack.add("peered", peered.description(description!("peered")));
     let newer = CacheParameterGroup::builder().name(name!("newer")).family(Engine::REDIS_7_1.family());
-    stack.add("newer", newer.parameter("a-parameter-of-tomorrow", "yes"));
+    stack
+        .add("newer", newer.parameter("a-parameter-of-tomorrow", "yes").parameter("acl-pubsub-default", "allchannels"));
     stack.add("unused", KmsKey::builder().alias(kms_alias!("alias/unused")));
     stack.add("unused", LogGroup::builder().name(log_group_name!("/unused")));
     stack.add("unused", Secret::builder().name(secret_name!("unused")).generated().recovery_window(recovery_days!(0)));
@@ -294,6 +295,7 @@ fn each_rule_that_a_stack_can_break_is_broken_by_this_one() {
             .subnet_group_name(&subnets)
             .security_group_ids([group])
             .authentication(&shared)
+            .network_type(NetworkType::DualStack)
             .auto_minor_version_upgrade(false)
             .encrypted(AtRest::default(), InTransit::Required);
         stack.add(label, cache);

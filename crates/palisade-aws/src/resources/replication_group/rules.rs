@@ -5,7 +5,7 @@ use palisade_core::{Control, Hold, Json, Node, Resource, Risk, Rule, Stack, Viol
 use super::ReplicationGroup;
 use crate::{
     resources::{Secret, SecurityGroupRule, WHY_A_KEY_OF_ONES_OWN, is_unset},
-    types::Direction,
+    types::{Direction, NetworkType},
 };
 
 pub(super) const RULES: &[Rule] = &[
@@ -132,6 +132,13 @@ pub(super) const RULES: &[Rule] = &[
         controls: &[],
         hold: Hold::Risk { check: own_token, path: "ReplicationGroup::SHARED_TOKEN" },
     },
+    Rule {
+        id: "addresses-of-the-subnets",
+        title: "the nodes have addresses of the kind that their subnets have",
+        why: "AWS refuses a cache with IPv6 in subnets without it, when all else is made",
+        controls: &[],
+        hold: Hold::Risk { check: addresses_of_the_subnets, path: "ReplicationGroup::IPV6_BY_OTHERS" },
+    },
 ];
 
 impl ReplicationGroup {
@@ -146,6 +153,9 @@ impl ReplicationGroup {
 
     /// Minor versions do not come by themselves.
     pub const NO_MINOR_UPGRADES: Risk<Self> = Risk::new(&RULES[4]);
+
+    /// Something else gives the subnets addresses of IPv6.
+    pub const IPV6_BY_OTHERS: Risk<Self> = Risk::new(&RULES[17]);
 
     /// Something else has the same AUTH token.
     pub const SHARED_TOKEN: Risk<Self> = Risk::new(&RULES[16]);
@@ -180,6 +190,18 @@ fn several_zones(node: &Node, _: &Stack) -> Option<Violation> {
 fn minor_upgrades(node: &Node, _: &Stack) -> Option<Violation> {
     is_off(node, "auto_minor_version_upgrade").then(|| {
         Violation::new("minor versions do not come by themselves", "leave `.auto_minor_version_upgrade(..)` out")
+    })
+}
+
+fn addresses_of_the_subnets(node: &Node, stack: &Stack) -> Option<Violation> {
+    let cache = stack.declared::<ReplicationGroup>(node)?;
+    let network = cache.network_type().known()?;
+    let subnet = cache.subnet_group_name().target()?.subnet_ids().targets().next()?;
+    (network != NetworkType::Ipv4).then(|| {
+        Violation::new(
+            format!("the nodes are to have {network} addresses, and {} has those of IPv4 only", subnet.address()),
+            "leave `.network_type(..)` out",
+        )
     })
 }
 
