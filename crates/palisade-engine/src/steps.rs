@@ -179,8 +179,10 @@ impl<'a> Builder<'a> {
                 }
             }
             let make = self.makes.get(&node.address).copied();
-            for &first in firsts.iter().filter(|_| make.is_some()) {
-                make.into_iter().for_each(|make| self.order(first, make, Wait::Needed));
+            if let Some(make) = make {
+                for &first in &firsts {
+                    self.order(first, make, Wait::Needed);
+                }
             }
             if make.is_none() || self.late.contains(&node.address) {
                 passed_on.insert(&node.address, firsts);
