@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{Account, selects},
     clock::Millis,
+    creation::same_parameters,
     ids::{ACCOUNT, FlowLogId, VpcId},
     refusal::{Answer, known, refuse, require},
     tags,
@@ -57,10 +58,7 @@ impl Account {
         let settings = FlowLogSettings { vpc: vpc_id, destination, role, traffic_type, interval };
         if let Some((id, made_before)) = self.flow_logs.iter().find(|(_, other)| other.token == client_token) {
             let same = made_before.settings == settings && made_before.created_with == tags;
-            require(same, "IdempotentParameterMismatch", || {
-                "The client token you have provided is already associated with a resource of other parameters."
-                    .to_owned()
-            })?;
+            same_parameters(same)?;
             return Ok(CreateFlowLogsOutput { flow_log_id: id.clone() });
         }
         self.vpc(&settings.vpc)?;

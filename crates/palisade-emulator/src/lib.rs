@@ -32,6 +32,7 @@
 mod access_string;
 mod account;
 mod clock;
+mod creation;
 mod emulator;
 mod fault;
 mod flow_log;

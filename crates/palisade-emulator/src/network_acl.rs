@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{Account, selects},
     clock::Millis,
+    creation::Creation,
     ids::{ACCOUNT, NetworkAclId, SubnetId, VpcId, id},
     refusal::{Answer, known, refuse, require},
-    route_table::Creation,
     tags,
 };
 
@@ -113,19 +113,9 @@ impl Account {
     pub(crate) fn create_network_acl(&mut self, call: CreateNetworkAcl) -> Answer<CreateNetworkAclOutput> {
         let CreateNetworkAcl { vpc_id, client_token, tags } = call;
         tags::check_ec2(&tags)?;
-        let made_before = self.network_acls.iter().find_map(|(id, acl)| {
-            let creation = acl.token.as_ref().filter(|creation| creation.token == client_token)?;
-            Some((id, acl.vpc == vpc_id && creation.tags == tags))
-        });
-        match made_before {
-            Some((id, true)) => return Ok(CreateNetworkAclOutput { network_acl_id: id.clone() }),
-            Some((_, false)) => {
-                return refuse(
-                    "IdempotentParameterMismatch",
-                    "The client token you have provided is already associated with a resource of other parameters.",
-                );
-            }
-            None => {}
+        let made = self.network_acls.iter().map(|(id, acl)| (id, acl.token.as_ref(), acl.vpc == vpc_id));
+        if let Some(network_acl_id) = Creation::made_before(made, &client_token, &tags)? {
+            return Ok(CreateNetworkAclOutput { network_acl_id });
         }
         self.vpc(&vpc_id)?;
         let count = self.network_acls.values().filter(|acl| acl.vpc == vpc_id).count();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{Account, selects},
     clock::{Millis, NETWORK},
+    creation::Creation,
     ids::{ACCOUNT, RouteTableId, SubnetId, VpcId},
     refusal::{Answer, known, refuse, require},
     tags,
@@ -32,13 +33,6 @@ pub(crate) struct RouteTable {
     pub(crate) made: Millis,
 }
 
-/// The client token of a creation, and the tags that came with it.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Creation {
-    pub(crate) token: String,
-    pub(crate) tags: Tags,
-}
-
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Association {
     pub(crate) table: RouteTableId,
@@ -50,19 +44,9 @@ impl Account {
     pub(crate) fn create_route_table(&mut self, call: CreateRouteTable) -> Answer<CreateRouteTableOutput> {
         let CreateRouteTable { vpc_id, client_token, tags } = call;
         tags::check_ec2(&tags)?;
-        let made_before = self.route_tables.iter().find_map(|(id, table)| {
-            let creation = table.token.as_ref().filter(|creation| creation.token == client_token)?;
-            Some((id, table.vpc == vpc_id && creation.tags == tags))
-        });
-        match made_before {
-            Some((id, true)) => return Ok(CreateRouteTableOutput { route_table_id: id.clone() }),
-            Some((_, false)) => {
-                return refuse(
-                    "IdempotentParameterMismatch",
-                    "The client token you have provided is already associated with a resource of other parameters.",
-                );
-            }
-            None => {}
+        let made = self.route_tables.iter().map(|(id, table)| (id, table.token.as_ref(), table.vpc == vpc_id));
+        if let Some(route_table_id) = Creation::made_before(made, &client_token, &tags)? {
+            return Ok(CreateRouteTableOutput { route_table_id });
         }
         self.vpc(&vpc_id)?;
         let count = self.route_tables.values().filter(|table| table.vpc == vpc_id).count();

@@ -109,21 +109,26 @@ fn ports(entry: &NetworkAclEntryDescription) -> Option<PortRange> {
     Some(PortRange::builder().from(from.into()).to(to.into()).build())
 }
 
+/// The request of `$action` with the entry. The SDK has a builder of its own for each action, with the same methods.
+macro_rules! with_entry {
+    ($ec2:expr, $action:ident, $network_acl_id:expr, $entry:expr) => {{
+        let (id, entry) = ($network_acl_id, $entry);
+        let request = $ec2.sdk.$action().network_acl_id(id.as_str()).egress(entry.direction == Direction::Egress);
+        request
+            .rule_number(entry.rule_number.into())
+            .rule_action(entry.action.as_str().into())
+            .set_port_range(ports(&entry))
+            .protocol(entry.protocol)
+            .cidr_block(entry.addresses)
+    }};
+}
+
 impl Call for CreateNetworkAclEntry {
     type Client = Client;
 
     async fn send(self, ec2: &Ec2) -> Result<CreateNetworkAclEntryOutput, Failure> {
         let Self { network_acl_id, entry } = self;
-        let request = ec2
-            .sdk
-            .create_network_acl_entry()
-            .network_acl_id(network_acl_id.as_str())
-            .egress(entry.direction == Direction::Egress)
-            .rule_number(entry.rule_number.into())
-            .rule_action(entry.action.as_str().into())
-            .set_port_range(ports(&entry))
-            .protocol(entry.protocol)
-            .cidr_block(entry.addresses);
+        let request = with_entry!(ec2, create_network_acl_entry, network_acl_id, entry);
         ec2.call(request.send()).await?;
         Ok(CreateNetworkAclEntryOutput {})
     }
@@ -134,16 +139,7 @@ impl Call for ReplaceNetworkAclEntry {
 
     async fn send(self, ec2: &Ec2) -> Result<ReplaceNetworkAclEntryOutput, Failure> {
         let Self { network_acl_id, entry } = self;
-        let request = ec2
-            .sdk
-            .replace_network_acl_entry()
-            .network_acl_id(network_acl_id.as_str())
-            .egress(entry.direction == Direction::Egress)
-            .rule_number(entry.rule_number.into())
-            .rule_action(entry.action.as_str().into())
-            .set_port_range(ports(&entry))
-            .protocol(entry.protocol)
-            .cidr_block(entry.addresses);
+        let request = with_entry!(ec2, replace_network_acl_entry, network_acl_id, entry);
         ec2.call(request.send()).await?;
         Ok(ReplaceNetworkAclEntryOutput {})
     }
