@@ -190,10 +190,39 @@ impl<R: Resource> Risk<R> {
         Self { rule, resource: PhantomData }
     }
 
+    /// The name of the rule `id` of `rules` in a program.
+    ///
+    /// # Panics
+    /// Where there is no such rule, or none that a program may break; in a constant, that is a compile error.
+    pub const fn named(rules: &'static [Rule], id: &str) -> Self {
+        let mut i = 0;
+        while i < rules.len() {
+            if is_same(rules[i].id.as_bytes(), id.as_bytes()) {
+                return Self::new(&rules[i]);
+            }
+            i += 1;
+        }
+        panic!("there is no rule of this id")
+    }
+
     /// The rule that is broken where the risk is accepted.
     pub const fn rule(self) -> &'static Rule {
         self.rule
     }
+}
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 impl<R> Clone for Risk<R> {

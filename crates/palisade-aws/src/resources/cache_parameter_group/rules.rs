@@ -24,10 +24,10 @@ pub(super) const RULES: &[Rule] = &[
 
 impl CacheParameterGroup {
     /// The group sets a parameter that is newer than this library.
-    pub const NEWER_PARAMETER: Risk<Self> = Risk::new(&RULES[0]);
+    pub const NEWER_PARAMETER: Risk<Self> = Risk::named(RULES, "known-parameters");
 
     /// Users of which nothing else is said have all channels.
-    pub const OPEN_CHANNELS: Risk<Self> = Risk::new(&RULES[1]);
+    pub const OPEN_CHANNELS: Risk<Self> = Risk::named(RULES, "closed-channels");
 }
 
 fn known_parameters(node: &Node, stack: &Stack) -> Option<Violation> {

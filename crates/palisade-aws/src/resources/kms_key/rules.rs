@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
 
 impl KmsKey {
     /// Nothing in the stack is encrypted with the key.
-    pub const UNUSED: Risk<Self> = Risk::new(&RULES[0]);
+    pub const UNUSED: Risk<Self> = Risk::named(RULES, "used");
 }
 
 fn used(node: &Node, stack: &Stack) -> Option<Violation> {

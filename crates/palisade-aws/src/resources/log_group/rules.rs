@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
 
 impl LogGroup {
     /// The key that encrypts the entries is one that AWS owns.
-    pub const AWS_OWNED_KEY: Risk<Self> = Risk::new(&RULES[0]);
+    pub const AWS_OWNED_KEY: Risk<Self> = Risk::named(RULES, "customer-key");
 }
 
 fn customer_key(node: &Node, _: &Stack) -> Option<Violation> {

@@ -87,13 +87,13 @@ pub(super) const RULES: &[Rule] = &[
 
 impl NetworkAcl {
     /// The network ACL lets in addresses outside of the VPC, as those of a network that is peered with it.
-    pub const OUTSIDE_THE_NETWORK: Risk<Self> = Risk::new(&RULES[0]);
+    pub const OUTSIDE_THE_NETWORK: Risk<Self> = Risk::named(RULES, "inside-the-network");
 
     /// The nodes of a cache do not reach each other from subnet to subnet through the VPC.
-    pub const NODES_APART: Risk<Self> = Risk::new(&RULES[1]);
+    pub const NODES_APART: Risk<Self> = Risk::named(RULES, "nodes-of-the-cache");
 
     /// The quota of rules is raised in the account.
-    pub const RAISED_QUOTA: Risk<Self> = Risk::new(&RULES[2]);
+    pub const RAISED_QUOTA: Risk<Self> = Risk::named(RULES, "within-the-quota");
 }
 
 /// How many rules of a direction an account can have at first, beside AWS's own that denies the rest: that one counts too.

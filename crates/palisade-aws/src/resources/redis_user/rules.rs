@@ -69,22 +69,22 @@ pub(super) const RULES: &[Rule] = &[
 
 impl RedisUser {
     /// The user may do what endangers others, and is not the administrator.
-    pub const ALL_COMMANDS: Risk<Self> = Risk::new(&RULES[0]);
+    pub const ALL_COMMANDS: Risk<Self> = Risk::named(RULES, "least-privilege");
 
     /// The user is in no group of the stack.
-    pub const IN_NO_GROUP: Risk<Self> = Risk::new(&RULES[1]);
+    pub const IN_NO_GROUP: Risk<Self> = Risk::named(RULES, "in-a-group");
 
     /// The user is one more administrator of a group.
-    pub const ANOTHER_ADMINISTRATOR: Risk<Self> = Risk::new(&RULES[4]);
+    pub const ANOTHER_ADMINISTRATOR: Risk<Self> = Risk::named(RULES, "one-administrator");
 
     /// The user writes, whatever its name says.
-    pub const WRITES: Risk<Self> = Risk::new(&RULES[5]);
+    pub const WRITES: Risk<Self> = Risk::named(RULES, "reads-only");
 
     /// The user is named `default` and has rights: clients that cannot give a name use it.
-    pub const DEFAULT_WITH_RIGHTS: Risk<Self> = Risk::new(&RULES[6]);
+    pub const DEFAULT_WITH_RIGHTS: Risk<Self> = Risk::named(RULES, "default-user-off");
 
     /// Something else has the same password.
-    pub const SHARED_PASSWORD: Risk<Self> = Risk::new(&RULES[7]);
+    pub const SHARED_PASSWORD: Risk<Self> = Risk::named(RULES, "own-password");
 }
 
 fn least_privilege(node: &Node, stack: &Stack) -> Option<Violation> {

@@ -56,16 +56,16 @@ pub(super) const RULES: &[Rule] = &[
 
 impl Secret {
     /// The key that encrypts the value is the one that AWS manages for all secrets of the account.
-    pub const AWS_MANAGED_KEY: Risk<Self> = Risk::new(&RULES[0]);
+    pub const AWS_MANAGED_KEY: Risk<Self> = Risk::named(RULES, "customer-key");
 
     /// The value does not change by itself.
-    pub const NO_ROTATION: Risk<Self> = Risk::new(&RULES[1]);
+    pub const NO_ROTATION: Risk<Self> = Risk::named(RULES, "rotation");
 
     /// A deleted secret is gone at once.
-    pub const NO_RECOVERY: Risk<Self> = Risk::new(&RULES[2]);
+    pub const NO_RECOVERY: Risk<Self> = Risk::named(RULES, "recovery");
 
     /// Nothing in the stack uses the secret.
-    pub const UNUSED: Risk<Self> = Risk::new(&RULES[5]);
+    pub const UNUSED: Risk<Self> = Risk::named(RULES, "used");
 }
 
 fn customer_key(node: &Node, _: &Stack) -> Option<Violation> {

@@ -41,10 +41,10 @@ pub(super) const RULES: &[Rule] = &[
 
 impl SecurityGroup {
     /// No cache of the stack uses the group.
-    pub const UNUSED: Risk<Self> = Risk::new(&RULES[0]);
+    pub const UNUSED: Risk<Self> = Risk::named(RULES, "used");
 
     /// The quota of rules is raised in the account.
-    pub const RAISED_QUOTA: Risk<Self> = Risk::new(&RULES[3]);
+    pub const RAISED_QUOTA: Risk<Self> = Risk::named(RULES, "within-the-quota");
 }
 
 /// How many rules of a direction an account can have at first: its

@@ -81,16 +81,16 @@ pub(super) const RULES: &[Rule] = &[
 
 impl SecurityGroupRule {
     /// The rule names a group of another VPC, with which something else has peered that of its own.
-    pub const PEERED_NETWORK: Risk<Self> = Risk::new(&RULES[7]);
+    pub const PEERED_NETWORK: Risk<Self> = Risk::named(RULES, "one-network");
 
     /// The rule lets in addresses outside of the VPC, as those of a network that is peered with it.
-    pub const OUTSIDE_THE_NETWORK: Risk<Self> = Risk::new(&RULES[0]);
+    pub const OUTSIDE_THE_NETWORK: Risk<Self> = Risk::named(RULES, "inside-the-network");
 
     /// The rule lets the members of a cache's group open connections.
-    pub const EGRESS_OF_A_CACHE: Risk<Self> = Risk::new(&RULES[5]);
+    pub const EGRESS_OF_A_CACHE: Risk<Self> = Risk::named(RULES, "no-way-out-of-a-cache");
 
     /// The rule opens a range of ports, as a client does that is called back on any of them.
-    pub const PORT_RANGE: Risk<Self> = Risk::new(&RULES[6]);
+    pub const PORT_RANGE: Risk<Self> = Risk::named(RULES, "one-port");
 }
 
 fn inside(node: &Node, stack: &Stack) -> Option<Violation> {

@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
 
 impl UserGroup {
     /// No cache of the stack uses the group.
-    pub const UNUSED: Risk<Self> = Risk::new(&RULES[0]);
+    pub const UNUSED: Risk<Self> = Risk::named(RULES, "used");
 }
 
 fn used(node: &Node, stack: &Stack) -> Option<Violation> {

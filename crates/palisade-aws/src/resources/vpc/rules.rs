@@ -40,10 +40,10 @@ pub(super) const RULES: &[Rule] = &[
 
 impl Vpc {
     /// Nobody records who talks to whom in the VPC.
-    pub const NO_FLOW_LOG: Risk<Self> = Risk::new(&RULES[0]);
+    pub const NO_FLOW_LOG: Risk<Self> = Risk::named(RULES, "flow-log");
 
     /// The network has public addresses, as those that the organisation owns.
-    pub const PUBLIC_ADDRESSES: Risk<Self> = Risk::new(&RULES[3]);
+    pub const PUBLIC_ADDRESSES: Risk<Self> = Risk::named(RULES, "private-addresses");
 }
 
 fn private_addresses(node: &Node, stack: &Stack) -> Option<Violation> {
