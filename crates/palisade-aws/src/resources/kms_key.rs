@@ -106,13 +106,11 @@ impl IntoInput<KmsKeyArn> for &Handle<KmsKey> {
 
 /// KMS gives an alias to one key.
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    let before = stack.nodes().iter().take_while(|other| other.address != node.address);
-    let namesake = before
-        .filter(|other| other.schema.kind == KmsKey::SCHEMA.kind)
-        .find(|other| other.text("alias") == node.text("alias"));
-    let finding = namesake.map(|other| {
-        let message = format!("{} has the same alias, and KMS gives an alias to one key", other.address);
-        node.finding_with(other, "has the alias", &message, "give each key an alias of its own")
+    let Some(key) = stack.declared::<KmsKey>(node) else { return Vec::new() };
+    let mut before = stack.resources::<KmsKey>().take_while(|other| *other != key);
+    let finding = before.find(|other| other.alias() == key.alias()).map(|other| {
+        let message = format!("{} has the same alias, and KMS gives an alias to one key", other.address());
+        key.finding(&message, "give each key an alias of its own").also(&other, "has the alias")
     });
     finding.into_iter().collect()
 }

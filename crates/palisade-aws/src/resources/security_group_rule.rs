@@ -3,7 +3,7 @@
 mod rules;
 
 use palisade_core::{
-    BuilderState, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Stack,
+    BuilderState, Declared, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Stack,
     provider::{ProviderError, Token},
     terraform::TerraformResource,
 };
@@ -190,37 +190,30 @@ impl<S: BuilderState> SecurityGroupRuleBuilder<S> {
 }
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    [reversed(node), duplicate(node, stack)].into_iter().flatten().collect()
+    let Some(rule) = stack.declared(node) else { return Vec::new() };
+    [reversed, duplicate].into_iter().filter_map(|check| check(rule)).collect()
 }
 
-fn reversed(node: &Node) -> Option<Finding> {
-    let port = |field: &str| node.json(field).and_then(Json::as_u64);
-    let is_reversed = port("from_port").zip(port("to_port")).is_some_and(|(from, to)| from > to);
-    is_reversed.then(|| node.finding("the first port is greater than the last", "write the lower port first"))
+fn reversed(rule: Declared<'_, SecurityGroupRule>) -> Option<Finding> {
+    (rule.from_port().known()? > rule.to_port().known()?)
+        .then(|| rule.finding("the first port is greater than the last", "write the lower port first"))
 }
 
 /// AWS refuses a rule that a group has already, whatever it is described as.
-fn duplicate(node: &Node, stack: &Stack) -> Option<Finding> {
-    const SAME: [&str; 7] = [
-        "security_group_id",
-        "direction",
-        "ip_protocol",
-        "from_port",
-        "to_port",
-        "cidr_ipv4",
-        "referenced_security_group_id",
-    ];
-    let field =
-        |node: &Node, name: &str| node.fields.get(name).filter(|value| value.as_json() != Some(&Json::Null)).cloned();
-    let before = stack.nodes().iter().take_while(|other| other.address != node.address);
-    let mut rules = before.filter(|other| other.schema.kind == SecurityGroupRule::SCHEMA.kind);
-    let first = rules.find(|other| SAME.iter().all(|name| field(other, name) == field(node, name)))?;
-    Some(node.finding_with(
-        first,
-        "the first of the two",
-        &format!("{} says the same, and AWS takes a rule once", first.address),
-        "remove one of the two",
-    ))
+fn duplicate(rule: Declared<'_, SecurityGroupRule>) -> Option<Finding> {
+    let is_same = |other: &Declared<'_, SecurityGroupRule>| {
+        other.security_group_id() == rule.security_group_id()
+            && other.direction() == rule.direction()
+            && other.ip_protocol() == rule.ip_protocol()
+            && other.from_port() == rule.from_port()
+            && other.to_port() == rule.to_port()
+            && other.cidr_ipv4() == rule.cidr_ipv4()
+            && other.referenced_security_group_id() == rule.referenced_security_group_id()
+    };
+    let mut before = rule.stack().resources::<SecurityGroupRule>().take_while(|other| *other != rule);
+    let first = before.find(is_same)?;
+    let message = format!("{} says the same, and AWS takes a rule once", first.address());
+    Some(rule.finding(&message, "remove one of the two").also(&first, "the first of the two"))
 }
 
 /// A peer of another kind makes another rule; one of the same kind is changed in place.

@@ -1,11 +1,11 @@
 //! What makes a [`ReplicationGroup`] safe.
 
-use palisade_core::{Control, Hold, Json, Node, Resource, Risk, Rule, Stack, Violation};
+use palisade_core::{Control, Declared, DeclaredField, Hold, Json, Node, Risk, Rule, Stack, Violation};
 
 use super::ReplicationGroup;
 use crate::{
     resources::{Secret, SecurityGroupRule, WHY_A_KEY_OF_ONES_OWN, is_unset},
-    types::{Direction, NetworkType},
+    types::{Direction, NetworkType, Protocol},
 };
 
 pub(super) const RULES: &[Rule] = &[
@@ -143,25 +143,25 @@ pub(super) const RULES: &[Rule] = &[
 
 impl ReplicationGroup {
     /// The key that encrypts what is stored is one that AWS owns.
-    pub const AWS_OWNED_KEY: Risk<Self> = Risk::new(&RULES[0]);
+    pub const AWS_OWNED_KEY: Risk<Self> = Risk::named(RULES, "customer-key");
 
     /// There is no replica: the loss of the node is the loss of what it holds.
-    pub const ONE_NODE: Risk<Self> = Risk::new(&RULES[1]);
+    pub const ONE_NODE: Risk<Self> = Risk::named(RULES, "replica");
 
     /// All nodes may stand in one zone.
-    pub const ONE_ZONE: Risk<Self> = Risk::new(&RULES[2]);
+    pub const ONE_ZONE: Risk<Self> = Risk::named(RULES, "several-zones");
 
     /// Minor versions do not come by themselves.
-    pub const NO_MINOR_UPGRADES: Risk<Self> = Risk::new(&RULES[4]);
+    pub const NO_MINOR_UPGRADES: Risk<Self> = Risk::named(RULES, "minor-upgrades");
 
     /// Something else gives the subnets addresses of IPv6.
-    pub const IPV6_BY_OTHERS: Risk<Self> = Risk::new(&RULES[17]);
+    pub const IPV6_BY_OTHERS: Risk<Self> = Risk::named(RULES, "addresses-of-the-subnets");
 
     /// Something else has the same AUTH token.
-    pub const SHARED_TOKEN: Risk<Self> = Risk::new(&RULES[16]);
+    pub const SHARED_TOKEN: Risk<Self> = Risk::named(RULES, "own-token");
 
     /// No rule of the stack lets clients in; another program has it, or nobody is to come in yet.
-    pub const CLOSED: Risk<Self> = Risk::new(&RULES[11]);
+    pub const CLOSED: Risk<Self> = Risk::named(RULES, "reachable");
 }
 
 fn customer_key(node: &Node, _: &Stack) -> Option<Violation> {
@@ -216,19 +216,20 @@ fn own_token(node: &Node, stack: &Stack) -> Option<Violation> {
 
 /// Of groups that are outside of the stack, the rules are not known.
 fn reachable(node: &Node, stack: &Stack) -> Option<Violation> {
-    let port = node.json("port")?;
-    let groups = node.targets(stack, "security_group_ids");
-    let all_known = node.fields["security_group_ids"].references().len() == groups.len() && !groups.is_empty();
-    let opens = |rule: &&Node| {
-        rule.schema.kind == SecurityGroupRule::SCHEMA.kind
-            && rule.text("direction") == Some(Direction::Ingress.as_str())
-            && rule
-                .targets(stack, "security_group_id")
-                .iter()
-                .any(|of| groups.iter().any(|it| it.address == of.address))
-            && rule.json("from_port") == Some(port)
+    let cache = stack.declared::<ReplicationGroup>(node)?;
+    let port = cache.port().known()?;
+    let groups = cache.security_group_ids().items()?;
+    let groups: Vec<_> = groups.iter().map(DeclaredField::target).collect::<Option<_>>()?;
+    let opens = |rule: Declared<'_, SecurityGroupRule>| {
+        rule.direction().known() == Some(Direction::Ingress)
+            && rule.ip_protocol().known() == Some(Protocol::Tcp)
+            && rule.from_port().known() == Some(port)
     };
-    (all_known && !stack.nodes().iter().any(|rule| opens(&rule))).then(|| {
+    let mut rules = groups.iter().flat_map(|group| {
+        let rules = group.referrers::<SecurityGroupRule>();
+        rules.filter(|rule| rule.security_group_id().target() == Some(*group))
+    });
+    (!groups.is_empty() && !rules.any(opens)).then(|| {
         Violation::new(
             format!("no rule of its security groups lets clients in on port {port}"),
             format!(
