@@ -260,6 +260,21 @@ pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [
     }
 }
 
+/// Whether a run that continues one state may write where another one is `kept`. A state that was never kept has the serial
+/// zero.
+///
+/// # Errors
+/// [`StateError::Overtaken`] if another state is kept.
+pub fn continues(kept: Option<Identity>, continued: &Identity, path: &Path) -> Result<(), StateError> {
+    let found = kept.as_ref().map_or(0, |kept| kept.serial);
+    let is_same = found == continued.serial && kept.is_none_or(|kept| kept.lineage == continued.lineage);
+    if is_same {
+        Ok(())
+    } else {
+        Err(StateError::Overtaken { path: path.to_owned(), found, expected: continued.serial })
+    }
+}
+
 impl Journal {
     /// Brings the state of `snapshot` to what the journal says. Records that the snapshot has are left out: a snapshot may
     /// be written, and the journal before it not be removed yet.

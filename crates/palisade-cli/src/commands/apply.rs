@@ -1,7 +1,7 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Lock, Lockable, Plan, Report, State, StateError};
+use palisade_engine::{ApplyOptions, Plan, Report, State, StateError, Store, Writer};
 
 use super::{Context, session::Session};
 use crate::{
@@ -69,9 +69,9 @@ pub(super) fn execute(
     let mut wait = |holder: &str| {
         context.terminal.note(&format!("Waiting: the stack is locked by {holder}. Is it still there?"));
     };
-    let lock = session.lock(&*store, &words.command, context.now, &mut wait)?;
-    let ended = change(context, args, graph, words, &session, (&*store, &*lock), choose);
-    if let Err(error) = session.release(lock) {
+    let writer = session.lock(&*store, &words.command, context.now, &mut wait)?;
+    let ended = change(context, args, graph, words, &session, (&*store, &*writer), choose);
+    if let Err(error) = session.release(writer) {
         context.terminal.note(&format!("The lock of the stack could not be given back, and ends by itself: {error}"));
     }
     ended
@@ -84,7 +84,7 @@ fn change(
     graph: &Graph,
     words: &Words,
     session: &Session,
-    (store, lock): (&dyn Lockable, &dyn Lock),
+    (store, writer): (&dyn Store, &dyn Writer),
     choose: impl FnOnce(&mut Context<'_, '_>, &Session, &State) -> Result<Plan, CommandError>,
 ) -> Result<u8, CommandError> {
     let state = session.state(context, session.load(store)?)?;
@@ -105,7 +105,7 @@ fn change(
         }
     };
     let report =
-        session.apply(store, lock, state, graph, &plan, &options, &mut tell).map_err(|error| unsaved(error, words))?;
+        session.apply(writer, state, graph, &plan, &options, &mut tell).map_err(|error| unsaved(error, words))?;
     if !report.is_complete() {
         tell_rest(context, &report, words);
         return interrupts.exit_code().filter(|_| report.is_stopped).ok_or(CommandError::Told);

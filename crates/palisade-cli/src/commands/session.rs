@@ -8,8 +8,8 @@ use std::{
 
 use palisade_core::Graph;
 use palisade_engine::{
-    ApplyOptions, Event, LocalStore, Lock, Lockable, Plan, Remaining, RemoteStore, Report, SavedPlan, SavedPlanError,
-    State, StateError,
+    ApplyOptions, Event, LocalStore, Plan, Remaining, RemoteStore, Report, SavedPlan, SavedPlanError, State,
+    StateError, Store, Writer,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// The state that is kept; `None` if the stack was never applied.
-    pub(super) fn load(&self, store: &dyn Lockable) -> Result<Option<State>, StateError> {
+    pub(super) fn load(&self, store: &dyn Store) -> Result<Option<State>, StateError> {
         self.runtime.block_on(store.load())
     }
 
@@ -82,12 +82,10 @@ impl Session {
         self.runtime.block_on(saved.rest(&*self.connection.provider, graph, state))
     }
 
-    /// Carries out `plan`, which was made of `graph` and `state`, and tells `listener` what happens. The lock is kept meanwhile.
-    #[expect(clippy::too_many_arguments, reason = "they are those of the engine, and the lock")]
+    /// Carries out `plan`, which was made of `graph` and `state`, and tells `listener` what happens.
     pub(super) fn apply(
         &self,
-        store: &dyn Lockable,
-        lock: &dyn Lock,
+        writer: &dyn Writer,
         state: State,
         graph: &Graph,
         plan: &Plan,
@@ -95,41 +93,33 @@ impl Session {
         listener: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Report, StateError> {
         let provider = &*self.connection.provider;
-        self.runtime.block_on(async {
-            // A question may have been open for long.
-            lock.confirm().await?;
-            tokio::select! {
-                biased;
-                () = lock.keep() => unreachable!("it does not end"),
-                report = palisade_engine::apply(provider, store, state, graph, plan, options, listener) => report,
-            }
-        })
+        self.runtime.block_on(palisade_engine::apply(provider, writer, state, graph, plan, options, listener))
     }
 
     /// Opens the place of the stack's state.
-    pub(super) fn store(&self, context: &Context<'_, '_>) -> Result<Box<dyn Lockable>, CommandError> {
+    pub(super) fn store(&self, context: &Context<'_, '_>) -> Result<Box<dyn Store>, CommandError> {
         self.runtime.block_on(store(context))
     }
 
     /// Locks the stack against other runs of `command`; `wait` is told who may have it, if that takes a while to find out.
     pub(super) fn lock<'a>(
         &self,
-        store: &'a dyn Lockable,
+        store: &'a dyn Store,
         command: &str,
         now: u64,
         wait: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Box<dyn Lock + 'a>, StateError> {
+    ) -> Result<Box<dyn Writer + 'a>, StateError> {
         self.runtime.block_on(store.lock(&holder(command, now), wait))
     }
 
     /// Gives a lock back.
-    pub(super) fn release(&self, lock: Box<dyn Lock + '_>) -> Result<(), StateError> {
-        self.runtime.block_on(lock.release())
+    pub(super) fn release(&self, writer: Box<dyn Writer + '_>) -> Result<(), StateError> {
+        self.runtime.block_on(writer.release())
     }
 }
 
 /// The place of the stack's state.
-async fn store(context: &Context<'_, '_>) -> Result<Box<dyn Lockable>, CommandError> {
+async fn store(context: &Context<'_, '_>) -> Result<Box<dyn Store>, CommandError> {
     let (settings, stack) = (&context.settings, context.stack.name());
     Ok(match &settings.state {
         None => Box::new(LocalStore::new(&settings.folder, stack)),

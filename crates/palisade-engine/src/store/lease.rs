@@ -12,7 +12,7 @@ use std::{
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
-    Condition, Put,
+    Condition, Hold, Put,
     log::{Place, patiently},
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
 
 /// The lease of one stack, as this run holds it.
 pub(super) struct LeaseHold {
+    stack: String,
     /// What tells this run from all others.
     run: String,
     /// How long the lease lasts without being renewed.
@@ -55,12 +56,8 @@ struct Seen {
 }
 
 impl LeaseHold {
-    pub(super) fn new(run: String, ttl: Duration) -> Self {
-        Self { run, ttl, held: Mutex::new(None) }
-    }
-
-    pub(super) fn set_ttl(&mut self, ttl: Duration) {
-        self.ttl = ttl;
+    pub(super) fn new(stack: &str, run: String, ttl: Duration) -> Self {
+        Self { stack: stack.to_owned(), run, ttl, held: Mutex::new(None) }
     }
 
     /// Takes the lease. Waits until it is known whether a holder that has not given it back is still there.
@@ -130,18 +127,6 @@ impl LeaseHold {
         }
     }
 
-    /// Whether this run may send calls.
-    pub(super) fn check(&self, stack: &str) -> Result<(), StateError> {
-        let held = self.held();
-        let detail = match &*held {
-            None => "it has not taken it".to_owned(),
-            Some(Held { lost: Some(detail), .. }) => detail.clone(),
-            Some(held) if Instant::now() < self.end(held) => return Ok(()),
-            Some(_) => self.expired("the process was stopped meanwhile, or busy"),
-        };
-        Err(StateError::LeaseLost { stack: stack.to_owned(), detail })
-    }
-
     /// Renews the lease, even if it has run out: that it is as this run has left it shows that nobody has had it since.
     pub(super) async fn renew(&self, place: &Place<'_>) -> Result<(), StateError> {
         self.change(place, |lease| lease.renewals += 1).await
@@ -159,11 +144,12 @@ impl LeaseHold {
         Ok(())
     }
 
-    /// Renews the lease in time, until it cannot be.
-    pub(super) async fn keep(&self, place: &Place<'_>) {
+    /// Renews the lease in time, until it cannot be, and returns why.
+    pub(super) async fn keep(&self, place: &Place<'_>) -> StateError {
         loop {
-            let Some(held) = self.held().clone().filter(|held| held.lost.is_none()) else {
-                return std::future::pending().await;
+            let held = match self.held().clone() {
+                Some(held) if held.lost.is_none() => held,
+                held => return self.lost(held.and_then(|held| held.lost)),
             };
             sleep_until(held.renewed + self.ttl / 3).await;
             let end = self.end(&held);
@@ -179,7 +165,7 @@ impl LeaseHold {
                     self.lose(detail);
                     break;
                 }
-                sleep(self.ttl / 12).await;
+                sleep_until((Instant::now() + self.ttl / 12).min(end)).await;
             }
         }
     }
@@ -188,7 +174,7 @@ impl LeaseHold {
     async fn change(&self, place: &Place<'_>, change: impl Fn(&mut Lease)) -> Result<(), StateError> {
         loop {
             let Some(Held { mut lease, etag, .. }) = self.held().clone() else {
-                return self.check(place.stack);
+                return self.check();
             };
             change(&mut lease);
             let at = Instant::now();
@@ -212,11 +198,11 @@ impl LeaseHold {
                 Some(Seen { etag: now, .. }) if now == etag => {}
                 Some(Seen { lease, .. }) => {
                     self.lose(format!("it ran out, and {} has taken it over", lease.holder));
-                    return self.check(place.stack);
+                    return self.check();
                 }
                 None => {
                     self.lose("somebody has deleted it".to_owned());
-                    return self.check(place.stack);
+                    return self.check();
                 }
             }
         }
@@ -225,6 +211,12 @@ impl LeaseHold {
     /// When the holder stops, on its own clock. The rest of the time is for a call that is on its way by then.
     fn end(&self, held: &Held) -> Instant {
         held.renewed + self.ttl * 5 / 6
+    }
+
+    /// The error of a run that does not hold the lease, for that reason; with none, it has not taken it.
+    fn lost(&self, reason: Option<String>) -> StateError {
+        let detail = reason.unwrap_or_else(|| "it has not taken it".to_owned());
+        StateError::LeaseLost { stack: self.stack.clone(), detail }
     }
 
     fn expired(&self, cause: &str) -> String {
@@ -243,6 +235,19 @@ impl LeaseHold {
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hold for LeaseHold {
+    fn check(&self) -> Result<(), StateError> {
+        let held = self.held();
+        Err(match &*held {
+            Some(held) if held.lost.is_none() && Instant::now() < self.end(held) => return Ok(()),
+            Some(Held { lost: None, .. }) => {
+                self.lost(Some(self.expired("the process was stopped meanwhile, or busy")))
+            }
+            held => self.lost(held.as_ref().and_then(|held| held.lost.clone())),
+        })
     }
 }
 

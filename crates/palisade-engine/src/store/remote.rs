@@ -6,13 +6,13 @@ use palisade_core::provider::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::{
-    Condition, Lock, Lockable, Objects, Put, Store,
+    Condition, Hold, Objects, Put, Store, Writer,
     lease::{self, LeaseHold, Taken},
     log::{Log, Place, patiently},
 };
 use crate::{
     Record, State, StateError,
-    format::{self, LogContent, LogEntry},
+    format::{self, Identity, LogContent, LogEntry},
 };
 
 /// How long a lease lasts without being renewed.
@@ -24,20 +24,21 @@ pub struct RemoteStore {
     objects: Arc<dyn Objects>,
     stack: String,
     run: String,
-    lease: LeaseHold,
+    lease: Arc<LeaseHold>,
     /// What this run knows of the log, as long as it may write.
-    writer: Mutex<Option<Writer>>,
+    log: Mutex<Option<LogWriter>>,
 }
 
-struct Writer {
+/// The end of the log, as the run that may write knows it.
+struct LogWriter {
     taken: Taken,
     log: Log,
     /// What was sent to the next position, and may be there or yet come there.
     sent: Option<String>,
 }
 
-/// The lease, as the commands have it.
-struct RemoteLock<'a> {
+/// The writer of a stack in a shared place.
+struct RemoteWriter<'a> {
     store: &'a RemoteStore,
 }
 
@@ -45,14 +46,14 @@ impl RemoteStore {
     /// The store of `stack` in `objects`. `run` is what tells this run from all others, and so its own writes from theirs.
     pub fn new(objects: Arc<dyn Objects>, stack: &str, run: impl Into<String>) -> Self {
         let run = run.into();
-        let lease = LeaseHold::new(run.clone(), TTL);
-        Self { objects, stack: stack.to_owned(), run, lease, writer: Mutex::new(None) }
+        let lease = Arc::new(LeaseHold::new(stack, run.clone(), TTL));
+        Self { objects, stack: stack.to_owned(), run, lease, log: Mutex::new(None) }
     }
 
     /// The same store, whose lease lasts for `ttl` without being renewed. It should be long enough for many calls.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.lease.set_ttl(ttl);
+        self.lease = Arc::new(LeaseHold::new(&self.stack, self.run.clone(), ttl));
         self
     }
 
@@ -74,7 +75,7 @@ impl RemoteStore {
 
     async fn acquire(&self, holder: &str, wait: &mut (dyn FnMut(&str) + Send)) -> Result<(), StateError> {
         let place = self.place();
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.log.lock().await;
         let taken = self.lease.acquire(&place, holder, wait).await?;
         let log = match place.read_log().await {
             Ok(log) => log,
@@ -88,7 +89,7 @@ impl RemoteStore {
                 return Err(error);
             }
         };
-        let current = writer.insert(Writer { taken, log, sent: None });
+        let current = writer.insert(LogWriter { taken, log, sent: None });
         if taken.needs_fence {
             let fence = LogContent::Fence { holder: holder.to_owned(), run: self.run.clone() };
             self.write(current, |_| Ok(Some(fence.clone()))).await?;
@@ -102,7 +103,7 @@ impl RemoteStore {
     /// text of a run that another one has overtaken is sent to where the fence is.
     async fn write(
         &self,
-        writer: &mut Writer,
+        writer: &mut LogWriter,
         choose: impl Fn(&Log) -> Result<Option<LogContent>, StateError>,
     ) -> Result<(), StateError> {
         // What became of the last text is found out by sending it again.
@@ -121,7 +122,7 @@ impl RemoteStore {
 
     /// Sends what is to be at the next position, and goes on by what is there then. False if that is what the holder before
     /// has written in the meantime, which only a run that puts its fence accepts.
-    async fn send(&self, writer: &mut Writer, is_fence: bool) -> Result<bool, StateError> {
+    async fn send(&self, writer: &mut LogWriter, is_fence: bool) -> Result<bool, StateError> {
         let Some(text) = writer.sent.clone() else { return Ok(true) };
         let (place, position) = (self.place(), writer.log.position + 1);
         let key = place.entry_key(position);
@@ -158,8 +159,15 @@ impl RemoteStore {
         }
     }
 
+    async fn begin(&self, continued: &Identity) -> Result<(), StateError> {
+        self.lease.renew(&self.place()).await?;
+        let mut writer = self.log.lock().await;
+        let kept = self.writing(&mut writer)?.log.state.as_ref().map(Identity::of);
+        format::continues(kept, continued, &self.place().path(&self.place().log_prefix()))
+    }
+
     async fn append_now(&self, records: &[Record]) -> Result<(), StateError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.log.lock().await;
         let writer = self.writing(&mut writer)?;
         let path = self.place().path(&self.place().log_prefix());
         self.write(writer, |log| {
@@ -181,13 +189,13 @@ impl RemoteStore {
     }
 
     async fn replace_now(&self, state: &State) -> Result<(), StateError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.log.lock().await;
         let writer = self.writing(&mut writer)?;
         self.write_state(writer, state).await
     }
 
     /// Writes the whole state behind all else, and removes what that makes superfluous.
-    async fn write_state(&self, writer: &mut Writer, state: &State) -> Result<(), StateError> {
+    async fn write_state(&self, writer: &mut LogWriter, state: &State) -> Result<(), StateError> {
         let content = |log: &Log| {
             let (state, fences) = (state.clone(), log.fences.clone());
             Ok(Some(LogContent::State { state, fences }))
@@ -197,13 +205,13 @@ impl RemoteStore {
         Ok(())
     }
 
-    fn writing<'w>(&self, writer: &'w mut Option<Writer>) -> Result<&'w mut Writer, StateError> {
+    fn writing<'w>(&self, writer: &'w mut Option<LogWriter>) -> Result<&'w mut LogWriter, StateError> {
         let stack = self.stack.clone();
         writer.as_mut().ok_or(StateError::LeaseLost { stack, detail: "it has not taken it".to_owned() })
     }
 
     async fn release(&self) -> Result<(), StateError> {
-        let Some(Writer { log, sent, .. }) = self.writer.lock().await.take() else { return Ok(()) };
+        let Some(LogWriter { log, sent, .. }) = self.log.lock().await.take() else { return Ok(()) };
         // What may yet come must find a fence, which the next holder puts there if the lease was not given back.
         if sent.is_none() { self.lease.release(&self.place(), Some(log.serial())).await } else { Ok(()) }
     }
@@ -214,38 +222,36 @@ impl Store for RemoteStore {
         Box::pin(self.load_now())
     }
 
-    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(self.append_now(records))
-    }
-
-    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(self.replace_now(state))
-    }
-
-    fn check_lease(&self) -> Result<(), StateError> {
-        self.lease.check(&self.stack)
-    }
-}
-
-impl Lockable for RemoteStore {
     fn lock<'a: 'w, 'w>(
         &'a self,
         holder: &'w str,
         wait: &'w mut (dyn FnMut(&str) + Send),
-    ) -> BoxFuture<'w, Result<Box<dyn Lock + 'a>, StateError>> {
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
         Box::pin(async move {
             self.acquire(holder, wait).await?;
-            Ok(Box::new(RemoteLock { store: self }) as Box<dyn Lock>)
+            Ok(Box::new(RemoteWriter { store: self }) as Box<dyn Writer>)
         })
     }
 }
 
-impl Lock for RemoteLock<'_> {
-    fn confirm(&self) -> BoxFuture<'_, Result<(), StateError>> {
-        Box::pin(async { self.store.lease.renew(&self.store.place()).await })
+impl Writer for RemoteWriter<'_> {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.store.begin(continued))
     }
 
-    fn keep(&self) -> BoxFuture<'_, ()> {
+    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.store.append_now(records))
+    }
+
+    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.store.replace_now(state))
+    }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        Arc::<LeaseHold>::clone(&self.store.lease)
+    }
+
+    fn keep(&self) -> BoxFuture<'_, StateError> {
         Box::pin(async { self.store.lease.keep(&self.store.place()).await })
     }
 

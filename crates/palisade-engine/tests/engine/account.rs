@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,7 +13,8 @@ use palisade_core::{
     Json, JsonMap, OnChange, Schema,
     provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn, interrupted},
 };
-use palisade_engine::{Record, State, StateError, Store};
+use palisade_engine::{Hold, Record, State, StateError, Writer, format::Identity};
+use tokio::time::Instant;
 
 use crate::kinds::{REFERENCES, schema_of};
 
@@ -29,10 +33,18 @@ pub(crate) struct Inner {
     pub(crate) violations: Vec<String>,
     /// The calls so far, as in "delete Net.net-1".
     pub(crate) calls: Vec<String>,
+    /// When each of them started.
+    pub(crate) started: Vec<Instant>,
+    /// How long each call takes beside what makes the calls differ.
+    pub(crate) pace: Duration,
+    /// Whether the lock of the stack is lost.
+    pub(crate) is_lost: Arc<AtomicBool>,
     pub(crate) saves: usize,
     pub(crate) fault: Option<Fault>,
     /// The number of the save that fails.
     pub(crate) failing_save: Option<usize>,
+    /// How many calls there were when it failed.
+    pub(crate) calls_before_failure: Option<usize>,
 }
 
 /// The objects.
@@ -75,12 +87,13 @@ impl Account {
         effect: impl FnOnce(&mut Inner) -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError> {
         let _slot = turn.slot().await?;
-        let number = {
+        let (number, pace) = {
             let mut inner = self.lock();
             inner.calls.push(name);
-            inner.calls.len() - 1
+            inner.started.push(Instant::now());
+            (inner.calls.len() - 1, inner.pace)
         };
-        tokio::time::sleep(Duration::from_millis(number as u64 * 7 % 5)).await;
+        tokio::time::sleep(pace + Duration::from_millis(number as u64 * 7 % 5)).await;
         let fault = self.lock().fault.filter(|fault| fault.call == number);
         let result = match fault {
             Some(Fault { after_effect: false, kind, .. }) => Err(error(kind, "it failed")),
@@ -118,6 +131,7 @@ impl Inner {
     fn save(&mut self, change: impl FnOnce(&mut Option<State>)) -> Result<(), StateError> {
         self.saves += 1;
         if self.failing_save == Some(self.saves) {
+            self.calls_before_failure = Some(self.calls.len());
             let error = std::io::Error::other("the disk is full");
             return Err(StateError::Io { action: "write", path: "state".into(), error });
         }
@@ -127,9 +141,12 @@ impl Inner {
     }
 }
 
-impl Store for Account {
-    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
-        Box::pin(async { Ok(self.lock().saved.clone()) })
+/// The account is its own writer: what is kept here is locked by nobody else.
+impl Writer for Account {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        let kept = self.lock().saved.as_ref().map_or(0, |state| state.serial);
+        assert_eq!(kept, continued.serial);
+        Box::pin(async { Ok(()) })
     }
 
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
@@ -153,6 +170,25 @@ impl Store for Account {
         };
         Box::pin(async move { self.lock().save(replace) })
     }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        struct Loss(Arc<AtomicBool>);
+        impl Hold for Loss {
+            fn check(&self) -> Result<(), StateError> {
+                if self.0.load(Ordering::Relaxed) { Err(lost()) } else { Ok(()) }
+            }
+        }
+        Arc::new(Loss(Arc::clone(&self.lock().is_lost)))
+    }
+
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The error of a lock that is lost.
+fn lost() -> StateError {
+    StateError::LeaseLost { stack: "test".to_owned(), detail: "somebody took it away".to_owned() }
 }
 
 impl Provider for Account {
