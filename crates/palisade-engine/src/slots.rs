@@ -4,10 +4,7 @@ use std::{
     cmp::{Ordering, Reverse},
     collections::BinaryHeap,
     num::NonZeroUsize,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering as Atomically},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Waker},
     time::Duration,
 };
@@ -171,14 +168,12 @@ pub(crate) struct StepTurn {
     /// The slot that the step began with, until its first call.
     first: Mutex<Option<Slot>>,
     began: OnceLock<Instant>,
-    sent: AtomicUsize,
 }
 
 impl StepTurn {
     pub(crate) fn new(slots: &Arc<Slots>, priority: Priority, options: &ApplyOptions) -> Arc<Self> {
         let (slots, stop) = (Arc::clone(slots), options.stop.clone());
-        let (first, began, sent) = (Mutex::new(None), OnceLock::new(), AtomicUsize::new(0));
-        Arc::new(Self { slots, priority, stop, first, began, sent })
+        Arc::new(Self { slots, priority, stop, first: Mutex::new(None), began: OnceLock::new() })
     }
 
     /// Waits until the step can make its first call, which it keeps the slot for: what has only begun to wait has not begun,
@@ -193,11 +188,6 @@ impl StepTurn {
     /// How long ago the step has begun, on tokio's clock.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.get().map(Instant::elapsed).unwrap_or_default()
-    }
-
-    /// How many calls the step was allowed to send.
-    pub(crate) fn sent(&self) -> usize {
-        self.sent.load(Atomically::Relaxed)
     }
 
     /// The turn, as a provider takes it.
@@ -222,12 +212,10 @@ impl Turn for StepTurn {
     fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>> {
         Box::pin(async {
             let first = self.first().take().filter(|_| !*self.stop.borrow());
-            let slot = match first {
-                Some(slot) => slot,
-                None => self.wait_for_slot().await?,
-            };
-            self.sent.fetch_add(1, Atomically::Relaxed);
-            Ok(slot)
+            match first {
+                Some(slot) => Ok(slot),
+                None => self.wait_for_slot().await,
+            }
         })
     }
 
