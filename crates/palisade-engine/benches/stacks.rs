@@ -203,7 +203,7 @@ impl Provider for Account {
         _inputs: &'a JsonMap,
         _token: &'a Token,
     ) -> BoxFuture<'a, Result<String, CreateError>> {
-        Box::pin(async { Err(read_only()) })
+        Box::pin(async { Err(read_only().into()) })
     }
 
     fn find<'a>(
