@@ -34,6 +34,8 @@ enum Fate {
     Lost,
     /// They are refused.
     Refused(ErrorKind),
+    /// The one of this action is refused, after others had their effect.
+    PartlyRefused(&'static str),
 }
 
 tokio::task_local! {
@@ -82,17 +84,21 @@ impl Backend for Account {
         }
         let action = request.action();
         match fate {
-            None => self.0.answer(request),
-            Some(Fate::Refused(kind)) => {
-                let error = ProviderError { kind, ..failure(action, "Refused", "It is refused.") };
-                Box::pin(async { Err(error) })
+            Some(Fate::Refused(kind)) => Box::pin(async move { Err(refusal(action, kind)) }),
+            Some(Fate::PartlyRefused(part)) if part == action => {
+                Box::pin(async move { Err(refusal(action, ErrorKind::Denied)) })
             }
+            None | Some(Fate::PartlyRefused(_)) => self.0.answer(request),
             Some(Fate::Lost) => Box::pin(async move {
                 let answer = self.0.answer(request).await;
                 answer.and_then(|_| Err(failure(action, "InternalFailure", "There is no answer.")))
             }),
         }
     }
+}
+
+fn refusal(action: &str, kind: ErrorKind) -> ProviderError {
+    ProviderError { kind, ..failure(action, "Refused", "It is refused.") }
 }
 
 struct Invented;
@@ -400,6 +406,21 @@ fn a_vpc_that_is_hidden_for_minutes_is_one() {
             life.complete(&graph).await;
             let creations = life.emulator.calls().into_iter().filter(|call| *call == "CreateVpc").count();
             assert_eq!(creations, 1, "{seconds}");
+        });
+    }
+}
+
+#[test]
+fn a_secret_that_was_brought_back_is_not_forgotten() {
+    for is_destroyed in [false, true] {
+        run(async {
+            let life = Life::new("Secret");
+            let (graph, nothing) = (life.graph(""), palisade_testing::graph(|_| {}));
+            assert!(life.apply(&graph).await.is_complete() && life.apply(&nothing).await.is_complete());
+            let report = life.fail(Fate::PartlyRefused("TagResource")).await;
+            assert_eq!(report.failures.len(), 1, "{report:?}");
+            assert!(life.emulator.calls().contains(&"RestoreSecret"));
+            life.complete(if is_destroyed { &nothing } else { &graph }).await;
         });
     }
 }
