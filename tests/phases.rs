@@ -12,7 +12,7 @@ use palisade_aws::{
 };
 use palisade_core::{
     JsonMap, Schema,
-    provider::{BoxFuture, Object, Observation, Provider, ProviderError, Token, Turn, Unlimited},
+    provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, Token, Turn, Unlimited},
 };
 use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, State, Store};
@@ -101,7 +101,7 @@ impl Provider for Marked {
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
-    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+    ) -> BoxFuture<'a, Result<String, CreateError>> {
         self.mark(kind, Phase::Create, self.0.create(turn, kind, inputs, token))
     }
 
@@ -111,8 +111,9 @@ impl Provider for Marked {
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
+        look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
-        self.mark(kind, Phase::Find, self.0.find(turn, kind, inputs, token))
+        self.mark(kind, Phase::Find, self.0.find(turn, kind, inputs, token, look))
     }
 
     fn converge<'a>(
@@ -164,7 +165,7 @@ async fn live(made: &Arc<Mutex<Made>>, kind: &'static str, field: &'static str) 
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
     for (address, entry) in store.load().await.unwrap().unwrap().resources {
         let object = entry.current.unwrap();
-        let found = provider.find(&turn, address.kind(), &object.inputs, &object.token).await.unwrap();
+        let found = provider.find(&turn, address.kind(), &object.inputs, &object.token, Look::Once).await.unwrap();
         assert_eq!(found, object.id, "{address}");
     }
     apply(&provider, &store, |stack| declare(stack, kind, field)).await;

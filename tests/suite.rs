@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
+mod attempts;
 mod calls;
 mod canary;
 mod default_group;

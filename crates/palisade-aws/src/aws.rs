@@ -1,6 +1,13 @@
 //! [`Aws`]: an account as the lifecycles reach it, whatever the [`Backend`] behind it is.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError, Turn, Unlimited, interrupted};
 use secrecy::SecretString;
@@ -33,6 +40,8 @@ pub struct Aws {
     batches: Arc<Batches>,
     supplier: Arc<dyn Supplier>,
     turn: Arc<dyn Turn>,
+    /// Whether a call that writes had its effect, or may have had it.
+    may_have_changed: Arc<AtomicBool>,
 }
 
 /// How often a call is made that does not reach the service, or a read that the service fails to answer.
@@ -46,13 +55,20 @@ const THROTTLED: Duration = Duration::from_secs(10 * 60);
 impl Aws {
     /// The account behind `backend`, for whoever works alone.
     pub fn new(backend: Arc<dyn Backend>, supplier: Arc<dyn Supplier>) -> Self {
-        Self { batches: Arc::new(Batches::new(backend)), supplier, turn: Arc::new(Unlimited) }
+        let (batches, turn) = (Arc::new(Batches::new(backend)), Arc::new(Unlimited));
+        Self { batches, supplier, turn, may_have_changed: Arc::default() }
     }
 
     /// The same account, for a step that has this turn.
     #[must_use]
     pub fn in_turn(&self, turn: &Arc<dyn Turn>) -> Self {
-        Self { turn: Arc::clone(turn), ..self.clone() }
+        Self { turn: Arc::clone(turn), may_have_changed: Arc::default(), ..self.clone() }
+    }
+
+    /// Whether a call that writes, and that was made by this value or a clone of it, had its effect, or whether nobody knows
+    /// that it had none. What the last call was told says nothing of an earlier one.
+    pub(crate) fn may_have_changed(&self) -> bool {
+        self.may_have_changed.load(Ordering::Relaxed)
     }
 
     /// The region, as in `us-east-1`.
@@ -70,7 +86,12 @@ impl Aws {
         let start = Instant::now();
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
-            match self.batches.answer(&self.turn, operation.clone().into()).await {
+            let answer = self.batches.answer(&self.turn, operation.clone().into()).await;
+            if O::EFFECT == Effect::Write && answer.as_ref().map_or_else(|error| error.kind.may_have_effect(), |_| true)
+            {
+                self.may_have_changed.store(true, Ordering::Relaxed);
+            }
+            match answer {
                 Ok(response) => {
                     return O::output(response).ok_or_else(|| ProviderError {
                         kind: ErrorKind::Service,

@@ -23,7 +23,7 @@ pub mod types;
 pub use aws::{Aws, Backend, Supplier};
 pub use calls::{Calls, Planned, calls_for};
 pub use classify::failure;
-pub use lifecycle::{Lifecycle, Snapshot, Snapshots, TypicalDurations};
+pub use lifecycle::{Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations};
 pub use policy::policy;
 pub use provider::{AwsProvider, calls_of, schemas};
 pub use region::{BadRegion, check_region, known_region};

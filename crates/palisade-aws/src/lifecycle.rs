@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use palisade_core::{
     Id, JsonMap, Resource,
-    provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, StepKind, Token},
+    provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, Repeated, StepKind, Token},
 };
 use serde::Serialize;
 
@@ -21,6 +21,9 @@ pub trait Lifecycle: Resource + Send + Sync {
     /// The calls that the methods below can make. A test holds the lists against what they do make.
     const CALLS: Calls;
 
+    /// What becomes of a [`Lifecycle::create`] that is repeated with the same token. A test holds it against what does.
+    const REPEATED: Repeated;
+
     /// How long the steps usually take, which decides what goes first.
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(1, 1, 1);
 
@@ -28,8 +31,8 @@ pub trait Lifecycle: Resource + Send + Sync {
     /// the id is written down before [`Lifecycle::converge`] goes on.
     fn create(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Id<Self>, ProviderError>> + Send;
 
-    /// Finds what a creation with the same token left behind.
-    fn find(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Option<Id<Self>>, ProviderError>> + Send;
+    /// Looks once for what a creation with the same token left behind, and waits for nothing.
+    fn find(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Sighting<Id<Self>>, ProviderError>> + Send;
 
     /// Reads the objects, as many as there are in as few calls as AWS has. The answer is in the order of `ids`.
     fn read(aws: &Aws, ids: &[Id<Self>]) -> impl Future<Output = Result<Snapshots<Self>, ProviderError>> + Send;
@@ -57,6 +60,34 @@ pub trait Lifecycle: Resource + Send + Sync {
 
     /// Deletes the object, and returns once it is gone. `self` is what was applied last.
     fn delete(&self, aws: &Aws, id: &Id<Self>) -> impl Future<Output = Result<(), ProviderError>> + Send;
+}
+
+/// What a look for an object came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sighting<T> {
+    /// Nothing is seen of it. It may be too new to be seen.
+    Nothing,
+    /// Something is seen that may be it, and AWS does not yet tell.
+    Unclear,
+    /// This is it.
+    Seen(T),
+}
+
+impl<T> Sighting<T> {
+    /// The same sighting, in other terms.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sighting<U> {
+        match self {
+            Self::Nothing => Sighting::Nothing,
+            Self::Unclear => Sighting::Unclear,
+            Self::Seen(object) => Sighting::Seen(change(object)),
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Sighting<T> {
+    fn from(found: Option<T>) -> Self {
+        found.map_or(Self::Nothing, Self::Seen)
+    }
 }
 
 /// How long the steps of a kind usually take.
@@ -99,6 +130,7 @@ pub struct Snapshot<O, A> {
 /// A [`Lifecycle`] without its type, as the registry holds it: JSON in, JSON out.
 pub(crate) trait ErasedLifecycle: Send + Sync {
     fn typical_durations(&self) -> TypicalDurations;
+    fn repeated(&self) -> Repeated;
     fn read<'a>(
         &self,
         aws: &'a Aws,
@@ -115,7 +147,7 @@ pub(crate) trait ErasedLifecycle: Send + Sync {
         aws: &'a Aws,
         inputs: &'a JsonMap,
         token: &'a Token,
-    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
+    ) -> BoxFuture<'a, Result<Sighting<String>, ProviderError>>;
     fn converge<'a>(
         &self,
         aws: &'a Aws,
@@ -132,6 +164,10 @@ pub(crate) struct Erased<R>(pub(crate) std::marker::PhantomData<fn() -> R>);
 impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
     fn typical_durations(&self) -> TypicalDurations {
         R::TYPICAL
+    }
+
+    fn repeated(&self) -> Repeated {
+        R::REPEATED
     }
 
     fn read<'a>(
@@ -161,7 +197,7 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
         aws: &'a Aws,
         inputs: &'a JsonMap,
         token: &'a Token,
-    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+    ) -> BoxFuture<'a, Result<Sighting<String>, ProviderError>> {
         Box::pin(async move { Ok(typed::<R>(inputs)?.find(aws, token).await?.map(|id| id.to_string())) })
     }
 

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::{
-    Aws,
+    Aws, Sighting,
     operations::{
         AddTagsToResource, CreateTags, DeleteTags, GetSecretValue, ListTagsForResource, Operation,
         RemoveTagsFromResource,
@@ -187,11 +187,13 @@ pub(crate) async fn cache_tags(aws: &Aws, arn: &Arn) -> Result<Tags, ProviderErr
     Ok(aws.call_until_settled(GROUP_SETTLED, ListTagsForResource { arn: arn.clone() }).await?.tags)
 }
 
-/// Whether an ElastiCache object was made by the creation of `token`. One that is just going was not, whatever it was.
-pub(crate) async fn is_made_by(aws: &Aws, arn: &Arn, token: &Token) -> Result<bool, ProviderError> {
-    match cache_tags(aws, arn).await {
-        Ok(tags) => Ok(tags.are_of(token)),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
+/// Whether the ElastiCache object `id` is what the creation of `token` has made. One that is just going is not, whatever it
+/// was. Of one that is between two states, AWS does not tell.
+pub(crate) async fn sighted<T>(aws: &Aws, id: T, arn: &Arn, token: &Token) -> Result<Sighting<T>, ProviderError> {
+    match aws.call(ListTagsForResource { arn: arn.clone() }).await {
+        Ok(answer) => Ok(Some(id).filter(|_| answer.tags.are_of(token)).into()),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(Sighting::Nothing),
+        Err(error) if error.kind == ErrorKind::Transitional => Ok(Sighting::Unclear),
         Err(error) => Err(error),
     }
 }

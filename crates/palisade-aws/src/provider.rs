@@ -4,13 +4,18 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use palisade_core::{
     Finding, Graph, JsonMap, Resource as _, Schema,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
+    provider::{
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, StepKind,
+        Token, Turn,
+    },
 };
+use tokio::time::Instant;
 
 use crate::{
-    Aws, Lifecycle,
+    Aws, Lifecycle, Sighting,
     calls::Calls,
     lifecycle::{Erased, ErasedLifecycle},
+    observe::VISIBLE,
     resources::{
         CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, NetworkAcl, RedisUser,
         ReplicationGroup, RouteTable, RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet,
@@ -18,6 +23,9 @@ use crate::{
     },
     types::AvailabilityZone,
 };
+
+/// How long AWS may take to tell whether what is seen is what was looked for: as long as the creation of a cache.
+const CLEAR: Duration = Duration::from_secs(90 * 60);
 
 /// The registry: one line for each resource.
 const REGISTRY: &[Kind] = &[
@@ -88,6 +96,10 @@ impl Provider for AwsProvider {
         lifecycle(kind).map_or(Duration::ZERO, |lifecycle| lifecycle.typical_durations().of(step))
     }
 
+    fn repeated(&self, kind: &str) -> Repeated {
+        lifecycle(kind).map_or(Repeated::MakesAnother, |lifecycle| lifecycle.repeated())
+    }
+
     fn misplaced(&self, graph: &Graph) -> Vec<Finding> {
         let Some(region) = &self.region else { return Vec::new() };
         let subnets = graph.nodes().filter(|node| node.schema.kind == Subnet::SCHEMA.kind);
@@ -118,8 +130,12 @@ impl Provider for AwsProvider {
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
-    ) -> BoxFuture<'a, Result<String, ProviderError>> {
-        Box::pin(async move { lifecycle(kind)?.create(&self.aws.in_turn(turn), inputs, token).await })
+    ) -> BoxFuture<'a, Result<String, CreateError>> {
+        Box::pin(async move {
+            let (lifecycle, aws) = (lifecycle(kind)?, self.aws.in_turn(turn));
+            let created = lifecycle.create(&aws, inputs, token).await;
+            created.map_err(|error| CreateError { error, may_exist: aws.may_have_changed() })
+        })
     }
 
     fn find<'a>(
@@ -128,17 +144,24 @@ impl Provider for AwsProvider {
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
+        look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         Box::pin(async move {
             let (lifecycle, aws) = (lifecycle(kind)?, self.aws.in_turn(turn));
-            // What was created a moment ago may not be seen yet, and would then be created twice.
-            for pause in [1, 2, 4] {
-                if let Some(id) = lifecycle.find(&aws, inputs, token).await? {
-                    return Ok(Some(id));
+            let (start, mut pause) = (Instant::now(), Duration::from_secs(1));
+            loop {
+                let sighting = lifecycle.find(&aws, inputs, token).await?;
+                // When the creation was sent is not on record, and no two machines agree on the time. So the wait counts from
+                // now, which is never too short.
+                match sighting {
+                    Sighting::Seen(id) => return Ok(Some(id)),
+                    Sighting::Nothing | Sighting::Unclear if look == Look::Once => return Ok(None),
+                    Sighting::Nothing if start.elapsed() >= VISIBLE => return Ok(None),
+                    Sighting::Unclear if start.elapsed() >= CLEAR => return Err(unclear(&token.resource)),
+                    Sighting::Nothing | Sighting::Unclear => aws.pause(pause).await?,
                 }
-                aws.pause(Duration::from_secs(pause)).await?;
+                pause = (pause * 2).min(Duration::from_secs(30));
             }
-            lifecycle.find(&aws, inputs, token).await
         })
     }
 
@@ -160,6 +183,20 @@ impl Provider for AwsProvider {
         object: &'a Object,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(async move { lifecycle(kind)?.delete(&self.aws.in_turn(turn), object).await })
+    }
+}
+
+/// The error for what is there and may be the object of an interrupted creation, of which AWS does not tell what it is.
+fn unclear(resource: &str) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::TimedOut,
+        operation: String::new(),
+        code: String::new(),
+        message: format!(
+            "what may be the object of the interrupted creation of {resource} has been in the making for {} minutes",
+            CLEAR.as_secs() / 60
+        ),
+        help: "see in the console what holds it up, and run the same command again: it goes on from here".to_owned(),
     }
 }
 

@@ -38,23 +38,34 @@ pub trait Provider: Send + Sync {
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>>;
 
+    /// What becomes of a creation that is sent again, with the same inputs and token, while nobody knows what became of the
+    /// first.
+    fn repeated(&self, _kind: &str) -> Repeated {
+        Repeated::MakesAnother
+    }
+
     /// Creates an object and returns its id. Nothing else is done to it: [`Provider::converge`] follows, once the id is
     /// written down.
+    ///
+    /// The error says of this call alone whether the object may exist. Of an earlier call with the same token it says nothing.
     fn create<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
-    ) -> BoxFuture<'a, Result<String, ProviderError>>;
+    ) -> BoxFuture<'a, Result<String, CreateError>>;
 
-    /// Finds the object that an interrupted [`Provider::create`] with the same token may have left.
+    /// Finds the object that an earlier [`Provider::create`] with the same inputs and token may have left.
+    ///
+    /// `None` says after [`Look::Once`] that nothing is seen, and after [`Look::UntilSeen`] that there is nothing.
     fn find<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
+        look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 
     /// Brings an existing object to `inputs`, from whatever it is, and returns once it has settled. `previous` are the
@@ -75,6 +86,26 @@ pub trait Provider: Send + Sync {
         kind: &'a str,
         object: &'a Object,
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
+}
+
+/// How long something is looked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Look {
+    /// It is asked for once, and not waited for.
+    Once,
+    /// Until it is seen, or has not been seen for so long, from now on, that the cloud can no longer hide it.
+    UntilSeen,
+}
+
+/// What becomes of a creation that is sent again, while nobody knows what became of the first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Repeated {
+    /// It is refused with [`ErrorKind::AlreadyExists`] if the first had its effect, as the object has what no two can have.
+    IsRefused,
+    /// It answers with the object of the first, if that had its effect.
+    AnswersTheSame,
+    /// It makes a second object. So it is not sent before it is known that the first had no effect.
+    MakesAnother,
 }
 
 /// The kinds of step that an apply takes. A replacement is two.
@@ -199,6 +230,16 @@ pub struct ProviderError {
     pub help: String,
 }
 
+/// Why [`Provider::create`] failed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct CreateError {
+    /// What went wrong.
+    pub error: ProviderError,
+    /// Whether the object may exist all the same: a call that writes had its effect, or nobody knows that it had none.
+    pub may_exist: bool,
+}
+
 /// The kinds of failure that are told apart.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum ErrorKind {
@@ -226,6 +267,32 @@ pub enum ErrorKind {
     TimedOut,
     /// The service was not reached: the call was not sent, so it had no effect.
     Unreached,
+}
+
+impl ErrorKind {
+    /// Whether a call that writes may have had its effect, although it failed with this.
+    pub fn may_have_effect(self) -> bool {
+        match self {
+            Self::Service | Self::TimedOut => true,
+            Self::AlreadyExists
+            | Self::Denied
+            | Self::Interrupted
+            | Self::Invalid
+            | Self::NotFound
+            | Self::NothingToDo
+            | Self::Quota
+            | Self::Throttled
+            | Self::Transitional
+            | Self::Unreached => false,
+        }
+    }
+}
+
+/// The error of a creation that consists of one call.
+impl From<ProviderError> for CreateError {
+    fn from(error: ProviderError) -> Self {
+        Self { may_exist: error.kind.may_have_effect(), error }
+    }
 }
 
 impl fmt::Debug for Slot {

@@ -17,7 +17,7 @@ use std::{
 
 use palisade_core::{
     Address, Declaration, Declare, FieldSchema, Graph, IntoInput, JsonMap, OnChange, Resource, Schema, Stack,
-    provider::{BoxFuture, Object, Observation, Provider, ProviderError, Token, Turn},
+    provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use palisade_engine::{
     ApplyOptions, Entry, Hold, LocalStore, ObjectState, Phase, Record, State, StateError, Store, Writer, apply,
@@ -77,7 +77,7 @@ impl Provider for Cloud {
         _: &'a str,
         _: &'a JsonMap,
         token: &'a Token,
-    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+    ) -> BoxFuture<'a, Result<String, CreateError>> {
         Box::pin(async move {
             let _slot = turn.slot().await?;
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -91,6 +91,7 @@ impl Provider for Cloud {
         _: &'a str,
         _: &'a JsonMap,
         _: &'a Token,
+        _: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         Box::pin(async { Ok(None) })
     }

@@ -19,7 +19,7 @@ use futures_util::FutureExt;
 use palisade_core::{
     Address, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, JsonMap, OnChange, Output, Reference,
     Resource, Schema, Stack,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn},
+    provider::{BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use palisade_engine::{Entry, ObjectState, Phase, State, plan};
 use serde::{Deserialize, Serialize};
@@ -202,8 +202,8 @@ impl Provider for Account {
         _kind: &'a str,
         _inputs: &'a JsonMap,
         _token: &'a Token,
-    ) -> BoxFuture<'a, Result<String, ProviderError>> {
-        Box::pin(async { Err(read_only()) })
+    ) -> BoxFuture<'a, Result<String, CreateError>> {
+        Box::pin(async { Err(read_only().into()) })
     }
 
     fn find<'a>(
@@ -212,6 +212,7 @@ impl Provider for Account {
         _kind: &'a str,
         _inputs: &'a JsonMap,
         _token: &'a Token,
+        _look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         Box::pin(async { Ok(None) })
     }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use palisade_core::{Address, FieldSchema, Graph, Json, Node, Value};
+use palisade_core::{Address, FieldSchema, Graph, Json, Node, OnChange, Value};
 
 use crate::{
-    Entry, ObjectState, State,
+    Action, Entry, ObjectState, State, Step,
     identity::{has_identity, identity, identity_of},
 };
 
@@ -35,6 +35,36 @@ pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
     }
     aligned.rename_references();
     aligned
+}
+
+/// Deposes the object of a creation that is unsettled, if it cannot become what `step` creates: it is looked for, and deleted if
+/// it is found, while the new one has a creation of its own. Tells whether it did.
+///
+/// It follows from graph, step and state alone, so that the apply finds what the plan has found.
+pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut State) -> bool {
+    let Some(node) = graph.node(&step.address).filter(|_| step.action == Action::Create) else { return false };
+    let Some(entry) = state.resources.get_mut(&step.address) else { return false };
+    let is_set_aside =
+        entry.current.as_ref().is_some_and(|object| object.is_unsettled() && !can_become(object, node, step));
+    if is_set_aside {
+        entry.deposed.extend(entry.current.take());
+    }
+    is_set_aside
+}
+
+/// Whether no difference between `object` and what `step` creates forces a replacement. A value that is known only after the
+/// apply is another one.
+fn can_become(object: &ObjectState, node: &Node, step: &Step) -> bool {
+    node.schema.fields.iter().all(|field| {
+        let planned =
+            step.changes.iter().find(|change| change.field == field.name).and_then(|change| change.after.as_ref());
+        let after = planned.or_else(|| node.fields.get(field.name)).map_or(Some(&Json::Null), Value::as_json);
+        let before = object.input(field.name);
+        match after {
+            Some(after) => after == before || !field.on_change.replaces(before, Some(after)),
+            None => matches!(field.on_change, OnChange::Update),
+        }
+    })
 }
 
 /// The resources that are in one of program and state only, by what each of the program says without a reference. Whatever

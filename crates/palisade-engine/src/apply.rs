@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     Event, Failure, Interruption, Plan, Report, State, StateError, StepKind, Writer,
-    align::aligned,
+    align::{aligned, set_aside},
     execute::{Executor, StepError},
     format::Identity,
     gate::Gate,
@@ -80,7 +80,10 @@ pub async fn apply(
     let gate = Arc::new(Gate::new(writer.hold(), options.stop.clone()));
     let saved = state;
     // The same that the plan was made of.
-    let state = aligned(graph, &saved).state;
+    let mut state = aligned(graph, &saved).state;
+    for step in &plan.steps {
+        set_aside(graph, step, &mut state);
+    }
     let steps = steps(graph, &state, plan);
     let typical = |kind: &str, step| provider.typical_duration(kind, step);
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));

@@ -7,7 +7,7 @@ use std::sync::{
 
 use palisade_core::{
     Address, Graph, Json, JsonMap, Node,
-    provider::{ErrorKind, Object, Provider, ProviderError},
+    provider::{CreateError, ErrorKind, Look, Object, Provider, ProviderError, Repeated},
 };
 
 use crate::{
@@ -77,91 +77,94 @@ impl<'a> Executor<'a> {
     /// Does the step, and returns the id of its object; an empty text where there turned out to be none.
     pub(crate) async fn run(&self, work: &Work, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         match &work.task {
-            Task::Create { keep_old, nothing_found } => {
-                self.create(&work.address, *keep_old, *nothing_found, turn).await
-            }
+            Task::Create { keep_old } => self.create(&work.address, *keep_old, turn).await,
             Task::Update => self.update(&work.address, turn).await,
             Task::Delete(target) => self.delete(&work.address, target, turn).await,
         }
     }
 
-    async fn create(
-        &self,
-        address: &Address,
-        keep_old: bool,
-        nothing_found: bool,
-        turn: &Arc<StepTurn>,
-    ) -> Result<String, StepError> {
+    async fn create(&self, address: &Address, keep_old: bool, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         let node = self.node(address)?;
         let inputs = self.inputs(node)?;
-        let found = self.settle(address, turn).await?;
-        if let Some(found) = found.filter(|_| !keep_old && nothing_found) {
-            return self.adopt(node, inputs, found, turn).await;
-        }
-        let token = self.ledger.begin_creation(address, &inputs, Dependencies::of(self.graph, node), keep_old).await?;
         self.started(address, StepKind::Create);
-        let sent = turn.sent();
-        let id = match self.provider.create(&turn.shared(), address.kind(), &inputs, &token).await {
+        let unsettled = self.current(address).filter(ObjectState::is_unsettled);
+        let is_continued = unsettled.is_some_and(|object| object.inputs == inputs);
+        // Another attempt at the same finds the object of the first by itself, where the cloud has a way for that.
+        let is_harmless = is_continued && self.provider.repeated(address.kind()) != Repeated::MakesAnother;
+        let found = self.settle(address, if is_harmless { Look::Once } else { Look::UntilSeen }, turn).await?;
+        if let Some(found) = found.filter(|_| !keep_old) {
+            return self.bring(node, found, inputs, None, turn).await;
+        }
+        let dependencies = Dependencies::of(self.graph, node);
+        let attempt = self.ledger.begin_creation(address, &inputs, dependencies, keep_old).await?;
+        let id = match self.provider.create(&turn.shared(), address.kind(), &inputs, &attempt.token).await {
             Ok(id) => id,
-            Err(error) => {
-                if !may_have_had_its_effect(&error, turn.sent() > sent) {
-                    self.ledger.abandon_creation(address).await?;
+            Err(CreateError { error, may_exist }) if attempt.is_first => {
+                if !may_exist {
+                    self.ledger.abandon_creation(address, &attempt).await?;
                 }
                 return Err(error.into());
             }
+            // What has the name may be the object of an earlier attempt.
+            Err(CreateError { error, .. }) if error.kind == ErrorKind::AlreadyExists => {
+                let Some(found) = self.settle(address, Look::UntilSeen, turn).await? else { return Err(error.into()) };
+                return self.bring(node, found, inputs, None, turn).await;
+            }
+            // The refusal of this attempt says nothing of an earlier one.
+            Err(CreateError { error, .. }) => return Err(error.into()),
         };
         self.created(address, &id).await?;
         self.converge(node, &id, inputs, None, Some(StepKind::Create), turn).await?;
         Ok(id)
     }
 
-    /// Goes on with a creation whose object turned up after the plan was made without it.
-    async fn adopt(
-        &self,
-        node: &Node,
-        inputs: JsonMap,
-        found: ObjectState,
-        turn: &Arc<StepTurn>,
-    ) -> Result<String, StepError> {
-        let id = found.id.unwrap_or_default();
-        if found.inputs != inputs {
-            // The plan has not compared the two, so it does not know whether one can become the other.
-            let message = format!("the object `{id}` of an interrupted creation turned up after the plan was made");
-            return Err(failure(ErrorKind::Transitional, message, "run the command again").into());
-        }
-        self.started(&node.address, StepKind::Create);
-        self.converge(node, &id, inputs, None, None, turn).await?;
-        Ok(id)
-    }
-
     async fn update(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         let node = self.node(address)?;
         let inputs = self.inputs(node)?;
-        self.settle(address, turn).await?;
-        let Some((id, object)) = self.current(address).and_then(|object| Some((object.id.clone()?, object))) else {
-            let message = format!("{address} does not exist any more");
-            return Err(failure(ErrorKind::NotFound, message, "run the command again: it will be created").into());
-        };
-        self.ledger.begin_update(address, &inputs, &Dependencies::of(self.graph, node)).await?;
         self.started(address, StepKind::Update);
+        self.settle(address, Look::UntilSeen, turn).await?;
+        let Some(object) = self.current(address) else { return Err(lost(address)) };
+        if !self.appears(address, &object, turn).await? {
+            self.ledger.deleted(address, &Target::Current, None).await?;
+            return Err(lost(address));
+        }
+        let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready);
+        self.bring(node, object, inputs, whole, turn).await
+    }
+
+    /// Brings the current object, which exists, to `inputs`.
+    async fn bring(
+        &self,
+        node: &Node,
+        object: ObjectState,
+        inputs: JsonMap,
+        whole: Option<StepKind>,
+        turn: &Arc<StepTurn>,
+    ) -> Result<String, StepError> {
+        let address = &node.address;
+        let Some(id) = object.id.clone() else { return Err(lost(address)) };
+        self.ledger.begin_update(address, &inputs, &Dependencies::of(self.graph, node)).await?;
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
         let is_first = object.phase != Phase::Ready && object.inputs == inputs && object.attempted.is_none();
         let previous = object.previous(&inputs);
         let previous = Some(&previous).filter(|_| !is_first);
-        let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready);
         self.converge(node, &id, inputs, previous, whole, turn).await?;
         Ok(id)
     }
 
     async fn delete(&self, address: &Address, target: &Target, turn: &Arc<StepTurn>) -> Result<String, StepError> {
+        self.started(address, StepKind::Delete);
         let object = match target {
             Target::Current => {
-                self.settle(address, turn).await?;
+                self.settle(address, Look::UntilSeen, turn).await?;
                 self.current(address)
             }
             Target::Deposed(token) => self.deposed(address, token, turn).await?,
         };
-        self.started(address, StepKind::Delete);
+        if let Some(object) = &object {
+            // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
+            self.appears(address, object, turn).await?;
+        }
         let object = object.and_then(|object| object.object());
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
@@ -171,11 +174,19 @@ impl<'a> Executor<'a> {
         Ok(object.map(|object| object.id).unwrap_or_default())
     }
 
-    /// Finds out whether the interrupted creation of `address`, if there is one, has left an object, and records it.
-    async fn settle(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
+    /// Finds out whether the unsettled creation of `address`, if there is one, has left an object, and records what it finds.
+    async fn settle(
+        &self,
+        address: &Address,
+        look: Look,
+        turn: &Arc<StepTurn>,
+    ) -> Result<Option<ObjectState>, StepError> {
         let Some(object) = self.current(address).filter(ObjectState::is_unsettled) else { return Ok(None) };
-        let Some(id) = self.find(address, &object, turn).await? else { return Ok(None) };
-        self.created(address, &id).await?;
+        match self.find(address, &object, look, turn).await? {
+            Some(id) => self.created(address, &id).await?,
+            None if look == Look::Once => return Ok(None),
+            None => self.ledger.deleted(address, &Target::Current, None).await?,
+        }
         Ok(self.current(address))
     }
 
@@ -190,18 +201,27 @@ impl<'a> Executor<'a> {
         let Some(mut object) = deposed else { return Ok(None) };
         if object.is_unsettled() {
             // That it was found need not be recorded, as it is deleted now, or else found again.
-            object.id = self.find(address, &object, turn).await?;
+            object.id = self.find(address, &object, Look::UntilSeen, turn).await?;
         }
         Ok(Some(object))
+    }
+
+    /// Whether an object exists, as far as that is not certain: one whose creation has answered and not ended may still be
+    /// hidden.
+    async fn appears(&self, address: &Address, object: &ObjectState, turn: &Arc<StepTurn>) -> Result<bool, StepError> {
+        let Some(known) = object.object().filter(|_| object.phase == Phase::Created) else { return Ok(true) };
+        let seen = self.provider.read(&turn.shared(), address.kind(), &[known]).await?;
+        Ok(seen.iter().any(Option::is_some) || self.find(address, object, Look::UntilSeen, turn).await?.is_some())
     }
 
     async fn find(
         &self,
         address: &Address,
         object: &ObjectState,
+        look: Look,
         turn: &Arc<StepTurn>,
     ) -> Result<Option<String>, ProviderError> {
-        self.provider.find(&turn.shared(), address.kind(), &object.inputs, &object.token).await
+        self.provider.find(&turn.shared(), address.kind(), &object.inputs, &object.token, look).await
     }
 
     async fn created(&self, address: &Address, id: &str) -> Result<(), StepError> {
@@ -271,22 +291,10 @@ impl Executor<'_> {
     }
 }
 
-/// Whether the object may exist although its creation failed. Then the creation remains on record, and the next run looks
-/// for the object before it creates another one.
-fn may_have_had_its_effect(error: &ProviderError, was_sent: bool) -> bool {
-    match error.kind {
-        ErrorKind::Interrupted => was_sent,
-        ErrorKind::Service | ErrorKind::TimedOut => true,
-        ErrorKind::AlreadyExists
-        | ErrorKind::Denied
-        | ErrorKind::Invalid
-        | ErrorKind::NotFound
-        | ErrorKind::NothingToDo
-        | ErrorKind::Quota
-        | ErrorKind::Throttled
-        | ErrorKind::Transitional
-        | ErrorKind::Unreached => false,
-    }
+/// The error for an object that the plan found, and that does not exist.
+fn lost(address: &Address) -> StepError {
+    let message = format!("{address} does not exist any more");
+    failure(ErrorKind::NotFound, message, "run the command again: it will be created").into()
 }
 
 fn failure(kind: ErrorKind, message: String, help: &str) -> ProviderError {

@@ -15,8 +15,8 @@ use palisade_core::{
 use tokio::{sync, task::yield_now};
 
 use crate::{
-    Action, Change, Event, Plan, Record, State, StateError, Took, Writer, dependencies::Dependencies, digest::sha256,
-    gate::Gate, steps::Target,
+    Action, Change, Event, ObjectState, Plan, Record, State, StateError, Took, Writer, dependencies::Dependencies,
+    digest::sha256, gate::Gate, steps::Target,
 };
 
 /// The state of a running apply, and who is told of it. All steps that run at a time share one.
@@ -41,6 +41,17 @@ struct Book<'a> {
     is_continued: bool,
     /// Whether there is anything that the store may not have, or has in its journal only.
     is_ahead: bool,
+}
+
+/// An attempt at a creation.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// What its object is found by.
+    pub(crate) token: Token,
+    /// Whether no earlier one has the token.
+    pub(crate) is_first: bool,
+    /// Whether it has deposed the object that was the current one.
+    has_deposed: bool,
 }
 
 /// The state could not be saved; the gate is closed, and keeps the reason.
@@ -81,31 +92,35 @@ impl<'a> Ledger<'a> {
         (self.book().listener)(event);
     }
 
-    /// Records that a creation begins, and returns the token that it is found by. With `keep_old`, the object that exists
-    /// is deposed by the same write.
+    /// Records that a creation is attempted. With `keep_old`, the object that exists is deposed by the same write.
     ///
-    /// A creation that was interrupted goes on under its token if it asks for the same: a call that is still on its way
-    /// then has its effect once.
+    /// A creation that is unsettled goes on under its token if it asks for the same: a call that is still on its way then has
+    /// its effect once. Else it is deposed in any case, so that what it may have left is not forgotten.
     pub(crate) async fn begin_creation(
         &self,
         address: &Address,
         inputs: &JsonMap,
         dependencies: Dependencies,
         keep_old: bool,
-    ) -> Result<Token, Unsaved> {
-        let (token, serial) = {
+    ) -> Result<Attempt, Unsaved> {
+        let (attempt, serial) = {
             let mut book = self.book();
-            let (token, keep_old) = match book.state.current(address) {
-                Some(old) if old.is_unsettled() && old.inputs == *inputs => (old.token.clone(), false),
-                old => (book.fresh_token(address), keep_old && old.is_some_and(|old| !old.is_unsettled())),
+            let old = book.state.current(address);
+            let is_unsettled = old.is_some_and(ObjectState::is_unsettled);
+            let continued = old.filter(|old| is_unsettled && old.inputs == *inputs).map(|old| old.token.clone());
+            let attempt = Attempt {
+                is_first: continued.is_none(),
+                has_deposed: continued.is_none() && old.is_some() && (keep_old || is_unsettled),
+                token: continued.unwrap_or_else(|| book.fresh_token(address)),
             };
             let Dependencies { all: depends_on, released } = dependencies;
             let (address, inputs) = (address.clone(), inputs.clone());
-            let begun = Change::Begun { address, keep_old, token: token.clone(), inputs, depends_on, released };
-            (token, book.record(begun))
+            let (keep_old, token) = (attempt.has_deposed, attempt.token.clone());
+            let begun = Change::Begun { address, keep_old, token, inputs, depends_on, released };
+            (attempt, book.record(begun))
         };
         self.written(serial).await?;
-        Ok(token)
+        Ok(attempt)
     }
 
     /// Records the id of an object whose creation had begun.
@@ -113,9 +128,14 @@ impl<'a> Ledger<'a> {
         self.write(Change::Created { address: address.clone(), id: id.to_owned() }).await
     }
 
-    /// Records that a creation has had no effect. The object that it was to replace is the current one again.
-    pub(crate) async fn abandon_creation(&self, address: &Address) -> Result<(), Unsaved> {
-        self.write(Change::Abandoned { address: address.clone() }).await
+    /// Records that a creation has had no effect, of which `attempt` was the first. What it has deposed is the current object
+    /// again.
+    pub(crate) async fn abandon_creation(&self, address: &Address, attempt: &Attempt) -> Result<(), Unsaved> {
+        if attempt.has_deposed {
+            self.write(Change::Abandoned { address: address.clone() }).await
+        } else {
+            self.deleted(address, &Target::Current, None).await
+        }
     }
 
     /// Records that an object may get `inputs` from now on, and what it may refer to meanwhile: until then what it refers to,
@@ -367,7 +387,10 @@ mod tests {
         match what {
             0 | 1 => ledger.begin_creation(&address, &inputs, dependencies, what == 1).await.map(drop),
             2 => ledger.created(&address, &format!("net-{number}")).await,
-            3 => ledger.abandon_creation(&address).await,
+            3 => {
+                let attempt = ledger.begin_creation(&address, &inputs, dependencies, true).await.unwrap();
+                ledger.abandon_creation(&address, &attempt).await
+            }
             4 => ledger.begin_update(&address, &inputs, &dependencies).await,
             5 => ledger.ready(&address, inputs, dependencies, Observation::default(), took).await,
             6 => ledger.deleted(&address, &Target::Deposed(deposed.unwrap_or_default()), took).await,

@@ -49,8 +49,8 @@ pub struct Step {
     pub action: Action,
     /// The id of the object that exists now, if one does.
     pub id: Option<String>,
-    /// Ids of other objects of the resource that an interrupted replacement left, and that are deleted now. An id is empty
-    /// where the creation was interrupted, and no object is found: the apply looks for it once more.
+    /// Ids of other objects of the resource that an interrupted run left, and that are deleted now. An id is empty where the
+    /// creation is unsettled, and no object is seen: the apply looks for one for as long as it may be hidden.
     pub deposed: Vec<String>,
     /// The fields that are set, changed or lost. Of an update and a replacement only those that differ; of a creation
     /// all that are not null or empty; of a deletion all that were not.

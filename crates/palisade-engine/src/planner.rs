@@ -1,6 +1,6 @@
 //! [`plan`]: graph, state and account become a plan.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use palisade_core::{
     Address, Graph, Json, Node, Reference, Value,
@@ -10,7 +10,7 @@ use petgraph::{algo::toposort, graph::DiGraph};
 
 use crate::{
     Action, ObjectState, OutputChange, Phase, Plan, PlanError, State, Step,
-    align::{Aligned, aligned},
+    align::{Aligned, aligned, set_aside},
     field_diff::{creation, deletion, difference, drift},
     impossible::impossible,
     refresh::{Refreshed, refresh},
@@ -18,7 +18,8 @@ use crate::{
 };
 
 const GONE: &str = "it was deleted outside of this program";
-const LEFT_NOTHING: &str = "its creation was interrupted before it existed";
+const UNSETTLED: &str = "its creation is unsettled: nothing is seen of it, and the apply looks for it first";
+const UNSEEN: &str = "it was created, and is not seen yet: the apply waits for it";
 const UNFINISHED: &str = "its creation was not finished";
 const INTERRUPTED: &str = "its last change was interrupted";
 const ADOPTED: &str = "it was changed outside of this program to what the program says now";
@@ -49,7 +50,8 @@ pub(crate) struct Planned {
 pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Planned, PlanError> {
     let Aligned { state, mut moved } = aligned(graph, state);
     let refreshed = refresh(provider, &state).await?;
-    let known = Known { recorded: &state, state: &refreshed.state, observations: &refreshed.observations };
+    let Refreshed { state: now, observations, unseen } = &refreshed;
+    let known = Known { recorded: &state, state: now, observations, unseen };
     let mut planner = Planner { graph, known, decided: HashMap::new(), steps: Vec::new() };
     for node in graph.nodes() {
         planner.decide(node);
@@ -65,13 +67,15 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
         steps: planner.steps,
         accepted_risks: graph.accepted_risks().iter().map(Into::into).collect(),
     };
-    delete_first(graph, &refreshed.state, &mut plan);
-    let findings = impossible(graph, &refreshed.state, &plan);
-    if findings.is_empty() {
-        Ok(Planned { plan, state: refreshed.state })
-    } else {
-        Err(PlanError::Impossible(findings))
+    let mut state = refreshed.state;
+    for step in &mut plan.steps {
+        if set_aside(graph, step, &mut state) {
+            step.deposed.push(String::new());
+        }
     }
+    delete_first(graph, &state, &mut plan);
+    let findings = impossible(graph, &state, &plan);
+    if findings.is_empty() { Ok(Planned { plan, state }) } else { Err(PlanError::Impossible(findings)) }
 }
 
 struct Planner<'a> {
@@ -90,6 +94,7 @@ struct Known<'a> {
     /// The state completed by what the account says.
     state: &'a State,
     observations: &'a BTreeMap<Address, Option<Observation>>,
+    unseen: &'a BTreeSet<Address>,
 }
 
 /// What others may rely on of a resource that has been decided.
@@ -107,7 +112,7 @@ impl<'a> Planner<'a> {
         let (step, uncertain) = match (object, self.known.observation(&node.address)) {
             (Some(object), Some(now)) => compare(self.known, node, object, now, wanted),
             (object, _) => {
-                let reason = object.map(|object| if object.is_unsettled() { LEFT_NOTHING } else { GONE });
+                let reason = object.map(|object| if object.is_unsettled() { UNSETTLED } else { GONE });
                 let changes = creation(node, wanted);
                 (Step { changes, reason: reason.map(str::to_owned), ..step(&node.address, Action::Create) }, Vec::new())
             }
@@ -143,8 +148,8 @@ impl<'a> Planner<'a> {
             let changes =
                 provider.schema(address.kind()).map(|schema| deletion(schema, object, now)).unwrap_or_default();
             let reason = match now {
-                Some(_) => None,
-                None if object.is_unsettled() => Some(LEFT_NOTHING),
+                Some(_) => Some(UNSEEN).filter(|_| self.known.unseen.contains(address)),
+                None if object.is_unsettled() => Some(UNSETTLED),
                 None => Some(GONE),
             };
             self.steps.push(Step {
@@ -203,6 +208,7 @@ fn compare(
     let found = difference(node.schema, object, now, wanted);
     let is_changed = !found.changes.is_empty();
     let reason = match object.phase {
+        _ if known.unseen.contains(&node.address) => Some(UNSEEN),
         Phase::Creating | Phase::Created => Some(UNFINISHED),
         Phase::Ready if is_changed => None,
         Phase::Ready if object.attempted.is_some() => Some(INTERRUPTED),

@@ -26,7 +26,8 @@ pub enum Change {
     Begun {
         /// The resource.
         address: Address,
-        /// Whether the object that there was is deposed by it; else it is forgotten.
+        /// Whether the object that there was is deposed by it; else it is forgotten. An unsettled creation is deposed, unless
+        /// this is another attempt at it.
         keep_old: bool,
         /// What the creation is recognised by.
         token: Token,
@@ -44,7 +45,7 @@ pub enum Change {
         /// The id of the object.
         id: String,
     },
-    /// A creation has had no effect. The object that it was to replace is the current one again.
+    /// A creation that has deposed an object has had no effect, and that object is the current one again.
     Abandoned {
         /// The resource.
         address: Address,

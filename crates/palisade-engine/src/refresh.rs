@@ -1,14 +1,17 @@
 //! [`refresh`]: what the account says of the objects in the state.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures_util::future::try_join_all;
 use palisade_core::{
     Address,
-    provider::{ErrorKind, Object, Observation, Provider, ProviderError, Turn, Unlimited},
+    provider::{ErrorKind, Look, Object, Observation, Provider, ProviderError, Turn, Unlimited},
 };
 
-use crate::{Entry, ObjectState, Phase, PlanError, State};
+use crate::{Entry, Phase, PlanError, State};
 
 /// The state, completed by what the account says.
 pub(crate) struct Refreshed {
@@ -17,10 +20,12 @@ pub(crate) struct Refreshed {
     pub(crate) state: State,
     /// What each current object is now; `None` for one that is gone.
     pub(crate) observations: BTreeMap<Address, Option<Observation>>,
+    /// Those that were created and are not seen yet.
+    pub(crate) unseen: BTreeSet<Address>,
 }
 
 /// Reads the current objects, each kind by one call, and all kinds at a time: the ids are known, so no read waits for
-/// another. Objects that a replacement left are not read, as they are deleted whatever they are.
+/// another. Objects that a replacement left are not read, as they are deleted whatever they are. Nothing is waited for.
 pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Refreshed, PlanError> {
     if let Some((address, _)) = state.objects().find(|(address, _)| provider.schema(address.kind()).is_none()) {
         return Err(PlanError::UnknownKind { address: address.clone() });
@@ -35,9 +40,9 @@ pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Re
         }
     }
     let mut observations = read_all(provider, &turn, &state).await?;
-    wait_for_new(provider, &turn, &state, &mut observations).await?;
+    let unseen = presume_new(&state, &mut observations);
     complete_attributes(&mut state, &observations);
-    Ok(Refreshed { state, observations })
+    Ok(Refreshed { state, observations, unseen })
 }
 
 /// The ids of the objects that interrupted creations left, by the digests of their tokens.
@@ -48,7 +53,7 @@ async fn find_interrupted(
 ) -> Result<BTreeMap<String, String>, PlanError> {
     let unsettled = state.objects().filter(|(_, object)| object.is_unsettled());
     let finds = unsettled.map(async |(address, object)| {
-        let found = provider.find(turn, address.kind(), &object.inputs, &object.token).await;
+        let found = provider.find(turn, address.kind(), &object.inputs, &object.token, Look::Once).await;
         found.map(|id| Some((object.token.digest.clone(), id?))).map_err(|error| unreadable(address.kind(), error))
     });
     Ok(try_join_all(finds).await?.into_iter().flatten().collect())
@@ -78,38 +83,12 @@ async fn read_all(
     Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
-/// Gives what was created a moment ago, by a run that was interrupted then, the time to appear. To take it for deleted would
-/// create it twice.
-async fn wait_for_new(
-    provider: &dyn Provider,
-    turn: &Arc<dyn Turn>,
-    state: &State,
-    observations: &mut BTreeMap<Address, Option<Observation>>,
-) -> Result<(), PlanError> {
-    let unseen = observations.iter_mut().filter(|(_, now)| now.is_none());
-    let waits = unseen.filter_map(|(address, now)| {
-        let object = state.current(address).filter(|object| object.phase == Phase::Created)?;
-        Some(async move {
-            *now = once_it_appears(provider, turn, address, object).await?;
-            Ok(())
-        })
-    });
-    let waited = try_join_all(waits).await;
-    waited.map(|_| ()).map_err(|(kind, error)| unreadable(&kind, error))
-}
-
-/// What a new object that could not be read is, once it can be.
-async fn once_it_appears(
-    provider: &dyn Provider,
-    turn: &Arc<dyn Turn>,
-    address: &Address,
-    object: &ObjectState,
-) -> Result<Option<Observation>, (String, ProviderError)> {
-    let kind = address.kind();
-    let failed = |error| (kind.to_owned(), error);
-    let found = provider.find(turn, kind, &object.inputs, &object.token).await.map_err(failed)?;
-    let Some(object) = object.object().filter(|object| found.as_ref() == Some(&object.id)) else { return Ok(None) };
-    Ok(provider.read(turn, kind, &[object]).await.map_err(failed)?.pop().flatten())
+/// Takes what was created by a run that was interrupted then, and is not seen, for what was asked for: it may be too new to be
+/// seen, and to take it for deleted would create it twice. Nothing of it can be read, so its inputs stand for it.
+fn presume_new(state: &State, observations: &mut BTreeMap<Address, Option<Observation>>) -> BTreeSet<Address> {
+    let is_new = |address: &Address| state.current(address).is_some_and(|object| object.phase == Phase::Created);
+    let unseen = observations.iter_mut().filter(|(address, now)| now.is_none() && is_new(address));
+    unseen.map(|(address, now)| (address.clone(), *now = Some(Observation::default())).0).collect()
 }
 
 /// Adds the attributes that the state has never heard of: they came into the schema after the last apply.

@@ -6,7 +6,7 @@ use palisade_core::{Address, Graph, Json, Reference, Value};
 use petgraph::visit::EdgeRef;
 
 use crate::{
-    Action, FieldChange, OutputChange, Phase, Plan, ReplaceOrder, SavedPlan, StaleItem, State, Step,
+    Action, FieldChange, ObjectState, OutputChange, Phase, Plan, ReplaceOrder, SavedPlan, StaleItem, State, Step,
     steps::{Task, Wait, steps},
 };
 
@@ -154,9 +154,15 @@ impl<'a> Rest<'a> {
     /// declaration is the one that the plan was made of.
     fn is_progress(&self, saved: &Step, fresh: &Step) -> bool {
         let current = self.now.current(&saved.address);
+        // What the plan had not seen of an unsettled creation may be seen by now, and is not finished.
+        let is_unfinished = |object: &ObjectState| object.phase != Phase::Ready;
+        let has_unsettled = saved.deposed.iter().any(String::is_empty);
         let was_deposed = |id: &String| {
             let is_predecessor = matches!(saved.action, Action::Replace(_)) && saved.id.as_ref() == Some(id);
-            is_predecessor || saved.deposed.contains(id)
+            let mut others = self.now.resources.get(&saved.address).into_iter().flat_map(|entry| &entry.deposed);
+            let was_unsettled =
+                has_unsettled && others.any(|object| object.id.as_ref() == Some(id) && is_unfinished(object));
+            is_predecessor || saved.deposed.contains(id) || was_unsettled
         };
         let is_known = fresh.deposed.iter().all(was_deposed)
             && (fresh.moved_from.is_none() || fresh.moved_from == saved.moved_from);
@@ -169,13 +175,13 @@ impl<'a> Rest<'a> {
             (Action::Nothing, Action::Nothing) => saved.id == fresh.id,
             (Action::Update, Action::Update) => saved.id == fresh.id && self.is_part(fresh, saved),
             // The object came into being by a run that did not finish it.
-            (Action::Create | Action::Replace(_), Action::Update) => {
-                current.is_some_and(|object| object.phase != Phase::Ready)
-            }
+            (Action::Create | Action::Replace(_), Action::Update) => current.is_some_and(is_unfinished),
             // That the predecessor is gone may be the work of a run that could not record it any more.
             (Action::Replace(ReplaceOrder::DeleteFirst), Action::Create) => true,
             // It is gone from the state, so a run has set it aside.
             (Action::Replace(_), Action::Create) => current.is_none_or(|object| object.is_unsettled()),
+            (Action::Create, Action::Replace(_)) => has_unsettled && current.is_some_and(is_unfinished),
+            (Action::Delete, Action::Delete) if saved.id.is_none() => current.is_some_and(is_unfinished),
             (Action::Delete, Action::Nothing) => current.is_none(),
             _ => saved.action == fresh.action && saved.id == fresh.id && self.is_part(fresh, saved),
         }

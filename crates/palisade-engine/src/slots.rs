@@ -4,10 +4,7 @@ use std::{
     cmp::{Ordering, Reverse},
     collections::BinaryHeap,
     num::NonZeroUsize,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering as Atomically},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Waker},
     time::Duration,
 };
@@ -168,14 +165,12 @@ pub(crate) struct StepTurn {
     /// The slot that the step began with, until its first call.
     first: Mutex<Option<Slot>>,
     began: OnceLock<Instant>,
-    sent: AtomicUsize,
 }
 
 impl StepTurn {
     pub(crate) fn new(slots: &Arc<Slots>, priority: Priority, gate: &Arc<Gate>) -> Arc<Self> {
         let (slots, gate) = (Arc::clone(slots), Arc::clone(gate));
-        let (first, began, sent) = (Mutex::new(None), OnceLock::new(), AtomicUsize::new(0));
-        Arc::new(Self { slots, priority, gate, first, began, sent })
+        Arc::new(Self { slots, priority, gate, first: Mutex::new(None), began: OnceLock::new() })
     }
 
     /// Waits until the step can make its first call, which it keeps the slot for: what has only begun to wait has not begun,
@@ -190,11 +185,6 @@ impl StepTurn {
     /// How long ago the step has begun, on tokio's clock.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.get().map(Instant::elapsed).unwrap_or_default()
-    }
-
-    /// How many calls the step was allowed to send.
-    pub(crate) fn sent(&self) -> usize {
-        self.sent.load(Atomically::Relaxed)
     }
 
     /// The turn, as a provider takes it.
@@ -224,11 +214,7 @@ impl Turn for StepTurn {
                 None => self.wait_for_slot().await?,
             };
             // Asked last: between this and the call, nothing is waited for.
-            if !self.gate.is_open() {
-                return Err(interrupted());
-            }
-            self.sent.fetch_add(1, Atomically::Relaxed);
-            Ok(slot)
+            if self.gate.is_open() { Ok(slot) } else { Err(interrupted()) }
         })
     }
 

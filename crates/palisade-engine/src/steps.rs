@@ -10,7 +10,7 @@ use petgraph::{
 };
 
 use crate::{
-    Action, ObjectState, Plan, ReplaceOrder, State, Step, StepKind,
+    Action, ObjectState, Phase, Plan, ReplaceOrder, State, Step, StepKind,
     identity::{Identity, identity, identity_of},
 };
 
@@ -40,8 +40,6 @@ pub(crate) enum Task {
     Create {
         /// Whether the current object lives on beside the new one until its own step deletes it.
         keep_old: bool,
-        /// Whether the plan took the interrupted creation of the resource, if there was one, for one that left nothing.
-        nothing_found: bool,
     },
     /// The current object is changed in place.
     Update,
@@ -126,19 +124,18 @@ impl<'a> Builder<'a> {
 
     fn add(&mut self, step: &'a Step) {
         self.plan.insert(&step.address, step);
-        let nothing_found = step.id.is_none();
         match step.action {
-            Action::Create => self.make(step, Task::Create { keep_old: false, nothing_found }),
+            Action::Create => self.make(step, Task::Create { keep_old: false }),
             Action::Update => self.make(step, Task::Update),
             Action::Replace(ReplaceOrder::CreateFirst) => {
-                self.make(step, Task::Create { keep_old: true, nothing_found });
+                self.make(step, Task::Create { keep_old: true });
                 // Once the creation has begun, the object is no longer the current one.
                 let old = self.state.current(&step.address).map(|object| object.token.digest.clone());
                 self.delete(step, Target::Current, old.map_or(Target::Current, Target::Deposed));
             }
             Action::Replace(ReplaceOrder::DeleteFirst) => {
                 self.delete(step, Target::Current, Target::Current);
-                self.make(step, Task::Create { keep_old: false, nothing_found });
+                self.make(step, Task::Create { keep_old: false });
             }
             Action::Delete => self.delete(step, Target::Current, Target::Current),
             Action::Nothing => {}
@@ -201,7 +198,9 @@ impl<'a> Builder<'a> {
                 }
             }
             for target in self.deposed(step) {
-                if !self.is_namesake(step, &target) {
+                // What has never been ready, nothing has ever referred to.
+                let is_used = self.object(&step.address, &target).is_some_and(|object| object.phase == Phase::Ready);
+                if is_used && !self.is_namesake(step, &target) {
                     self.order(make, self.deletes[&(&step.address, target)], Wait::Needed);
                 }
             }

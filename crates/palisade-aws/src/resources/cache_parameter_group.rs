@@ -6,15 +6,15 @@ use std::{collections::BTreeMap, marker::PhantomData};
 
 use palisade_core::{
     Attributes, BuilderState, Declared, Finding, Graph, Id, Node, Resource, Stack, Value,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, appear, gone, in_order, is_made_by, named, sync_cache_tags, taken},
+    observe::{RELEASED, VISIBLE, appear, gone, in_order, named, sighted, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
@@ -163,6 +163,7 @@ impl Lifecycle for CacheParameterGroup {
         ],
         delete: &[DeleteCacheParameterGroup::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -177,11 +178,11 @@ impl Lifecycle for CacheParameterGroup {
         named(name.as_str())
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.name.as_str())?;
         match describe(aws, std::slice::from_ref(&id)).await?.pop() {
-            Some(group) if is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
-            _ => Ok(None),
+            Some(group) => sighted(aws, id, &group.arn, token).await,
+            None => Ok(Sighting::Nothing),
         }
     }
 

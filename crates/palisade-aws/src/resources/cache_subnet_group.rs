@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 
 use palisade_core::{
     Attributes, Declared, Finding, Id, IdRules, Node, Resource, Stack,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Subnet, Vpc};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, appear, gone, in_order, is_made_by, named, sync_cache_tags, taken},
+    observe::{RELEASED, appear, gone, in_order, named, sighted, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
         ListTagsForResource, ModifyCacheSubnetGroup, Operation, RemoveTagsFromResource,
@@ -130,6 +130,7 @@ impl Lifecycle for CacheSubnetGroup {
         ],
         delete: &[DeleteCacheSubnetGroup::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -144,11 +145,11 @@ impl Lifecycle for CacheSubnetGroup {
         named(name.as_str())
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.name.as_str())?;
         match describe(aws, std::slice::from_ref(&id)).await?.pop() {
-            Some(group) if is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
-            _ => Ok(None),
+            Some(group) => sighted(aws, id, &group.arn, token).await,
+            None => Ok(Sighting::Nothing),
         }
     }
 

@@ -4,14 +4,14 @@ mod rules;
 
 use palisade_core::{
     Attributes, Finding, Graph, Id, Node, Resource, Stack,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
     terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{FlowLogRole, Vpc, flow_log_role::PROPAGATED};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{appear, ec2_arn, gone, in_order, sync_ec2_tags, taken},
     operations::{CreateFlowLogs, CreateTags, DeleteFlowLogs, DeleteTags, DescribeFlowLogs, Operation},
@@ -106,6 +106,7 @@ impl Lifecycle for FlowLog {
         ],
         delete: &[DeleteFlowLogs::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(10, 1, 1);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -122,9 +123,9 @@ impl Lifecycle for FlowLog {
         Ok(aws.call_until_settled(PROPAGATED, request).await.map_err(taken)?.flow_log_id)
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let found = aws.call(DescribeFlowLogs { select: Select::Token(token.digest.clone()) }).await?;
-        Ok(found.flow_logs.into_iter().next().map(|flow_log| flow_log.id))
+        Ok(found.flow_logs.into_iter().next().map(|flow_log| flow_log.id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

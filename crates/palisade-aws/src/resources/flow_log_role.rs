@@ -6,14 +6,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
     Attributes, Graph, Handle, Id, Input, IntoInput, Json, Reference, Resource, Value,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
     terraform::{Argument, Companion, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{appear, found, gone, named, not_shown, once_seen, taken},
     operations::{
@@ -172,6 +172,7 @@ impl Lifecycle for FlowLogRole {
         ],
         delete: &[DeleteRolePolicy::CALL.once(), DeleteRole::CALL.as_needed()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 2, 2);
 
     /// Creates the role without its policy, so that a crash leaves either no role or one that `converge` completes.
@@ -185,9 +186,9 @@ impl Lifecycle for FlowLogRole {
         named(name.as_str())
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let role = role(aws, &named(self.name.as_str())?).await?;
-        Ok(role.filter(|role| role.tags.are_of(token)).map(|role| role.name))
+        Ok(role.filter(|role| role.tags.are_of(token)).map(|role| role.name).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

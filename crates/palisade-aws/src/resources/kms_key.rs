@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use palisade_core::{
     Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Repeated, Token},
     terraform::{Argument, Companion, Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{appear, found, gone, once_seen, taken},
     operations::{
@@ -190,6 +190,7 @@ impl Lifecycle for KmsKey {
             ScheduleKeyDeletion::CALL.once(),
         ],
     };
+    const REPEATED: Repeated = Repeated::MakesAnother;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 2, 2);
 
     /// Creates the key without its alias, which is a call of its own. Until `converge`, it has the policy that KMS gives it,
@@ -205,18 +206,18 @@ impl Lifecycle for KmsKey {
     }
 
     /// Finds the key by its alias, or by its tags, as the creation may have ended before the alias was made.
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         if let Some(key) = describe(aws, self.alias.as_str()).await?
             && is_made_by(aws, &key.arn, token).await?
         {
-            return Ok(Some(key.arn));
+            return Ok(Sighting::Seen(key.arn));
         }
         for arn in aws.call(ListKeys {}).await?.keys {
             if is_made_by(aws, &arn, token).await? && describe(aws, arn.as_str()).await?.is_some() {
-                return Ok(Some(arn));
+                return Ok(Sighting::Seen(arn));
             }
         }
-        Ok(None)
+        Ok(Sighting::Nothing)
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

@@ -4,14 +4,14 @@ mod rules;
 
 use palisade_core::{
     Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
     terraform::{Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{abroad, kms_key};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
     observe::{STALE, appear, found, gone, named, once_seen, taken},
     operations::{
@@ -114,6 +114,7 @@ impl Lifecycle for LogGroup {
         ],
         delete: &[DeleteLogGroup::CALL.as_needed()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { name, kms_key_id, class, tags, retention: _ } = self;
@@ -127,9 +128,9 @@ impl Lifecycle for LogGroup {
         named(name.as_str())
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let group = observe(aws, &named(self.name.as_str())?).await?;
-        Ok(group.filter(|(_, tags)| tags.are_of(token)).map(|(group, _)| group.name))
+        Ok(group.filter(|(_, tags)| tags.are_of(token)).map(|(group, _)| group.name).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

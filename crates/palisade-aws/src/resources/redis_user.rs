@@ -7,17 +7,17 @@ use std::{collections::BTreeSet, marker::PhantomData};
 use palisade_core::{
     Attributes, BuilderState, Declaration, Declare, Finding, Given, Graph, Id, IntoInput, Json, Node, Resource, Stack,
     Value,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
 use super::user_group;
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{
-        GROUP_SETTLED, create_named, gone, in_order, is_made_by, lost, named, once_seen, secret_value, settle,
+        GROUP_SETTLED, create_named, gone, in_order, lost, named, once_seen, secret_value, settle, sighted,
         sync_cache_tags,
     },
     operations::{
@@ -290,6 +290,7 @@ impl Lifecycle for RedisUser {
         ],
         delete: &[DeleteUser::CALL.once(), DescribeUsers::CALL.as_needed()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 60, 10);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -308,11 +309,11 @@ impl Lifecycle for RedisUser {
         named(user_id.as_str())
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.user_id.as_str())?;
         match describe(aws, &id).await? {
-            Some(user) if user.status != "deleting" && is_made_by(aws, &user.arn, token).await? => Ok(Some(id)),
-            _ => Ok(None),
+            Some(user) if user.status != "deleting" => sighted(aws, id, &user.arn, token).await,
+            _ => Ok(Sighting::Nothing),
         }
     }
 

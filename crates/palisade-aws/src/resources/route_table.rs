@@ -4,13 +4,13 @@ mod rules;
 
 use palisade_core::{
     Attributes, Id, Resource,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
     observe::{RELEASED, appear, ec2_arn, gone, in_order, sync_ec2_tags},
     operations::{CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, Operation},
@@ -61,6 +61,7 @@ impl Lifecycle for RouteTable {
         ],
         delete: &[DeleteRouteTable::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::AnswersTheSame;
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { vpc_id, tags } = self;
@@ -69,10 +70,10 @@ impl Lifecycle for RouteTable {
         Ok(aws.call(request).await?.route_table_id)
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let select = SelectRouteTables::Tables(Select::Token(token.digest.clone()));
         let found = aws.call(DescribeRouteTables { select }).await?;
-        Ok(found.route_tables.into_iter().next().map(|table| table.id))
+        Ok(found.route_tables.into_iter().next().map(|table| table.id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

@@ -2,14 +2,14 @@
 
 use palisade_core::{
     Finding, Graph, Id, Node, Resource, Stack,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Repeated, Token},
     terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{RouteTable, Subnet};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{VISIBLE, gone, named},
     operations::{
@@ -74,6 +74,7 @@ impl Lifecycle for RouteTableAssociation {
         ],
         delete: &[DescribeRouteTables::CALL.together(), DisassociateRouteTable::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 3, 2);
 
     async fn create(&self, aws: &Aws, _: &Token) -> Result<Id<Self>, ProviderError> {
@@ -86,9 +87,9 @@ impl Lifecycle for RouteTableAssociation {
         }
     }
 
-    async fn find(&self, aws: &Aws, _: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, _: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.subnet_id.as_str())?;
-        Ok(associations(aws, std::slice::from_ref(&id)).await?.into_iter().next().flatten().map(|_| id))
+        Ok(associations(aws, std::slice::from_ref(&id)).await?.into_iter().next().flatten().map(|_| id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

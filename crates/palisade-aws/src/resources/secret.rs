@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
     Attributes, BuilderState, Finding, Graph, Id, Node, Resource, Stack, Value,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Repeated, Token},
     terraform::{Argument, Companion, Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{abroad, kms_key};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{appear, found, gone, not_shown, taken},
     operations::{
@@ -195,6 +195,7 @@ impl Lifecycle for Secret {
         ],
         delete: &[DescribeSecret::CALL.once(), DeleteSecret::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 5);
 
     /// Creates the secret without a value, so that a crash leaves either no secret or one that `converge` completes.
@@ -214,9 +215,10 @@ impl Lifecycle for Secret {
         }
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let found = describe(aws, self.name.as_str()).await?;
-        Ok(found.filter(|secret| secret.tags.are_of(token)).map(|secret| secret.arn))
+        // One that was brought back has the tags of its earlier creation until it gets those of this one.
+        Ok(found.filter(|secret| is_kin(&secret.tags, token)).map(|secret| secret.arn).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
@@ -284,11 +286,14 @@ impl Secret {
     /// can be applied again before the recovery window has passed. AWS takes tags only for a secret that was brought back
     /// already, so one that is there, and that the same state has made, is one that an interrupted attempt brought back.
     async fn restore(&self, aws: &Aws, token: &Token, error: ProviderError) -> Result<Id<Self>, ProviderError> {
-        let found = aws.call(DescribeSecret { secret_id: self.name.to_string() }).await?.secret;
-        let is_of_stack = found.tags.get("palisade:stack") == Some(&token.stack);
-        let is_of_resource = is_of_stack && found.tags.get("palisade:resource") == Some(&token.resource);
-        let is_kin = is_of_stack && found.tags.get("palisade:token").is_some_and(|digest| token.is_kin(digest));
-        if !(is_kin || found.deleted && is_of_resource) {
+        // One that is too new to be seen is the work of an earlier attempt, or of somebody else.
+        let Some(found) = found(aws.call(DescribeSecret { secret_id: self.name.to_string() }).await)? else {
+            return Err(taken(error));
+        };
+        let found = found.secret;
+        let is_of_resource =
+            is_of_stack(&found.tags, token) && found.tags.get("palisade:resource") == Some(&token.resource);
+        if !(is_kin(&found.tags, token) || found.deleted && is_of_resource) {
             return Err(taken(error));
         }
         if found.deleted {
@@ -337,6 +342,15 @@ impl Secret {
 async fn describe(aws: &Aws, id: &str) -> Result<Option<SecretDescription>, ProviderError> {
     let answer = found(aws.call(DescribeSecret { secret_id: id.to_owned() }).await)?;
     Ok(answer.map(|answer| answer.secret).filter(|secret| !secret.deleted))
+}
+
+fn is_of_stack(tags: &Tags, token: &Token) -> bool {
+    tags.get("palisade:stack") == Some(&token.stack)
+}
+
+/// Whether a secret was made by the creation of `token`, or by another one of the same state.
+fn is_kin(tags: &Tags, token: &Token) -> bool {
+    is_of_stack(tags, token) && tags.get("palisade:token").is_some_and(|digest| token.is_kin(digest))
 }
 
 /// The key, unless it is AWS's own, which a program says by naming none.

@@ -4,13 +4,13 @@ mod rules;
 
 use palisade_core::{
     Attributes, Id, Resource,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
     observe::{RELEASED, appear, ec2_arn, gone, in_order, sync_ec2_tags, taken},
     operations::{
@@ -94,6 +94,7 @@ impl Lifecycle for SecurityGroup {
         ],
         delete: &[DeleteSecurityGroup::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { vpc_id, group_name, description, tags } = self;
@@ -106,11 +107,11 @@ impl Lifecycle for SecurityGroup {
         Ok(aws.call(request).await.map_err(taken)?.group_id)
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let found = aws
             .call(DescribeSecurityGroups { select: SelectSecurityGroups::Groups(Select::Token(token.digest.clone())) })
             .await?;
-        Ok(found.security_groups.into_iter().next().map(|group| group.id))
+        Ok(found.security_groups.into_iter().next().map(|group| group.id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

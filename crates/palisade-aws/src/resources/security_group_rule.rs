@@ -4,14 +4,14 @@ mod rules;
 
 use palisade_core::{
     BuilderState, Declared, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Stack,
-    provider::{ProviderError, Token},
+    provider::{ProviderError, Repeated, Token},
     terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{SecurityGroup, replication_group};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
     observe::{appear, gone, in_order, sync_ec2_tags, taken},
     operations::{
@@ -291,6 +291,7 @@ impl Lifecycle for SecurityGroupRule {
             RevokeSecurityGroupEgress::CALL.once().only("direction", "egress"),
         ],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let (group_id, rule, tags) = (self.security_group_id.clone(), self.specification(), self.tags.owned_by(token));
@@ -306,9 +307,9 @@ impl Lifecycle for SecurityGroupRule {
         }
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let select = SelectRules::Rules(Select::Token(token.digest.clone()));
-        Ok(aws.call(DescribeSecurityGroupRules { select }).await?.rules.into_iter().next().map(|rule| rule.id))
+        Ok(aws.call(DescribeSecurityGroupRules { select }).await?.rules.into_iter().next().map(|rule| rule.id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

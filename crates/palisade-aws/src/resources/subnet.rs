@@ -4,13 +4,13 @@ mod rules;
 
 use palisade_core::{
     Attributes, Declared, Finding, Given, Id, IntoInput, Json, Node, Resource, Stack,
-    provider::{ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{RELEASED, VISIBLE, gone, in_order, settle, sync_ec2_tags},
     operations::{
@@ -171,6 +171,7 @@ impl Lifecycle for Subnet {
         ],
         delete: &[DeleteSubnet::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 5, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -189,12 +190,12 @@ impl Lifecycle for Subnet {
             availability_zone: availability_zone.clone(),
             tags: tags.owned_by(token),
         };
-        Ok(aws.call(request).await?.subnet_id)
+        Ok(aws.call(request).await.map_err(occupied)?.subnet_id)
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let found = aws.call(DescribeSubnets { select: Select::Token(token.digest.clone()) }).await?;
-        Ok(found.subnets.into_iter().next().map(|subnet| subnet.id))
+        Ok(found.subnets.into_iter().next().map(|subnet| subnet.id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
@@ -228,6 +229,12 @@ impl Lifecycle for Subnet {
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         gone(aws.call_until_settled(RELEASED, DeleteSubnet { subnet_id: id.clone() }).await)
     }
+}
+
+/// Addresses that another subnet has are what no two subnets can have. That one may be the work of an earlier attempt.
+fn occupied(error: ProviderError) -> ProviderError {
+    let is_conflict = error.code == "InvalidSubnet.Conflict";
+    ProviderError { kind: if is_conflict { ErrorKind::AlreadyExists } else { error.kind }, ..error }
 }
 
 fn snapshot(subnet: SubnetDescription) -> Snapshot<SubnetObserved, SubnetAttributes> {

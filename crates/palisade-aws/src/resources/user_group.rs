@@ -11,17 +11,17 @@ use std::{
 use palisade_core::{
     Attributes, Declaration, Declare, Declared, DeclaredField, Finding, Given, Handle, Id, Input, IntoInput, Node,
     Output, Resource, Stack,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{DisabledDefault, RedisUser, replication_group};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{
-        GROUP_SETTLED, create_named, gone, in_order, is_made_by, lost, named, not_shown, once_seen, settle,
+        GROUP_SETTLED, create_named, gone, in_order, lost, named, not_shown, once_seen, settle, sighted,
         sync_cache_tags,
     },
     operations::{
@@ -277,6 +277,7 @@ impl Lifecycle for UserGroup {
         ],
         delete: &[DeleteUserGroup::CALL.once(), DescribeUserGroups::CALL.as_needed()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(60, 120, 60);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -293,11 +294,11 @@ impl Lifecycle for UserGroup {
         named(user_group_id.as_str())
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.user_group_id.as_str())?;
         match describe(aws, &id).await? {
-            Some(group) if group.status != "deleting" && is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
-            _ => Ok(None),
+            Some(group) if group.status != "deleting" => sighted(aws, id, &group.arn, token).await,
+            _ => Ok(Sighting::Nothing),
         }
     }
 

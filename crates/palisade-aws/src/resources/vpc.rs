@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use palisade_core::{
     Attributes, Finding, Graph, Id, Node, Reference, Resource, Stack, Value,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Repeated, Token},
     terraform::{Argument, Companion, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{RouteTable, SecurityGroup};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     failure,
     observe::{RELEASED, VISIBLE, appear, ec2_arn, gone, in_order, named, settle, sync_ec2_tags},
@@ -144,6 +144,7 @@ impl Lifecycle for Vpc {
         ],
         delete: &[DeleteVpc::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::MakesAnother;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 2, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -162,9 +163,9 @@ impl Lifecycle for Vpc {
         Ok(aws.call(request).await?.vpc_id)
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let found = aws.call(DescribeVpcs { select: Select::Token(token.digest.clone()) }).await?;
-        Ok(found.vpcs.into_iter().next().map(|vpc| vpc.id))
+        Ok(found.vpcs.into_iter().next().map(|vpc| vpc.id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

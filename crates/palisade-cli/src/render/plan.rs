@@ -132,7 +132,7 @@ fn step(step: &Step) -> String {
     }
     for id in &step.deposed {
         comment(if id.is_empty() {
-            "An object that an interrupted replacement may have left is destroyed.".to_owned()
+            "An object that an interrupted creation may have left is destroyed, if there is one.".to_owned()
         } else {
             format!("The other object {id}, which an interrupted replacement left, is destroyed.")
         });

@@ -11,7 +11,9 @@ use palisade_core::{
     Address, AttributeSchema, Control, Declaration, Declare, FieldSchema, Graph, Hold, Input, IntoInput, Json, JsonMap,
     OnChange, Output, Reference, Resource, Risk, Rule, Schema, Stack, Violation,
     calls::{CallCount, Count, Work},
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
+    provider::{
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, StepKind, Token, Turn,
+    },
 };
 use palisade_engine::{MemoryObjects, Objects};
 use serde_json::json;
@@ -248,7 +250,7 @@ impl Provider for Account {
         _kind: &'a str,
         inputs: &'a JsonMap,
         _token: &'a Token,
-    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+    ) -> BoxFuture<'a, Result<String, CreateError>> {
         Box::pin(async {
             tokio::time::sleep(Duration::from_secs(300)).await;
             let is_refused = inputs["text"].as_str().is_some_and(|text| self.0.lock().unwrap().refused.contains(text));
@@ -259,7 +261,8 @@ impl Provider for Account {
                     code: "InvalidText".to_owned(),
                     message: "the text must not explode".to_owned(),
                     help: "write another text".to_owned(),
-                });
+                }
+                .into());
             }
             let mut things = self.0.lock().unwrap();
             things.made += 1;
@@ -275,6 +278,7 @@ impl Provider for Account {
         _kind: &'a str,
         _inputs: &'a JsonMap,
         _token: &'a Token,
+        _look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         Box::pin(async { Ok(None) })
     }

@@ -11,7 +11,10 @@ use std::{
 
 use palisade_core::{
     Json, JsonMap, OnChange, Schema,
-    provider::{BoxFuture, ErrorKind, Object, Observation, Provider, ProviderError, Token, Turn, interrupted},
+    provider::{
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Token, Turn,
+        interrupted,
+    },
 };
 use palisade_engine::{Hold, Record, State, StateError, Writer, format::Identity};
 use tokio::time::Instant;
@@ -28,7 +31,7 @@ pub(crate) struct Inner {
     /// The state that is on disk.
     pub(crate) saved: Option<State>,
     /// All pairs of state on disk and world that there were, in order.
-    pub(crate) moments: Vec<(Option<State>, World)>,
+    pub(crate) moments: Vec<Moment>,
     /// What the account had to refuse.
     pub(crate) violations: Vec<String>,
     /// The calls so far, as in "delete Net.net-1".
@@ -41,11 +44,18 @@ pub(crate) struct Inner {
     pub(crate) is_lost: Arc<AtomicBool>,
     pub(crate) saves: usize,
     pub(crate) fault: Option<Fault>,
+    /// For how long an object is hidden from those who look for it.
+    pub(crate) lag: Duration,
+    /// Whether a network that is created again with the same token is the same.
+    pub(crate) has_client_tokens: bool,
     /// The number of the save that fails.
     pub(crate) failing_save: Option<usize>,
     /// How many calls there were when it failed.
     pub(crate) calls_before_failure: Option<usize>,
 }
+
+/// The state on disk, the world, and when it was so.
+pub(crate) type Moment = (Option<State>, World, Instant);
 
 /// The objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,7 +68,11 @@ pub(crate) struct World {
 pub(crate) struct Thing {
     pub(crate) fields: JsonMap,
     token: String,
+    seen_from: Instant,
 }
+
+/// For how long the account can hide an object.
+pub(crate) const HIDDEN: Duration = Duration::from_secs(300);
 
 /// A call that fails.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +87,15 @@ pub(crate) struct Fault {
 impl Account {
     pub(crate) fn of(world: World, saved: Option<State>) -> Self {
         Self(Mutex::new(Inner { world, saved, ..Inner::default() }))
+    }
+
+    /// The account and the state as they were at a moment, as if it were now.
+    pub(crate) fn again((saved, world, at): &Moment) -> Self {
+        let mut world = world.clone();
+        for thing in world.objects.values_mut() {
+            thing.seen_from += at.elapsed();
+        }
+        Self::of(world, saved.clone())
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -117,7 +140,7 @@ impl Account {
 
 impl Inner {
     fn note_moment(&mut self) {
-        self.moments.push((self.saved.clone(), self.world.clone()));
+        self.moments.push((self.saved.clone(), self.world.clone(), Instant::now()));
     }
 
     fn refuse<T>(&mut self, message: String) -> Result<T, ProviderError> {
@@ -196,6 +219,14 @@ impl Provider for Account {
         schema_of(kind)
     }
 
+    fn repeated(&self, kind: &str) -> Repeated {
+        match kind {
+            "Net" if self.lock().has_client_tokens => Repeated::AnswersTheSame,
+            "Net" => Repeated::MakesAnother,
+            _ => Repeated::IsRefused,
+        }
+    }
+
     fn read<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,
@@ -203,8 +234,8 @@ impl Provider for Account {
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         let read = |inner: &mut Inner| {
-            let each =
-                objects.iter().map(|object| Some(inner.world.thing(kind, &object.id)?.observation(kind, &object.id)));
+            let thing = |id| inner.world.thing(kind, id).filter(|thing| thing.is_seen());
+            let each = objects.iter().map(|object| Some(thing(&object.id)?.observation(kind, &object.id)));
             Ok(each.collect())
         };
         Box::pin(self.call(turn, format!("read {} {kind}", objects.len()), read))
@@ -216,11 +247,15 @@ impl Provider for Account {
         kind: &'a str,
         inputs: &'a JsonMap,
         token: &'a Token,
-    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+    ) -> BoxFuture<'a, Result<String, CreateError>> {
         let create = move |inner: &mut Inner| {
             let fields: JsonMap = only(kind, inputs, |on_change| !matches!(on_change, OnChange::Update));
             if let Some(missing) = inner.world.missing(&fields) {
                 return inner.refuse(format!("create {kind} with {missing}, which does not exist"));
+            }
+            let of_token = inner.world.find(kind, token);
+            if let Some((id, _)) = of_token.filter(|_| kind == "Net" && inner.has_client_tokens) {
+                return Ok(id.clone());
             }
             inner.world.next += 1;
             let id = match inputs.get("name").and_then(Json::as_str) {
@@ -228,13 +263,17 @@ impl Provider for Account {
                 None => format!("net-{}", inner.world.next),
             };
             let key = (kind.to_owned(), id.clone());
+            if inner.world.thing(kind, &id).is_some_and(|thing| thing.token == token.digest) {
+                return Err(error(ErrorKind::AlreadyExists, "the name is taken"));
+            }
             if inner.world.objects.contains_key(&key) {
                 return inner.refuse(format!("create a second {kind} {id}"));
             }
-            inner.world.objects.insert(key, Thing { fields, token: token.digest.clone() });
+            let seen_from = Instant::now() + inner.lag;
+            inner.world.objects.insert(key, Thing { fields, token: token.digest.clone(), seen_from });
             Ok(id)
         };
-        Box::pin(self.call(turn, format!("create {}", token.resource), create))
+        Box::pin(async move { Ok(self.call(turn, format!("create {}", token.resource), create).await?) })
     }
 
     fn find<'a>(
@@ -243,13 +282,22 @@ impl Provider for Account {
         kind: &'a str,
         _inputs: &'a JsonMap,
         token: &'a Token,
+        look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         let find = move |inner: &mut Inner| {
-            let mut objects = inner.world.objects.iter();
-            let found = objects.find(|((of, _), thing)| of == kind && thing.token == token.digest);
-            Ok(found.map(|((_, id), _)| id.clone()))
+            let found = inner.world.find(kind, token).filter(|(_, thing)| thing.is_seen());
+            Ok(found.map(|(id, _)| id.clone()))
         };
-        Box::pin(self.call(turn, format!("find {}", token.resource), find))
+        Box::pin(async move {
+            let start = Instant::now();
+            loop {
+                let found = self.call(turn, format!("find {}", token.resource), find).await?;
+                if found.is_some() || look == Look::Once || start.elapsed() >= HIDDEN {
+                    return Ok(found);
+                }
+                tokio::time::sleep(HIDDEN).await;
+            }
+        })
     }
 
     fn converge<'a>(
@@ -275,6 +323,10 @@ impl Provider for Account {
             Ok(())
         };
         Box::pin(async move {
+            let seen_from = self.lock().world.thing(kind, id).map(|thing| thing.seen_from);
+            if let Some(seen_from) = seen_from {
+                tokio::time::sleep_until(seen_from).await;
+            }
             self.call(turn, format!("converge {kind}.{id}"), converge).await?;
             // The change has been accepted, and takes its time.
             tokio::select! {
@@ -298,6 +350,9 @@ impl Provider for Account {
             if let Some(holder) = holder {
                 return inner.refuse(format!("delete {kind} {id}, which {holder:?} refers to"));
             }
+            if inner.world.thing(kind, id).is_some_and(|thing| !thing.is_seen()) {
+                return inner.refuse(format!("delete {kind} {id}, which cannot be seen"));
+            }
             inner.world.objects.remove(&(kind.to_owned(), id.clone()));
             for thing in inner.world.objects.values_mut() {
                 if let Some(Json::Array(users)) = thing.fields.get_mut("users") {
@@ -311,6 +366,12 @@ impl Provider for Account {
 }
 
 impl World {
+    fn find(&self, kind: &str, token: &Token) -> Option<(&String, &Thing)> {
+        let mut objects = self.objects.iter();
+        let found = objects.find(|((of, _), thing)| of == kind && thing.token == token.digest);
+        found.map(|((_, id), thing)| (id, thing))
+    }
+
     pub(crate) fn thing(&self, kind: &str, id: &str) -> Option<&Thing> {
         self.objects.get(&(kind.to_owned(), id.to_owned()))
     }
@@ -323,6 +384,10 @@ impl World {
 }
 
 impl Thing {
+    fn is_seen(&self) -> bool {
+        self.seen_from <= Instant::now()
+    }
+
     fn observation(&self, kind: &str, id: &str) -> Observation {
         // What can be read and is not set is null. What is absent cannot be read.
         let readable = schema_of(kind).unwrap().fields.iter().map(|field| field.name).filter(|name| *name != "secret");

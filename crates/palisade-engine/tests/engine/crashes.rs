@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::{
     account::Account,
-    random::{assert_impossible, edit, graph_of},
+    random::{assert_impossible, edit, graph_of, lag},
     runs::{applied, assert_settled, planned, run, up},
 };
 
@@ -13,9 +13,10 @@ proptest! {
     #![proptest_config(crate::config(60))]
 
     #[test]
-    fn the_next_run_goes_on_from_every_moment((before, after) in edit()) {
+    fn the_next_run_goes_on_from_every_moment((before, after) in edit(), lag in lag()) {
         run(async {
             let account = Account::default();
+            account.lock().lag = lag;
             up(&account, &graph_of(&before)).await;
             let graph = graph_of(&after);
             let plan = match planned(&account, &graph).await {
@@ -25,11 +26,9 @@ proptest! {
             let first = account.lock().moments.len().saturating_sub(1);
             applied(&account, &graph, &plan).await;
             let moments = account.lock().moments[first..].to_vec();
-            for (saved, world) in moments {
-                let crashed = Account::of(world.clone(), saved.clone());
-                up(&crashed, &graph).await;
-                let crashed = Account::of(world, saved);
-                up(&crashed, &Graph::empty("test")).await;
+            for moment in moments {
+                up(&Account::again(&moment), &graph).await;
+                up(&Account::again(&moment), &Graph::empty("test")).await;
             }
         });
     }

@@ -1,11 +1,11 @@
 //! Where one object goes and another one comes in its place: who moves over when, and what is there at every moment.
 
 use palisade_core::{Graph, Json, provider::ErrorKind};
-use palisade_engine::{Action, ReplaceOrder, State};
+use palisade_engine::{Action, ReplaceOrder};
 use proptest::prelude::*;
 
 use crate::{
-    account::{Account, Fault, World},
+    account::{Account, Fault, Moment, World},
     kinds::{Group, Net, User, make},
     runs::{applied, graph, planned, run, state, up},
 };
@@ -54,9 +54,9 @@ fn owner<'w>(world: &'w World, group: &str) -> Option<&'w str> {
 
 /// Asserts that at every moment each group has all that belongs to its owner: of the owner at first, if it goes, all that
 /// there was, and of the owner at last all that there is in the end.
-fn assert_never_without(moments: &[(Option<State>, World)]) {
-    let (Some((_, first)), Some((_, last))) = (moments.first(), moments.last()) else { return };
-    for (_, world) in moments {
+fn assert_never_without(moments: &[Moment]) {
+    let (Some((_, first, _)), Some((_, last, _))) = (moments.first(), moments.last()) else { return };
+    for (_, world, _) in moments {
         for group in ["g0", "g1"] {
             let Some(user) = owner(world, group) else { continue };
             let mut needed = Vec::new();

@@ -1,6 +1,6 @@
 //! Random programs and random edits of them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use palisade_core::{Address, Graph, Json, Node, Stack, Value, provider::ErrorKind};
 use palisade_engine::{Action, Entry, PlanError, ReplaceOrder, State};
@@ -148,6 +148,11 @@ fn is_needed(state: &State, graph: &Graph, address: &Address) -> bool {
     })
 }
 
+/// For how long new objects are hidden.
+pub(crate) fn lag() -> impl Strategy<Value = Duration> {
+    prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(30)), Just(Duration::from_secs(240))]
+}
+
 /// Asserts that the plan was refused for a reason.
 pub(crate) fn assert_impossible(account: &Account, graph: &Graph, error: PlanError) {
     let PlanError::Impossible(findings) = error else { panic!("{error}") };
@@ -191,10 +196,11 @@ proptest! {
 
     #[test]
     fn a_failed_call_is_made_good_by_the_next_run(
-        (before, after) in edit(), call in 0..25_usize, after_effect: bool, is_service: bool,
+        (before, after) in edit(), call in 0..25_usize, after_effect: bool, is_service: bool, lag in lag(),
     ) {
         run(async {
             let account = Account::default();
+            account.lock().lag = lag;
             up(&account, &graph_of(&before)).await;
             let graph = graph_of(&after);
             let plan = match planned(&account, &graph).await {
@@ -218,10 +224,11 @@ proptest! {
 
     #[test]
     fn a_failed_run_can_be_destroyed(
-        (before, after) in edit(), call in 0..25_usize, after_effect: bool, is_service: bool,
+        (before, after) in edit(), call in 0..25_usize, after_effect: bool, is_service: bool, lag in lag(),
     ) {
         run(async {
             let account = Account::default();
+            account.lock().lag = lag;
             up(&account, &graph_of(&before)).await;
             let graph = graph_of(&after);
             let Ok(plan) = planned(&account, &graph).await else { return };

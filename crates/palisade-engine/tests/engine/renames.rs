@@ -1,7 +1,7 @@
 //! Resources that get another name in the program, and programs that are taken back half-way.
 
 use palisade_core::{Address, Graph, Stack, Value, provider::ErrorKind};
-use palisade_engine::{Action, Plan, ReplaceOrder, State};
+use palisade_engine::{Action, Plan, ReplaceOrder};
 use proptest::prelude::*;
 
 use crate::{
@@ -236,9 +236,9 @@ proptest! {
             let Ok(plan) = planned(&account, &graph).await else { return };
             let first = account.lock().moments.len().saturating_sub(1);
             applied(&account, &graph, &plan).await;
-            let moments: Vec<(Option<State>, _)> = account.lock().moments[first..].to_vec();
-            for (saved, world) in moments {
-                let crashed = Account::of(world, saved);
+            let moments = account.lock().moments[first..].to_vec();
+            for moment in moments {
+                let crashed = Account::again(&moment);
                 match planned(&crashed, &before).await {
                     Ok(_) => _ = up(&crashed, &before).await,
                     Err(error) => assert_impossible(&crashed, &before, error),

@@ -8,7 +8,7 @@ use std::{
 
 use palisade_core::{
     Address, FieldSchema, Graph, JsonMap, OnChange, Schema, Stack,
-    provider::{BoxFuture, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
+    provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
 };
 use palisade_engine::{ApplyOptions, MemoryStore, State, Store, apply, plan};
 use proptest::{
@@ -109,7 +109,7 @@ impl Provider for Clockwork {
         kind: &'a str,
         _inputs: &'a JsonMap,
         token: &'a Token,
-    ) -> BoxFuture<'a, Result<String, ProviderError>> {
+    ) -> BoxFuture<'a, Result<String, CreateError>> {
         Box::pin(async move {
             self.call(turn, &token.resource, took(kind)).await?;
             Ok(token.resource.clone())
@@ -122,6 +122,7 @@ impl Provider for Clockwork {
         _kind: &'a str,
         _inputs: &'a JsonMap,
         _token: &'a Token,
+        _look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         Box::pin(async { Ok(None) })
     }

@@ -7,13 +7,13 @@ use std::{
 
 use palisade_core::{
     Id,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Repeated, Token},
 };
 use tokio::time::Instant;
 
 use super::{NetworkAcl, NetworkAclAttributes, NetworkAclObserved};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{RELEASED, STALE, appear, ec2_arn, gone, in_order, lost, not_shown, sync_ec2_tags},
     operations::{
@@ -53,6 +53,7 @@ impl Lifecycle for NetworkAcl {
             DeleteNetworkAcl::CALL.as_needed(),
         ],
     };
+    const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(4, 3, 2);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -62,9 +63,9 @@ impl Lifecycle for NetworkAcl {
         Ok(aws.call(request).await?.network_acl_id)
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let select = SelectNetworkAcls::Acls(Select::Token(token.digest.clone()));
-        Ok(aws.call(DescribeNetworkAcls { select }).await?.network_acls.into_iter().next().map(|acl| acl.id))
+        Ok(aws.call(DescribeNetworkAcls { select }).await?.network_acls.into_iter().next().map(|acl| acl.id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {

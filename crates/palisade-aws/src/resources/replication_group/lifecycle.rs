@@ -4,17 +4,16 @@ use std::{collections::BTreeSet, time::Duration};
 
 use palisade_core::{
     Id,
-    provider::{ErrorKind, ProviderError, Token},
+    provider::{ErrorKind, ProviderError, Repeated, Token},
 };
 
 use super::super::CacheParameterGroup;
 use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
 use crate::{
-    Aws, Lifecycle, Snapshot, Snapshots, TypicalDurations,
+    Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{
-        create_named, gone, in_order, is_made_by, lost, named, not_shown, once_seen, secret_value, settle,
-        sync_cache_tags,
+        create_named, gone, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
@@ -61,6 +60,7 @@ impl Lifecycle for ReplicationGroup {
         ],
         delete: &[DescribeReplicationGroups::CALL.as_needed(), DeleteReplicationGroup::CALL.once()],
     };
+    const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(600, 300, 420);
 
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
@@ -134,18 +134,15 @@ impl Lifecycle for ReplicationGroup {
         named(replication_group_id.as_str())
     }
 
-    async fn find(&self, aws: &Aws, token: &Token) -> Result<Option<Id<Self>>, ProviderError> {
+    async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.replication_group_id.as_str())?;
-        // While it is being created, AWS does not tell its tags.
-        let created = async || {
-            let group = describe(aws, &id).await?;
-            Ok((group.as_ref().is_none_or(|group| group.status != CREATING)).then_some(group))
-        };
-        match aws.wait(&format!("the replication group {id} to be created"), AVAILABLE, created).await? {
-            // Nor then. But the name was free before the creation began, so this is what has become of it.
-            Some(group) if group.status == CREATE_FAILED => Ok(Some(id)),
-            Some(group) if group.status != "deleting" && is_made_by(aws, &group.arn, token).await? => Ok(Some(id)),
-            _ => Ok(None),
+        match describe(aws, &id).await? {
+            // While it is being created, AWS does not tell its tags.
+            Some(group) if group.status == CREATING => Ok(Sighting::Unclear),
+            // Nor after that has failed. But the name was free before the creation began, so this is what has become of it.
+            Some(group) if group.status == CREATE_FAILED => Ok(Sighting::Seen(id)),
+            Some(group) if group.status != "deleting" => sighted(aws, id, &group.arn, token).await,
+            _ => Ok(Sighting::Nothing),
         }
     }
 

@@ -132,7 +132,7 @@ fn a_deletion_says_what_is_lost() {
 
       # Vpc.main stays as it is
       # The other object vpc-0, which an interrupted replacement left, is destroyed.
-      # An object that an interrupted replacement may have left is destroyed.
+      # An object that an interrupted creation may have left is destroyed, if there is one.
 
       # Vpc.old will be destroyed
       # (it is no longer in the program)

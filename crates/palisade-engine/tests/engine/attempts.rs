@@ -1,0 +1,315 @@
+//! Creations of which nobody knows what became of them: what a second attempt is told says nothing of the first.
+
+use std::time::Duration;
+
+use palisade_core::{Address, Graph, provider::ErrorKind};
+use palisade_engine::{Action, Phase, Plan, ReplaceOrder, State};
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use crate::{
+    account::{Account, Fault, HIDDEN, Moment},
+    kinds::{Net, User, make},
+    random::{assert_impossible, edit, graph_of, lag},
+    runs::{applied, assert_settled, graph, planned, run, state, up},
+};
+
+/// All kinds of failure of a call.
+const KINDS: [ErrorKind; 12] = [
+    ErrorKind::AlreadyExists,
+    ErrorKind::Denied,
+    ErrorKind::Interrupted,
+    ErrorKind::Invalid,
+    ErrorKind::NotFound,
+    ErrorKind::NothingToDo,
+    ErrorKind::Quota,
+    ErrorKind::Service,
+    ErrorKind::Throttled,
+    ErrorKind::Transitional,
+    ErrorKind::TimedOut,
+    ErrorKind::Unreached,
+];
+
+/// How the cloud knows a creation again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Known {
+    /// Not at all.
+    Never,
+    ByToken,
+    ByName,
+}
+
+const WAYS: [Known; 3] = [Known::Never, Known::ByToken, Known::ByName];
+
+/// One object. `fixed` can only be changed by a replacement, `free` in place.
+fn one(known: Known, fixed: &str, free: &str) -> Graph {
+    graph(|stack| {
+        if known == Known::ByName {
+            make::<User>().text("name", "u").text("engine", fixed).text("access", free).add(stack, "a");
+        } else {
+            make::<Net>().text("range", fixed).text("tag", free).refer_all("peers", &[]).add(stack, "a");
+        }
+    })
+}
+
+fn account(known: Known, lag: Duration) -> Account {
+    let account = Account::default();
+    account.lock().lag = lag;
+    account.lock().has_client_tokens = known == Known::ByToken;
+    account
+}
+
+fn fail(account: &Account, number: usize, kind: ErrorKind, after_effect: bool) {
+    let mut inner = account.lock();
+    let call = inner.calls.len() + number;
+    inner.fault = Some(Fault { call, after_effect, kind });
+}
+
+/// Applies, and the answer to the creation is lost.
+async fn lose(account: &Account, graph: &Graph) {
+    let plan = planned(account, graph).await.unwrap();
+    fail(account, 0, ErrorKind::Service, true);
+    let (report, _) = applied(account, graph, &plan).await;
+    assert_eq!(report.failures.len(), 1);
+    account.lock().fault = None;
+    assert_eq!(account.lock().world.objects.len(), 1);
+}
+
+fn only(state: &State) -> (&Address, &palisade_engine::Entry) {
+    let mut all = state.resources.iter();
+    let only = all.next().expect("it is on record");
+    assert!(all.next().is_none());
+    only
+}
+
+fn reason(plan: &Plan) -> &str {
+    plan.steps[0].reason.as_deref().unwrap_or_default()
+}
+
+fn creations(account: &Account) -> usize {
+    account.lock().calls.iter().filter(|call| call.starts_with("create")).count()
+}
+
+#[test]
+fn the_refusal_of_a_second_attempt_forgets_nothing_of_the_first() {
+    // Where a second creation would make a second object, none is sent before the first is seen.
+    for known in [Known::ByToken, Known::ByName] {
+        for kind in KINDS {
+            for (fixed, free) in [("1", "t"), ("1", "new"), ("2", "t")] {
+                run(async {
+                    let account = account(known, Duration::from_secs(240));
+                    lose(&account, &one(known, "1", "t")).await;
+                    let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
+                    fail(&account, 1, kind, false);
+                    let (report, _) = applied(&account, &one(known, "1", "t"), &plan).await;
+                    account.lock().fault = None;
+                    assert_eq!(creations(&account), 2);
+                    // A name that is taken is looked at once more.
+                    assert_eq!(report.is_complete(), kind == ErrorKind::AlreadyExists, "{known:?} {kind:?} {report:?}");
+                    let recorded = state(&account);
+                    assert_eq!(only(&recorded).1.objects().count(), 1);
+                    up(&account, &one(known, fixed, free)).await;
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn an_object_that_is_hidden_is_not_created_twice() {
+    for known in WAYS {
+        for lag in [0, 30, 240] {
+            for (fixed, free) in [("1", "t"), ("1", "new"), ("2", "t"), ("2", "new")] {
+                run(async {
+                    let account = account(known, Duration::from_secs(lag));
+                    lose(&account, &one(known, "1", "t")).await;
+                    up(&account, &one(known, fixed, free)).await;
+                    let created = creations(&account);
+                    // One that has what cannot be changed is not the object that the program means.
+                    let expected = if fixed == "1" { 1 } else { 2 };
+                    let repeated = usize::from(lag > 0 && known != Known::Never && (fixed, free) == ("1", "t"));
+                    assert_eq!(created, expected + repeated, "{known:?} {lag} {fixed} {free}");
+                    let account = self::account(known, Duration::from_secs(lag));
+                    lose(&account, &one(known, "1", "t")).await;
+                    up(&account, &Graph::empty("test")).await;
+                    assert!(account.lock().world.objects.is_empty() && state(&account).resources.is_empty());
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plan_waits_for_nothing_and_says_what_is_unsettled() {
+    for known in WAYS {
+        run(async {
+            let account = account(known, Duration::from_secs(240));
+            lose(&account, &one(known, "1", "t")).await;
+            let start = Instant::now();
+            let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
+            assert_eq!((plan.steps[0].action, plan.steps[0].deposed.len()), (Action::Create, 0));
+            assert!(reason(&plan).contains("unsettled"), "{plan:#?}");
+            let other = planned(&account, &one(known, "2", "t")).await.unwrap();
+            assert_eq!((other.steps[0].action, &other.steps[0].deposed[..]), (Action::Create, &[String::new()][..]));
+            assert!(reason(&other).contains("unsettled"), "{other:#?}");
+            let destroy = planned(&account, &Graph::empty("test")).await.unwrap();
+            assert_eq!(destroy.steps[0].action, Action::Delete);
+            assert!(reason(&destroy).contains("unsettled"), "{destroy:#?}");
+            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        });
+    }
+}
+
+#[test]
+fn what_is_known_to_have_had_no_effect_is_not_looked_for() {
+    for known in WAYS {
+        for kind in KINDS {
+            run(async {
+                let account = account(known, Duration::ZERO);
+                let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
+                fail(&account, 0, kind, false);
+                applied(&account, &one(known, "1", "t"), &plan).await;
+                account.lock().fault = None;
+                let is_ambiguous = matches!(kind, ErrorKind::Service | ErrorKind::TimedOut);
+                assert_eq!(state(&account).resources.len(), usize::from(is_ambiguous), "{kind:?}");
+                let start = Instant::now();
+                up(&account, &one(known, "1", "t")).await;
+                // The wait is paid only where the cloud gives no other way to tell.
+                let is_waited_for = is_ambiguous && known == Known::Never;
+                assert_eq!(start.elapsed() >= HIDDEN, is_waited_for, "{known:?} {kind:?} {:?}", start.elapsed());
+            });
+        }
+    }
+}
+
+#[test]
+fn what_was_looked_for_in_vain_is_not_looked_for_again() {
+    run(async {
+        let known = Known::Never;
+        let account = account(known, Duration::ZERO);
+        let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
+        fail(&account, 0, ErrorKind::Service, false);
+        applied(&account, &one(known, "1", "t"), &plan).await;
+        // Looked for, and then refused.
+        let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
+        fail(&account, 2, ErrorKind::Quota, false);
+        let (report, _) = applied(&account, &one(known, "1", "t"), &plan).await;
+        assert_eq!(report.failures[0].error.kind, ErrorKind::Quota);
+        account.lock().fault = None;
+        assert!(state(&account).resources.is_empty());
+        let start = Instant::now();
+        up(&account, &one(known, "1", "t")).await;
+        assert!(start.elapsed() < HIDDEN);
+    });
+}
+
+#[test]
+fn an_object_that_is_on_record_and_still_hidden_is_not_taken_for_deleted() {
+    for (fixed, free) in [("1", "t"), ("1", "new"), ("2", "t")] {
+        run(async {
+            let account = account(Known::Never, Duration::from_secs(240));
+            let plan = planned(&account, &one(Known::Never, "1", "t")).await.unwrap();
+            applied(&account, &one(Known::Never, "1", "t"), &plan).await;
+            // The moment after the id was written down.
+            let moments = account.lock().moments.clone();
+            let is_created = |state: &State| only(state).1.objects().all(|object| object.phase == Phase::Created);
+            let is_hidden = |moment: &&Moment| moment.0.as_ref().is_some_and(is_created);
+            let moment = moments.iter().find(is_hidden).unwrap();
+            let crashed = Account::again(moment);
+            let start = Instant::now();
+            let plan = planned(&crashed, &one(Known::Never, fixed, free)).await.unwrap();
+            assert!(start.elapsed() < Duration::from_secs(1));
+            assert_eq!((plan.steps[0].id.as_deref(), plan.drift.len()), (Some("net-1"), 0));
+            let is_replaced = plan.steps[0].action == Action::Replace(ReplaceOrder::CreateFirst);
+            assert_eq!(
+                (is_replaced, plan.steps[0].action == Action::Update),
+                (fixed == "2", fixed == "1"),
+                "{plan:#?}"
+            );
+            assert_eq!(plan.steps[0].changes.len(), usize::from((fixed, free) != ("1", "t")));
+            if !is_replaced {
+                assert!(reason(&plan).contains("not seen yet"), "{plan:#?}");
+            }
+            up(&crashed, &one(Known::Never, fixed, free)).await;
+            let crashed = Account::again(moment);
+            up(&crashed, &Graph::empty("test")).await;
+            assert!(crashed.lock().world.objects.is_empty());
+        });
+    }
+}
+
+#[test]
+fn what_never_appears_was_deleted() {
+    run(async {
+        let account = account(Known::Never, Duration::ZERO);
+        let program = one(Known::Never, "1", "t");
+        let plan = planned(&account, &program).await.unwrap();
+        fail(&account, 1, ErrorKind::Denied, false);
+        applied(&account, &program, &plan).await;
+        account.lock().fault = None;
+        account.lock().world.objects.clear();
+        let plan = planned(&account, &program).await.unwrap();
+        let (report, _) = applied(&account, &program, &plan).await;
+        assert_eq!(report.failures[0].error.kind, ErrorKind::NotFound);
+        let plan = up(&account, &program).await;
+        assert_eq!(plan.steps[0].action, Action::Create);
+    });
+}
+
+#[test]
+fn a_refused_creation_brings_back_only_what_it_has_deposed() {
+    run(async {
+        let account = Account::default();
+        let program = |range| one(Known::Never, range, "t");
+        up(&account, &program("1")).await;
+        // The replacement leaves its predecessor, and its successor is deleted by somebody else.
+        let plan = planned(&account, &program("2")).await.unwrap();
+        fail(&account, 3, ErrorKind::Denied, false);
+        applied(&account, &program("2"), &plan).await;
+        account.lock().fault = None;
+        let successor = only(&state(&account)).1.current.clone().unwrap();
+        assert_eq!((successor.phase, only(&state(&account)).1.deposed.len()), (Phase::Ready, 1));
+        account.lock().world.objects.remove(&("Net".to_owned(), successor.id.unwrap()));
+        let plan = planned(&account, &program("3")).await.unwrap();
+        fail(&account, 0, ErrorKind::Quota, false);
+        applied(&account, &program("3"), &plan).await;
+        account.lock().fault = None;
+        let recorded = state(&account);
+        let entry = only(&recorded).1;
+        assert_eq!((&entry.current, entry.deposed.len()), (&None, 1));
+        up(&account, &program("3")).await;
+    });
+}
+
+proptest! {
+    #![proptest_config(crate::config(200))]
+
+    #[test]
+    fn after_two_failed_runs_nothing_is_lost(
+        (before, after) in edit(), calls in (0..25_usize, 0..25_usize), kinds in (0..KINDS.len(), 0..KINDS.len()),
+        after_effect: bool, lag in lag(), has_client_tokens: bool, is_destroyed: bool,
+    ) {
+        run(async {
+            let account = Account::default();
+            account.lock().lag = lag;
+            account.lock().has_client_tokens = has_client_tokens;
+            let programs = [(&before, calls.0, kinds.0, true), (&after, calls.1, kinds.1, after_effect)];
+            for (program, call, kind, after_effect) in programs {
+                let graph = graph_of(program);
+                let plan = match planned(&account, &graph).await {
+                    Ok(plan) => plan,
+                    Err(error) => return assert_impossible(&account, &graph, error),
+                };
+                fail(&account, call, KINDS[kind], after_effect);
+                applied(&account, &graph, &plan).await;
+                account.lock().fault = None;
+            }
+            let graph = if is_destroyed { Graph::empty("test") } else { graph_of(&after) };
+            match planned(&account, &graph).await {
+                Ok(_) => _ = up(&account, &graph).await,
+                Err(error) => return assert_impossible(&account, &graph, error),
+            }
+            assert_settled(&account, &graph).await;
+        });
+    }
+}
