@@ -23,8 +23,16 @@ pub(crate) const SAVED: Duration = Duration::from_secs(4);
 /// When the lock must be given back.
 pub(crate) const RELEASED: Duration = Duration::from_millis(4400);
 
-/// When the process ends in any case. What is left of the five seconds is for the operating system to end it.
+/// How long somebody has to read what was printed, once nothing else is left to do.
+pub(crate) const READ: Duration = Duration::from_millis(400);
+
+/// When the process ends in any case. What is left of the five seconds is for the operating system.
 const ENDED: Duration = Duration::from_millis(4900);
+
+const _: () = {
+    assert!(ANSWERED.as_millis() < SAVED.as_millis() && SAVED.as_millis() < RELEASED.as_millis());
+    assert!(RELEASED.as_millis() + READ.as_millis() < ENDED.as_millis() && ENDED.as_millis() < 5000);
+};
 
 /// The command that listens, which the first signal asks to stop. A second one ends the process at once, as does one that
 /// comes when no command listens any more. Signals belong to the process, and so does this.

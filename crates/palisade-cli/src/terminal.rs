@@ -4,16 +4,15 @@ use std::{
     io::{self, BufRead, Write},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
 };
 
 use anstream::adapter::strip_str;
 use tokio::{runtime::Builder, sync::oneshot, time::sleep};
 
-use crate::{args::ColorWhen, signals::Interrupts};
-
-/// How long an interrupted command waits for somebody to read what it has printed.
-const READ: Duration = Duration::from_millis(400);
+use crate::{
+    args::ColorWhen,
+    signals::{Interrupts, READ},
+};
 
 /// The streams of a process, or what stands for them in a test.
 pub(crate) struct Streams {

@@ -215,7 +215,7 @@ fn unsaved(error: StateError, words: &Words) -> CommandError {
 fn unanswered(words: &Words) -> String {
     let (error, help) = (paint(ERROR, "error:"), paint(HELP, "help:"));
     format!(
-        "{error} the store of the state did not answer in time after the interrupt\n\
+        "\n{error} the store of the state did not answer in time after the interrupt\n\
          {help} run `{}` again: it finds what was created, and continues",
         words.command
     )
