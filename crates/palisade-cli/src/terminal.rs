@@ -32,10 +32,9 @@ pub(crate) struct Stream {
 
 /// Prints, and asks. A text may have colors: they are taken out where the stream is not to have them.
 ///
-/// Printing neither waits nor fails. One thread writes to both streams, in the order of printing, so an apply continues when
-/// nobody reads its output any more, be it that the reader of a pipe stands still or that Ctrl-S has stopped the terminal. What is
-/// not written yet is kept in memory. That is at most the text of the plan, which was in memory before, and two lines for each of its
-/// steps.
+/// Printing neither waits nor fails. One thread writes both streams, in the order of printing. So an apply continues when nobody
+/// reads its output, as where the reader of a pipe stands still or Ctrl-S has stopped the terminal. Text that is not written yet
+/// stays in memory: at most that of the plan, which was in memory before, two lines for each of its steps, and the report.
 pub(crate) struct Terminal {
     output: mpsc::Sender<Output>,
     stdin: Arc<Mutex<Box<dyn BufRead + Send>>>,

@@ -18,7 +18,7 @@ use crate::{exit_code, signals::Interrupts};
 
 const APPLY: &str = "apply --state s3://acme/prod";
 
-/// Where an interrupt comes while the program waits for somebody to type or to read, which nobody does.
+/// Somebody who neither types nor reads, and presses Ctrl-C instead.
 struct Nobody(Interrupts);
 
 impl Nobody {
