@@ -18,16 +18,16 @@ use tokio::{
 pub(crate) const ANSWERED: Duration = Duration::from_secs(3);
 
 /// When the state must be saved, counted from the interrupt like the two that follow.
-pub(crate) const SAVED: Duration = Duration::from_secs(4);
+pub(crate) const SAVED: Duration = Duration::from_millis(3700);
 
 /// When the lock must be given back.
-pub(crate) const RELEASED: Duration = Duration::from_millis(4400);
+pub(crate) const RELEASED: Duration = Duration::from_millis(4100);
 
 /// How long somebody has to read what was printed, once nothing else is left to do.
-pub(crate) const READ: Duration = Duration::from_millis(400);
+pub(crate) const READ: Duration = Duration::from_millis(300);
 
-/// When the process ends in any case. What is left of the five seconds is for the operating system.
-const ENDED: Duration = Duration::from_millis(4900);
+/// When the process ends in any case. What is left of the five seconds is for a machine that is busy.
+const ENDED: Duration = Duration::from_millis(4500);
 
 const _: () = {
     assert!(ANSWERED.as_millis() < SAVED.as_millis() && SAVED.as_millis() < RELEASED.as_millis());
