@@ -105,6 +105,17 @@ impl Provider for Marked {
         self.mark(kind, Phase::Create, self.0.create(turn, kind, inputs, token))
     }
 
+    fn claim<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.mark(kind, Phase::Create, self.0.claim(turn, kind, id, inputs, token))
+    }
+
     fn find<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,
@@ -190,7 +201,6 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     // `the_shards_of_a_cache_and_their_replicas_change_in_place`.
     ("ReplicationGroup", Phase::Converge, "ModifyReplicationGroupShardConfiguration"),
     // `a_stack_with_a_secret_can_be_applied_again_after_a_destroy`.
-    ("Secret", Phase::Create, "DescribeSecret"),
     ("Secret", Phase::Create, "RestoreSecret"),
     ("Secret", Phase::Create, "TagResource"),
     // `a_tenancy_that_becomes_shared_is_changed_in_place`.
