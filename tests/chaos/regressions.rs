@@ -434,14 +434,31 @@ fn a_user_waits_for_the_end_of_a_group_that_an_interrupted_run_has_begun_to_dele
     fn iam(stack: &mut Stack) {
         login(stack, true);
     }
-    for at in (10..80).step_by(2) {
-        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
-        let applies = [
-            apply(false, password, Weather::fine()),
-            apply(false, nothing, killed),
-            apply(false, iam, Weather::fine()),
-        ];
-        lives(0, &applies, &Weather::fine());
+    fn in_its_group(stack: &mut Stack) {
+        user_of_either(stack, true);
+    }
+    fn for_valkey(stack: &mut Stack) {
+        user_of_either(stack, false);
+    }
+    fn user_of_either(stack: &mut Stack, member: bool) {
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased();
+        let engine = if member { EngineKind::Redis } else { EngineKind::Valkey };
+        let user = RedisUser::iam(name!("batch")).engine(engine).access_string(AccessString::read_only());
+        let user = stack.add("batch", user);
+        let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Redis);
+        let members = if member { vec![&default, &user] } else { vec![&default] };
+        stack.add(if member { "operators" } else { "apps" }, group.user_ids(members));
+    }
+    for (before, after) in [(password as fn(&mut Stack), iam as fn(&mut Stack)), (in_its_group, for_valkey)] {
+        for at in (10..80).step_by(2) {
+            let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+            let applies = [
+                apply(false, before, Weather::fine()),
+                apply(false, nothing, killed),
+                apply(false, after, Weather::fine()),
+            ];
+            lives(0, &applies, &Weather::fine());
+        }
     }
 }
 

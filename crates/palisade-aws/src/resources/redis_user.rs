@@ -343,6 +343,10 @@ impl Lifecycle for RedisUser {
             credentials,
         };
         if request.engine.is_some() || request.access_string.is_some() || request.credentials.is_some() {
+            // A group that an earlier run has begun to delete takes part in what AWS refuses until it is gone.
+            for group in &user.user_group_ids {
+                user_group::at_rest(aws, group).await?;
+            }
             // An account that has not shown how the user logged in so far need not show how it does from now on.
             let is_shown = previous.is_some_and(|previous| previous.authenticates_as(&user));
             aws.call_until_settled(GROUP_SETTLED, request).await?;
