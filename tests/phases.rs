@@ -188,10 +188,15 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     ("RedisUser", Phase::Converge, "DescribeUserGroups"),
     ("RedisUser", Phase::Converge, "DescribeReplicationGroups"),
     ("RedisUser", Phase::Converge, "DescribeCacheClusters"),
+    ("RedisUser", Phase::Delete, "DescribeUserGroups"),
+    ("RedisUser", Phase::Delete, "DescribeReplicationGroups"),
+    ("RedisUser", Phase::Delete, "DescribeCacheClusters"),
     ("UserGroup", Phase::Converge, "DescribeReplicationGroups"),
     ("UserGroup", Phase::Converge, "DescribeCacheClusters"),
     // `a_role_that_somebody_else_changes_is_put_right`.
     ("FlowLogRole", Phase::Converge, "UpdateAssumeRolePolicy"),
+    // `two_keys_exchange_their_aliases`.
+    ("KmsKey", Phase::Create, "ListResourceTags"),
     // `a_key_without_its_alias_is_found_by_its_tags`.
     ("KmsKey", Phase::Find, "ListKeys"),
     // `a_log_group_gives_its_key_up_in_place`.

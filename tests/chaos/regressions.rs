@@ -590,3 +590,92 @@ fn an_upgrade_that_was_interrupted_and_came_to_its_end_is_not_taken_back_in_plac
         lives(0, &applies, &Weather::fine());
     }
 }
+
+#[test]
+fn the_default_user_waits_for_the_end_of_its_group_before_it_is_deleted() {
+    fn before(stack: &mut Stack) {
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default")));
+        let group = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis);
+        stack.add("apps", group.user_ids([&default]));
+    }
+    fn between(stack: &mut Stack) {
+        let user = RedisUser::iam(name!("metrics")).engine(EngineKind::Redis);
+        stack.add("metrics", user.access_string(AccessString::read_only()));
+    }
+    fn after(stack: &mut Stack) {
+        let default = stack.add("metrics", RedisUser::disabled_default(name!("my-default")));
+        let group = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis);
+        stack.add("apps", group.user_ids([&default]));
+    }
+    for at in 4..40 {
+        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies = [
+            apply(false, before, Weather::fine()),
+            apply(false, between, killed),
+            apply(false, after, Weather::fine()),
+        ];
+        lives(0, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn two_keys_exchange_their_aliases() {
+    fn keys(stack: &mut Stack, labels: [&str; 2], aliases: [KmsAlias; 2]) {
+        for (label, alias) in labels.into_iter().zip(aliases) {
+            stack.add(label, KmsKey::builder().alias(alias).policy(KeyPolicy::administered()));
+        }
+    }
+    fn before(stack: &mut Stack) {
+        keys(stack, ["one", "two"], [kms_alias!("alias/one"), kms_alias!("alias/two")]);
+    }
+    fn exchanged(stack: &mut Stack) {
+        keys(stack, ["one", "two"], [kms_alias!("alias/two"), kms_alias!("alias/one")]);
+    }
+    fn taken_over(stack: &mut Stack) {
+        keys(stack, ["one", "three"], [kms_alias!("alias/one"), kms_alias!("alias/two")]);
+    }
+    for after in [exchanged, taken_over] {
+        for parallelism in [1, 10] {
+            let weather = Weather { parallelism, ..Weather::fine() };
+            lives(0, &[apply(false, before, Weather::fine()), apply(false, after, weather)], &Weather::fine());
+        }
+    }
+}
+
+#[test]
+fn a_new_key_takes_the_alias_of_the_one_that_it_replaces() {
+    fn encrypted(stack: &mut Stack, label: &str, description: &str) {
+        let policy = KeyPolicy::administered().secrets_manager();
+        let key = KmsKey::builder().alias(kms_alias!("alias/redis")).description(description).policy(policy);
+        let key = stack.add(label, key);
+        stack.add("token", Secret::builder().name(secret_name!("redis/token")).kms_key_id(&key).generated());
+    }
+    fn before(stack: &mut Stack) {
+        encrypted(stack, "one", "the first");
+    }
+    fn after(stack: &mut Stack) {
+        encrypted(stack, "two", "the second");
+    }
+    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+}
+
+#[test]
+fn a_user_changes_while_its_group_goes_over_to_the_other_engine_without_it() {
+    fn group_of(stack: &mut Stack, engine: EngineKind, generation: u32) {
+        let secret = Secret::builder().name(secret_name!("redis/admin")).generated().generation(generation);
+        let secret = stack.add("admin-password", secret);
+        let admin = RedisUser::with_password(name!("admin"), user_name!("admin"), &secret).engine(EngineKind::Valkey);
+        let admin = stack.add("admin", admin.access_string(AccessString::read_only())).erased();
+        let default = stack.add("batch", RedisUser::disabled_default(name!("batch"))).erased();
+        let member = if engine == EngineKind::Valkey { &admin } else { &default };
+        let group = UserGroup::builder().user_group_id(name!("redis-users")).engine(engine);
+        stack.add("redis-users", group.user_ids([member]));
+    }
+    fn valkey(stack: &mut Stack) {
+        group_of(stack, EngineKind::Valkey, 1);
+    }
+    fn redis(stack: &mut Stack) {
+        group_of(stack, EngineKind::Redis, 2);
+    }
+    lives(1_500, &[apply(false, valkey, Weather::fine()), apply(false, redis, Weather::fine())], &Weather::fine());
+}

@@ -295,7 +295,13 @@ impl Lifecycle for RedisUser {
             AddTagsToResource::CALL.up_to(1).carried(&["tags"]),
             RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
         ],
-        delete: &[DeleteUser::CALL.once(), DescribeUsers::CALL.as_needed()],
+        delete: &[
+            DescribeUsers::CALL.as_needed(),
+            DescribeUserGroups::CALL.as_needed(),
+            DescribeReplicationGroups::CALL.as_needed(),
+            DescribeCacheClusters::CALL.as_needed(),
+            DeleteUser::CALL.once(),
+        ],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 60, 10);
@@ -369,6 +375,10 @@ impl Lifecycle for RedisUser {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        // A group that an earlier run has begun to delete keeps its default user until it is gone.
+        for group in describe(aws, id).await?.iter().flat_map(|user| &user.user_group_ids) {
+            user_group::at_rest(aws, group).await?;
+        }
         gone(aws.call_until_settled(GROUP_SETTLED, DeleteUser { user_id: id.clone() }).await)?;
         aws.wait(&format!("the user {id} to be gone"), GROUP_SETTLED, async || {
             Ok(describe(aws, id).await?.is_none().then_some(()))
