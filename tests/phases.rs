@@ -195,7 +195,7 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     ("UserGroup", Phase::Converge, "DescribeCacheClusters"),
     // `a_role_that_somebody_else_changes_is_put_right`.
     ("FlowLogRole", Phase::Converge, "UpdateAssumeRolePolicy"),
-    // `two_keys_exchange_their_aliases`.
+    // `a_new_key_takes_the_alias_of_the_one_that_it_replaces`.
     ("KmsKey", Phase::Create, "ListResourceTags"),
     // `a_key_without_its_alias_is_found_by_its_tags`.
     ("KmsKey", Phase::Find, "ListKeys"),
