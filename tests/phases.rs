@@ -105,6 +105,17 @@ impl Provider for Marked {
         self.mark(kind, Phase::Create, self.0.create(turn, kind, inputs, token))
     }
 
+    fn claim<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.mark(kind, Phase::Create, self.0.claim(turn, kind, id, inputs, token))
+    }
+
     fn find<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,
@@ -178,10 +189,15 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     ("RedisUser", Phase::Converge, "DescribeUserGroups"),
     ("RedisUser", Phase::Converge, "DescribeReplicationGroups"),
     ("RedisUser", Phase::Converge, "DescribeCacheClusters"),
+    ("RedisUser", Phase::Delete, "DescribeUserGroups"),
+    ("RedisUser", Phase::Delete, "DescribeReplicationGroups"),
+    ("RedisUser", Phase::Delete, "DescribeCacheClusters"),
     ("UserGroup", Phase::Converge, "DescribeReplicationGroups"),
     ("UserGroup", Phase::Converge, "DescribeCacheClusters"),
     // `a_role_that_somebody_else_changes_is_put_right`.
     ("FlowLogRole", Phase::Converge, "UpdateAssumeRolePolicy"),
+    // `a_new_key_takes_the_alias_of_the_one_that_it_replaces`.
+    ("KmsKey", Phase::Create, "ListResourceTags"),
     // `a_key_without_its_alias_is_found_by_its_tags`.
     ("KmsKey", Phase::Find, "ListKeys"),
     // `a_log_group_gives_its_key_up_in_place`.
@@ -191,7 +207,6 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     // `the_shards_of_a_cache_and_their_replicas_change_in_place`.
     ("ReplicationGroup", Phase::Converge, "ModifyReplicationGroupShardConfiguration"),
     // `a_stack_with_a_secret_can_be_applied_again_after_a_destroy`.
-    ("Secret", Phase::Create, "DescribeSecret"),
     ("Secret", Phase::Create, "RestoreSecret"),
     ("Secret", Phase::Create, "TagResource"),
     // `a_tenancy_that_becomes_shared_is_changed_in_place`.

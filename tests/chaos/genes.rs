@@ -7,7 +7,8 @@ use palisade::prelude::*;
 use proptest::{collection::vec, prelude::*};
 
 use crate::program::{
-    At, Authentication, Cache, ENGINES, Kind, Login, Peer, Program, Rule, SecretSpec, Topology, User, engine,
+    At, Authentication, Cache, ENGINES, Key, KeySpec, Kind, Login, LogsTo, NETWORK_RULES, Peer, Program, Rule,
+    SecretSpec, Topology, User, engine,
 };
 
 /// What a resource is made of. It is left out where what it needs is not there.
@@ -46,15 +47,25 @@ impl Gene {
 }
 
 const VALUES: usize = 18;
-const KINDS: u8 = 12;
+/// A kind comes after those that it refers to.
+const KINDS: u8 = 17;
 const VPC: u8 = 0;
 const SUBNET: u8 = 1;
+const ROUTE_TABLE: u8 = 2;
+const ASSOCIATION: u8 = 3;
 const GROUP: u8 = 4;
-const SUBNET_GROUP: u8 = 6;
-const SECRET: u8 = 8;
-const USER: u8 = 9;
-const USER_GROUP: u8 = 10;
-const CACHE: u8 = 11;
+const RULE: u8 = 5;
+const KEY: u8 = 6;
+const LOG_GROUP: u8 = 7;
+const ROLE: u8 = 8;
+const FLOW_LOG: u8 = 9;
+const ACL: u8 = 10;
+const SUBNET_GROUP: u8 = 11;
+const PARAMETERS: u8 = 12;
+const SECRET: u8 = 13;
+const USER: u8 = 14;
+const USER_GROUP: u8 = 15;
+const CACHE: u8 = 16;
 
 /// The most resources that a program has.
 const MOST: usize = 12;
@@ -81,8 +92,10 @@ pub(crate) fn genes() -> impl Strategy<Value = Vec<Gene>> {
     let with_token = vec![VPC, SUBNET, SUBNET, GROUP, SUBNET_GROUP, SECRET, CACHE];
     let with_users = vec![VPC, SUBNET, SUBNET, GROUP, SUBNET_GROUP, USER, USER, USER_GROUP, CACHE];
     let with_passwords = vec![SECRET, SECRET, USER, USER, USER, USER_GROUP];
+    let with_flow_log = vec![VPC, SUBNET, ACL, KEY, LOG_GROUP, ROLE, FLOW_LOG];
     let begin = prop_oneof![
         3 => Just(Vec::new()),
+        1 => Just(with_flow_log),
         1 => Just(with_passwords),
         1 => Just(with_token),
         1 => Just(with_users),
@@ -162,6 +175,7 @@ pub(crate) fn program(genes: &[Gene], step: usize) -> Program {
     for gene in sorted {
         resolution.add(gene);
     }
+    resolution.let_use_keys();
     resolution.program
 }
 
@@ -181,6 +195,11 @@ const LABELS: [[&str; 6]; KINDS as usize] = [
     ["private-a", "private-b", "private-c", "cache-a", "cache-b", "cache-c"],
     ["redis", "app", "bastion", "workers", "monitoring", "batch"],
     ["redis-from-app", "redis-from-vpc", "app-to-redis", "admin", "metrics", "replicas"],
+    ["redis", "logs", "secrets", "redis", "logs", "secrets"],
+    ["slow", "other", "flows", "slow", "other", "flows"],
+    ["flows", "flows-b", "flows", "flows-b", "flows", "flows-b"],
+    ["main", "other", "main", "other", "main", "other"],
+    ["cache", "isolated", "private", "cache", "isolated", "private"],
     ["redis", "sessions", "queue", "redis", "sessions", "queue"],
     ["redis", "tuned", "cluster", "redis", "tuned", "cluster"],
     ["token", "admin-password", "reader-password", "writer-password", "next-token", "spare"],
@@ -190,6 +209,9 @@ const LABELS: [[&str; 6]; KINDS as usize] = [
 ];
 
 const ZONES: [&str; 3] = ["us-east-1a", "us-east-1b", "us-east-1c"];
+
+const LOG_GROUPS: [LogGroupName; 3] =
+    [log_group_name!("/redis/slow"), log_group_name!("/redis/other"), log_group_name!("/vpc/flows")];
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("the names of the table are names")
@@ -243,6 +265,12 @@ impl<'a> Resolution<'a> {
             Kind::Rule(Rule { group, egress, peer, ports, protocol, .. }) => {
                 format!("{group} {egress} {peer:?} {ports:?} {protocol}")
             }
+            Kind::Key(key) => key.alias.to_string(),
+            Kind::LogGroup { name, .. } => name.to_string(),
+            Kind::Role { name, .. } => name.to_string(),
+            // AWS takes two of a VPC, and a replaced one is there beside its successor.
+            Kind::FlowLog { vpc, .. } => vpc.to_string(),
+            Kind::Acl { .. } => return None,
             Kind::SubnetGroup { name, .. } | Kind::ParameterGroup { name, .. } | Kind::UserGroup { name, .. } => {
                 name.to_string()
             }
@@ -275,7 +303,7 @@ impl<'a> Resolution<'a> {
         let is_vpc = |kind: &Kind| matches!(kind, Kind::Vpc { .. });
         let own = |gene: &Gene| pick(&LABELS[usize::from(gene.kind)], gene.identity);
         Some(match gene.kind {
-            0 => {
+            VPC => {
                 let dns_support = v[1] % 4 != 1;
                 Kind::Vpc {
                     block: cidr!("10.0.0.0/16"),
@@ -286,7 +314,7 @@ impl<'a> Resolution<'a> {
                     tags: tags(v[5]),
                 }
             }
-            1 => Kind::Subnet {
+            SUBNET => Kind::Subnet {
                 vpc: self.target(v[0], is_vpc)?,
                 block: Cidr::new(&format!("10.0.{}.0/{}", gene.identity % 6, if v[1] % 8 == 1 { 25 } else { 24 }))
                     .ok()?,
@@ -295,17 +323,55 @@ impl<'a> Resolution<'a> {
                 record: v[4] % 4 == 1,
                 tags: tags(v[5]),
             },
-            2 => Kind::RouteTable { vpc: self.target(v[0], is_vpc)?, tags: tags(v[1]) },
-            3 => self.association(v)?,
-            4 => Kind::Group {
+            ROUTE_TABLE => Kind::RouteTable { vpc: self.target(v[0], is_vpc)?, tags: tags(v[1]) },
+            ASSOCIATION => self.association(v)?,
+            GROUP => Kind::Group {
                 vpc: self.target(v[0], is_vpc)?,
                 name: SecurityGroupName::new(own(gene)).ok()?,
                 description: pick(&[description!("clients"), description!("of the cache")], v[1] / 4),
                 tags: tags(v[2]),
             },
-            5 => Kind::Rule(self.rule(v)?),
-            6 => self.subnet_group(name(own(gene)), v)?,
-            7 => {
+            RULE => Kind::Rule(self.rule(v)?),
+            KEY => Kind::Key(KeySpec {
+                alias: KmsAlias::new(format!("alias/{}", own(gene))).ok()?,
+                description: sometimes(&["of the caches".to_owned(), "of the logs".to_owned()], v[0]),
+                rotation: pick(&[rotation_days!(365), rotation_days!(180)], v[1]),
+                window: pick(&[deletion_days!(30), deletion_days!(7)], v[2]),
+                caches: v[3] % 4 == 1,
+                secrets: v[4] % 4 == 1,
+                logs: sometimes(&LOG_GROUPS, v[5]).into_iter().collect(),
+                tags: tags(v[6]),
+            }),
+            LOG_GROUP => Kind::LogGroup {
+                name: pick(&LOG_GROUPS, gene.identity),
+                key: self.key(v[0]),
+                retention: pick(&[LogRetention::YEARS_1, LogRetention::YEARS_2], v[1]),
+                class: if v[2] % 8 == 1 { LogGroupClass::InfrequentAccess } else { LogGroupClass::Standard },
+                tags: tags(v[3]),
+            },
+            ROLE => Kind::Role {
+                name: name(own(gene)),
+                log_group: self.target(v[0], |kind| matches!(kind, Kind::LogGroup { .. })).map_or_else(
+                    || LogsTo::Foreign(log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/foreign")),
+                    LogsTo::Of,
+                ),
+                tags: tags(v[1]),
+            },
+            FLOW_LOG => {
+                let role = self.target(v[0], |kind| matches!(kind, Kind::Role { .. }))?;
+                let Kind::Role { log_group, .. } = self.resource(role) else { return None };
+                Kind::FlowLog {
+                    vpc: self.target(v[1], is_vpc)?,
+                    role,
+                    log_group: log_group.clone(),
+                    traffic: if v[2] % 4 == 1 { TrafficType::Reject } else { TrafficType::All },
+                    interval: pick(&[AggregationInterval::TenMinutes, AggregationInterval::OneMinute], v[3]),
+                    tags: tags(v[4]),
+                }
+            }
+            ACL => self.acl(v)?,
+            SUBNET_GROUP => self.subnet_group(name(own(gene)), v)?,
+            PARAMETERS => {
                 let mut parameters = BTreeMap::new();
                 let mut set = |name: &str, value: Option<&str>| {
                     parameters.extend(value.map(|value| (name.to_owned(), value.to_owned())));
@@ -322,19 +388,63 @@ impl<'a> Resolution<'a> {
                     tags: tags(v[5]),
                 }
             }
-            8 => Kind::Secret(SecretSpec {
+            SECRET => Kind::Secret(SecretSpec {
                 name: SecretName::new(format!("redis/{}", own(gene).replace('-', "_"))).ok()?,
                 description: sometimes(&["a token".to_owned(), "a password".to_owned()], v[0]),
-                key: sometimes(&[kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")], v[1]),
+                key: self.key(v[1]),
                 recovery: pick(&[recovery_days!(30), recovery_days!(7), recovery_days!(0)], v[2]),
                 supplied: sometimes(&[variable!("TOKEN"), variable!("PASSWORD")], v[3]),
                 generation: 1 + u32::from(v[4] % 3),
                 tags: tags(v[5]),
             }),
-            9 => Kind::User(self.user(name(own(gene)), v)?),
-            10 => self.user_group(name(own(gene)), v)?,
+            USER => Kind::User(self.user(name(own(gene)), v)?),
+            USER_GROUP => self.user_group(name(own(gene)), v)?,
             _ => Kind::Cache(Box::new(self.cache(name(own(gene)), v)?)),
         })
+    }
+
+    /// No key, one that is not in the program, or one of the program's.
+    fn key(&self, byte: u8) -> Option<Key> {
+        match byte % 4 {
+            0 | 1 => None,
+            2 => Some(Key::Foreign(kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1"))),
+            _ => self.target(byte / 4, |kind| matches!(kind, Kind::Key(_))).map(Key::Of),
+        }
+    }
+
+    /// Lets each key be used by those that it encrypts for, as a program that lets it not is none.
+    fn let_use_keys(&mut self) {
+        let mut users = Vec::new();
+        for (_, kind) in &self.program.resources {
+            match kind {
+                Kind::Cache(cache) => users.push((cache.key.clone(), None, false)),
+                Kind::Secret(secret) => users.push((secret.key.clone(), None, true)),
+                Kind::LogGroup { name, key, .. } => users.push((key.clone(), Some(name.clone()), false)),
+                _ => {}
+            }
+        }
+        for (key, logs, is_secret) in users {
+            let Some(Key::Of(at)) = key else { continue };
+            let Kind::Key(key) = &mut self.program.resources[at].1 else { continue };
+            key.caches |= logs.is_none() && !is_secret;
+            key.secrets |= is_secret;
+            key.logs.extend(logs);
+        }
+    }
+
+    /// A network ACL of subnets that no other one has.
+    fn acl(&self, v: &[u8]) -> Option<Kind> {
+        let taken = |subnet: &At| {
+            self.program
+                .resources
+                .iter()
+                .any(|(_, kind)| matches!(kind, Kind::Acl { subnets, .. } if subnets.contains(subnet)))
+        };
+        let vpc = self.target(v[0], |kind| matches!(kind, Kind::Vpc { .. }))?;
+        let mut subnets = self.targets(v[1], |kind| matches!(kind, Kind::Subnet { vpc: other, .. } if *other == vpc));
+        subnets.retain(|subnet| !taken(subnet));
+        let rules = usize::from(v[2]) % NETWORK_RULES.len();
+        (!subnets.is_empty()).then(|| Kind::Acl { vpc, subnets, rules, tags: tags(v[3]) })
     }
 
     fn association(&self, v: &[u8]) -> Option<Kind> {
@@ -469,7 +579,7 @@ impl<'a> Resolution<'a> {
             groups: if groups.is_empty() { return None } else { groups },
             authentication: if v[10].is_multiple_of(2) { users.or(token)? } else { token.or(users)? },
             port: if v[11] % 8 == 1 { port!(6380) } else { port!(6379) },
-            key: (v[11] / 8 % 4 == 1).then(|| kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")),
+            key: if v[11] / 8 % 4 == 1 { self.key(v[11] / 32) } else { None },
             retention: pick(&[retention_days!(7), retention_days!(14), retention_days!(1)], v[13]),
             snapshot_window: sometimes(&[snapshot_window!("01:00-02:00"), snapshot_window!("22:00-23:00")], v[13] / 3),
             // A snapshot outlives its cache, and keeps its name.
@@ -482,8 +592,28 @@ impl<'a> Resolution<'a> {
             topic: (v[15] / 4 % 4 == 1).then(|| topic_arn!("arn:aws:sns:us-east-1:123456789012:events")),
             network: if dual { NetworkType::DualStack } else { NetworkType::Ipv4 },
             discovery: if dual && v[12] / 4 % 2 == 1 { IpDiscovery::Ipv6 } else { IpDiscovery::Ipv4 },
-            slow_log: sometimes(&[log_group_name!("/redis/slow"), log_group_name!("/redis/other")], v[16]),
+            slow_log: sometimes(&LOG_GROUPS, v[16]),
             tags: tags(v[17]),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{strategy::ValueTree, test_runner::TestRunner};
+
+    use super::*;
+
+    #[test]
+    fn programs_have_resources_of_every_kind() {
+        let mut missing: BTreeSet<_> = palisade_aws::schemas().map(|schema| schema.kind).collect();
+        let mut runner = TestRunner::deterministic();
+        for _ in 0..1_000 {
+            let genes = genes().new_tree(&mut runner).unwrap().current();
+            for (_, kind) in program(&genes, 0).resources {
+                missing.remove(kind.name());
+            }
+        }
+        assert!(missing.is_empty(), "the generator makes no {missing:?}");
     }
 }

@@ -138,6 +138,20 @@ fn compare(contents: &Json, id: &str, kind: &str, f: &Json) -> Result<(), String
             }
             same(row, &json!({ "name": f["name"], "purged_at": null }), tags)
         }
+        "KmsKey" => compare_key(contents, id, f),
+        "LogGroup" => {
+            let expected = json!({ "kms_key_id": f["kms_key_id"], "retention": f["retention"], "class": f["class"] });
+            same(row("log_groups"), &expected, tags)
+        }
+        "FlowLogRole" => compare_role(row("roles"), f),
+        "FlowLog" => {
+            let expected = json!({ "settings": {
+                "vpc": f["vpc_id"], "destination": f["log_group"], "role": f["role"],
+                "traffic_type": f["traffic_type"], "interval": f["max_aggregation_interval"],
+            } });
+            same(row("flow_logs"), &expected, tags)
+        }
+        "NetworkAcl" => compare_acl(contents, id, f),
         "RedisUser" => compare_user(row("users"), f),
         "UserGroup" => {
             let expected =
@@ -155,6 +169,69 @@ fn sorted(items: &Json) -> Json {
     items.sort_unstable();
     items.dedup();
     json!(items)
+}
+
+fn compare_key(contents: &Json, id: &str, f: &Json) -> Result<(), String> {
+    let row = &contents["keys"][id];
+    let mut aliases = contents["aliases"].as_object().into_iter().flatten();
+    let alias = aliases.find(|(_, key)| *key == id).map(|(alias, _)| alias.as_str());
+    if alias != f["alias"].as_str() {
+        return Err(format!("its alias is {alias:?}"));
+    }
+    if row["description"].as_str().unwrap_or_default() != f["description"].as_str().unwrap_or_default() {
+        return Err(format!("the description is {}", row["description"]));
+    }
+    // The document says who may use it in other words; that nobody else may is told by their number.
+    let policy: Json = serde_json::from_str(row["policy"].as_str().unwrap_or_default()).unwrap_or_default();
+    let users: Vec<_> = f["policy"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+    let names = |user: &&str| {
+        let name =
+            user.strip_prefix("logs:").map_or_else(|| format!("{user}."), |group| format!("log-group:{group}\""));
+        statements.iter().any(|statement| statement.to_string().contains(&name))
+    };
+    if statements.len() != users.len() + 1 || !users.iter().all(names) {
+        return Err(format!("its policy is {policy}"));
+    }
+    same(row, &json!({ "rotation": f["rotation_period_days"], "purged_at": null }), Some(&f["tags"]))
+}
+
+fn compare_role(row: &Json, f: &Json) -> Result<(), String> {
+    let policies = row["policies"].as_object().into_iter().flatten();
+    let texts: Vec<_> = policies.map(|(_, policy)| policy.to_string()).collect();
+    let group = f["log_group"].as_str().unwrap_or_default();
+    if texts.len() != 1 || !texts.iter().all(|text| text.contains(group)) {
+        return Err(format!("it allows {texts:?}, not to write to {group}"));
+    }
+    same(row, &json!({}), Some(&f["tags"]))
+}
+
+fn compare_acl(contents: &Json, id: &str, f: &Json) -> Result<(), String> {
+    let row = &contents["network_acls"][id];
+    let mut entries = BTreeSet::new();
+    for entry in row["entries"].as_array().into_iter().flatten().filter(|entry| entry["number"] != 32767) {
+        let [direction, number, action] = [&entry["direction"], &entry["number"], &entry["action"]];
+        let (ports, addresses) = (&entry["ports"], &entry["addresses"]);
+        entries.insert(format!("{direction} {number} {action} {ports} {addresses}"));
+    }
+    let mut wanted = BTreeSet::new();
+    for direction in ["ingress", "egress"] {
+        for entry in f[direction].as_array().into_iter().flatten() {
+            let [number, action, addresses] = [&entry["rule_number"], &entry["action"], &entry["cidr_block"]];
+            let ports = json!([entry["from_port"], entry["to_port"]]);
+            wanted.insert(format!("\"{direction}\" {number} {action} {ports} {addresses}"));
+        }
+    }
+    if entries != wanted {
+        return Err(format!("its entries are {entries:?}, not {wanted:?}"));
+    }
+    let associations = contents["acl_associations"].as_object().into_iter().flatten();
+    let subnets: Vec<_> =
+        associations.filter(|(_, one)| one["acl"] == id).map(|(_, one)| one["subnet"].clone()).collect();
+    if sorted(&json!(subnets)) != sorted(&f["subnet_ids"]) {
+        return Err(format!("its subnets are {subnets:?}"));
+    }
+    same(row, &json!({ "vpc": f["vpc_id"], "is_default": false }), Some(&f["tags"]))
 }
 
 fn compare_user(row: &Json, f: &Json) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! [`Program`]: a valid program of real resources, as data. It can be declared, and printed as Rust source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use palisade::prelude::*;
 use palisade_core::{Given, Graph};
@@ -48,6 +48,35 @@ pub(crate) enum Kind {
         tags: Tags,
     },
     Rule(Rule),
+    Key(KeySpec),
+    LogGroup {
+        name: LogGroupName,
+        key: Option<Key>,
+        retention: LogRetention,
+        class: LogGroupClass,
+        tags: Tags,
+    },
+    Role {
+        name: Name,
+        log_group: LogsTo,
+        tags: Tags,
+    },
+    FlowLog {
+        vpc: At,
+        role: At,
+        /// That of the role.
+        log_group: LogsTo,
+        traffic: TrafficType,
+        interval: AggregationInterval,
+        tags: Tags,
+    },
+    Acl {
+        vpc: At,
+        subnets: Vec<At>,
+        /// A place in [`NETWORK_RULES`].
+        rules: usize,
+        tags: Tags,
+    },
     SubnetGroup {
         name: Name,
         description: String,
@@ -72,6 +101,53 @@ pub(crate) enum Kind {
     Cache(Box<Cache>),
 }
 
+/// A key of the program, or one that is not in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Key {
+    Of(At),
+    Foreign(KmsKeyArn),
+}
+
+/// A log group of the program, or one that is not in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum LogsTo {
+    Of(At),
+    Foreign(LogGroupArn),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KeySpec {
+    pub(crate) alias: KmsAlias,
+    pub(crate) description: Option<String>,
+    pub(crate) rotation: RotationPeriod,
+    pub(crate) window: DeletionWindow,
+    /// Who may use it, beside those that do.
+    pub(crate) caches: bool,
+    pub(crate) secrets: bool,
+    pub(crate) logs: BTreeSet<LogGroupName>,
+    pub(crate) tags: Tags,
+}
+
+/// Rules of network ACLs, and how they are written.
+pub(crate) const NETWORK_RULES: [(&str, fn() -> NetworkRules); 3] = {
+    macro_rules! rules {
+        ($($rule:tt)*) => {
+            (stringify!(network_rules![$($rule)*]), || network_rules![$($rule)*])
+        };
+    }
+    [
+        rules![
+            NetworkRule::serve(rule_number!(100), port!(6379), private_range!("10.0.0.0/16")),
+            NetworkRule::among(rule_number!(200), private_range!("10.0.0.0/20"))
+        ],
+        rules![
+            NetworkRule::deny(rule_number!(50), private_range!("10.0.99.0/24")),
+            NetworkRule::serve(rule_number!(100), port!(6380), private_range!("10.0.0.0/16"))
+        ],
+        rules![NetworkRule::reach(rule_number!(200), port!(443), private_range!("10.0.0.0/16"))],
+    ]
+};
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rule {
     pub(crate) group: At,
@@ -93,7 +169,7 @@ pub(crate) enum Peer {
 pub(crate) struct SecretSpec {
     pub(crate) name: SecretName,
     pub(crate) description: Option<String>,
-    pub(crate) key: Option<KmsKeyArn>,
+    pub(crate) key: Option<Key>,
     pub(crate) recovery: RecoveryWindow,
     pub(crate) supplied: Option<Variable>,
     pub(crate) generation: u32,
@@ -131,7 +207,7 @@ pub(crate) struct Cache {
     pub(crate) groups: Vec<At>,
     pub(crate) authentication: Authentication,
     pub(crate) port: Port,
-    pub(crate) key: Option<KmsKeyArn>,
+    pub(crate) key: Option<Key>,
     pub(crate) retention: SnapshotRetention,
     pub(crate) snapshot_window: Option<SnapshotWindow>,
     pub(crate) final_snapshot: Option<Name>,
@@ -179,6 +255,9 @@ enum Added {
     Subnet(Handle<Subnet>),
     RouteTable(Handle<RouteTable>),
     Group(Handle<SecurityGroup>),
+    Key(Handle<KmsKey>),
+    LogGroup(Handle<LogGroup>),
+    Role(Handle<FlowLogRole>),
     SubnetGroup(Handle<CacheSubnetGroup>),
     ParameterGroup(Handle<CacheParameterGroup>),
     Secret(Handle<Secret>),
@@ -196,6 +275,31 @@ macro_rules! at {
             _ => unreachable!("the resolution refers to what fits"),
         }
     };
+}
+
+impl Kind {
+    /// The name of its resource type.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Vpc { .. } => "Vpc",
+            Self::Subnet { .. } => "Subnet",
+            Self::RouteTable { .. } => "RouteTable",
+            Self::Association { .. } => "RouteTableAssociation",
+            Self::Group { .. } => "SecurityGroup",
+            Self::Rule(_) => "SecurityGroupRule",
+            Self::Key(_) => "KmsKey",
+            Self::LogGroup { .. } => "LogGroup",
+            Self::Role { .. } => "FlowLogRole",
+            Self::FlowLog { .. } => "FlowLog",
+            Self::Acl { .. } => "NetworkAcl",
+            Self::SubnetGroup { .. } => "CacheSubnetGroup",
+            Self::ParameterGroup { .. } => "CacheParameterGroup",
+            Self::Secret(_) => "Secret",
+            Self::User(_) => "RedisUser",
+            Self::UserGroup { .. } => "UserGroup",
+            Self::Cache(_) => "ReplicationGroup",
+        }
+    }
 }
 
 impl Program {
@@ -260,6 +364,38 @@ fn add(stack: &mut Stack, label: &str, kind: &Kind, added: &[Added]) -> Added {
             stack.add(label, new.description(rule.description).tags(rule.tags));
             Added::Leaf
         }
+        Kind::Key(key) => Added::Key(add_key(stack, label, key)),
+        Kind::LogGroup { name, key, retention, class, tags } => {
+            let group = LogGroup::builder().name(name).retention(retention).class(class).tags(tags);
+            let group = match key {
+                Some(Key::Of(at)) => group.kms_key_id(at!(added, Key, at)),
+                Some(Key::Foreign(key)) => group.kms_key_id(key),
+                None => group,
+            };
+            Added::LogGroup(stack.add(label, group))
+        }
+        Kind::Role { name, log_group, tags } => {
+            let role = FlowLogRole::builder().name(name);
+            Added::Role(match log_group {
+                LogsTo::Of(at) => stack.add(label, role.log_group(at!(added, LogGroup, at)).tags(tags)),
+                LogsTo::Foreign(group) => stack.add(label, role.log_group(group).tags(tags)),
+            })
+        }
+        Kind::FlowLog { vpc, role, log_group, traffic, interval, tags } => {
+            let log = FlowLog::builder().vpc_id(at!(added, Vpc, vpc)).role(at!(added, Role, role));
+            let log = log.traffic_type(traffic).max_aggregation_interval(interval).tags(tags);
+            match log_group {
+                LogsTo::Of(at) => stack.add(label, log.log_group(at!(added, LogGroup, at))),
+                LogsTo::Foreign(group) => stack.add(label, log.log_group(group)),
+            };
+            Added::Leaf
+        }
+        Kind::Acl { vpc, subnets, rules, tags } => {
+            let subnets: Vec<_> = subnets.iter().map(|&subnet| at!(added, Subnet, subnet)).collect();
+            let acl = NetworkAcl::builder().vpc_id(at!(added, Vpc, vpc)).subnet_ids(subnets);
+            stack.add(label, acl.rules(NETWORK_RULES[rules].1()).tags(tags));
+            Added::Leaf
+        }
         Kind::SubnetGroup { name, description, subnets, tags } => {
             let subnets: Vec<_> = subnets.iter().map(|&subnet| at!(added, Subnet, subnet)).collect();
             let group = CacheSubnetGroup::builder().name(name).description(description).subnet_ids(subnets);
@@ -270,7 +406,7 @@ fn add(stack: &mut Stack, label: &str, kind: &Kind, added: &[Added]) -> Added {
             let group = parameters.iter().fold(group, |group, (name, value)| group.parameter(name, value));
             Added::ParameterGroup(stack.add(label, group.tags(tags)))
         }
-        Kind::Secret(secret) => Added::Secret(add_secret(stack, label, secret)),
+        Kind::Secret(secret) => Added::Secret(add_secret(stack, label, secret, added)),
         Kind::User(user) => Added::User(add_user(stack, label, user, added)),
         Kind::UserGroup { name, engine, users, tags } => {
             let users: Vec<_> = users.iter().map(|&user| at!(added, User, user)).collect();
@@ -284,7 +420,21 @@ fn add(stack: &mut Stack, label: &str, kind: &Kind, added: &[Added]) -> Added {
     }
 }
 
-fn add_secret(stack: &mut Stack, label: &str, secret: SecretSpec) -> Handle<Secret> {
+fn add_key(stack: &mut Stack, label: &str, key: KeySpec) -> Handle<KmsKey> {
+    let KeySpec { alias, description, rotation, window, caches, secrets, logs, tags } = key;
+    let policy = KeyPolicy::administered();
+    let policy = if caches { policy.elasticache() } else { policy };
+    let policy = if secrets { policy.secrets_manager() } else { policy };
+    let policy = logs.into_iter().fold(policy, KeyPolicy::logs);
+    let key = KmsKey::builder().alias(alias).rotation_period_days(rotation).deletion_window_days(window).policy(policy);
+    let key = match description {
+        Some(description) => key.description(description),
+        None => key,
+    };
+    stack.add(label, key.tags(tags))
+}
+
+fn add_secret(stack: &mut Stack, label: &str, secret: SecretSpec, added: &[Added]) -> Handle<Secret> {
     let new = Secret::builder().name(secret.name);
     let new = match secret.supplied {
         Some(variable) => new.supplied(variable),
@@ -295,7 +445,8 @@ fn add_secret(stack: &mut Stack, label: &str, secret: SecretSpec) -> Handle<Secr
         None => new,
     };
     let new = match secret.key {
-        Some(key) => new.kms_key_id(key),
+        Some(Key::Of(at)) => new.kms_key_id(at!(added, Key, at)),
+        Some(Key::Foreign(key)) => new.kms_key_id(key),
         None => new,
     };
     stack.add(label, new.recovery_window(secret.recovery).generation(secret.generation).tags(secret.tags))
@@ -347,7 +498,11 @@ fn add_cache(stack: &mut Stack, label: &str, cache: Cache, added: &[Added]) {
     if let Some(log) = cache.slow_log {
         new = new.log_delivery([LogDelivery::to_log_group(LogType::SlowLog, log)]);
     }
-    let at_rest = cache.key.map_or(AtRest::AwsOwnedKey, AtRest::key);
+    let at_rest = match cache.key {
+        Some(Key::Of(at)) => AtRest::key(at!(added, Key, at)),
+        Some(Key::Foreign(key)) => AtRest::key(key),
+        None => AtRest::AwsOwnedKey,
+    };
     stack.add(label, new.encrypted(at_rest, InTransit::Required));
 }
 

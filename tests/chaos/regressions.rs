@@ -392,3 +392,290 @@ fn a_cache_leaves_the_parameter_group_that_it_names_no_more() {
     }
     lives(0, &[apply(false, named, Weather::fine()), apply(false, unnamed, Weather::fine())], &Weather::fine());
 }
+
+#[test]
+fn a_secret_is_on_record_before_it_is_brought_back() {
+    fn secret(stack: &mut Stack) {
+        stack.add("a", Secret::builder().name(secret_name!("redis/one")).generated());
+    }
+    let again = |weather| {
+        let before = [apply(false, secret, Weather::fine()), apply(false, nothing, Weather::fine())];
+        let [first, second] = before;
+        let applies = [first, second, apply(false, secret, weather), apply(false, nothing, Weather::fine())];
+        lives(0, &applies, &Weather::fine());
+    };
+    for nth in 1..=5 {
+        for fault in [Fault::Quota, Fault::NoAnswer, Fault::AnswerLost] {
+            again(Weather { faults: vec![(nth, fault)], ..Weather::fine() });
+        }
+    }
+    for at in 1..40 {
+        again(Weather { end: End::KilledAtAwait(at), ..Weather::fine() });
+    }
+}
+
+#[test]
+fn a_user_waits_for_the_end_of_a_group_that_an_interrupted_run_has_begun_to_delete() {
+    fn login(stack: &mut Stack, iam: bool) {
+        let secret = stack.add("spare", Secret::builder().name(secret_name!("redis/spare")).generated());
+        let user = if iam {
+            RedisUser::iam(name!("metrics"))
+        } else {
+            RedisUser::with_password(name!("metrics"), user_name!("metrics"), &secret)
+        };
+        let user = user.engine(EngineKind::Redis).access_string(AccessString::read_only());
+        let user = stack.add("metrics", user);
+        let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Valkey);
+        stack.add("operators", group.user_ids([&user]));
+    }
+    fn password(stack: &mut Stack) {
+        login(stack, false);
+    }
+    fn iam(stack: &mut Stack) {
+        login(stack, true);
+    }
+    fn in_its_group(stack: &mut Stack) {
+        user_of_either(stack, true);
+    }
+    fn for_valkey(stack: &mut Stack) {
+        user_of_either(stack, false);
+    }
+    fn user_of_either(stack: &mut Stack, member: bool) {
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased();
+        let engine = if member { EngineKind::Redis } else { EngineKind::Valkey };
+        let user = RedisUser::iam(name!("batch")).engine(engine).access_string(AccessString::read_only());
+        let user = stack.add("batch", user);
+        let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Redis);
+        let members = if member { vec![&default, &user] } else { vec![&default] };
+        stack.add(if member { "operators" } else { "apps" }, group.user_ids(members));
+    }
+    for (before, after) in [(password as fn(&mut Stack), iam as fn(&mut Stack)), (in_its_group, for_valkey)] {
+        for at in (10..80).step_by(2) {
+            let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+            let applies = [
+                apply(false, before, Weather::fine()),
+                apply(false, nothing, killed),
+                apply(false, after, Weather::fine()),
+            ];
+            lives(0, &applies, &Weather::fine());
+        }
+    }
+}
+
+/// A cache whose users are in a group.
+fn cache_with_users(stack: &mut Stack, both: bool) {
+    let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+    let group = SecurityGroup::builder()
+        .vpc_id(&vpc)
+        .group_name(security_group_name!("redis"))
+        .description(description!("redis"));
+    let group = stack.add("redis", group);
+    let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
+    let mut users = vec![stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased()];
+    if both {
+        let app = RedisUser::iam(name!("app")).engine(EngineKind::Redis).access_string(AccessString::read_only());
+        users.push(stack.add("app", app));
+    }
+    let users_of = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis);
+    let users = stack.add("apps", users_of.user_ids(users.iter().collect::<Vec<_>>()));
+    let cache =
+        ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_1).single_node();
+    let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets);
+    let cache = cache.security_group_ids([&group]).authentication(&users);
+    stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
+}
+
+fn one_user(stack: &mut Stack) {
+    cache_with_users(stack, false);
+}
+
+fn two_users(stack: &mut Stack) {
+    cache_with_users(stack, true);
+}
+
+#[test]
+fn a_group_waits_for_the_end_of_a_cache_that_an_interrupted_run_has_begun_to_delete() {
+    for at in (100..700).step_by(50) {
+        let killed = Weather { slowness: 4, end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies = [
+            apply(false, two_users, Weather::fine()),
+            apply(false, nothing, killed),
+            apply(false, one_user, Weather::fine()),
+        ];
+        lives(0, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn a_group_does_not_wait_for_a_cache_that_could_not_be_created() {
+    for at in (100..400).step_by(20) {
+        let faults = (1..30).map(|nth| (nth, Fault::CreateFailed)).collect();
+        let killed = Weather { faults, end: End::KilledAtAwait(at), ..Weather::fine() };
+        lives(0, &[apply(false, one_user, killed), apply(false, two_users, Weather::fine())], &Weather::fine());
+    }
+}
+
+#[test]
+fn what_an_interrupted_change_has_sent_shows_before_it_is_taken_back() {
+    fn other(stack: &mut Stack) {
+        cache(stack, Topology::Plain(Variant::OtherGroup));
+    }
+    for at in 10..60 {
+        let stopped = Weather { end: End::StoppedAtAwait(at), ..Weather::fine() };
+        let applies =
+            [apply(false, plain, Weather::fine()), apply(false, other, stopped), apply(false, plain, Weather::fine())];
+        lives(1_500, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn a_user_goes_from_a_group_for_valkey_to_one_for_redis_in_one_apply() {
+    fn user_group(stack: &mut Stack, engine: EngineKind, group: Name, has_password: bool) {
+        let user = if has_password {
+            let secret = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+            let user = RedisUser::with_password(name!("my-default"), user_name!("default"), &secret);
+            stack.add("default", user.engine(engine).access_string(AccessString::read_only()))
+        } else {
+            stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased()
+        };
+        stack.add("users", UserGroup::builder().user_group_id(group).engine(engine).user_ids([&user]));
+    }
+    fn valkey(stack: &mut Stack) {
+        user_group(stack, EngineKind::Valkey, name!("operators"), true);
+    }
+    fn redis(stack: &mut Stack) {
+        user_group(stack, EngineKind::Redis, name!("operators"), false);
+    }
+    fn redis_in_another_group(stack: &mut Stack) {
+        user_group(stack, EngineKind::Redis, name!("redis-users"), false);
+    }
+    for [first, second] in [[valkey, redis], [redis, valkey], [valkey, redis_in_another_group]] {
+        for at in [10, 20, 30, 40, 50, 60, 70, u32::MAX] {
+            let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+            let is_out_of_reach =
+                lives(0, &[apply(false, first, Weather::fine()), apply(false, second, killed)], &Weather::fine());
+            assert!(!is_out_of_reach);
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_that_was_interrupted_and_came_to_its_end_is_not_taken_back_in_place() {
+    fn version(stack: &mut Stack, engine: Engine) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let group = SecurityGroup::builder()
+            .vpc_id(&vpc)
+            .group_name(security_group_name!("redis"))
+            .description(description!("redis"));
+        let group = stack.add("redis", group);
+        let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
+        let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(engine).single_node();
+        let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets);
+        let cache = cache.security_group_ids([&group]).authentication(&token);
+        stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
+    }
+    fn older(stack: &mut Stack) {
+        version(stack, Engine::VALKEY_8_0.erased());
+    }
+    fn newer(stack: &mut Stack) {
+        version(stack, Engine::VALKEY_9_0.erased());
+    }
+    for at in (10..200).step_by(10) {
+        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies =
+            [apply(false, older, Weather::fine()), apply(false, newer, killed), apply(false, older, Weather::fine())];
+        lives(0, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn the_default_user_waits_for_the_end_of_its_group_before_it_is_deleted() {
+    fn before(stack: &mut Stack) {
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default")));
+        let group = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis);
+        stack.add("apps", group.user_ids([&default]));
+    }
+    fn between(stack: &mut Stack) {
+        let user = RedisUser::iam(name!("metrics")).engine(EngineKind::Redis);
+        stack.add("metrics", user.access_string(AccessString::read_only()));
+    }
+    fn after(stack: &mut Stack) {
+        let default = stack.add("metrics", RedisUser::disabled_default(name!("my-default")));
+        let group = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis);
+        stack.add("apps", group.user_ids([&default]));
+    }
+    for at in 4..40 {
+        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies = [
+            apply(false, before, Weather::fine()),
+            apply(false, between, killed),
+            apply(false, after, Weather::fine()),
+        ];
+        lives(0, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn two_keys_exchange_their_aliases() {
+    fn keys(stack: &mut Stack, labels: [&str; 2], aliases: [KmsAlias; 2]) {
+        for (label, alias) in labels.into_iter().zip(aliases) {
+            stack.add(label, KmsKey::builder().alias(alias).policy(KeyPolicy::administered()));
+        }
+    }
+    fn before(stack: &mut Stack) {
+        keys(stack, ["one", "two"], [kms_alias!("alias/one"), kms_alias!("alias/two")]);
+    }
+    fn exchanged(stack: &mut Stack) {
+        keys(stack, ["one", "two"], [kms_alias!("alias/two"), kms_alias!("alias/one")]);
+    }
+    fn taken_over(stack: &mut Stack) {
+        keys(stack, ["one", "three"], [kms_alias!("alias/one"), kms_alias!("alias/two")]);
+    }
+    for after in [exchanged, taken_over] {
+        for parallelism in [1, 10] {
+            let weather = Weather { parallelism, ..Weather::fine() };
+            lives(0, &[apply(false, before, Weather::fine()), apply(false, after, weather)], &Weather::fine());
+        }
+    }
+}
+
+#[test]
+fn a_new_key_takes_the_alias_of_the_one_that_it_replaces() {
+    fn encrypted(stack: &mut Stack, label: &str, description: &str) {
+        let policy = KeyPolicy::administered().secrets_manager();
+        let key = KmsKey::builder().alias(kms_alias!("alias/redis")).description(description).policy(policy);
+        let key = stack.add(label, key);
+        stack.add("token", Secret::builder().name(secret_name!("redis/token")).kms_key_id(&key).generated());
+    }
+    fn before(stack: &mut Stack) {
+        encrypted(stack, "one", "the first");
+    }
+    fn after(stack: &mut Stack) {
+        encrypted(stack, "two", "the second");
+    }
+    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+}
+
+#[test]
+fn a_user_changes_while_its_group_goes_over_to_the_other_engine_without_it() {
+    fn group_of(stack: &mut Stack, engine: EngineKind, generation: u32) {
+        let secret = Secret::builder().name(secret_name!("redis/admin")).generated().generation(generation);
+        let secret = stack.add("admin-password", secret);
+        let admin = RedisUser::with_password(name!("admin"), user_name!("admin"), &secret).engine(EngineKind::Valkey);
+        let admin = stack.add("admin", admin.access_string(AccessString::read_only())).erased();
+        let default = stack.add("batch", RedisUser::disabled_default(name!("batch"))).erased();
+        let member = if engine == EngineKind::Valkey { &admin } else { &default };
+        let group = UserGroup::builder().user_group_id(name!("redis-users")).engine(engine);
+        stack.add("redis-users", group.user_ids([member]));
+    }
+    fn valkey(stack: &mut Stack) {
+        group_of(stack, EngineKind::Valkey, 1);
+    }
+    fn redis(stack: &mut Stack) {
+        group_of(stack, EngineKind::Redis, 2);
+    }
+    lives(1_500, &[apply(false, valkey, Weather::fine()), apply(false, redis, Weather::fine())], &Weather::fine());
+}

@@ -6,7 +6,10 @@ use palisade::prelude::*;
 
 use crate::{
     Apply, Case,
-    program::{Authentication, Cache, Kind, Login, Peer, Program, Rule, SecretSpec, Topology, User},
+    program::{
+        Authentication, Cache, Key, KeySpec, Kind, Login, LogsTo, NETWORK_RULES, Peer, Program, Rule, SecretSpec,
+        Topology, User,
+    },
     weather::Weather,
 };
 
@@ -87,7 +90,11 @@ pub(crate) fn function(name: &str, program: &Program) -> String {
 /// The places that a resource refers to.
 fn references(kind: &Kind) -> Vec<usize> {
     match kind {
-        Kind::Vpc { .. } | Kind::ParameterGroup { .. } | Kind::Secret(_) => Vec::new(),
+        Kind::Vpc { .. } | Kind::ParameterGroup { .. } | Kind::Key(_) => Vec::new(),
+        Kind::Secret(SecretSpec { key, .. }) | Kind::LogGroup { key, .. } => key_at(key).collect(),
+        Kind::Role { log_group, .. } => logs_at(log_group).collect(),
+        Kind::FlowLog { vpc, role, log_group, .. } => [*vpc, *role].into_iter().chain(logs_at(log_group)).collect(),
+        Kind::Acl { vpc, subnets, .. } => [vpc].into_iter().chain(subnets).copied().collect(),
         Kind::Subnet { vpc, .. } | Kind::RouteTable { vpc, .. } | Kind::Group { vpc, .. } => vec![*vpc],
         Kind::Association { subnet, table } => vec![*subnet, *table],
         Kind::Rule(Rule { group, peer, .. }) => match peer {
@@ -102,8 +109,39 @@ fn references(kind: &Kind) -> Vec<usize> {
         Kind::UserGroup { users, .. } => users.clone(),
         Kind::Cache(cache) => {
             let (Authentication::Users(at) | Authentication::Token(at)) = cache.authentication;
-            cache.groups.iter().copied().chain([cache.subnets, at]).chain(cache.parameters).collect()
+            let groups = cache.groups.iter().copied();
+            groups.chain([cache.subnets, at]).chain(cache.parameters).chain(key_at(&cache.key)).collect()
         }
+    }
+}
+
+fn key_at(key: &Option<Key>) -> impl Iterator<Item = usize> {
+    match key {
+        Some(Key::Of(at)) => Some(*at),
+        _ => None,
+    }
+    .into_iter()
+}
+
+fn logs_at(log_group: &LogsTo) -> impl Iterator<Item = usize> {
+    match log_group {
+        LogsTo::Of(at) => Some(*at),
+        LogsTo::Foreign(_) => None,
+    }
+    .into_iter()
+}
+
+fn key_text(key: &Key) -> String {
+    match key {
+        Key::Of(at) => format!("&r{at}"),
+        Key::Foreign(key) => format!("kms_key_arn!(\"{key}\")"),
+    }
+}
+
+fn logs_text(log_group: &LogsTo) -> String {
+    match log_group {
+        LogsTo::Of(at) => format!("&r{at}"),
+        LogsTo::Foreign(group) => format!("log_group_arn!(\"{group}\")"),
     }
 }
 
@@ -178,6 +216,36 @@ fn declaration(kind: &Kind) -> String {
             .call("description", format!("description!(\"{description}\")"))
             .tags(tags),
         Kind::Rule(rule) => rule_text(rule),
+        Kind::Key(key) => kms_key_text(key),
+        Kind::LogGroup { name, key, retention, class, tags } => {
+            let group = Calls::new("LogGroup::builder()").call("name", format!("log_group_name!(\"{name}\")"));
+            let group = key.iter().fold(group, |group, key| group.call("kms_key_id", key_text(key)));
+            let is_long = *retention != LogRetention::YEARS_1;
+            group
+                .call_if(is_long, "retention", "LogRetention::YEARS_2")
+                .call_if(*class != LogGroupClass::Standard, "class", variant("LogGroupClass", class))
+                .tags(tags)
+        }
+        Kind::Role { name, log_group, tags } => Calls::new("FlowLogRole::builder()")
+            .call("name", format!("name!(\"{name}\")"))
+            .call("log_group", logs_text(log_group))
+            .tags(tags),
+        Kind::FlowLog { vpc, role, log_group, traffic, interval, tags } => Calls::new("FlowLog::builder()")
+            .call("vpc_id", format!("&r{vpc}"))
+            .call("log_group", logs_text(log_group))
+            .call("role", format!("&r{role}"))
+            .call_if(*traffic != TrafficType::All, "traffic_type", variant("TrafficType", traffic))
+            .call_if(
+                *interval != AggregationInterval::TenMinutes,
+                "max_aggregation_interval",
+                variant("AggregationInterval", interval),
+            )
+            .tags(tags),
+        Kind::Acl { vpc, subnets, rules, tags } => Calls::new("NetworkAcl::builder()")
+            .call("vpc_id", format!("&r{vpc}"))
+            .call("subnet_ids", handles(subnets))
+            .call("rules", NETWORK_RULES[*rules].0)
+            .tags(tags),
         Kind::SubnetGroup { name, description, subnets, tags } => Calls::new("CacheSubnetGroup::builder()")
             .call("name", format!("name!(\"{name}\")"))
             .call_if(description != DESCRIPTION, "description", format!("{description:?}"))
@@ -201,6 +269,22 @@ fn declaration(kind: &Kind) -> String {
         Kind::Cache(cache) => cache_text(cache),
     }
     .0
+}
+
+fn kms_key_text(key: &KeySpec) -> Calls {
+    let KeySpec { alias, description, rotation, window, caches, secrets, logs, tags } = key;
+    let policy = Calls::new("KeyPolicy::administered()").call_if(*caches, "elasticache", "").call_if(
+        *secrets,
+        "secrets_manager",
+        "",
+    );
+    let policy = logs.iter().fold(policy, |policy, name| policy.call("logs", format!("log_group_name!(\"{name}\")")));
+    let new = Calls::new("KmsKey::builder()").call("alias", format!("kms_alias!(\"{alias}\")"));
+    let new = description.iter().fold(new, |new, text| new.call("description", format!("{text:?}")));
+    new.call_if(rotation.get() != 365, "rotation_period_days", format!("rotation_days!({rotation})"))
+        .call_if(window.get() != 30, "deletion_window_days", format!("deletion_days!({window})"))
+        .call("policy", policy.0)
+        .tags(tags)
 }
 
 fn rule_text(rule: &Rule) -> Calls {
@@ -229,7 +313,7 @@ fn secret_text(secret: &SecretSpec) -> Calls {
         None => new.call("generated", ""),
     };
     let new = description.iter().fold(new, |new, text| new.call("description", format!("{text:?}")));
-    let new = key.iter().fold(new, |new, key| new.call("kms_key_id", format!("kms_key_arn!(\"{key}\")")));
+    let new = key.iter().fold(new, |new, key| new.call("kms_key_id", key_text(key)));
     new.call_if(recovery.get() != 30, "recovery_window", format!("recovery_days!({recovery})"))
         .call_if(*generation != 1, "generation", generation)
         .tags(tags)
@@ -297,7 +381,7 @@ fn cache_text(cache: &Cache) -> Calls {
         new = new.call("log_delivery", log);
     }
     let at_rest = match &cache.key {
-        Some(key) => format!("AtRest::key(kms_key_arn!(\"{key}\"))"),
+        Some(key) => format!("AtRest::key({})", key_text(key)),
         None => "AtRest::AwsOwnedKey".to_owned(),
     };
     new.call("encrypted", format!("{at_rest}, InTransit::Required"))

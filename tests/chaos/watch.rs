@@ -55,6 +55,9 @@ impl Watch {
             Request::DeleteCacheSubnetGroup(call) => users(&contents(), call.name.as_str(), SUBNET_GROUP),
             Request::DeleteCacheParameterGroup(call) => users(&contents(), call.name.as_str(), PARAMETER_GROUP),
             Request::DeleteUserGroup(call) => users(&contents(), call.user_group_id.as_str(), USER_GROUP),
+            Request::DeleteLogGroup(call) => users(&contents(), &group_arn(call.name.as_str()), LOG_GROUP),
+            Request::DeleteRole(call) => users(&contents(), &role_arn(call.role_name.as_str()), ROLE),
+            Request::ScheduleKeyDeletion(call) => users(&contents(), call.key_id.as_str(), KEY),
             Request::DeleteReplicationGroup(call) => {
                 self.going().insert(call.replication_group_id.to_string());
                 return;
@@ -82,7 +85,9 @@ impl Watch {
             // The effect of an earlier attempt is there already.
             ErrorKind::AlreadyExists => true,
             ErrorKind::NotFound => {
-                action.starts_with("Delete") || action.starts_with("Revoke") || action.starts_with("Disassociate")
+                let is_removal = ["Delete", "Revoke", "Disassociate"].iter().any(|begin| action.starts_with(begin));
+                // An earlier run may have moved the subnet, or changed the entry, which no description shows yet.
+                is_removal || action.starts_with("ReplaceNetworkAcl")
             }
             // AWS does not move nodes, so nobody can take the subnet of one out of its group.
             // Whether a token is the only one that a cache accepts cannot be read, so it is said once too often.
@@ -100,10 +105,27 @@ impl Watch {
     }
 }
 
+fn group_arn(name: &str) -> String {
+    format!("arn:aws:logs:us-east-1:123456789012:log-group:{name}")
+}
+
+fn role_arn(name: &str) -> String {
+    format!("arn:aws:iam::123456789012:role/{name}")
+}
+
 /// Where the ids of what an object uses stand: the table, the path in its rows, and what rows do not count.
 type Uses = &'static [(&'static str, &'static str)];
 
-const VPC: Uses = &[("subnets", "/vpc"), ("route_tables", "/vpc"), ("security_groups", "/vpc")];
+const VPC: Uses = &[
+    ("subnets", "/vpc"),
+    ("route_tables", "/vpc"),
+    ("security_groups", "/vpc"),
+    ("network_acls", "/vpc"),
+    ("flow_logs", "/settings/vpc"),
+];
+const LOG_GROUP: Uses = &[("flow_logs", "/settings/destination")];
+const ROLE: Uses = &[("flow_logs", "/settings/role")];
+const KEY: Uses = &[("secrets", "/kms_key_id"), ("log_groups", "/kms_key_id"), ("replication_groups", "/kms_key_id")];
 const SUBNET: Uses = &[("associations", "/subnet"), ("subnet_groups", "/subnets")];
 const ROUTE_TABLE: Uses = &[("associations", "/table")];
 const GROUP: Uses = &[
@@ -137,7 +159,8 @@ fn users(contents: &Json, id: &str, uses: Uses) -> Vec<Use> {
     let mut users = Vec::new();
     for (table, path) in uses {
         for (key, row) in contents[table].as_object().into_iter().flatten() {
-            let is_own = ["main", "is_default"].iter().any(|flag| row[flag] == true);
+            // What AWS makes by itself, and what nobody can use any more.
+            let is_own = ["main", "is_default"].iter().any(|flag| row[flag] == true) || !row["purged_at"].is_null();
             let names = match row.pointer(path) {
                 Some(Json::String(text)) => text == id,
                 Some(Json::Array(items)) => items.iter().any(|item| item == id),

@@ -5,6 +5,7 @@
 //! once more.
 
 use crate::{
+    chaos::Lives,
     checkov, deny, live, rules,
     step::{self, Outcome, Report},
     terraform, tidy,
@@ -36,7 +37,7 @@ pub(crate) fn all(workspace: &Workspace) -> Report {
     let builds = fast_lane(workspace, &mut report);
     // Clippy does not look at what it was told to leave out, so it gets everything, and once is enough.
     report.step("clippy", || clippy(workspace, &LIVE));
-    report.step_if(builds, "chaos", DOES_NOT_BUILD, || chaos(workspace));
+    report.step_if(builds, "chaos", DOES_NOT_BUILD, || Lives::IN_CI.run(workspace));
     report.step_if(builds, "docs", DOES_NOT_BUILD, || docs(workspace));
     report.step("deny", || deny::run(workspace));
     report.step_if(builds, "terraform", DOES_NOT_BUILD, || terraform::run(workspace));
@@ -56,13 +57,6 @@ fn fast_lane(workspace: &Workspace, report: &mut Report) -> bool {
     let test = || step::run(workspace.cargo().args(["test", "--no-fail-fast"]).args(FAST));
     report.step_if(builds, "test", DOES_NOT_BUILD, test);
     builds
-}
-
-/// The lives of stacks in which everything goes wrong: many more than in the fast lane, and the same each time.
-fn chaos(workspace: &Workspace) -> Outcome {
-    let mut command = workspace.cargo();
-    command.args(["test", "--test", "chaos"]).args(FAST);
-    step::run(command.args(["--", "--nocapture", "the_account_becomes"]).env("PALISADE_CHAOS_CASES", "10000"))
 }
 
 fn clippy(workspace: &Workspace, selection: &[&str]) -> Outcome {

@@ -5,6 +5,7 @@
 use std::{env, process::ExitCode};
 
 mod bench;
+mod chaos;
 mod checkov;
 mod ci;
 mod deny;
@@ -31,6 +32,8 @@ usage: cargo xtask COMMAND
   rules      how many rules there are at each level; with --write, also writes docs/RULES.md from them
   terraform  the real terraform reads the export of every example
   checkov    checkov, from PyPI, finds nothing in the export of any example
+  chaos      10,000 random lives of stacks for each of the seeds 1 to 8; with --cases N, so many for each;
+             with --fresh [--minutes N], those of a new seed, for an hour or so many minutes
   bench      how long a first build, a plan and an apply take, and what Terraform takes, against their bounds";
 
 fn main() -> ExitCode {
@@ -51,6 +54,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(lives) = chaos::Lives::asked_for(&arguments) {
+        return one("chaos", || lives.run(&workspace));
+    }
     match command {
         "ci" => ci::all(&workspace).finish(),
         "fast" => ci::fast(&workspace).finish(),

@@ -15,7 +15,7 @@ pub struct Calls {
     pub read: &'static [Planned],
     /// Of [`Lifecycle::find`](crate::Lifecycle::find).
     pub find: &'static [Planned],
-    /// Of [`Lifecycle::create`](crate::Lifecycle::create).
+    /// Of [`Lifecycle::create`](crate::Lifecycle::create) and `claim`.
     pub create: &'static [Planned],
     /// Of [`Lifecycle::converge`](crate::Lifecycle::converge).
     pub converge: &'static [Planned],

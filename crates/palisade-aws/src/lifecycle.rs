@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use palisade_core::{
-    Id, JsonMap, Resource,
+    Id, JsonMap, OnChange, Resource,
     provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, Repeated, StepKind, Token},
 };
 use serde::Serialize;
@@ -30,6 +30,17 @@ pub trait Lifecycle: Resource + Send + Sync {
     /// Creates the object, with the token's tags in the very call where AWS takes tags, and returns its id. Nothing else:
     /// the id is written down before [`Lifecycle::converge`] goes on.
     fn create(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Id<Self>, ProviderError>> + Send;
+
+    /// Makes an earlier object that [`Lifecycle::create`] has found, instead of creating one, that of this creation. Its id is
+    /// written down by then, so that an interruption leaves nothing that no state knows.
+    fn claim(
+        &self,
+        _aws: &Aws,
+        _id: &Id<Self>,
+        _token: &Token,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Looks once for what a creation with the same token left behind, and waits for nothing.
     fn find(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Sighting<Id<Self>>, ProviderError>> + Send;
@@ -142,6 +153,13 @@ pub(crate) trait ErasedLifecycle: Send + Sync {
         inputs: &'a JsonMap,
         token: &'a Token,
     ) -> BoxFuture<'a, Result<String, ProviderError>>;
+    fn claim<'a>(
+        &self,
+        aws: &'a Aws,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
     fn find<'a>(
         &self,
         aws: &'a Aws,
@@ -190,6 +208,16 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
         token: &'a Token,
     ) -> BoxFuture<'a, Result<String, ProviderError>> {
         Box::pin(async move { Ok(typed::<R>(inputs)?.create(aws, token).await?.to_string()) })
+    }
+
+    fn claim<'a>(
+        &self,
+        aws: &'a Aws,
+        id_text: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move { typed::<R>(inputs)?.claim(aws, &id(id_text)?, token).await })
     }
 
     fn find<'a>(
@@ -258,6 +286,33 @@ fn map(value: &impl Serialize) -> Result<JsonMap, ProviderError> {
         Ok(_) => Ok(JsonMap::new()),
         Err(error) => Err(invalid(error.to_string())),
     }
+}
+
+/// Refuses to change an object in place that is `observed` to be what no change in place leads from: a change that an earlier
+/// run had sent came to its end after the plan was made, such as an upgrade of an engine, which has no way back.
+pub(crate) fn check_in_place<R: Lifecycle>(
+    id: &Id<R>,
+    wanted: &R,
+    observed: &R::Observed,
+) -> Result<(), ProviderError> {
+    let (wanted, observed) = (map(wanted)?, map(observed)?);
+    for field in R::SCHEMA.fields {
+        let OnChange::ReplaceIf(is_replaced) = field.on_change else { continue };
+        let Some((now, wanted)) = observed.get(field.name).zip(wanted.get(field.name)) else { continue };
+        if now != wanted && is_replaced(now, wanted) {
+            return Err(ProviderError {
+                kind: ErrorKind::Transitional,
+                operation: String::new(),
+                code: String::new(),
+                message: format!(
+                    "`{}` of {id} has become {now} by an earlier change, and does not become {wanted} in place",
+                    field.name
+                ),
+                help: "run the same command again: the object is replaced".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn invalid(message: String) -> ProviderError {

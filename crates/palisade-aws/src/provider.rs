@@ -15,7 +15,7 @@ use crate::{
     Aws, Lifecycle, Sighting,
     calls::Calls,
     lifecycle::{Erased, ErasedLifecycle},
-    observe::VISIBLE,
+    observe::{STALE, VISIBLE},
     resources::{
         CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, NetworkAcl, RedisUser,
         ReplicationGroup, RouteTable, RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet,
@@ -162,6 +162,24 @@ impl Provider for AwsProvider {
                 }
                 pause = (pause * 2).min(Duration::from_secs(30));
             }
+        })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move { lifecycle(kind)?.claim(&self.aws.in_turn(turn), id, inputs, token).await })
+    }
+
+    fn catch_up<'a>(&'a self, turn: &'a Arc<dyn Turn>) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            turn.give_way();
+            self.aws.in_turn(turn).pause(STALE).await
         })
     }
 

@@ -68,6 +68,25 @@ pub trait Provider: Send + Sync {
         look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 
+    /// Makes an object that exists that of the creation with this token, once its id is written down: [`Provider::create`] may
+    /// have found an earlier object that can be used again. It can be repeated.
+    fn claim<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        _id: &'a str,
+        _inputs: &'a JsonMap,
+        _token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Returns once every description shows what earlier runs have sent. A run that was interrupted right after a call may have
+    /// changed an object whose description still shows how it was before.
+    fn catch_up<'a>(&'a self, _turn: &'a Arc<dyn Turn>) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Brings an existing object to `inputs`, from whatever it is, and returns once it has settled. `previous` are the
     /// inputs that were applied last, for what cannot be read back.
     fn converge<'a>(

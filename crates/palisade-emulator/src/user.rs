@@ -161,7 +161,12 @@ impl Account {
         check(user_id.as_str(), &user.name, &settings)?;
         let groups = self.groups_of(&user_id);
         for group in groups.iter().filter_map(|group| self.user_groups.get(group)) {
-            check_member(group.latest().engine, &user_id, &settings)?;
+            // It may be a member of the group only as this is now, or only as it will be.
+            for group in std::iter::once(&group.settings).chain(&group.pending) {
+                if group.users.contains(&user_id) {
+                    check_member(group.engine, &user_id, &settings)?;
+                }
+            }
         }
         let attached: Vec<_> = groups.into_iter().filter(|group| !self.caches_of(group).is_empty()).collect();
         let until = self.now + if attached.is_empty() { DETACHED_USER } else { ATTACHED };

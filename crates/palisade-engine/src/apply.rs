@@ -21,7 +21,7 @@ use crate::{
     gate::Gate,
     ledger::Ledger,
     slots::{Priority, Slots, StepTurn, priorities},
-    steps::{Steps, steps},
+    steps::{Steps, Task, steps},
 };
 
 /// How an apply behaves.
@@ -213,10 +213,12 @@ impl<'r, 'a> Run<'r, 'a> {
 
     fn finish(&mut self, step: NodeIndex, id: String, begin: Instant) {
         let (address, kind) = self.name(step);
-        match kind {
-            StepKind::Create => self.report.added += 1,
-            StepKind::Update => self.report.changed += 1,
-            StepKind::Delete => self.report.destroyed += 1,
+        match self.steps[step].task {
+            Task::Create { .. } => self.report.added += 1,
+            // The update follows, and counts.
+            Task::Prepare { .. } => {}
+            Task::Update => self.report.changed += 1,
+            Task::Delete(_) => self.report.destroyed += 1,
         }
         self.tell(Event::Finished { address, step: kind, id, took: begin.elapsed() });
         for next in self.steps.neighbors(step) {
@@ -257,8 +259,11 @@ impl<'r, 'a> Run<'r, 'a> {
             }
             self.progress[step.index()] = Progress::Skipped;
             let (address, kind) = self.name(step);
-            self.report.skipped.push((address.clone(), kind, because.clone()));
-            self.tell(Event::Skipped { address, step: kind, because: because.clone() });
+            // Otherwise it is the rest of an update of which the first part has failed.
+            if address != *because || kind != StepKind::Update {
+                self.report.skipped.push((address.clone(), kind, because.clone()));
+                self.tell(Event::Skipped { address, step: kind, because: because.clone() });
+            }
             reached.extend(self.steps.neighbors(step));
         }
     }
@@ -268,6 +273,8 @@ impl<'r, 'a> Run<'r, 'a> {
         let is_to_stop = !self.executor.may_begin();
         for step in self.steps.node_indices() {
             match self.progress[step.index()] {
+                // One that comes in two parts is named once, for its second one.
+                Progress::Waiting(_) if is_to_stop && matches!(self.steps[step].task, Task::Prepare { .. }) => {}
                 Progress::Waiting(_) if is_to_stop => self.report.not_begun.push(self.name(step)),
                 // `plan` refuses such a plan, so this one is of another program or another state.
                 Progress::Waiting(_) => {

@@ -7,7 +7,7 @@ use std::sync::{
 
 use palisade_core::{
     Address, Graph, Json, JsonMap, Node,
-    provider::{CreateError, ErrorKind, Look, Object, Provider, ProviderError, Repeated},
+    provider::{CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated},
 };
 
 use crate::{
@@ -78,7 +78,8 @@ impl<'a> Executor<'a> {
     pub(crate) async fn run(&self, work: &Work, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         match &work.task {
             Task::Create { keep_old } => self.create(&work.address, *keep_old, turn).await,
-            Task::Update => self.update(&work.address, turn).await,
+            Task::Prepare { kept } => self.update(&work.address, Some(kept), turn).await,
+            Task::Update => self.update(&work.address, None, turn).await,
             Task::Delete(target) => self.delete(&work.address, target, turn).await,
         }
     }
@@ -93,7 +94,7 @@ impl<'a> Executor<'a> {
         let is_harmless = is_continued && self.provider.repeated(address.kind()) != Repeated::MakesAnother;
         let found = self.settle(address, if is_harmless { Look::Once } else { Look::UntilSeen }, turn).await?;
         if let Some(found) = found.filter(|_| !keep_old) {
-            return self.bring(node, found, inputs, None, turn).await;
+            return self.go_on(node, found, inputs, turn).await;
         }
         let dependencies = Dependencies::of(self.graph, node);
         let attempt = self.ledger.begin_creation(address, &inputs, dependencies, keep_old).await?;
@@ -108,28 +109,72 @@ impl<'a> Executor<'a> {
             // What has the name may be the object of an earlier attempt.
             Err(CreateError { error, .. }) if error.kind == ErrorKind::AlreadyExists => {
                 let Some(found) = self.settle(address, Look::UntilSeen, turn).await? else { return Err(error.into()) };
-                return self.bring(node, found, inputs, None, turn).await;
+                return self.go_on(node, found, inputs, turn).await;
             }
             // The refusal of this attempt says nothing of an earlier one.
             Err(CreateError { error, .. }) => return Err(error.into()),
         };
         self.created(address, &id).await?;
-        self.converge(node, &id, inputs, None, Some(StepKind::Create), turn).await?;
+        self.provider.claim(&turn.shared(), address.kind(), &id, &inputs, &attempt.token).await?;
+        let observation = self.converge(node, &id, &inputs, None, turn).await?;
+        let took = Took::new(StepKind::Create, turn.elapsed());
+        self.ledger.ready(address, inputs, Dependencies::of(self.graph, node), observation, Some(took)).await?;
         Ok(id)
     }
 
-    async fn update(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {
+    /// Changes the current object in place, but for the fields that are `kept`, with their values.
+    async fn update(
+        &self,
+        address: &Address,
+        kept: Option<&JsonMap>,
+        turn: &Arc<StepTurn>,
+    ) -> Result<String, StepError> {
         let node = self.node(address)?;
-        let inputs = self.inputs(node)?;
+        let mut inputs = self.inputs(node)?;
+        inputs.extend(kept.cloned().unwrap_or_default());
         self.started(address, StepKind::Update);
         self.settle(address, Look::UntilSeen, turn).await?;
         let Some(object) = self.current(address) else { return Err(lost(address)) };
+        self.claim(address, &object, &inputs, turn).await?;
         if !self.appears(address, &object, turn).await? {
             self.ledger.deleted(address, &Target::Current, None).await?;
             return Err(lost(address));
         }
-        let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready);
-        self.bring(node, object, inputs, whole, turn).await
+        let mut dependencies = Dependencies::of(self.graph, node);
+        if kept.is_some() {
+            // What it refers to by these fields, it still does.
+            dependencies = Dependencies::recorded(&object).union(&dependencies);
+        }
+        let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready && kept.is_none());
+        self.bring(node, object, inputs, dependencies, whole, turn).await
+    }
+
+    /// Goes on with a creation that has an object.
+    async fn go_on(
+        &self,
+        node: &Node,
+        found: ObjectState,
+        inputs: JsonMap,
+        turn: &Arc<StepTurn>,
+    ) -> Result<String, StepError> {
+        self.claim(&node.address, &found, &inputs, turn).await?;
+        self.bring(node, found, inputs, Dependencies::of(self.graph, node), None, turn).await
+    }
+
+    /// Makes an object whose creation has not ended that of this creation, as it may be one that there was before.
+    async fn claim(
+        &self,
+        address: &Address,
+        object: &ObjectState,
+        inputs: &JsonMap,
+        turn: &Arc<StepTurn>,
+    ) -> Result<(), ProviderError> {
+        match &object.id {
+            Some(id) if object.phase != Phase::Ready => {
+                self.provider.claim(&turn.shared(), address.kind(), id, inputs, &object.token).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Brings the current object, which exists, to `inputs`.
@@ -138,17 +183,24 @@ impl<'a> Executor<'a> {
         node: &Node,
         object: ObjectState,
         inputs: JsonMap,
+        dependencies: Dependencies,
         whole: Option<StepKind>,
         turn: &Arc<StepTurn>,
     ) -> Result<String, StepError> {
         let address = &node.address;
         let Some(id) = object.id.clone() else { return Err(lost(address)) };
-        self.ledger.begin_update(address, &inputs, &Dependencies::of(self.graph, node)).await?;
+        self.ledger.begin_update(address, &inputs, &dependencies).await?;
+        if object.may_become_other_than(&inputs) {
+            // Otherwise what the interrupted step has sent could look like what is wanted now, and show later.
+            self.provider.catch_up(&turn.shared()).await?;
+        }
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
         let is_first = object.phase != Phase::Ready && object.inputs == inputs && object.attempted.is_none();
         let previous = object.previous(&inputs);
         let previous = Some(&previous).filter(|_| !is_first);
-        self.converge(node, &id, inputs, previous, whole, turn).await?;
+        let observation = self.converge(node, &id, &inputs, previous, turn).await?;
+        let took = whole.map(|step| Took::new(step, turn.elapsed()));
+        self.ledger.ready(address, inputs, dependencies, observation, took).await?;
         Ok(id)
     }
 
@@ -230,30 +282,25 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    /// Brings an object to its inputs, and records what it is then. The new inputs are recorded last, so that the next plan
-    /// sees what an interruption has left undone. `whole` is the step, if it did not go on with an interrupted one.
+    /// Brings an object to its inputs, and reads what it is then. The new inputs are recorded after that, so that the next plan
+    /// sees what an interruption has left undone.
     async fn converge(
         &self,
         node: &Node,
         id: &str,
-        inputs: JsonMap,
+        inputs: &JsonMap,
         previous: Option<&JsonMap>,
-        whole: Option<StepKind>,
         turn: &Arc<StepTurn>,
-    ) -> Result<(), StepError> {
+    ) -> Result<Observation, StepError> {
         let kind = node.address.kind();
-        self.provider.converge(&turn.shared(), kind, id, &inputs, previous).await?;
+        self.provider.converge(&turn.shared(), kind, id, inputs, previous).await?;
         // What the step may have changed is read anew.
         let object = Object { id: id.to_owned(), inputs: inputs.clone(), attributes: JsonMap::new() };
         let observation = self.provider.read(&turn.shared(), kind, &[object]).await?.pop().flatten();
-        let Some(observation) = observation else {
+        observation.ok_or_else(|| {
             let message = format!("`{id}` was brought to its inputs, and then could not be found");
-            return Err(failure(ErrorKind::NotFound, message, "run the command again").into());
-        };
-        let took = whole.map(|step| Took::new(step, turn.elapsed()));
-        let dependencies = Dependencies::of(self.graph, node);
-        self.ledger.ready(&node.address, inputs, dependencies, observation, took).await?;
-        Ok(())
+            failure(ErrorKind::NotFound, message, "run the command again").into()
+        })
     }
 }
 

@@ -250,7 +250,8 @@ impl<'a> Rest<'a> {
         for edge in needed {
             let (first, then) = (&steps[edge.source()], &steps[edge.target()]);
             // What refers to an object gets the values that the plan saw, whatever else is changed of that object.
-            let is_no_matter = first.task == Task::Update && !matches!(then.task, Task::Delete(_));
+            let is_no_matter =
+                matches!(first.task, Task::Prepare { .. } | Task::Update) && !matches!(then.task, Task::Delete(_));
             if is_no_matter || kept.contains(&first.address) {
                 continue;
             }

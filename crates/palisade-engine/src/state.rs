@@ -170,6 +170,16 @@ impl ObjectState {
         previous
     }
 
+    /// Whether a step that was interrupted may have sent other values than those that are `wanted`.
+    pub(crate) fn may_become_other_than(&self, wanted: &JsonMap) -> bool {
+        let sent = match self.phase {
+            Phase::Creating | Phase::Created => Some(&self.inputs),
+            Phase::Ready => None,
+        };
+        let sent = sent.into_iter().chain(&self.attempted).flatten();
+        { sent }.any(|(field, value)| wanted.get(field) != Some(value))
+    }
+
     /// Whether an input has the value of the id or of an attribute of `target`.
     pub(crate) fn names(&self, target: &Self) -> bool {
         target.is_named_in(self.inputs.values())

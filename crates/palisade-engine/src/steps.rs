@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
-use palisade_core::{Address, Graph, Node, Value};
+use palisade_core::{Address, Graph, Json, JsonMap, Node, Value};
 use petgraph::{
     algo::{DfsSpace, has_path_connecting},
     graph::{DiGraph, EdgeIndex, NodeIndex},
@@ -41,6 +41,12 @@ pub(crate) enum Task {
         /// Whether the current object lives on beside the new one until its own step deletes it.
         keep_old: bool,
     },
+    /// The current object is changed in place, but for fields that keep these values until its update: the one change is one
+    /// that others wait for, and the other one is one that waits for others.
+    Prepare {
+        /// The fields and their values.
+        kept: JsonMap,
+    },
     /// The current object is changed in place.
     Update,
     /// An object is deleted.
@@ -60,7 +66,7 @@ impl Work {
     pub(crate) fn kind(&self) -> StepKind {
         match self.task {
             Task::Create { .. } => StepKind::Create,
-            Task::Update => StepKind::Update,
+            Task::Prepare { .. } | Task::Update => StepKind::Update,
             Task::Delete(_) => StepKind::Delete,
         }
     }
@@ -73,6 +79,7 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
         builder.add(step);
     }
     builder.find_late();
+    builder.prepare_late();
     builder.make_after_dependencies();
     builder.replace_in_order(plan);
     builder.create_after_namesakes(plan);
@@ -95,11 +102,16 @@ struct Builder<'a> {
     plan: HashMap<&'a Address, &'a Step>,
     /// The creations and updates, of which a resource has one at most.
     makes: HashMap<&'a Address, NodeIndex>,
+    /// What comes before an update that is late, of the changes that others wait for.
+    prepares: HashMap<&'a Address, NodeIndex>,
     /// The deletions, by what the object is before the apply.
     deletes: BTreeMap<(&'a Address, Target), NodeIndex>,
     /// The resources whose updates wait for those that refer to them.
     late: BTreeSet<&'a Address>,
 }
+
+/// Whether those who refer to an object could not go with the second value of a field, if they go with the first.
+type LateIf = fn(&Json, &Json) -> bool;
 
 /// An object that refers to another one.
 struct Dependent<'a> {
@@ -117,9 +129,20 @@ impl<'a> Dependent<'a> {
 
 impl<'a> Builder<'a> {
     fn new(graph: &'a Graph, state: &'a State) -> Self {
-        let (makes, deletes) = (HashMap::new(), BTreeMap::new());
+        let (makes, prepares, deletes) = (HashMap::new(), HashMap::new(), BTreeMap::new());
         let (steps, edges, space) = (Steps::new(), HashMap::new(), DfsSpace::default());
-        Self { graph, state, steps, edges, space, plan: HashMap::new(), makes, deletes, late: BTreeSet::new() }
+        Self {
+            graph,
+            state,
+            steps,
+            edges,
+            space,
+            plan: HashMap::new(),
+            makes,
+            prepares,
+            deletes,
+            late: BTreeSet::new(),
+        }
     }
 
     fn add(&mut self, step: &'a Step) {
@@ -162,6 +185,26 @@ impl<'a> Builder<'a> {
         self.late = self.makes.keys().filter(is_late).copied().collect();
     }
 
+    /// Divides the updates of which a part has to come before those that refer to the object, as they could not go with its
+    /// old values, and the rest after them, as they could not go with its new ones: a user that a group for Redis takes over
+    /// from one for Valkey becomes one for Redis first, and loses its password last.
+    fn prepare_late(&mut self) {
+        for &address in &self.late {
+            let mut dependents = self.graph.dependents(address).into_iter();
+            if !dependents.any(|dependent| self.makes.contains_key(dependent)) {
+                continue;
+            }
+            let changes = self.changes(address);
+            let is_early = |(is_late, before, after): &(LateIf, &Json, &Json)| is_late(after, before);
+            if changes.iter().any(|(_, change)| is_early(change)) {
+                let late = changes.iter().filter(|(_, (is_late, before, after))| is_late(before, after));
+                let kept = late.map(|(field, (_, before, _))| ((*field).to_owned(), (*before).clone())).collect();
+                let index = self.steps.add_node(Work { address: address.clone(), task: Task::Prepare { kept } });
+                self.prepares.insert(address, index);
+            }
+        }
+    }
+
     /// An object is made after all that it refers to. What stays as it is has no step, and passes on what it stands on: a
     /// cache in a subnet waits for the change of the subnet's network.
     fn make_after_dependencies(&mut self) {
@@ -170,15 +213,22 @@ impl<'a> Builder<'a> {
             let mut firsts = BTreeSet::new();
             for dependency in self.graph.dependencies(&node.address) {
                 // What is changed late stays as it is while those that refer to it are made.
-                match self.makes.get(dependency).filter(|_| !self.late.contains(dependency)) {
+                let make = self.makes.get(dependency).filter(|_| !self.late.contains(dependency));
+                match make.or_else(|| self.prepares.get(dependency)) {
                     Some(&first) => _ = firsts.insert(first),
                     None => firsts.extend(passed_on.get(dependency).into_iter().flatten()),
                 }
             }
             let make = self.makes.get(&node.address).copied();
             if let Some(make) = make {
-                for &first in &firsts {
-                    self.order(first, make, Wait::Needed);
+                let prepare = self.prepares.get(&node.address).copied();
+                for step in prepare.into_iter().chain([make]) {
+                    for &first in &firsts {
+                        self.order(first, step, Wait::Needed);
+                    }
+                }
+                if let Some(prepare) = prepare {
+                    self.order(prepare, make, Wait::Needed);
                 }
             }
             if make.is_none() || self.late.contains(&node.address) {
@@ -377,13 +427,19 @@ impl<'a> Builder<'a> {
 
     /// Whether the update of a resource has to wait for those that refer to it, instead of they for it.
     fn is_late(&self, address: &Address) -> bool {
-        let Some((node, step)) = self.graph.node(address).zip(self.plan.get(address)) else { return false };
-        step.action == Action::Update
-            && step.changes.iter().any(|change| {
-                let late = node.schema.field(&change.field).and_then(|field| field.late);
-                let values = change.before.as_ref().zip(change.after.as_ref().and_then(Value::as_json));
-                late.zip(values).is_some_and(|(is_late, (before, after))| is_late(before, after))
-            })
+        self.changes(address).into_iter().any(|(_, (is_late, before, after))| is_late(before, after))
+    }
+
+    /// The changes of an update in place, of the fields that those who refer to the object may not go with: the field, what
+    /// tells whether they could not go with a new value, and both values.
+    fn changes(&self, address: &Address) -> Vec<(&'a str, (LateIf, &'a Json, &'a Json))> {
+        let Some((node, step)) = self.graph.node(address).zip(self.plan.get(address)) else { return Vec::new() };
+        let changes = step.changes.iter().filter(|_| step.action == Action::Update).filter_map(|change| {
+            let is_late = node.schema.field(&change.field)?.late?;
+            let values = (change.before.as_ref()?, change.after.as_ref().and_then(Value::as_json)?);
+            Some((change.field.as_str(), (is_late, values.0, values.1)))
+        });
+        changes.collect()
     }
 
     /// The step after which an object refers no more to what it referred to.

@@ -2,7 +2,7 @@
 
 mod rules;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
     Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
@@ -10,11 +10,12 @@ use palisade_core::{
     terraform::{Argument, Companion, Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{appear, found, gone, once_seen, taken},
+    observe::{STALE, appear, found, gone, once_seen, taken},
     operations::{
         CreateAlias, CreateKey, DeleteAlias, DescribeKey, EnableKeyRotation, GetKeyPolicy, GetKeyRotationStatus,
         ListAliases, ListKeys, ListResourceTags, Operation, PutKeyPolicy, ScheduleKeyDeletion, TagKey, UntagKey,
@@ -168,7 +169,7 @@ impl Lifecycle for KmsKey {
             ListResourceTags::CALL.each(1),
         ],
         find: &[DescribeKey::CALL.as_needed(), ListKeys::CALL.as_needed(), ListResourceTags::CALL.as_needed()],
-        create: &[DescribeKey::CALL.once(), CreateKey::CALL.once()],
+        create: &[DescribeKey::CALL.once(), ListResourceTags::CALL.up_to(1), CreateKey::CALL.once()],
         converge: &[
             DescribeKey::CALL.as_needed(),
             ListAliases::CALL.as_needed(),
@@ -177,8 +178,8 @@ impl Lifecycle for KmsKey {
             ListResourceTags::CALL.as_needed(),
             PutKeyPolicy::CALL.up_to(1).on(&["policy"]),
             EnableKeyRotation::CALL.up_to(1).on(&["rotation_period_days"]),
-            CreateAlias::CALL.up_to(1).on(&["alias"]),
-            DeleteAlias::CALL.as_needed().carried(&["alias"]),
+            CreateAlias::CALL.as_needed().on(&["alias"]),
+            DeleteAlias::CALL.as_needed().on(&["alias"]),
             UpdateKeyDescription::CALL.up_to(1).carried(&["description"]),
             TagKey::CALL.up_to(1).carried(&["tags"]),
             UntagKey::CALL.up_to(1).carried(&["tags"]),
@@ -197,11 +198,14 @@ impl Lifecycle for KmsKey {
     /// which is for the account alone.
     async fn create(&self, aws: &Aws, token: &Token) -> Result<Id<Self>, ProviderError> {
         let Self { alias, description, tags, rotation_period_days: _, deletion_window_days: _, policy: _ } = self;
-        // A key costs money, so none is made where its alias is another's.
-        if let Some(other) = describe(aws, alias.as_str()).await? {
+        // A key costs money, so none is made where its alias is another's. One of this stack gives its alias away.
+        let tags = tags.owned_by(token);
+        if let Some(other) = describe(aws, alias.as_str()).await?
+            && !is_kin(aws, &other.arn, &tags).await?
+        {
             return Err(taken(alias_taken(alias, other.arn.as_str())));
         }
-        let created = aws.call(CreateKey { description: description.clone(), tags: tags.owned_by(token) }).await?;
+        let created = aws.call(CreateKey { description: description.clone(), tags }).await?;
         Ok(created.arn)
     }
 
@@ -246,19 +250,10 @@ impl Lifecycle for KmsKey {
             aws.call(UpdateKeyDescription { key_id: id.clone(), description }).await?;
         }
         if !key.aliases.contains(&self.alias) {
-            match aws.call(CreateAlias { key_id: id.clone(), alias: self.alias.clone() }).await {
-                // An attempt of which no answer came has made it.
-                Err(error) if error.kind == ErrorKind::AlreadyExists => {
-                    let owner = describe(aws, self.alias.as_str()).await?;
-                    if owner.is_none_or(|owner| owner.arn != *id) {
-                        return Err(taken(error));
-                    }
-                }
-                answer => _ = answer?,
-            }
+            self.take_alias(aws, id, &key).await?;
         }
-        for other in key.aliases.iter().filter(|alias| **alias != self.alias) {
-            gone(aws.call(DeleteAlias { alias: other.clone() }).await)?;
+        if key.aliases.iter().any(|alias| *alias != self.alias) {
+            self.drop_aliases(aws, id).await?;
         }
         let (set, removed) = self.tags.changes_from(&key.tags);
         if !set.is_empty() {
@@ -302,7 +297,47 @@ impl KmsKey {
             && key.aliases == [self.alias.clone()]
             && key.tags.declared() == self.tags
     }
+
+    /// Gives the key its alias. Another key of the stack that has it gives it away: in a moment, if it gets another one as well,
+    /// or because it is to be deleted once nothing uses it any more.
+    async fn take_alias(&self, aws: &Aws, id: &Id<Self>, key: &Key) -> Result<(), ProviderError> {
+        let request = CreateAlias { key_id: id.clone(), alias: self.alias.clone() };
+        let start = Instant::now();
+        loop {
+            let error = match aws.call(request.clone()).await {
+                Err(error) if error.kind == ErrorKind::AlreadyExists => error,
+                answer => return answer.map(|_| ()),
+            };
+            match describe(aws, self.alias.as_str()).await? {
+                // An attempt of which no answer came has made it.
+                Some(owner) if owner.arn == *id => return Ok(()),
+                Some(owner) if !is_kin(aws, &owner.arn, &key.tags).await? => return Err(taken(error)),
+                Some(_) if start.elapsed() >= GIVEN_AWAY => {
+                    gone(aws.call(DeleteAlias { alias: self.alias.clone() }).await)?;
+                }
+                // The two may exchange their aliases, so that each waits for that of the other.
+                _ => self.drop_aliases(aws, id).await?,
+            }
+            if start.elapsed() >= STALE {
+                return Err(taken(error));
+            }
+            aws.pause(Duration::from_secs(1)).await?;
+        }
+    }
+
+    /// Takes away all aliases of the key but its own.
+    async fn drop_aliases(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        // They are asked for just before, since another key may have taken one over.
+        let aliases = aws.call(ListAliases { key_id: id.clone() }).await?.aliases;
+        for alias in aliases.into_iter().filter(|alias| *alias != self.alias) {
+            gone(aws.call(DeleteAlias { alias }).await)?;
+        }
+        Ok(())
+    }
 }
+
+/// How long a key of the stack may take to give its alias away by itself.
+const GIVEN_AWAY: Duration = Duration::from_secs(20);
 
 /// The key, or that of the alias, unless it does not exist or its deletion is scheduled.
 async fn describe(aws: &Aws, id: &str) -> Result<Option<KeyDescription>, ProviderError> {
@@ -344,9 +379,19 @@ fn snapshot(id: &Id<KmsKey>, key: Key) -> Snapshot<KmsKeyObserved, KmsKeyAttribu
 /// Whether the key was made by the creation of `token`. A key whose policy keeps its tags from us was not, nor was one that is
 /// just going.
 async fn is_made_by(aws: &Aws, arn: &Id<KmsKey>, token: &Token) -> Result<bool, ProviderError> {
+    Ok(tags(aws, arn).await?.are_of(token))
+}
+
+/// Whether the key was made by the same state as what has the tags `own`.
+async fn is_kin(aws: &Aws, arn: &Id<KmsKey>, own: &Tags) -> Result<bool, ProviderError> {
+    Ok(tags(aws, arn).await?.are_kin_of(own))
+}
+
+/// The tags of a key; none of one that keeps them from us, or that does not exist.
+async fn tags(aws: &Aws, arn: &Id<KmsKey>) -> Result<Tags, ProviderError> {
     match aws.call(ListResourceTags { key_id: arn.clone() }).await {
-        Ok(answer) => Ok(answer.tags.are_of(token)),
-        Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) => Ok(false),
+        Ok(answer) => Ok(answer.tags),
+        Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) => Ok(Tags::default()),
         Err(error) => Err(error),
     }
 }

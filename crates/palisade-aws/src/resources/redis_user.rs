@@ -96,7 +96,7 @@ pub struct RedisUser {
     #[field(private, terraform = false, late_if = loses_its_password)]
     pub authentication_type: AuthenticationType,
     /// The secrets that hold the passwords: one or two for a user with passwords, and none for the others.
-    #[field(default, private, terraform = false)]
+    #[field(default, private, terraform = false, late_if = loses_all)]
     pub passwords: BTreeSet<SecretRef>,
     /// The tags.
     #[field(default)]
@@ -211,6 +211,12 @@ fn loses_its_password(_: &Json, new: &Json) -> bool {
     new == AuthenticationType::NoPassword.as_str()
 }
 
+/// The passwords go with the authentication by password.
+fn loses_all(old: &Json, new: &Json) -> bool {
+    let is_empty = |passwords: &Json| passwords.as_array().is_none_or(Vec::is_empty);
+    is_empty(new) && !is_empty(old)
+}
+
 /// What no type holds.
 fn check(node: &Node, _: &Stack) -> Vec<Finding> {
     let is = |field: &str, text: &str| node.text(field) == Some(text);
@@ -280,7 +286,8 @@ impl Lifecycle for RedisUser {
         converge: &[
             DescribeUsers::CALL.as_needed(),
             GetSecretValue::CALL.up_to(2).carried(&["passwords"]),
-            ModifyUser::CALL.up_to(1).carried(CHANGED),
+            // Two where others wait for one part of the change, and the other part waits for them.
+            ModifyUser::CALL.up_to(2).carried(CHANGED),
             DescribeUserGroups::CALL.as_needed().carried(CHANGED),
             DescribeReplicationGroups::CALL.as_needed().carried(CHANGED),
             DescribeCacheClusters::CALL.as_needed().carried(CHANGED),
@@ -288,7 +295,13 @@ impl Lifecycle for RedisUser {
             AddTagsToResource::CALL.up_to(1).carried(&["tags"]),
             RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
         ],
-        delete: &[DeleteUser::CALL.once(), DescribeUsers::CALL.as_needed()],
+        delete: &[
+            DescribeUsers::CALL.as_needed(),
+            DescribeUserGroups::CALL.as_needed(),
+            DescribeReplicationGroups::CALL.as_needed(),
+            DescribeCacheClusters::CALL.as_needed(),
+            DeleteUser::CALL.once(),
+        ],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 60, 10);
@@ -327,7 +340,7 @@ impl Lifecycle for RedisUser {
         let user = active(aws, id, previous.is_some()).await?;
         // What its creation has sent is not sent again.
         let credentials_differ =
-            previous.is_some_and(|previous| !self.authenticates_as(&user) || previous.passwords != self.passwords);
+            previous.is_some_and(|previous| !self.authenticates_as(&user) || previous.passwords() != self.passwords());
         let credentials = if credentials_differ { Some(self.credentials(aws).await?) } else { None };
         let request = ModifyUser {
             user_id: id.clone(),
@@ -336,6 +349,10 @@ impl Lifecycle for RedisUser {
             credentials,
         };
         if request.engine.is_some() || request.access_string.is_some() || request.credentials.is_some() {
+            // A group that an earlier run has begun to delete takes part in what AWS refuses until it is gone.
+            for group in &user.user_group_ids {
+                user_group::at_rest(aws, group).await?;
+            }
             // An account that has not shown how the user logged in so far need not show how it does from now on.
             let is_shown = previous.is_some_and(|previous| previous.authenticates_as(&user));
             aws.call_until_settled(GROUP_SETTLED, request).await?;
@@ -351,13 +368,17 @@ impl Lifecycle for RedisUser {
             )
             .await?;
             for group in &user.user_group_ids {
-                user_group::settled(aws, group, true).await?;
+                user_group::at_rest(aws, group).await?;
             }
         }
         sync_cache_tags(aws, &user.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
+        // A group that an earlier run has begun to delete keeps its default user until it is gone.
+        for group in describe(aws, id).await?.iter().flat_map(|user| &user.user_group_ids) {
+            user_group::at_rest(aws, group).await?;
+        }
         gone(aws.call_until_settled(GROUP_SETTLED, DeleteUser { user_id: id.clone() }).await)?;
         aws.wait(&format!("the user {id} to be gone"), GROUP_SETTLED, async || {
             Ok(describe(aws, id).await?.is_none().then_some(()))
@@ -370,7 +391,12 @@ impl RedisUser {
     /// Whether `user` logs in in the way that this one should; with which passwords, AWS does not tell.
     fn authenticates_as(&self, user: &UserDescription) -> bool {
         authentication_type(user) == Some(self.authentication_type)
-            && usize::from(user.password_count) == self.passwords.len()
+            && usize::from(user.password_count) == self.passwords().map_or(0, BTreeSet::len)
+    }
+
+    /// The passwords of a user that has some.
+    fn passwords(&self) -> Option<&BTreeSet<SecretRef>> {
+        Some(&self.passwords).filter(|_| self.authentication_type == AuthenticationType::Password)
     }
 
     /// How the user logs in, with the values of its secrets.

@@ -18,7 +18,7 @@ use palisade_core::{
 use serde::{Deserialize, Serialize};
 
 pub use fit::{AuthenticationFor, ParametersFor};
-pub(in crate::resources) use lifecycle::available;
+pub(in crate::resources) use lifecycle::at_rest;
 
 use self::fit::Authentication;
 use super::{CacheParameterGroup, CacheSubnetGroup, SecurityGroup, UserGroup};

@@ -181,7 +181,7 @@ impl Lifecycle for Secret {
         find: &[DescribeSecret::CALL.as_needed()],
         create: &[
             CreateSecret::CALL.once(),
-            DescribeSecret::CALL.up_to(1),
+            DescribeSecret::CALL.as_needed(),
             RestoreSecret::CALL.up_to(1),
             TagResource::CALL.up_to(1),
         ],
@@ -210,9 +210,21 @@ impl Lifecycle for Secret {
         };
         match aws.call_until_settled(DELETED, request).await {
             Ok(created) => Ok(created.arn),
-            Err(error) if error.kind == ErrorKind::AlreadyExists => self.restore(aws, token, error).await,
+            Err(error) if error.kind == ErrorKind::AlreadyExists => self.earlier(aws, token, error).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// Brings back a secret whose deletion is scheduled. AWS takes tags only for a secret that was brought back already.
+    async fn claim(&self, aws: &Aws, id: &Id<Self>, token: &Token) -> Result<(), ProviderError> {
+        let Some(answer) = found(aws.call(DescribeSecret { secret_id: id.to_string() }).await)? else { return Ok(()) };
+        if answer.secret.deleted {
+            aws.call(RestoreSecret { secret_id: id.clone() }).await?;
+        }
+        if !answer.secret.tags.are_of(token) {
+            aws.call(TagResource { secret_id: id.clone(), tags: self.tags.owned_by(token) }).await?;
+        }
+        Ok(())
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
@@ -282,10 +294,9 @@ impl Secret {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Brings back the secret of this name whose deletion is scheduled, if this stack had made it: a stack that was destroyed
-    /// can be applied again before the recovery window has passed. AWS takes tags only for a secret that was brought back
-    /// already, so one that is there, and that the same state has made, is one that an interrupted attempt brought back.
-    async fn restore(&self, aws: &Aws, token: &Token, error: ProviderError) -> Result<Id<Self>, ProviderError> {
+    /// The secret of this name that this stack made earlier, and whose deletion is scheduled: a stack that was destroyed can
+    /// be applied again before the recovery window has passed. Somebody may have brought it back already.
+    async fn earlier(&self, aws: &Aws, token: &Token, error: ProviderError) -> Result<Id<Self>, ProviderError> {
         // One that is too new to be seen is the work of an earlier attempt, or of somebody else.
         let Some(found) = found(aws.call(DescribeSecret { secret_id: self.name.to_string() }).await)? else {
             return Err(taken(error));
@@ -293,14 +304,8 @@ impl Secret {
         let found = found.secret;
         let is_of_resource =
             is_of_stack(&found.tags, token) && found.tags.get("palisade:resource") == Some(&token.resource);
-        if !(is_kin(&found.tags, token) || found.deleted && is_of_resource) {
-            return Err(taken(error));
-        }
-        if found.deleted {
-            aws.call(RestoreSecret { secret_id: found.arn.clone() }).await?;
-        }
-        aws.call(TagResource { secret_id: found.arn.clone(), tags: self.tags.owned_by(token) }).await?;
-        Ok(found.arn)
+        let is_usable = is_kin(&found.tags, token) || found.deleted && is_of_resource;
+        if is_usable { Ok(found.arn) } else { Err(taken(error)) }
     }
 
     /// Sees to it that the current version is one of this source and generation.

@@ -349,10 +349,7 @@ impl Lifecycle for UserGroup {
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         gone(aws.call_until_settled(GROUP_SETTLED, DeleteUserGroup { user_group_id: id.clone() }).await)?;
-        aws.wait(&format!("the user group {id} to be gone"), GROUP_SETTLED, async || {
-            Ok(describe(aws, id).await?.is_none().then_some(()))
-        })
-        .await
+        until_gone(aws, id).await
     }
 }
 
@@ -366,12 +363,24 @@ async fn describe(aws: &Aws, id: &Id<UserGroup>) -> Result<Option<UserGroupDescr
     Ok(aws.call(DescribeUserGroups { ids: vec![id.clone()] }).await?.groups.pop())
 }
 
-/// Waits until the group is active, and the caches that use it are available.
-pub(super) async fn settled(
-    aws: &Aws,
-    id: &Id<UserGroup>,
-    exists: bool,
-) -> Result<UserGroupDescription, ProviderError> {
+async fn until_gone(aws: &Aws, id: &Id<UserGroup>) -> Result<(), ProviderError> {
+    aws.wait(&format!("the user group {id} to be gone"), GROUP_SETTLED, async || {
+        Ok(describe(aws, id).await?.is_none().then_some(()))
+    })
+    .await
+}
+
+/// Waits until a group that has a user does not change any more: it is settled, or gone after a deletion that an earlier run
+/// has begun.
+pub(super) async fn at_rest(aws: &Aws, id: &Id<UserGroup>) -> Result<(), ProviderError> {
+    match settled(aws, id, true).await {
+        Err(error) if error.kind == ErrorKind::NotFound => until_gone(aws, id).await,
+        answer => answer.map(|_| ()),
+    }
+}
+
+/// Waits until the group is active, and the caches that use it are at rest.
+async fn settled(aws: &Aws, id: &Id<UserGroup>, exists: bool) -> Result<UserGroupDescription, ProviderError> {
     let what = format!("the user group {id}");
     let is_active = |group: UserGroupDescription| match group.status.as_str() {
         "active" => Ok(Some(group)),
@@ -381,7 +390,7 @@ pub(super) async fn settled(
     let ask = async || describe(aws, id).await;
     let group = settle(aws, (&what, "to be active"), GROUP_SETTLED, exists, ask, is_active).await?;
     for cache in &group.replication_groups {
-        replication_group::available(aws, cache, true).await?;
+        replication_group::at_rest(aws, cache).await?;
     }
     Ok(group)
 }

@@ -76,6 +76,14 @@ impl Tags {
         self.get("palisade:token") == Some(&token.digest)
     }
 
+    /// Whether two objects with these tags were made for one stack and by one state.
+    pub(crate) fn are_kin_of(&self, other: &Self) -> bool {
+        let tag = |key| self.get(key).zip(other.get(key));
+        let token = |digest: &str| Token { stack: String::new(), resource: String::new(), digest: digest.to_owned() };
+        tag("palisade:stack").is_some_and(|(one, other)| one == other)
+            && tag("palisade:token").is_some_and(|(one, other)| token(one).is_kin(other))
+    }
+
     /// The tags that the program declared, without the tool's own and AWS's.
     pub fn declared(&self) -> Self {
         let theirs = |key: &str| !key.starts_with(OWN) && !key.starts_with("aws:");

@@ -12,6 +12,7 @@ use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserv
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
+    lifecycle::check_in_place,
     observe::{
         create_named, gone, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
     },
@@ -195,10 +196,7 @@ impl Lifecycle for ReplicationGroup {
             };
             gone(aws.call_until_settled(DELETED, request).await)?;
         }
-        aws.wait(&format!("the replication group {id} to be gone"), DELETED, async || {
-            Ok(describe(aws, id).await?.is_none().then_some(()))
-        })
-        .await
+        until_gone(aws, id).await
     }
 }
 
@@ -267,6 +265,7 @@ impl ReplicationGroup {
         group: &ReplicationGroupDescription,
     ) -> Result<Option<ModifyReplicationGroup>, ProviderError> {
         let Some(member) = first_member(aws, group).await? else { return Ok(None) };
+        check_in_place(id, self, &snapshot(group, Some(&member)).fields)?;
         let mut changed = false;
         let mut differs = |differs: bool| {
             changed |= differs;
@@ -422,7 +421,7 @@ async fn changed(
 
 /// Waits until the group and all its members are available and nothing is pending. AWS calls the group available while
 /// members are still being made. `exists` says whether the group was seen before.
-pub(in crate::resources) async fn available(
+async fn available(
     aws: &Aws,
     id: &Id<ReplicationGroup>,
     exists: bool,
@@ -447,6 +446,23 @@ pub(in crate::resources) async fn available(
         }
     };
     settle(aws, (&what, "to be available"), AVAILABLE, exists, ask, is_available).await
+}
+
+/// Waits until a group that uses another object does not change any more: it is available, or gone after a deletion that an
+/// earlier run has begun, or will never be available.
+pub(in crate::resources) async fn at_rest(aws: &Aws, id: &Id<ReplicationGroup>) -> Result<(), ProviderError> {
+    match available(aws, id, true).await {
+        Err(error) if error.kind == ErrorKind::NotFound => until_gone(aws, id).await,
+        Err(error) if error.code == CREATE_FAILED => Ok(()),
+        answer => answer.map(|_| ()),
+    }
+}
+
+async fn until_gone(aws: &Aws, id: &Id<ReplicationGroup>) -> Result<(), ProviderError> {
+    aws.wait(&format!("the replication group {id} to be gone"), DELETED, async || {
+        Ok(describe(aws, id).await?.is_none().then_some(()))
+    })
+    .await
 }
 
 fn create_failed(id: &Id<ReplicationGroup>) -> ProviderError {
