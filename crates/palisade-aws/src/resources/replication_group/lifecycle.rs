@@ -378,12 +378,12 @@ impl ReplicationGroup {
                 if attached.is_none() {
                     // With ROTATE both the old and the new token are accepted; SET ends that.
                     let auth_token = Some((TokenStrategy::Rotate, Some(token.clone())));
-                    modify(aws, ModifyReplicationGroup { auth_token, ..request.clone() }).await?;
+                    change_token(aws, ModifyReplicationGroup { auth_token, ..request.clone() }).await?;
                 }
                 let auth_token = Some((TokenStrategy::Set, Some(token)));
                 let is_rotated_in = attached.is_none();
                 let request = ModifyReplicationGroup { auth_token, remove_user_group: attached, ..request };
-                match modify(aws, request).await {
+                match change_token(aws, request).await {
                     // The token was taken a moment ago, so what AWS refuses is to let go of another one: there is none. An
                     // earlier attempt came so far, or the new secret has the value of the old one.
                     Err(error) if is_rotated_in && error.code == "InvalidParameterCombination" => {}
@@ -410,6 +410,18 @@ async fn modify(aws: &Aws, request: ModifyReplicationGroup) -> Result<(), Provid
         Err(error) if error.kind != ErrorKind::NothingToDo => return Err(error),
         _ => {}
     }
+    available(aws, &id, true).await.map(|_| ())
+}
+
+/// Changes the token, and waits until that is done. No description shows which token a cache accepts, so only the status shows
+/// that the change has begun. Read right after the call, the status is still that from before.
+async fn change_token(aws: &Aws, request: ModifyReplicationGroup) -> Result<(), ProviderError> {
+    let id = request.replication_group_id.clone();
+    aws.call_until_settled(AVAILABLE, request).await?;
+    let has_begun = |group: &Option<ReplicationGroupDescription>| {
+        group.as_ref().is_none_or(|group| group.status != "available" || !group.pending_modified_values.is_empty())
+    };
+    once_seen(aws, async || describe(aws, &id).await, has_begun).await?;
     available(aws, &id, true).await.map(|_| ())
 }
 
