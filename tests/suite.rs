@@ -14,6 +14,7 @@ mod interrupts;
 mod keys;
 mod network_acls;
 mod orders;
+mod parameters;
 mod phases;
 mod readme;
 mod rules;
