@@ -196,8 +196,8 @@ async fn unsettled(emulator: &Emulator, kind: &str, id: &str) -> Vec<String> {
 /// Whether the object, or one of its members, is between two states.
 fn is_changing(object: &Json) -> bool {
     let is_stable = |object: &Json| object["phase"] == "Stable";
-    let members = object["members"].as_object().into_iter().flat_map(|members| members.values());
-    !is_stable(object) || !members.map(is_stable).all(|is_stable| is_stable)
+    let mut members = object["members"].as_object().into_iter().flat_map(|members| members.values());
+    !is_stable(object) || !members.all(is_stable)
 }
 
 /// The states of an object of the network, which is made within moments.
