@@ -9,7 +9,10 @@ use std::{
 use palisade::Stack;
 use palisade_aws::{
     Aws, AwsProvider, Backend, Calls, Planned, Supplier, calls_of,
-    operations::{DescribeRouteTables, DescribeSubnets, DescribeVpcs, Request, Response},
+    operations::{
+        DeleteReplicationGroup, DeleteUser, DeleteUserGroup, DescribeRouteTables, DescribeSubnets, DescribeVpcs,
+        Request, Response,
+    },
     shapes::{Select, SelectRouteTables},
 };
 use palisade_core::{
@@ -253,9 +256,35 @@ async fn live(made: &Arc<Mutex<Made>>, kind: &'static str, field: &'static str) 
         let object = entry.current.unwrap();
         let found = provider.find(&turn, address.kind(), &object.inputs, &object.token).await.unwrap();
         assert_eq!(found, object.id, "{address}");
+        // A subnet has one association, whoever made it, and no tags.
+        if address.kind() != "RouteTableAssociation" {
+            let theirs = Token { digest: "f".repeat(64), ..object.token };
+            let found = provider.find(&turn, address.kind(), &object.inputs, &theirs).await.unwrap();
+            assert_eq!(found, None, "{address} is another's");
+        }
     }
     apply(&provider, &store, |stack| declare(stack, kind, field)).await;
     apply(&provider, &store, |_| {}).await;
+}
+
+/// What is being deleted is not what a creation has made, whatever its tags say.
+async fn find_what_is_being_deleted(made: &Arc<Mutex<Made>>, kind: &'static str) {
+    let provider = Marked::new(made);
+    let store = MemoryStore::default();
+    apply(&provider, &store, |stack| declare(stack, kind, "")).await;
+    let object = store.load().await.unwrap().unwrap().resources[&Address::new(kind, "it")].current.clone().unwrap();
+    let id = object.id.unwrap();
+    let delete: Request = match kind {
+        "RedisUser" => DeleteUser { user_id: Id::reported(id).unwrap() }.into(),
+        "UserGroup" => DeleteUserGroup { user_group_id: Id::reported(id).unwrap() }.into(),
+        _ => {
+            let replication_group_id = Id::reported(id).unwrap();
+            DeleteReplicationGroup { replication_group_id, final_snapshot_identifier: None }.into()
+        }
+    };
+    provider.emulator.answer(delete).await.unwrap();
+    let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+    assert_eq!(provider.find(&turn, kind, &object.inputs, &object.token).await.unwrap(), None, "{kind}");
 }
 
 /// The calls of changes of a user and of a user group that a cache uses, each of which goes on to the next.
@@ -304,6 +333,9 @@ fn each_phase_makes_the_calls_of_its_list_and_no_others_and_ends_once_all_has_se
         runtime().block_on(live(&made, schema.kind, field));
     }
     runtime().block_on(change_in_use(&made));
+    for kind in ["RedisUser", "UserGroup", "ReplicationGroup"] {
+        runtime().block_on(find_what_is_being_deleted(&made, kind));
+    }
     let made = made.lock().unwrap();
     let mut wrong = Vec::new();
     for schema in palisade_aws::schemas() {

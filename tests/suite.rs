@@ -18,6 +18,7 @@ mod parameters;
 mod phases;
 mod readme;
 mod rules;
+mod same_name;
 mod schema_changes;
 mod secrets;
 mod tags;
