@@ -35,7 +35,7 @@ usage: cargo xtask COMMAND
   checkov    checkov, from PyPI, finds nothing in the export of any example
   mutants [--shard K/N] [FILTER]
              what tests do not notice: cargo-mutants, from crates.io, changes the engine and the lifecycles, which takes
-             hours; FILTER is a regular expression, as in `steps.rs`
+             hours; FILTER is a glob for the files, as in `steps.rs`
   bench      how long a first build, a plan and an apply take, and what Terraform takes, against their bounds";
 
 fn main() -> ExitCode {
