@@ -38,7 +38,7 @@ const PARTS: [Part; 2] = [
             "crates/palisade-aws/src/observe.rs",
             "crates/palisade-aws/src/resources/**/*.rs",
         ],
-        tests: &["--package=palisade-aws", "--package=palisade-tests", "--lib", "--test=suite"],
+        tests: &["--package=palisade-aws", "--package=palisade-tests", "--lib", "--test=suite", "--test=chaos"],
     },
     Part {
         package: "palisade-engine",
@@ -90,20 +90,15 @@ fn judge(workspace: &Workspace, selection: &Selection, program: &Path) -> Result
         command.current_dir(&workspace.root).args(["mutants", "--list", "--package", part.package]);
         command.args(part.files.iter().map(|glob| format!("--file={glob}")));
         let keys = keys(&step::capture(&mut command)?);
-        tried.add(try_part(workspace, selection, program, &part)?, &keys);
+        tried.add(&try_part(workspace, selection, program, &part)?, &keys)?;
         known.extend(keys.into_values());
     }
     println!("\n{}", tried.summary());
     Ok(verdict(&accepted, &known, &tried))
 }
 
-/// Tries the mutants of a part, and returns the folder of what came of it; `None` if the selection has none of them.
-fn try_part(
-    workspace: &Workspace,
-    selection: &Selection,
-    program: &Path,
-    part: &Part,
-) -> Result<Option<PathBuf>, String> {
+/// Tries the mutants of a part, and returns the folder of what came of it.
+fn try_part(workspace: &Workspace, selection: &Selection, program: &Path, part: &Part) -> Result<PathBuf, String> {
     let folder = workspace.empty_folder(&format!("mutation/{}", part.package))?;
     let mut command = Command::new(program);
     command.current_dir(&workspace.root).args(["mutants", "--package", part.package, "--output"]).arg(&folder);
@@ -114,12 +109,9 @@ fn try_part(
         None => command.args(part.files.iter().map(|glob| format!("--file={glob}"))),
     };
     let status = step::status(&mut command)?;
-    let out = folder.join("mutants.out");
     match status.code() {
-        // Nothing is said of a selection without mutants, other than that there are none.
-        Some(0) if !out.join("outcomes.json").is_file() => Ok(None),
-        // All were noticed, or some were missed, or some only ended by the timeout.
-        Some(0 | 2 | 3) => Ok(Some(out)),
+        // All were noticed, or there are none; or some were missed, or some only ended by the timeout.
+        Some(0 | 2 | 3) => Ok(folder.join("mutants.out")),
         Some(4) => Err("the tests fail without a mutant".to_owned()),
         _ => Err(format!("cargo-mutants: {status}")),
     }
@@ -135,13 +127,15 @@ struct Tried {
 }
 
 impl Tried {
-    fn add(&mut self, folder: Option<PathBuf>, keys: &BTreeMap<String, String>) {
-        let Some(folder) = folder else { return };
+    fn add(&mut self, folder: &Path, keys: &BTreeMap<String, String>) -> Result<(), String> {
         for (column, file) in ["caught.txt", "missed.txt", "timeout.txt", "unviable.txt"].into_iter().enumerate() {
-            for line in fs::read_to_string(folder.join(file)).unwrap_or_default().lines() {
+            let file = folder.join(file);
+            let lines = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            for line in lines.lines() {
                 self.count(column, line, keys.get(line).map_or(line, String::as_str));
             }
         }
+        Ok(())
     }
 
     fn count(&mut self, column: usize, line: &str, key: &str) {
