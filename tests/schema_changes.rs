@@ -30,6 +30,29 @@ fn nothing_is_left(rehearsal: &Rehearsal) -> Result<(), String> {
     if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:?}")) }
 }
 
+/// What waits for a description to show a change gives up after a minute, and takes the change for done.
+#[test]
+fn a_change_in_place_is_not_waited_for_longer_than_it_takes() {
+    let mut late = Vec::new();
+    for (kind, seconds) in
+        [("FlowLogRole", 30), ("KmsKey", 30), ("LogGroup", 30), ("RedisUser", 30), ("Secret", 30), ("UserGroup", 90)]
+    {
+        let in_place = |field: &str| !REPLACED.iter().any(|(it, replaced)| *it == kind && replaced.contains(&field));
+        for (_, field) in fields().filter(|(schema, field)| schema.kind == kind && in_place(field)) {
+            let mut rehearsal = Rehearsal::new().without_rules();
+            let now = |rehearsal: &Rehearsal| rehearsal.emulator().contents()["now"].as_u64().unwrap();
+            rehearsal.apply(|stack| cases::declare(stack, kind, ""));
+            let before = now(&rehearsal);
+            rehearsal.apply(|stack| cases::declare(stack, kind, field));
+            let took = (now(&rehearsal) - before) / 1000;
+            if took >= seconds {
+                late.push(format!("{kind}.{field}: {took} s"));
+            }
+        }
+    }
+    assert!(late.is_empty(), "{}", late.join("\n"));
+}
+
 #[test]
 fn the_table_of_replacements_names_only_what_exists() {
     let kinds: BTreeSet<_> = palisade_aws::schemas().map(|schema| schema.kind).collect();
