@@ -19,7 +19,7 @@ use palisade_core::{
     Address, Id, Json, JsonMap, Resource, Schema,
     provider::{BoxFuture, Object, Observation, Provider, ProviderError, Token, Turn, Unlimited},
 };
-use palisade_emulator::Emulator;
+use palisade_emulator::{Emulator, Fault};
 use palisade_engine::{ApplyOptions, MemoryStore, State, Store};
 
 use crate::schema_changes::cases::{declare, fields};
@@ -287,6 +287,27 @@ async fn find_what_is_being_deleted(made: &Arc<Mutex<Made>>, kind: &'static str)
     assert_eq!(provider.find(&turn, kind, &object.inputs, &object.token).await.unwrap(), None, "{kind}");
 }
 
+/// A cache whose creation fails is found, so that it can be deleted, though AWS does not tell its tags.
+async fn find_what_could_not_be_created() {
+    const KIND: &str = "ReplicationGroup";
+    // The lists leave the calls of this deletion out: with them, each change of a cache would be said to delete it.
+    let provider = Marked::new(&Arc::default());
+    let store = MemoryStore::default();
+    apply(&provider, &store, |stack| declare(stack, KIND, "")).await;
+    let object = store.load().await.unwrap().unwrap().resources[&Address::new(KIND, "it")].current.clone().unwrap();
+    let (id, inputs) = (object.id.unwrap(), object.inputs);
+    let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+    let known = Object { id: id.clone(), inputs: inputs.clone(), attributes: JsonMap::new() };
+    provider.delete(&turn, KIND, &known).await.unwrap();
+    // The first attempts are refused, as the user group has not let go of the earlier cache yet.
+    (1..100).for_each(|nth| provider.emulator.inject(nth, Fault::CreateFailed));
+    provider.create(&turn, KIND, &inputs, &object.token).await.unwrap();
+    assert_eq!(provider.find(&turn, KIND, &inputs, &object.token).await.unwrap(), Some(id.clone()));
+    let error = provider.converge(&turn, KIND, &id, &inputs, None).await.unwrap_err();
+    assert_eq!(error.code, "create-failed");
+    assert!(provider.emulator.contents()["replication_groups"].get(&id).is_none(), "it keeps its name taken");
+}
+
 /// The calls of changes of a user and of a user group that a cache uses, each of which goes on to the next.
 async fn change_in_use(made: &Arc<Mutex<Made>>) {
     let provider = Marked::new(made);
@@ -333,6 +354,7 @@ fn each_phase_makes_the_calls_of_its_list_and_no_others_and_ends_once_all_has_se
         runtime().block_on(live(&made, schema.kind, field));
     }
     runtime().block_on(change_in_use(&made));
+    runtime().block_on(find_what_could_not_be_created());
     for kind in ["RedisUser", "UserGroup", "ReplicationGroup"] {
         runtime().block_on(find_what_is_being_deleted(&made, kind));
     }
