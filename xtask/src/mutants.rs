@@ -93,7 +93,7 @@ fn judge(workspace: &Workspace, selection: &Selection, program: &Path) -> Result
         tried.add(&try_part(workspace, selection, program, &part)?, &keys)?;
         known.extend(keys.into_values());
     }
-    println!("\n{}", tried.summary());
+    print!("\n{}", tried.summary());
     Ok(verdict(&accepted, &known, &tried))
 }
 
