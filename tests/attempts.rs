@@ -161,6 +161,18 @@ impl Provider for Life {
         }))
     }
 
+    fn claim<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        let fate = Cell::new(self.fate.lock().unwrap().filter(|_| token.resource == self.it.to_string()));
+        Box::pin(FATE.scope(fate, self.provider.claim(turn, kind, id, inputs, token)))
+    }
+
     fn find<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,

@@ -315,7 +315,7 @@ async fn find_what_could_not_be_created() {
     // The first attempts are refused, as the user group has not let go of the earlier cache yet.
     (1..100).for_each(|nth| provider.emulator.inject(nth, Fault::CreateFailed));
     provider.create(&turn, KIND, &inputs, &object.token).await.unwrap();
-    assert_eq!(provider.find(&turn, KIND, &inputs, &object.token, Look::Once).await.unwrap(), Some(id.clone()));
+    assert_eq!(provider.find(&turn, KIND, &inputs, &object.token, Look::UntilSeen).await.unwrap(), Some(id.clone()));
     let error = provider.converge(&turn, KIND, &id, &inputs, None).await.unwrap_err();
     assert_eq!(error.code, "create-failed");
     assert!(provider.emulator.contents()["replication_groups"].get(&id).is_none(), "it keeps its name taken");
