@@ -308,17 +308,26 @@ async fn find_what_could_not_be_created() {
     let store = MemoryStore::default();
     apply(&provider, &store, |stack| declare(stack, KIND, "")).await;
     let object = store.load().await.unwrap().unwrap().resources[&Address::new(KIND, "it")].current.clone().unwrap();
-    let (id, inputs) = (object.id.unwrap(), object.inputs);
+    let (id, mut inputs) = (object.id.unwrap(), object.inputs);
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+    let exists = || provider.emulator.contents()["replication_groups"].get(&id).is_some();
+
+    // A cache that cannot be read is left alone.
+    (1..=8).for_each(|nth| provider.emulator.inject_read(nth, Fault::Unavailable));
+    provider.converge(&turn, KIND, &id, &inputs, Some(&inputs)).await.unwrap_err();
+    assert!(exists(), "it was deleted");
+
     let known = Object { id: id.clone(), inputs: inputs.clone(), attributes: JsonMap::new() };
     provider.delete(&turn, KIND, &known).await.unwrap();
+    inputs.insert("final_snapshot_identifier".to_owned(), "last".into());
     // The first attempts are refused, as the user group has not let go of the earlier cache yet.
     (1..100).for_each(|nth| provider.emulator.inject(nth, Fault::CreateFailed));
     provider.create(&turn, KIND, &inputs, &object.token).await.unwrap();
     assert_eq!(provider.find(&turn, KIND, &inputs, &object.token, Look::UntilSeen).await.unwrap(), Some(id.clone()));
     let error = provider.converge(&turn, KIND, &id, &inputs, None).await.unwrap_err();
     assert_eq!(error.code, "create-failed");
-    assert!(provider.emulator.contents()["replication_groups"].get(&id).is_none(), "it keeps its name taken");
+    assert!(!exists(), "it keeps its name taken");
+    assert_eq!(provider.emulator.contents()["snapshots"], Json::Array(Vec::new()), "it never held anything");
 }
 
 /// The calls of changes of a user and of a user group that a cache uses, each of which goes on to the next.

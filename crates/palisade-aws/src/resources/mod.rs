@@ -68,19 +68,3 @@ fn abroad(node: &Node, stack: &Stack, arn: Option<&str>) -> Option<Finding> {
 fn is_unset(node: &Node, field: &str) -> bool {
     node.fields.get(field).is_none_or(|value| value.as_json() == Some(&Json::Null))
 }
-
-#[cfg(test)]
-mod tests {
-    use palisade_core::Id;
-
-    use super::*;
-
-    #[test]
-    fn what_each_account_has_from_the_start_cannot_be_named() {
-        let refused =
-            |why: Option<palisade_core::IdError>| why.is_some_and(|why| why.to_string().contains("`default`"));
-        assert!(refused(Id::<RedisUser>::new("default").err()));
-        assert!(refused(Id::<CacheSubnetGroup>::new("default").err()));
-        assert!(Id::<RedisUser>::new("defaults").is_ok() && Id::<UserGroup>::new("default").is_ok());
-    }
-}
