@@ -35,13 +35,11 @@ pub(super) struct Rules {
     sleep_counts: bool,
     /// A run that has taken the lease looks at the end of the log: it is no later run's, and a fence of its own is the last.
     read_again: bool,
-    /// A lease is not given back while a write may yet arrive.
-    settled_release: bool,
 }
 
 impl Rules {
     pub(super) const ALL: Self =
-        Self { one_text: true, fence: true, margin: true, sleep_counts: true, read_again: true, settled_release: true };
+        Self { one_text: true, fence: true, margin: true, sleep_counts: true, read_again: true };
 }
 
 /// The time since some moment, read from two clocks.
@@ -448,7 +446,7 @@ impl<T: Clone + PartialEq> LogEnd<T> {
     /// How the lease is given back, where it may be. A write that may yet arrive must find a fence, which the next holder puts
     /// there only if the lease was not given back.
     pub(super) fn release(&self, serial: u64) -> Option<Change> {
-        (self.sent.is_none() || !self.rules.settled_release).then_some(Change::Release(Some(serial)))
+        self.sent.is_none().then_some(Change::Release(Some(serial)))
     }
 }
 

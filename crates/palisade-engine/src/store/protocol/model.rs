@@ -23,6 +23,8 @@ const CALL: u32 = 1;
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     rules: Rules,
+    /// Whether there is a state already, and a lease that was given back.
+    begins: &'static [bool],
     /// The times at which something happens, in ticks.
     times: &'static [u32],
     /// How many entries each run writes, and how many calls it starts.
@@ -301,17 +303,17 @@ impl World {
         Now { awake: total.saturating_sub(TICK * self.runs[run].slept), total }
     }
 
+    /// The entries from the last whole state on, with their positions, and whether they are there.
+    fn read_entries(&self) -> impl Iterator<Item = (u64, Entry, bool)> {
+        let is_state = |(entry, is_there): &(Entry, bool)| *is_there && matches!(entry.content, Content::State { .. });
+        let first = self.log.iter().rposition(is_state).unwrap_or(0);
+        (1..).zip(&self.log).skip(first).map(|(position, (entry, is_there))| (position, *entry, *is_there))
+    }
+
     /// The log as a reader finds it; `None` if it is damaged.
     fn read(&self) -> Option<Log> {
-        let first =
-            self.log.iter().rposition(|(entry, is_there)| *is_there && matches!(entry.content, Content::State { .. }));
         let mut log = Log::default();
-        for (index, (entry, is_there)) in self.log.iter().enumerate().skip(first.unwrap_or(0)) {
-            if !is_there || !log.add(index as u64 + 1, *entry) {
-                return None;
-            }
-        }
-        Some(log)
+        self.read_entries().all(|(position, entry, is_there)| is_there && log.add(position, entry)).then_some(log)
     }
 
     /// S3 does what is asked of it.
@@ -338,8 +340,10 @@ impl World {
                 let put = match self.log.get_mut(index) {
                     Some((_, true)) => Put::Refused,
                     Some((before, is_there)) => {
-                        // What was removed may come again, but nothing else in its place.
-                        self.is_rewritten |= *before != *entry;
+                        // What was removed may come again, but nothing else in its place, except for a fence that is then
+                        // not the last entry: nobody reads it, and its writer puts another one.
+                        let is_fence = [before.content, entry.content].contains(&Content::Fence);
+                        self.is_rewritten |= *before != *entry && !is_fence;
                         (*before, *is_there) = (*entry, true);
                         Put::Done(String::new())
                     }
@@ -533,7 +537,7 @@ impl Model for Bounds {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::new(self, true), World::new(self, false)]
+        self.begins.iter().map(|is_used| World::new(self, *is_used)).collect()
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
@@ -695,7 +699,7 @@ impl Model for Bounds {
                 world.read().is_some_and(|log| world.acknowledged & !log.state.unwrap_or(0) == 0)
             }),
             Property::always(ONE_HISTORY, |_, world: &World| {
-                !world.is_rewritten && world.log.is_sorted_by_key(|(entry, _)| entry.fencing)
+                !world.is_rewritten && world.read_entries().is_sorted_by_key(|(_, entry, _)| entry.fencing)
             }),
             Property::always(NO_LATE_EFFECT, |_, world: &World| !world.has_late(false)),
             Property::always(NO_LATE_START, |_, world: &World| !world.has_late(true)),
@@ -715,44 +719,90 @@ impl Model for Bounds {
     }
 }
 
-const FULL: Bounds = Bounds {
+const NOTHING: Faults = Faults { crashes: 0, delays: 0, losses: 0, sleep: 0 };
+
+/// Each run writes twice, and one takes the other's lease over. A request is delayed.
+const LOG: Bounds = Bounds {
     rules: Rules::ALL,
-    times: &[0, 1, 5, 6, 7],
+    begins: &[true],
+    times: &[0, 6],
     writes: 2,
-    calls: 1,
-    renewals: 1,
-    faults: Faults { crashes: 1, delays: 1, losses: 1, sleep: 0 },
+    calls: 0,
+    renewals: 0,
+    faults: Faults { delays: 1, ..NOTHING },
 };
 
-fn explore(bounds: Bounds) -> impl Checker<Bounds> {
+/// Each run sends a call, and renews its lease. One crashes.
+const CALLS: Bounds = Bounds {
+    begins: &[true, false],
+    times: &[0, 5, 6],
+    writes: 0,
+    calls: 1,
+    renewals: 1,
+    faults: Faults { crashes: 1, ..NOTHING },
+    ..LOG
+};
+
+/// Each run sends a call. A machine sleeps, and an answer is lost.
+const SLEEP: Bounds =
+    Bounds { begins: &[true], renewals: 0, faults: Faults { losses: 1, sleep: 1, ..NOTHING }, ..CALLS };
+
+fn explore(name: &str, bounds: Bounds) -> impl Checker<Bounds> {
     let begin = tokio::time::Instant::now();
     let checker = bounds.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    println!(
-        "{:?} {} states, {} unique, {bounds:?}",
-        begin.elapsed(),
-        checker.state_count(),
-        checker.unique_state_count()
-    );
+    println!("{name}: {} states in {:?}, within {bounds:?}", checker.unique_state_count(), begin.elapsed());
     checker
 }
 
-#[test]
-fn try_it() {
-    let var = |name: &str, default: u8| std::env::var(name).ok().map_or(default, |v| v.parse().unwrap());
-    let mut bounds = FULL;
-    bounds.times = [&[0, 5, 6, 7][..], &[0, 1, 5, 6, 7], &[0, 1, 2, 5, 6, 7, 8], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]
-        [var("TIMES", 1) as usize];
-    bounds.writes = var("WRITES", 2);
-    bounds.calls = var("CALLS", 1);
-    bounds.renewals = var("RENEWALS", 1);
-    bounds.faults = Faults {
-        crashes: var("CRASHES", 0),
-        delays: var("DELAYS", 0),
-        losses: var("LOSSES", 0),
-        sleep: var("SLEEP", 0),
-    };
-    let checker = explore(bounds);
-    for (name, path) in checker.discoveries() {
-        println!("{name}: {:?}", path.into_actions());
+fn assert_holds(name: &str, bounds: Bounds, examples: &[&'static str]) {
+    let checker = explore(name, bounds);
+    for property in bounds.properties() {
+        if let Some(path) = checker.discovery(property.name)
+            && property.expectation.discovery_is_failure()
+        {
+            panic!("{name}: against \"{}\": {:?}", property.name, path.into_actions());
+        }
     }
+    for example in examples {
+        assert!(checker.discovery(example).is_some(), "{name}: never {example}");
+    }
+}
+
+/// Without a rule, what it is for comes about.
+fn assert_needed(name: &str, bounds: Bounds, expected: &[&'static str]) {
+    let checker = explore(name, bounds);
+    let found: Vec<_> = expected.iter().filter_map(|property| checker.discovery(property)).collect();
+    assert!(!found.is_empty(), "{name}: not needed");
+    println!("{:?}", found.into_iter().map(stateright::Path::into_actions).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_that_two_runs_write_is_lost() {
+    assert_holds("the log", LOG, &[BOTH_FINISH]);
+}
+
+#[test]
+fn no_call_of_a_run_follows_the_beginning_of_the_next() {
+    assert_holds("calls", CALLS, &[BOTH_FINISH, ONE_FINISHES]);
+}
+
+#[test]
+fn a_machine_that_sleeps_sends_no_call_too_late() {
+    assert_holds("sleep", SLEEP, &[BOTH_FINISH]);
+}
+
+#[test]
+fn each_rule_is_needed() {
+    let log = [KEPT, ONE_HISTORY];
+    assert_needed("two texts", Bounds { rules: Rules { one_text: false, ..Rules::ALL }, ..LOG }, &log);
+    assert_needed("no fence", Bounds { rules: Rules { fence: false, ..Rules::ALL }, ..LOG }, &log);
+    assert_needed("not read again", Bounds { rules: Rules { read_again: false, ..Rules::ALL }, ..LOG }, &log);
+    let calls = [NO_LATE_EFFECT];
+    assert_needed("no margin", Bounds { rules: Rules { margin: false, ..Rules::ALL }, ..CALLS }, &calls);
+    let sleep = [NO_LATE_EFFECT, NO_LATE_START];
+    assert_needed(
+        "sleep does not count",
+        Bounds { rules: Rules { sleep_counts: false, ..Rules::ALL }, ..SLEEP },
+        &sleep,
+    );
 }
