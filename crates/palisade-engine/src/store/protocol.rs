@@ -359,7 +359,7 @@ impl Change {
 
     fn attempt(self, state: &mut LeaseState, now: Now) -> Result<Step<LeaseRequest, ()>, StateError> {
         let at = state.count(now);
-        let Some(held) = &mut state.held else { return Err(state.check(now).unwrap_err()) };
+        let Some(held) = &mut state.held else { return state.check(now).map(|()| Step::Done(())) };
         let mut lease = held.lease.clone();
         match (self, &held.lost) {
             (Self::Renew, Some(detail)) => {
