@@ -109,7 +109,7 @@ pub enum LogContent {
 }
 
 /// Who may write to a log.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Lease {
     /// The name of the stack.
     pub stack: String,

@@ -9,10 +9,12 @@ use crate::{
     format::{self, Identity},
 };
 
+mod clock;
 mod lease;
 mod local;
 mod log;
 mod objects;
+mod protocol;
 mod remote;
 
 pub use local::LocalStore;

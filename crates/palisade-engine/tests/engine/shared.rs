@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -275,13 +275,76 @@ fn a_run_that_cannot_renew_its_lease_says_so_before_another_one_may_begin() {
         network.set_down(true);
         timeout(TTL / 2, writer.keep()).await.unwrap_err();
         writer.hold().check().unwrap();
-        assert_snapshot!(timeout(TTL / 3 + Duration::from_millis(1), writer.keep()).await.unwrap(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: there was no answer");
-        assert_snapshot!(writer.hold().check().unwrap_err(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: there was no answer");
+        assert_snapshot!(timeout(TTL / 3 + Duration::from_millis(1), writer.keep()).await.unwrap(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: cannot write memory://shop/lease.json: no answer");
+        assert_snapshot!(writer.hold().check().unwrap_err(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: cannot write memory://shop/lease.json: no answer");
         // What it has done is recorded if it still can be.
         network.set_down(false);
         writer.replace(&new_state()).await.unwrap();
         assert_eq!(store(&objects, "2").load().await.unwrap(), Some(new_state()));
         assert!(writer.hold().check().is_err());
+    });
+}
+
+/// A store on a machine that has slept for so many seconds.
+fn on_laptop(objects: &Arc<MemoryObjects>, run: &str) -> (RemoteStore, Arc<AtomicU64>) {
+    let seconds = Arc::new(AtomicU64::new(0));
+    let slept = Arc::clone(&seconds);
+    let store = RemoteStore::new(Arc::clone(objects) as Arc<dyn Objects>, "shop", run);
+    (store.with_sleep(move || Duration::from_secs(slept.load(Ordering::Relaxed))), seconds)
+}
+
+#[test]
+fn a_lease_ends_while_the_machine_sleeps() {
+    run(async {
+        for seconds in [30, 48, 49, 50, 5000] {
+            let objects = objects();
+            let (first, slept) = on_laptop(&objects, "1");
+            let writer = first.lock("first", &mut |_| {}).await.unwrap();
+            timeout(Duration::from_secs(1), writer.keep()).await.unwrap_err();
+            // No timer knows that the machine sleeps.
+            slept.store(seconds, Ordering::Relaxed);
+            let checked = writer.hold().check();
+            if seconds < 49 {
+                checked.unwrap();
+                // It renews the lease in the time that is left.
+                timeout(Duration::from_secs(1), writer.keep()).await.unwrap_err();
+                sleep(Duration::from_secs(40)).await;
+                writer.hold().check().unwrap();
+            } else {
+                assert!(matches!(checked, Err(StateError::LeaseLost { .. })), "{seconds}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_machine_that_falls_asleep_before_it_renews_its_lease_does_so_when_it_wakes() {
+    run(async {
+        let objects = objects();
+        let (first, slept) = on_laptop(&objects, "1");
+        let writer = first.lock("first", &mut |_| {}).await.unwrap();
+        let keep = async { timeout(Duration::from_secs(12), writer.keep()).await.unwrap_err() };
+        let fall_asleep = async {
+            sleep(Duration::from_secs(10)).await;
+            // The next renewal is due in 10 s of tokio's clock, which is after the lease has ended.
+            slept.store(38, Ordering::Relaxed);
+        };
+        tokio::join!(keep, fall_asleep);
+        sleep(Duration::from_secs(40)).await;
+        writer.hold().check().unwrap();
+    });
+}
+
+#[test]
+fn a_run_that_slept_while_it_waited_takes_over_no_earlier() {
+    run(async {
+        let objects = objects();
+        drop(begun(&objects, "1").await);
+        let (second, slept) = on_laptop(&objects, "2");
+        let begin = Instant::now();
+        let mut fall_asleep = |_: &str| slept.store(5000, Ordering::Relaxed);
+        second.lock("second", &mut fall_asleep).await.unwrap().release().await.unwrap();
+        assert!(begin.elapsed() >= TTL, "{:?}", begin.elapsed());
     });
 }
 
