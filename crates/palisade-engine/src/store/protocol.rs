@@ -1,7 +1,7 @@
 //! The protocol by which several runs share one state, without I/O, clock and runtime: from what a run knows and the answer
 //! that came, each function makes the next request. The lease says who may write and send calls; the log is what is written.
 //!
-//! [`RemoteStore`](super::RemoteStore) carries the requests out. `model.rs` explores the same functions exhaustively: two runs, in
+//! [`RemoteStore`](super::RemoteStore) carries the requests out. `protocol/tests.rs` explores the same functions exhaustively: two runs, in
 //! every order of requests and answers, with crashes, lost answers, late requests and sleep. The decision 0022 holds the
 //! argument.
 //!
@@ -17,7 +17,7 @@ use super::Put;
 use crate::{StateError, format::Lease};
 
 #[cfg(test)]
-mod model;
+mod tests;
 
 /// Why a holder has not renewed its lease, where no renewal has failed.
 const BUSY: &str = "the process was stopped meanwhile, or busy";
