@@ -122,7 +122,7 @@ pub enum StateError {
         holder: String,
     },
     /// This run holds the stack no longer, so that it may send no further call.
-    #[error("this run has lost the lease of the stack `{stack}`: {detail}")]
+    #[error("this run has lost the lock of the stack `{stack}`: {detail}")]
     LeaseLost {
         /// The stack.
         stack: String,

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -38,6 +38,21 @@ pub(super) struct Outcome {
 /// A stream whose reader goes away after some bytes, as that of `| head -1` does.
 struct Pipe {
     room: usize,
+}
+
+/// A standard input from which "yes" comes, after something has happened while the question was open.
+struct Pause<F> {
+    meanwhile: Option<F>,
+    answer: &'static [u8],
+}
+
+impl<F: FnOnce()> Read for Pause<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(meanwhile) = self.meanwhile.take() {
+            meanwhile();
+        }
+        self.answer.read(buffer)
+    }
 }
 
 impl Write for Pipe {
@@ -85,19 +100,27 @@ impl Desk {
     /// Runs a command of any stack with any standard input.
     pub(super) fn run_with(&self, command: &str, stdin: &str, declare: impl FnOnce(&mut Stack)) -> Outcome {
         let mut stdout = Vec::new();
-        let (code, stderr) = self.run_on(command, stdin, &mut stdout, declare);
+        let (code, stderr) = self.run_on(command, &mut stdin.as_bytes(), &mut stdout, declare);
+        Outcome { code, stdout: self.text(stdout), stderr }
+    }
+
+    /// Runs a command of [`pair`] that is answered with "yes" after `meanwhile` has happened.
+    pub(super) fn run_paused(&self, command: &str, meanwhile: impl FnOnce() + Send) -> Outcome {
+        let mut stdout = Vec::new();
+        let mut stdin = BufReader::new(Pause { meanwhile: Some(meanwhile), answer: b"yes\n" });
+        let (code, stderr) = self.run_on(command, &mut stdin, &mut stdout, pair);
         Outcome { code, stdout: self.text(stdout), stderr }
     }
 
     /// Runs a command whose reader goes away after `room` bytes of output; returns the exit code and the errors.
     pub(super) fn run_into_pipe(&self, command: &str, room: usize) -> (u8, String) {
-        self.run_on(command, "yes\n", &mut Pipe { room }, pair)
+        self.run_on(command, &mut "yes\n".as_bytes(), &mut Pipe { room }, pair)
     }
 
     fn run_on(
         &self,
         command: &str,
-        stdin: &str,
+        stdin: &mut (dyn BufRead + Send),
         stdout: &mut (dyn Write + Send),
         declare: impl FnOnce(&mut Stack),
     ) -> (u8, String) {
@@ -124,7 +147,7 @@ impl Desk {
         };
         let mut stderr = Vec::new();
         let streams = Streams {
-            stdin: &mut stdin.as_bytes(),
+            stdin,
             stdout: Stream::new(stdout, false),
             stderr: Stream::new(&mut stderr, false),
             width: Some(100),

@@ -262,7 +262,7 @@ fn a_question_may_remain_open_for_long_as_long_as_nobody_else_comes() {
         writer.hold().check().unwrap();
         sleep(TTL * 60).await;
         drop(take(&objects, "second").await.unwrap());
-        assert_snapshot!(writer.begin(&nothing).await.unwrap_err(), @"this run has lost the lease of the stack `shop`: it ran out, and second has taken it over");
+        assert_snapshot!(writer.begin(&nothing).await.unwrap_err(), @"this run has lost the lock of the stack `shop`: it ran out, and second has taken it over");
     });
 }
 
@@ -275,8 +275,8 @@ fn a_run_that_cannot_renew_its_lease_says_so_before_another_one_may_begin() {
         network.set_down(true);
         timeout(TTL / 2, writer.keep()).await.unwrap_err();
         writer.hold().check().unwrap();
-        assert_snapshot!(timeout(TTL / 3 + Duration::from_millis(1), writer.keep()).await.unwrap(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: there was no answer");
-        assert_snapshot!(writer.hold().check().unwrap_err(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: there was no answer");
+        assert_snapshot!(timeout(TTL / 3 + Duration::from_millis(1), writer.keep()).await.unwrap(), @"this run has lost the lock of the stack `shop`: it was not renewed for 50 s: there was no answer");
+        assert_snapshot!(writer.hold().check().unwrap_err(), @"this run has lost the lock of the stack `shop`: it was not renewed for 50 s: there was no answer");
         // What it has done is recorded if it still can be.
         network.set_down(false);
         writer.replace(&new_state()).await.unwrap();
