@@ -421,3 +421,50 @@ fn holds_an_entry(bytes: &[u8]) -> bool {
 fn corrupt(path: &Path, detail: impl Into<String>) -> StateError {
     StateError::Corrupt { path: path.to_owned(), detail: detail.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The document with a word in the place of another one, and a checksum that is right.
+    fn altered(document: &str, from: &str, to: &str) -> String {
+        let (head, content) = document.trim_end().split_at(document.find(r#"":{"#).unwrap() + 2);
+        let altered = content[..content.len() - 1].replacen(from, to, 1);
+        assert_ne!(altered, content);
+        let (start, name) = head.split_at(head.rfind(r#"",""#).unwrap());
+        let start = &start[..start.len() - 64];
+        format!("{start}{}{name}{altered}}}\n", sha256(&altered))
+    }
+
+    #[test]
+    fn what_is_whole_and_not_known_is_of_a_newer_version() {
+        let path = Path::new("a file");
+        let is_unknown = |result: Result<(), StateError>| matches!(result, Err(StateError::Unknown { .. }));
+        let records =
+            vec![Record { serial: 1, change: crate::Change::Outputs { outputs: palisade_core::JsonMap::new() } }];
+        let content = LogContent::Records(records);
+        let entry = log_entry(&LogEntry { stack: "shop".to_owned(), position: 1, fencing: 1, content });
+        let read = |text: &str| read_log_entry(text.as_bytes(), "shop", 1, path).map(drop);
+        read(&altered(&entry, "\"fencing\":1", "\"fencing\":2")).unwrap();
+        for (from, to) in [("Outputs", "Tagged"), ("Records", "Other"), ("\"outputs\":{}", "\"outputs\":{},\"more\":1")]
+        {
+            assert!(is_unknown(read(&altered(&entry, from, to))), "{to}");
+            assert!(matches!(read(&entry.replacen(from, to, 1)), Err(StateError::Corrupt { .. })), "{to}");
+        }
+        let state = State::new("shop", "00");
+        let read = |text: &str| read_snapshot(text.as_bytes(), "shop", path).map(drop);
+        assert!(is_unknown(read(&altered(&snapshot(&state), "\"resources\":{}", "\"resources\":[1]"))));
+        assert!(is_unknown(read(&altered(&journaled_snapshot(&state), "\"journaled\":true", "\"journaled\":3"))));
+        let head = altered(&journal(&Identity::of(&state)), "continues", "follows");
+        assert!(is_unknown(read_journal(head.as_bytes(), "shop", path).map(drop)));
+    }
+
+    #[test]
+    fn a_snapshot_says_whether_it_has_a_journal() {
+        let state = State::new("shop", "00");
+        for (text, is_journaled) in [(snapshot(&state), false), (journaled_snapshot(&state), true)] {
+            let expected = Snapshot { state: state.clone(), format: FORMAT, is_journaled };
+            assert_eq!(read_snapshot(text.as_bytes(), "shop", Path::new("a file")).unwrap(), expected);
+        }
+    }
+}

@@ -200,3 +200,29 @@ impl Hold for () {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Change;
+
+    #[test]
+    fn a_state_in_memory_is_not_taken_back_either() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = MemoryStore::default();
+            let writer = store.lock("a test", &mut |_| {}).await.unwrap();
+            let record = |serial| Record { serial, change: Change::Outputs { outputs: palisade_core::JsonMap::new() } };
+            assert!(matches!(writer.append(&[record(1)]).await, Err(StateError::Empty { .. })));
+            let state = |serial, lineage| State { serial, ..State::new("shop", lineage) };
+            writer.replace(&state(2, "00")).await.unwrap();
+            writer.append(&[record(2), record(3)]).await.unwrap();
+            let earlier = writer.replace(&state(2, "00")).await;
+            assert!(matches!(earlier, Err(StateError::Overtaken { found: 3, expected: 2, .. })));
+            assert!(matches!(writer.replace(&state(9, "ff")).await, Err(StateError::Replaced { .. })));
+            let continued = writer.begin(&Identity::of(&state(3, "ff"))).await;
+            assert!(matches!(continued, Err(StateError::Replaced { .. })));
+            assert_eq!(store.load().await.unwrap().unwrap().serial, 3);
+        });
+    }
+}
