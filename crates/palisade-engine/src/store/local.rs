@@ -1052,6 +1052,8 @@ mod tests {
         assert!(matches!(store.lock_now("a test"), Err(StateError::Io { action: "create", .. })));
     }
 
+    type Intrusion<'a> = &'a dyn Fn(&LocalStore);
+
     /// What another run leaves that has taken the lock of `store` away: all is as it was, and then `change` was made.
     fn intrude(store: &LocalStore, change: impl FnOnce(&LocalStore)) {
         let lock = store.sibling("lock");
@@ -1075,7 +1077,7 @@ mod tests {
 
     #[test]
     fn what_another_run_has_written_is_never_written_over() {
-        let changes: [(&str, &dyn Fn(&LocalStore)); 7] = [
+        let changes: [(&str, Intrusion<'_>); 7] = [
             ("1 goes on from change 5, and the last is 6", &|store| append(store, &[record(6)]).unwrap()),
             ("2 goes on from change 5, and the last is 7", &|store| replace(store, &changed(7)).unwrap()),
             ("3 it has as many changes, and they are others", &|store| replace(store, &other(5)).unwrap()),
@@ -1186,7 +1188,7 @@ mod tests {
     #[test]
     fn what_another_run_writes_after_a_failed_write_is_not_taken_for_that() {
         // With as many changes as the failed write would have led to.
-        let intrusions: [&dyn Fn(&LocalStore); 2] = [&|store| replace(store, &other(2)).unwrap(), &|store| {
+        let intrusions: [Intrusion<'_>; 2] = [&|store| replace(store, &other(2)).unwrap(), &|store| {
             replace(store, &state(1)).unwrap();
             let outputs = JsonMap::new();
             append(store, &[Record { serial: 2, change: Change::Outputs { outputs } }]).unwrap();
