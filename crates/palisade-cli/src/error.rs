@@ -137,6 +137,7 @@ impl From<StateError> for CommandError {
         let message = error.to_string();
         let help = match &error {
             StateError::Empty { path } | StateError::Corrupt { path, .. } => vec![restore(path)],
+            StateError::Missing { path, .. } if is_journal(path) => unjournaled(path),
             StateError::Missing { path, beside } => {
                 vec![restore(path), format!("delete {} if the stack is gone: then this is a new one", beside.display())]
             }
@@ -145,7 +146,10 @@ impl From<StateError> for CommandError {
                 path.display()
             )],
             StateError::Overtaken { .. } => vec!["run the command again, on the state as it is now".to_owned()],
-            StateError::Newer { .. } => {
+            StateError::Replaced { path, .. } => vec![
+                format!("make sure that {} is the state of this stack, and run the command again", path.display()),
+            ],
+            StateError::Newer { .. } | StateError::Unknown { .. } => {
                 vec!["update Palisade, with `cargo update -p palisade`, to the version that wrote the file".to_owned()]
             }
             StateError::OtherStack { found, .. } => vec![
@@ -153,9 +157,11 @@ impl From<StateError> for CommandError {
                 format!("if the stack was renamed, give it the name `{found}` again in the call of `run`"),
             ],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
-            StateError::LeaseLost { .. } => {
-                vec!["see that nothing stops this process, and that S3 can be reached".to_owned()]
-            }
+            StateError::LeaseLost { .. } => vec![
+                "for a state in S3: see that nothing stops this process, and that S3 can be reached".to_owned(),
+                "for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing"
+                    .to_owned(),
+            ],
             StateError::Unreachable { error, .. } => vec![error.help.clone()],
             StateError::Io { path, error, .. } => vec![io_help(path, error, "--state-dir")],
         };
@@ -188,7 +194,7 @@ fn restore(path: &Path) -> String {
     // Beside each state file, the engine keeps a copy of it. The journal goes on from either.
     let mut backup = path.as_os_str().to_owned();
     backup.push(".backup");
-    let is_journal = path.extension().is_some_and(|extension| extension == "journal");
+    let is_journal = is_journal(path);
     let (state, path, backup) = (path, path.display(), Path::new(&backup));
     if is_journal {
         format!("put a copy of {path} in its place, from a backup of yours: what it holds is in no other file")
@@ -199,6 +205,24 @@ fn restore(path: &Path) -> String {
             "put a copy of {path} in its place, from a backup of yours: without its state, a stack knows no objects"
         )
     }
+}
+
+/// Whether the file is the journal of a state.
+fn is_journal(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "journal")
+}
+
+/// The cures of a journal that is gone: without it, the state is that of before a run.
+fn unjournaled(journal: &Path) -> Vec<String> {
+    let state = journal.with_extension("json");
+    let state = state.display();
+    vec![
+        restore(journal),
+        format!(
+            "if there is none, go on without the changes of the last run: delete in the account what that run has created, \
+             and put the copy from before it in place: cp {state}.backup {state}"
+        ),
+    ]
 }
 
 /// Whether two files have the same bytes, so that it is of no use to copy one over the other.

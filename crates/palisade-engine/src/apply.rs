@@ -60,10 +60,10 @@ impl Default for ApplyOptions {
 /// The lock that gave `writer` is kept meanwhile: a lease is renewed.
 ///
 /// # Errors
-/// - [`StateError::Overtaken`] if what is kept is not `state` any more. Nothing was begun.
+/// - [`StateError::Overtaken`] or [`StateError::Replaced`] if what is kept is not `state` any more. Nothing was begun.
 /// - [`StateError::LeaseLost`] if the stack is no longer held, and [`StateError`] if the state cannot be saved. No call is sent
 ///   from then on, and all waits end. Calls in flight have `options.patience` to come back. All that has happened by then is
-///   saved by one last attempt, which a store refuses if another run has changed the state. If that fails too, the state is
+///   saved by one last attempt, which a store refuses if another run may have changed the state. If that fails too, the state is
 ///   as it was saved last, and nothing is lost by it: of an object that was being created, the intent is on record, by which
 ///   the next run finds it; an update shows as a difference again; and a deletion is repeated, and finds nothing.
 pub async fn apply(

@@ -46,13 +46,14 @@ pub enum StateError {
         /// What is wrong, with line and column where it is not JSON.
         detail: String,
     },
-    /// There is no file, and beside its place is what was kept with it, so that the stack is not a new one.
+    /// There is no file, and beside its place is what was kept with it: a copy or the journal of a snapshot, so that the stack
+    /// is not a new one; or a snapshot that has a journal, so that the state is not whole.
     #[error("the state file {path} is gone, and {beside}, which was kept with it, is still there",
         path = path.display(), beside = beside.display())]
     Missing {
         /// The file.
         path: PathBuf,
-        /// Its copy or its journal.
+        /// Its copy, its journal, or its snapshot.
         beside: PathBuf,
     },
     /// A journal does not go on from the state file beside it.
@@ -73,6 +74,22 @@ pub enum StateError {
         found: u64,
         /// The serial of the state that this run goes on from.
         expected: u64,
+    },
+    /// Another state was put in the place of the one that this run has read, and not by a later change of it.
+    #[error("the state {path} was replaced while this run was under way: {detail}", path = path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+        /// What is there now.
+        detail: &'static str,
+    },
+    /// The file is what was written, and this version does not know all of it.
+    #[error("a newer version of Palisade wrote the state file {path}: {detail}", path = path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// What is not known.
+        detail: String,
     },
     /// A later version of Palisade wrote the file.
     #[error("the state file {path} has the format {found}, and this program reads the formats up to {known}",
@@ -105,7 +122,7 @@ pub enum StateError {
         holder: String,
     },
     /// This run holds the stack no longer, so that it may send no further call.
-    #[error("this run has lost the lease of the stack `{stack}`: {detail}")]
+    #[error("this run has lost the lock of the stack `{stack}`: {detail}")]
     LeaseLost {
         /// The stack.
         stack: String,

@@ -13,8 +13,9 @@ use crate::{Record, State, StateError, digest::sha256};
 
 /// The format that this version writes, and the latest that it reads.
 ///
-/// It is 2 since there is a journal: a program that knows no journal would take the snapshot alone for the state.
-pub const FORMAT: u64 = 2;
+/// It is 2 since there is a journal: a program that knows no journal would take the snapshot alone for the state. It is 3
+/// since a snapshot says that it has a journal: a program that does not know the mark would not miss a journal that is gone.
+pub const FORMAT: u64 = 3;
 
 /// How each entry of a journal begins, and nothing inside of one: in JSON, a quote inside of a text has a backslash.
 const ENTRY_BEGINS: &[u8] = b"{\"checksum\":\"";
@@ -44,8 +45,34 @@ struct Head {
     format: Json,
 }
 
-/// Which state a snapshot holds.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+/// A snapshot whose state is not whole without its journal.
+#[derive(Serialize)]
+struct Journaled<'a> {
+    #[serde(flatten)]
+    state: &'a State,
+    journaled: bool,
+}
+
+/// What a snapshot says of itself beside the state.
+#[derive(Deserialize)]
+struct Mark {
+    #[serde(default)]
+    journaled: bool,
+}
+
+/// A snapshot that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The state.
+    pub state: State,
+    /// The format of the file.
+    pub format: u64,
+    /// Whether it has a journal, without which the state is not whole.
+    pub is_journaled: bool,
+}
+
+/// Which state is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Identity {
     /// The name of the stack.
     pub stack: String,
@@ -136,35 +163,27 @@ impl Identity {
     }
 }
 
-/// The text of a snapshot.
+/// The text of a snapshot that is the whole state.
 pub fn snapshot(state: &State) -> String {
     document("state", state)
+}
+
+/// The text of a snapshot from which a journal continues: it is refused once the journal is gone.
+pub fn journaled_snapshot(state: &State) -> String {
+    document("state", &Journaled { state, journaled: true })
 }
 
 /// Reads a snapshot of `stack`.
 ///
 /// # Errors
 /// [`StateError`] if the bytes are not a whole snapshot of this stack in a format that is known.
-pub fn read_snapshot(bytes: &[u8], stack: &str, path: &Path) -> Result<State, StateError> {
-    let text = content(bytes, path)?;
-    let state: State = serde_json::from_str(text).map_err(|error| corrupt(path, error.to_string()))?;
-    of_stack(&state.stack, stack, path)?;
-    Ok(state)
-}
-
-/// Reads which state a snapshot holds, and in which format, and nothing more of it.
-///
-/// # Errors
-/// As [`read_snapshot`]; but damage elsewhere in the snapshot is not looked for.
-pub fn read_identity(bytes: &[u8], stack: &str, path: &Path) -> Result<(u64, Identity), StateError> {
-    #[derive(Deserialize)]
-    struct Snapshot {
-        state: Identity,
-    }
+pub fn read_snapshot(bytes: &[u8], stack: &str, path: &Path) -> Result<Snapshot, StateError> {
     let format = format_of(bytes, path)?;
-    let Snapshot { state } = serde_json::from_slice(bytes).map_err(|error| corrupt(path, error.to_string()))?;
+    let text = content(bytes, path)?;
+    let state: State = parse(text, path)?;
     of_stack(&state.stack, stack, path)?;
-    Ok((format, state))
+    let Mark { journaled } = parse(text, path)?;
+    Ok(Snapshot { state, format, is_journaled: journaled })
 }
 
 /// The first line of the journal that continues the snapshot of a state.
@@ -185,7 +204,7 @@ pub fn entry(records: &[Record]) -> String {
 ///
 /// # Errors
 /// [`StateError`] if the first line is not that of a journal of this stack in a format that is known, or if a whole entry
-/// follows one that is damaged.
+/// follows one that is damaged. [`StateError::Unknown`] if an entry is whole, and holds what this version does not know.
 pub fn read_journal(bytes: &[u8], stack: &str, path: &Path) -> Result<Journal, StateError> {
     let Some(first) = first_line(bytes) else {
         // A journal is put in its place with its first line, so this is no write that has not come to its end.
@@ -194,14 +213,13 @@ pub fn read_journal(bytes: &[u8], stack: &str, path: &Path) -> Result<Journal, S
             _ => corrupt(path, "its first line is not whole"),
         });
     };
-    let text = content(first, path)?;
-    let beginning: Beginning = serde_json::from_str(text).map_err(|error| corrupt(path, error.to_string()))?;
+    let beginning: Beginning = parse(content(first, path)?, path)?;
     of_stack(&beginning.stack, stack, path)?;
     let mut journal = Journal { beginning, records: Vec::new(), length: first.len() };
     while let Some(line) = first_line(&bytes[journal.length..])
-        && let Some(records) = read_entry(line)
+        && let Some(records) = whole_entry(line)
     {
-        journal.records.extend(records);
+        journal.records.extend(parse::<Vec<Record>>(records, path)?);
         journal.length += line.len();
     }
     let rest = &bytes[journal.length..];
@@ -220,10 +238,10 @@ pub fn log_entry(entry: &LogEntry) -> String {
 /// Reads the object at `position` of the log of `stack`.
 ///
 /// # Errors
-/// [`StateError`] if the bytes are not a whole object of this place in a format that is known.
+/// [`StateError`] if the bytes are not a whole object of this place in a format that is known. [`StateError::Unknown`] if
+/// they are whole, and hold what this version does not know.
 pub fn read_log_entry(bytes: &[u8], stack: &str, position: u64, path: &Path) -> Result<LogEntry, StateError> {
-    let entry: LogEntry =
-        serde_json::from_str(content(bytes, path)?).map_err(|error| corrupt(path, error.to_string()))?;
+    let entry: LogEntry = parse(content(bytes, path)?, path)?;
     of_stack(&entry.stack, stack, path)?;
     if entry.position != position {
         return Err(corrupt(path, format!("it was written for the position {} of the log", entry.position)));
@@ -241,7 +259,7 @@ pub fn lease(lease: &Lease) -> String {
 /// # Errors
 /// [`StateError`] if the bytes are not a whole lease of this stack in a format that is known.
 pub fn read_lease(bytes: &[u8], stack: &str, path: &Path) -> Result<Lease, StateError> {
-    let lease: Lease = serde_json::from_str(content(bytes, path)?).map_err(|error| corrupt(path, error.to_string()))?;
+    let lease: Lease = parse(content(bytes, path)?, path)?;
     of_stack(&lease.stack, stack, path)?;
     Ok(lease)
 }
@@ -264,14 +282,28 @@ pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [
 /// zero.
 ///
 /// # Errors
-/// [`StateError::Overtaken`] if another state is kept.
+/// [`StateError::Replaced`] if a state of another lineage is kept, and [`StateError::Overtaken`] if one with another serial is.
 pub fn continues(kept: Option<Identity>, continued: &Identity, path: &Path) -> Result<(), StateError> {
     let found = kept.as_ref().map_or(0, |kept| kept.serial);
-    let is_same = found == continued.serial && kept.is_none_or(|kept| kept.lineage == continued.lineage);
-    if is_same {
+    of_lineage(kept, continued, path)?;
+    if found == continued.serial {
         Ok(())
     } else {
         Err(StateError::Overtaken { path: path.to_owned(), found, expected: continued.serial })
+    }
+}
+
+/// Whether a state may be written in the place of the one that is `kept`, which it must not take back.
+///
+/// # Errors
+/// [`StateError::Replaced`] if a state of another lineage is kept, and [`StateError::Overtaken`] if a later one is.
+pub fn replaces(kept: Option<Identity>, written: &Identity, path: &Path) -> Result<(), StateError> {
+    let found = kept.as_ref().map_or(0, |kept| kept.serial);
+    of_lineage(kept, written, path)?;
+    if found <= written.serial {
+        Ok(())
+    } else {
+        Err(StateError::Overtaken { path: path.to_owned(), found, expected: written.serial })
     }
 }
 
@@ -294,11 +326,13 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether the journal has changes that a snapshot with this serial does not have.
+    pub fn is_ahead_of(&self, serial: u64) -> bool {
+        self.records.last().is_some_and(|last| last.serial > serial)
+    }
+
     /// Whether the journal continues this snapshot or one before it.
-    ///
-    /// # Errors
-    /// [`StateError::OtherJournal`] if not.
-    pub fn continues(&self, snapshot: &Identity, path: &Path) -> Result<(), StateError> {
+    fn continues(&self, snapshot: &Identity, path: &Path) -> Result<(), StateError> {
         let Beginning { lineage, continues, .. } = &self.beginning;
         let detail = if *lineage != snapshot.lineage {
             "it is of another stack of the same name".to_owned()
@@ -331,6 +365,11 @@ fn content<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, StateError> {
     Ok(document.content.get())
 }
 
+/// What a text says whose checksum is right. So it is what was written, and no damage.
+fn parse<'a, T: Deserialize<'a>>(text: &'a str, path: &Path) -> Result<T, StateError> {
+    serde_json::from_str(text).map_err(|error| StateError::Unknown { path: path.to_owned(), detail: error.to_string() })
+}
+
 /// The format comes first: in a later one, nothing else need be where it is in this one.
 fn format_of(bytes: &[u8], path: &Path) -> Result<u64, StateError> {
     if bytes.is_empty() {
@@ -352,24 +391,80 @@ fn of_stack(found: &str, expected: &str, path: &Path) -> Result<(), StateError> 
     Err(StateError::OtherStack { path, found, expected })
 }
 
+fn of_lineage(kept: Option<Identity>, expected: &Identity, path: &Path) -> Result<(), StateError> {
+    match kept {
+        Some(kept) if kept.lineage != expected.lineage => {
+            Err(StateError::Replaced { path: path.to_owned(), detail: "it is that of another stack of the same name" })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The first line with its end, if it has one.
 fn first_line(bytes: &[u8]) -> Option<&[u8]> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     Some(&bytes[..=end])
 }
 
-/// The records of an entry, or `None` if the bytes are not what was written.
-fn read_entry(line: &[u8]) -> Option<Vec<Record>> {
+/// The text of the records of an entry, or `None` if the bytes are not what was written.
+fn whole_entry(line: &[u8]) -> Option<&str> {
     let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
-    (entry.checksum == sha256(entry.records.get())).then(|| serde_json::from_str(entry.records.get()).ok())?
+    (entry.checksum == sha256(entry.records.get())).then(|| entry.records.get())
 }
 
 /// Whether there is a whole entry anywhere, even in the middle of a line, as the end of the line before may be damaged.
 fn holds_an_entry(bytes: &[u8]) -> bool {
     let begins = bytes.windows(ENTRY_BEGINS.len()).enumerate().filter(|(_, window)| *window == ENTRY_BEGINS);
-    begins.filter_map(|(at, _)| first_line(&bytes[at..])).any(|line| read_entry(line).is_some())
+    begins.filter_map(|(at, _)| first_line(&bytes[at..])).any(|line| whole_entry(line).is_some())
 }
 
 fn corrupt(path: &Path, detail: impl Into<String>) -> StateError {
     StateError::Corrupt { path: path.to_owned(), detail: detail.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The document with a word in the place of another one, and a checksum that is right.
+    fn altered(document: &str, from: &str, to: &str) -> String {
+        let (head, content) = document.trim_end().split_at(document.find(r#"":{"#).unwrap() + 2);
+        let altered = content[..content.len() - 1].replacen(from, to, 1);
+        assert_ne!(altered, content);
+        let (start, name) = head.split_at(head.rfind(r#"",""#).unwrap());
+        let start = &start[..start.len() - 64];
+        format!("{start}{}{name}{altered}}}\n", sha256(&altered))
+    }
+
+    #[test]
+    fn what_is_whole_and_not_known_is_of_a_newer_version() {
+        let path = Path::new("a file");
+        let is_unknown = |result: Result<(), StateError>| matches!(result, Err(StateError::Unknown { .. }));
+        let records =
+            vec![Record { serial: 1, change: crate::Change::Outputs { outputs: palisade_core::JsonMap::new() } }];
+        let content = LogContent::Records(records);
+        let entry = log_entry(&LogEntry { stack: "shop".to_owned(), position: 1, fencing: 1, content });
+        let read = |text: &str| read_log_entry(text.as_bytes(), "shop", 1, path).map(drop);
+        read(&altered(&entry, "\"fencing\":1", "\"fencing\":2")).unwrap();
+        for (from, to) in [("Outputs", "Tagged"), ("Records", "Other"), ("\"outputs\":{}", "\"outputs\":{},\"more\":1")]
+        {
+            assert!(is_unknown(read(&altered(&entry, from, to))), "{to}");
+            assert!(matches!(read(&entry.replacen(from, to, 1)), Err(StateError::Corrupt { .. })), "{to}");
+        }
+        let state = State::new("shop", "00");
+        let read = |text: &str| read_snapshot(text.as_bytes(), "shop", path).map(drop);
+        assert!(is_unknown(read(&altered(&snapshot(&state), "\"resources\":{}", "\"resources\":[1]"))));
+        assert!(is_unknown(read(&altered(&journaled_snapshot(&state), "\"journaled\":true", "\"journaled\":3"))));
+        let head = altered(&journal(&Identity::of(&state)), "continues", "follows");
+        assert!(is_unknown(read_journal(head.as_bytes(), "shop", path).map(drop)));
+    }
+
+    #[test]
+    fn a_snapshot_says_whether_it_has_a_journal() {
+        let state = State::new("shop", "00");
+        for (text, is_journaled) in [(snapshot(&state), false), (journaled_snapshot(&state), true)] {
+            let expected = Snapshot { state: state.clone(), format: FORMAT, is_journaled };
+            assert_eq!(read_snapshot(text.as_bytes(), "shop", Path::new("a file")).unwrap(), expected);
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::{Entry, ObjectState, Phase, State, Took};
 
 /// A change, with its place among all changes of the stack.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// The serial of the state that the change leads to.
     pub serial: u64,
@@ -20,7 +21,10 @@ pub struct Record {
 }
 
 /// All that a step changes of a state. The journal holds nothing else.
+///
+/// A field that this version does not know is an error: a change that is made without it leads to another state.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub enum Change {
     /// A creation begins: the object may exist from now on.
     Begun {

@@ -58,25 +58,26 @@ pub trait Writer: Send + Sync {
     /// with this identity: a question may have been open for long. A state that was never kept has the serial zero.
     ///
     /// # Errors
-    /// [`StateError::LeaseLost`] if the stack is no longer held. [`StateError::Overtaken`] if another state is kept.
+    /// [`StateError::LeaseLost`] if the stack is no longer held. [`StateError::Overtaken`] or [`StateError::Replaced`] if
+    /// another state is kept.
     fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// Adds changes to the state that is kept. When it has returned, they survive a crash of the machine, all of them; when
     /// it fails, what was kept before is still there, and the changes may be too.
     ///
-    /// The serial of the first is at most one more than that of the state. Those that the store has already are left out, so
-    /// the call may be repeated.
+    /// The serial of the first is at most one more than that of the state. Those that this writer has written already are left
+    /// out, so the call may be repeated.
     ///
     /// # Errors
-    /// [`StateError::Overtaken`] if the state is not the one that the changes are of: there is none, or another run has
-    /// changed it. [`StateError`] if the state cannot be written.
+    /// [`StateError::Overtaken`] or [`StateError::Replaced`] if the state that is kept is not the one that this writer has read
+    /// or written last. [`StateError::LeaseLost`] if the stack is no longer held. [`StateError`] if the state cannot be written.
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// Replaces all that is kept by `state`, or keeps the first state of a stack. When it has returned, the state survives a
     /// crash of the machine; when it fails, what was kept before is still there, or `state` is.
     ///
     /// # Errors
-    /// [`StateError::Overtaken`] if another run has changed the state. [`StateError`] if the state cannot be written.
+    /// As [`Writer::append`].
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// What tells, before each call, whether the stack is still held.
@@ -161,16 +162,18 @@ impl Writer for MemoryWriter<'_> {
         Box::pin(async {
             let mut kept = self.0.kept();
             let known = kept.as_ref().map_or(0, |state| state.serial);
-            for Record { change, .. } in format::fresh(records, known, "memory".as_ref())? {
-                kept.iter_mut().for_each(|state| state.apply(change));
-            }
+            let records = format::fresh(records, known, "memory".as_ref())?;
+            let Some(state) = &mut *kept else { return Err(StateError::Empty { path: "memory".into() }) };
+            records.iter().for_each(|record| state.apply(&record.change));
             Ok(())
         })
     }
 
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async {
-            *self.0.kept() = Some(state.clone());
+            let mut kept = self.0.kept();
+            format::replaces(kept.as_ref().map(Identity::of), &Identity::of(state), "memory".as_ref())?;
+            *kept = Some(state.clone());
             Ok(())
         })
     }
@@ -197,5 +200,31 @@ impl Drop for MemoryWriter<'_> {
 impl Hold for () {
     fn check(&self) -> Result<(), StateError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Change;
+
+    #[test]
+    fn a_state_in_memory_is_not_taken_back_either() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = MemoryStore::default();
+            let writer = store.lock("a test", &mut |_| {}).await.unwrap();
+            let record = |serial| Record { serial, change: Change::Outputs { outputs: palisade_core::JsonMap::new() } };
+            assert!(matches!(writer.append(&[record(1)]).await, Err(StateError::Empty { .. })));
+            let state = |serial, lineage| State { serial, ..State::new("shop", lineage) };
+            writer.replace(&state(2, "00")).await.unwrap();
+            writer.append(&[record(2), record(3)]).await.unwrap();
+            let earlier = writer.replace(&state(2, "00")).await;
+            assert!(matches!(earlier, Err(StateError::Overtaken { found: 3, expected: 2, .. })));
+            assert!(matches!(writer.replace(&state(9, "ff")).await, Err(StateError::Replaced { .. })));
+            let continued = writer.begin(&Identity::of(&state(3, "ff"))).await;
+            assert!(matches!(continued, Err(StateError::Replaced { .. })));
+            assert_eq!(store.load().await.unwrap().unwrap().serial, 3);
+        });
     }
 }

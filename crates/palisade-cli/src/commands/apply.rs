@@ -208,7 +208,10 @@ fn unsaved(error: StateError, words: &Words) -> CommandError {
         "nothing that was created is lost: run `{}` again once the state can be written, and it finds what is there",
         words.command
     );
-    CommandError::from(error).with_help(again)
+    // What is kept is not this stack's state as this run knows it, so the next one finds something else.
+    let is_other = matches!(error, StateError::Missing { .. } | StateError::Replaced { .. });
+    let error = CommandError::from(error);
+    if is_other { error } else { error.with_help(again) }
 }
 
 /// An interrupt came, and the state could not be saved in time after it.

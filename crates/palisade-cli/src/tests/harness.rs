@@ -2,9 +2,10 @@
 
 use std::{
     fs,
-    io::{self, BufRead, Cursor, Write},
+    io::{self, BufRead, BufReader, Cursor, Read, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
+    thread,
 };
 
 use palisade_core::Stack;
@@ -40,6 +41,24 @@ pub(super) struct Outcome {
 /// A stream whose reader goes away after some bytes, as that of `| head -1` does.
 struct Pipe {
     room: usize,
+}
+
+/// A standard input from which "yes" comes, after something has happened while the question was open.
+struct Pause {
+    /// Tells once that the question is open.
+    asked: Option<mpsc::Sender<()>>,
+    answered: mpsc::Receiver<()>,
+    answer: &'static [u8],
+}
+
+impl Read for Pause {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(asked) = self.asked.take() {
+            _ = asked.send(());
+            _ = self.answered.recv();
+        }
+        self.answer.read(buffer)
+    }
 }
 
 impl Write for Pipe {
@@ -101,6 +120,22 @@ impl Desk {
     /// Runs a command of any stack with any standard input.
     pub(super) fn run_with(&self, command: &str, stdin: &str, declare: impl FnOnce(&mut Stack)) -> Outcome {
         self.run_interrupted(command, Cursor::new(stdin.to_owned()), &Interrupts::default(), declare)
+    }
+
+    /// Runs a command of [`pair`] that is answered with "yes" after `meanwhile` has happened.
+    pub(super) fn run_paused(&self, command: &str, meanwhile: impl FnOnce() + Send) -> Outcome {
+        let ((asked, question), (answer, answered)) = (mpsc::channel(), mpsc::channel());
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                // Without a question, nothing happens.
+                if question.recv().is_ok() {
+                    meanwhile();
+                    _ = answer.send(());
+                }
+            });
+            let stdin = BufReader::new(Pause { asked: Some(asked), answered, answer: b"yes\n" });
+            self.run_interrupted(command, stdin, &Interrupts::default(), pair)
+        })
     }
 
     /// Runs a command that `interrupts` may stop.

@@ -1,10 +1,13 @@
 //! The state: `output`, `state list`, `state show`, and what is told of a state that cannot be used.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::Mutex};
 
 use insta::assert_snapshot;
 use palisade_core::{Address, JsonMap, provider::Token};
-use palisade_engine::{Entry, LocalStore, ObjectState, Phase, State, Store};
+use palisade_engine::{
+    Change, Entry, LocalStore, ObjectState, Phase, Record, State, Store,
+    format::{self, Identity},
+};
 
 use super::{harness::Desk, shared::run};
 
@@ -48,7 +51,7 @@ fn a_state_of_a_newer_format_is_refused() {
     let desk = Desk::new();
     desk.write_state("{\"format\": 1000}");
     assert_snapshot!(desk.run("apply -y").error(), @r"
-    error: the state file DESK/state/test.state.json has the format 1000, and this program reads the formats up to 2
+    error: the state file DESK/state/test.state.json has the format 1000, and this program reads the formats up to 3
     help: update Palisade, with `cargo update -p palisade`, to the version that wrote the file
     ");
 }
@@ -90,6 +93,109 @@ fn a_folder_that_cannot_be_written_is_an_error_before_anything_is_changed() {
     help: something else is at DESK/state: move it away, or name another folder with --state-dir
     ");
     assert_eq!(desk.account.count(), 0);
+}
+
+/// The errors of an apply at whose question `meanwhile` has happened. What it has left there is there afterwards too, and no
+/// call was sent.
+#[track_caller]
+fn refused(desk: &Desk, meanwhile: impl Fn(&Desk) + Send + Sync) -> String {
+    let (left, count) = (Mutex::new(Vec::new()), Mutex::new(0));
+    let outcome = desk.run_paused("apply", || {
+        meanwhile(desk);
+        *left.lock().unwrap() = files(desk);
+        *count.lock().unwrap() = desk.account.count();
+    });
+    assert_eq!(outcome.code, 1, "{}", outcome.transcript());
+    assert_eq!(files(desk), *left.lock().unwrap());
+    assert_eq!(desk.account.count(), *count.lock().unwrap());
+    let (_, errors) = outcome.stderr.split_once("Enter a value:").unwrap();
+    errors.trim_start().to_owned()
+}
+
+/// The files of the state.
+fn files(desk: &Desk) -> Vec<(PathBuf, String)> {
+    let names = fs::read_dir(desk.state_dir()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = names.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn an_apply_whose_lock_was_removed_at_its_question_leaves_what_another_run_has_written() {
+    let desk = Desk::new();
+    let errors = refused(&desk, |desk| {
+        fs::remove_file(desk.state_dir().join("test.lock")).unwrap();
+        assert_eq!(desk.run("apply -y").code, 0);
+    });
+    assert_snapshot!(errors, @r"
+    error: this run has lost the lock of the stack `test`: another file is in the place of its lock file DESK/state/test.lock
+    help: for a state in S3: see that nothing stops this process, and that S3 can be reached
+    help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
+    help: nothing that was created is lost: run `apply` again once the state can be written, and it finds what is there
+    ");
+    assert_eq!(desk.run("plan --detailed-exitcode").code, 0, "what the other run has made is in the state");
+    assert_eq!(desk.run("destroy -y").code, 0);
+    let errors = refused(&desk, |desk| fs::remove_file(desk.state_dir().join("test.lock")).unwrap());
+    assert_snapshot!(errors, @r"
+    error: this run has lost the lock of the stack `test`: its lock file DESK/state/test.lock was removed
+    help: for a state in S3: see that nothing stops this process, and that S3 can be reached
+    help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
+    help: nothing that was created is lost: run `apply` again once the state can be written, and it finds what is there
+    ");
+}
+
+#[test]
+fn an_apply_under_which_another_state_was_put_leaves_it_there() {
+    let desk = Desk::new();
+    keep(&LocalStore::new(desk.state_dir(), "test"), &state(3));
+    let put = |state: State| move |desk: &Desk| desk.write_state(&format::snapshot(&state));
+    assert_snapshot!(refused(&desk, put(state(7))), @r"
+    error: another run has changed the state DESK/state/test.state.json: this run goes on from change 3, and the last is 7
+    help: run the command again, on the state as it is now
+    help: nothing that was created is lost: run `apply` again once the state can be written, and it finds what is there
+    ");
+    assert_snapshot!(refused(&desk, put(State { lineage: "ff".to_owned(), ..state(7) })), @r"
+    error: the state DESK/state/test.state.json was replaced while this run was under way: it is that of another stack of the same name
+    help: make sure that DESK/state/test.state.json is the state of this stack, and run the command again
+    ");
+}
+
+fn state(serial: u64) -> State {
+    State { account: Some("fake".to_owned()), serial, ..State::new("test", "00") }
+}
+
+#[test]
+fn a_journal_that_is_gone_while_a_run_was_open_is_missed() {
+    let desk = Desk::new();
+    let store = LocalStore::new(desk.state_dir(), "test");
+    keep(&store, &state(1));
+    let record = Record { serial: 2, change: Change::Outputs { outputs: JsonMap::new() } };
+    run(async { store.lock("a test", &mut |_| {}).await?.append(&[record]).await }).unwrap();
+    let errors = refused(&desk, |desk| fs::remove_file(desk.state_dir().join("test.state.journal")).unwrap());
+    assert_snapshot!(errors, @r"
+    error: the state file DESK/state/test.state.journal is gone, and DESK/state/test.state.json, which was kept with it, is still there
+    help: put a copy of DESK/state/test.state.journal in its place, from a backup of yours: what it holds is in no other file
+    help: if there is none, go on without the changes of the last run: delete in the account what that run has created, and put the copy from before it in place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
+    ");
+    for command in ["plan", "apply -y", "destroy -y", "output", "state list"] {
+        assert!(desk.run(command).error().contains("test.state.journal is gone"), "{command}");
+    }
+    fs::copy(desk.state_dir().join("test.state.json.backup"), store.path()).unwrap();
+    assert_eq!(desk.run("apply -y").code, 0);
+}
+
+#[test]
+fn a_change_that_a_newer_version_has_written_is_refused() {
+    let desk = Desk::new();
+    let store = LocalStore::new(desk.state_dir(), "test");
+    keep(&store, &state(1));
+    let entry = r#"{"checksum":"4ed60774885a90485ce8bec63932697fed5d8f210e7391082163ebb3e578bd69","records":[{"serial":2,"change":{"Tagged":{}}}]}"#;
+    let head = format::journal(&Identity::of(&state(1)));
+    fs::write(store.journal_path(), format!("{head}{entry}\n")).unwrap();
+    assert_snapshot!(desk.run("apply -y").error(), @r"
+    error: a newer version of Palisade wrote the state file DESK/state/test.state.journal: unknown variant `Tagged`, expected one of `Begun`, `Created`, `Abandoned`, `Attempted`, `Related`, `Ready`, `Deleted`, `Outputs` at line 1 column 31
+    help: update Palisade, with `cargo update -p palisade`, to the version that wrote the file
+    ");
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn the_objects_are_documents() {
         for key in keys(&objects).await {
             schema::assert_valid(&text(&objects, &key).await);
         }
-        assert_snapshot!(text(&objects, "shop/lease.json").await, @r#"{"format":2,"checksum":"046fb363470179e1c6a870a290f4a4c0f9b60f7eab28e3f184a328f1fcf757a9","lease":{"stack":"shop","fencing":1,"holder":"run 1","run":"run 1","ttl":60000,"renewals":0,"is_free":false,"serial":0}}"#);
+        assert_snapshot!(text(&objects, "shop/lease.json").await, @r#"{"format":3,"checksum":"046fb363470179e1c6a870a290f4a4c0f9b60f7eab28e3f184a328f1fcf757a9","lease":{"stack":"shop","fencing":1,"holder":"run 1","run":"run 1","ttl":60000,"renewals":0,"is_free":false,"serial":0}}"#);
         assert!(text(&objects, FIRST).await.contains(r#""content":{"Fence":{"holder":"run 1","run":"run 1"}}"#));
         assert!(text(&objects, STATE).await.contains(
             r#""content":{"State":{"state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"#
@@ -262,7 +262,7 @@ fn a_question_may_remain_open_for_long_as_long_as_nobody_else_comes() {
         writer.hold().check().unwrap();
         sleep(TTL * 60).await;
         drop(take(&objects, "second").await.unwrap());
-        assert_snapshot!(writer.begin(&nothing).await.unwrap_err(), @"this run has lost the lease of the stack `shop`: it ran out, and second has taken it over");
+        assert_snapshot!(writer.begin(&nothing).await.unwrap_err(), @"this run has lost the lock of the stack `shop`: it ran out, and second has taken it over");
     });
 }
 
@@ -275,8 +275,8 @@ fn a_run_that_cannot_renew_its_lease_says_so_before_another_one_may_begin() {
         network.set_down(true);
         timeout(TTL / 2, writer.keep()).await.unwrap_err();
         writer.hold().check().unwrap();
-        assert_snapshot!(timeout(TTL / 3 + Duration::from_millis(1), writer.keep()).await.unwrap(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: cannot write memory://shop/lease.json: no answer");
-        assert_snapshot!(writer.hold().check().unwrap_err(), @"this run has lost the lease of the stack `shop`: it was not renewed for 50 s: cannot write memory://shop/lease.json: no answer");
+        assert_snapshot!(timeout(TTL / 3 + Duration::from_millis(1), writer.keep()).await.unwrap(), @"this run has lost the lock of the stack `shop`: it was not renewed for 50 s: cannot write memory://shop/lease.json: no answer");
+        assert_snapshot!(writer.hold().check().unwrap_err(), @"this run has lost the lock of the stack `shop`: it was not renewed for 50 s: cannot write memory://shop/lease.json: no answer");
         // What it has done is recorded if it still can be.
         network.set_down(false);
         writer.replace(&new_state()).await.unwrap();
@@ -445,7 +445,7 @@ fn nothing_damaged_foreign_or_missing_is_taken_for_a_state() {
         };
         for key in [STATE, RECORDS, "shop/lease.json"] {
             assert!(matches!(damaged(key, Some("")).await, Err(StateError::Empty { .. })), "{key}");
-            assert!(matches!(damaged(key, Some("{\"format\": 3}")).await, Err(StateError::Newer { .. })), "{key}");
+            assert!(matches!(damaged(key, Some("{\"format\": 4}")).await, Err(StateError::Newer { .. })), "{key}");
             assert!(matches!(damaged(key, Some("{\"format\": 2, ")).await, Err(StateError::Corrupt { .. })), "{key}");
         }
         assert!(matches!(damaged(STATE, None).await, Err(StateError::Missing { .. })));
