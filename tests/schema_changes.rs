@@ -6,6 +6,7 @@ pub(crate) mod cases;
 use std::collections::BTreeSet;
 
 use palisade::prelude::*;
+use palisade_aws::{operations::ModifyReplicationGroup, types::MaintenanceWindow};
 use palisade_core::Address;
 use palisade_testing::Rehearsal;
 
@@ -28,6 +29,29 @@ fn nothing_is_left(rehearsal: &Rehearsal) -> Result<(), String> {
     let mut left = rehearsal.emulator().inventory();
     left.retain(|item| item.kind != "Snapshot");
     if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:?}")) }
+}
+
+/// What waits for a description to show a change gives up after a minute, and takes the change for done.
+#[test]
+fn a_change_in_place_is_not_waited_for_longer_than_it_takes() {
+    let mut late = Vec::new();
+    for (kind, seconds) in
+        [("FlowLogRole", 30), ("KmsKey", 30), ("LogGroup", 30), ("RedisUser", 30), ("Secret", 30), ("UserGroup", 90)]
+    {
+        let in_place = |field: &str| !REPLACED.iter().any(|(it, replaced)| *it == kind && replaced.contains(&field));
+        for (_, field) in fields().filter(|(schema, field)| schema.kind == kind && in_place(field)) {
+            let mut rehearsal = Rehearsal::new().without_rules();
+            let now = |rehearsal: &Rehearsal| rehearsal.emulator().contents()["now"].as_u64().unwrap();
+            rehearsal.apply(|stack| cases::declare(stack, kind, ""));
+            let before = now(&rehearsal);
+            rehearsal.apply(|stack| cases::declare(stack, kind, field));
+            let took = (now(&rehearsal) - before) / 1000;
+            if took >= seconds {
+                late.push(format!("{kind}.{field}: {took} s"));
+            }
+        }
+    }
+    assert!(late.is_empty(), "{}", late.join("\n"));
 }
 
 #[test]
@@ -69,6 +93,22 @@ fn the_shards_of_a_cache_and_their_replicas_change_in_place() {
     assert!(attribute("configuration_endpoint").as_str().is_some_and(|endpoint| endpoint.contains("clustercfg")));
     rehearsal.destroy();
     assert!(rehearsal.emulator().inventory().iter().all(|item| item.kind == "Snapshot"));
+}
+
+/// A group itself tells neither of its versions nor of its security groups and its maintenance window.
+#[test]
+fn what_only_the_members_of_a_cache_tell_is_read() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack| cases::declare(stack, "ReplicationGroup", ""));
+    let unchanged = ModifyReplicationGroup::unchanged(&Id::reported("redis").unwrap());
+    let maintenance_window = Some(MaintenanceWindow::literal("tue:10:00-tue:11:00"));
+    rehearsal.by_hand(ModifyReplicationGroup { maintenance_window, ..unchanged.clone() }).unwrap();
+    // This one is refused until the other one is done.
+    let description = Some("by hand".to_owned());
+    rehearsal.by_hand(ModifyReplicationGroup { description, ..unchanged }).unwrap();
+    let plan = rehearsal.plan(|stack| cases::declare(stack, "ReplicationGroup", ""));
+    let drift: Vec<_> = plan.drift.iter().filter_map(|drift| drift.field.as_deref()).collect();
+    assert_eq!(drift, ["maintenance_window"], "the second change is still under way");
 }
 
 #[test]

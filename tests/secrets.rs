@@ -1,11 +1,18 @@
-//! A canary: a known secret goes in wherever one can, and must come out nowhere.
+//! Secrets: a known one goes in wherever one can and must come out nowhere, and each value reaches what it is for, and nothing
+//! else.
 
 use std::sync::Arc;
 
 use palisade::prelude::*;
-use palisade_aws::Supplier;
+use palisade_aws::{
+    Supplier,
+    operations::GetSecretValue,
+    resources::AuthenticationFor,
+    types::{Redis7, SecretRef},
+};
+use palisade_core::Address;
 use palisade_emulator::Emulator;
-use palisade_testing::Rehearsal;
+use palisade_testing::{ExposeSecret, Rehearsal, SecretString};
 
 const CANARY: &str = "CanaryThatMustNotBeSeenAnywhere0123456789";
 
@@ -21,6 +28,12 @@ fn stack(stack: &mut Stack) {
     let secret = stack.add("token", Secret::builder().name(secret_name!("redis/token")).supplied(variable!("TOKEN")));
     let user = RedisUser::with_password(name!("reader"), name!("reader"), &secret);
     stack.add("reader", user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
+    cache(stack, &secret);
+    stack.output("token", secret.value());
+}
+
+/// A cache with all that it needs, whose clients prove who they are by `authentication`.
+fn cache(stack: &mut Stack, authentication: impl AuthenticationFor<Redis7>) {
     let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
     let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
     let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
@@ -37,10 +50,9 @@ fn stack(stack: &mut Stack) {
         .multi_az(replicas!(1))
         .subnet_group_name(&subnets)
         .security_group_ids([&group])
-        .authentication(&secret)
+        .authentication(authentication)
         .encrypted(AtRest::default(), InTransit::Required);
     stack.add("redis", cache);
-    stack.output("token", secret.value());
 }
 
 #[test]
@@ -97,4 +109,104 @@ fn a_new_generation_reaches_the_cache_and_the_user_in_one_apply() {
     assert_eq!((report.added, report.changed, report.destroyed), (0, 2, 0));
     assert!(rehearsal.emulator().calls().contains(&"ModifyUser"));
     assert!(!rehearsal.plan(|stack| rotated(stack, 2)).has_changes());
+}
+
+/// The current value of the secret with this label. A program never sees it; who may read the secret does.
+fn value(rehearsal: &Rehearsal, label: &str) -> SecretString {
+    let current = rehearsal.state().attribute(&Address::new("Secret", label), "value").unwrap();
+    let SecretRef { secret, version } = serde_json::from_value(current).unwrap();
+    rehearsal.by_hand(GetSecretValue { secret_id: secret, version_id: version }).unwrap().value
+}
+
+fn generated(stack: &mut Stack, label: &'static str, name: SecretName, generation: u32) -> Handle<Secret> {
+    stack.add(label, Secret::builder().name(name).generated().generation(generation))
+}
+
+#[test]
+fn each_user_has_the_passwords_of_its_own_secrets_and_no_others() {
+    let program = |generation: u32, both_have_two: bool| {
+        move |stack: &mut Stack| {
+            let a = generated(stack, "a", secret_name!("a"), generation);
+            let b = generated(stack, "b", secret_name!("b"), 1);
+            let c = generated(stack, "c", secret_name!("c"), 1);
+            let one = match both_have_two {
+                true => RedisUser::with_password(name!("one"), name!("one"), [&a, &c]),
+                false => RedisUser::with_password(name!("one"), name!("one"), &a),
+            };
+            let two = RedisUser::with_password(name!("two"), name!("two"), [&b, &c]);
+            for (label, user) in [("one", one), ("two", two)] {
+                stack.add(label, user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
+            }
+        }
+    };
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let mut earlier = Vec::new();
+    for (generation, both_have_two) in [(1, false), (2, false), (2, true), (3, true), (3, false)] {
+        rehearsal.apply(program(generation, both_have_two));
+        let values = ["a", "b", "c"].map(|label| value(&rehearsal, label));
+        let accepts = |user, value: &SecretString| rehearsal.emulator().accepts_password(user, value);
+        let accepted = ["one", "two"].map(|user| values.each_ref().map(|value| accepts(user, value)));
+        let case = format!("generation {generation}, both have two: {both_have_two}");
+        assert_eq!(accepted, [[true, false, both_have_two], [false, true, true]], "{case}");
+        earlier.retain(|value| !is_same(value, &values[0]));
+        assert!(!earlier.iter().any(|value| accepts("one", value)), "{case}: an earlier password is still accepted");
+        earlier.extend(values.into_iter().next());
+    }
+}
+
+fn is_same(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret() == other.expose_secret()
+}
+
+/// With ROTATE, a cache accepts the old token, or none, beside the new one. Only SET ends that.
+#[test]
+fn a_cache_lets_in_whoever_sends_its_current_token_and_nobody_else() {
+    #[derive(Clone, Copy, Debug)]
+    enum Clients {
+        Token(u32),
+        OtherToken,
+        Users,
+    }
+    let program = |clients: Clients| {
+        move |stack: &mut Stack| {
+            let token = match clients {
+                Clients::Token(generation) => generated(stack, "token", secret_name!("token"), generation),
+                Clients::OtherToken | Clients::Users => generated(stack, "other", secret_name!("other"), 1),
+            };
+            match clients {
+                Clients::Token(_) | Clients::OtherToken => cache(stack, &token),
+                Clients::Users => {
+                    let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
+                    let users = stack.add("users", UserGroup::redis(name!("users"), &default));
+                    cache(stack, &users);
+                }
+            }
+        }
+    };
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let mut earlier: Vec<SecretString> = Vec::new();
+    for clients in [
+        Clients::Token(1),
+        Clients::Token(2),
+        Clients::OtherToken,
+        Clients::Users,
+        Clients::Token(1),
+        Clients::Token(2),
+        Clients::Users,
+        Clients::OtherToken,
+    ] {
+        rehearsal.apply(program(clients));
+        let current = match clients {
+            Clients::Token(_) => Some(value(&rehearsal, "token")),
+            Clients::OtherToken => Some(value(&rehearsal, "other")),
+            Clients::Users => None,
+        };
+        let accepts = |token: Option<&SecretString>| rehearsal.emulator().accepts_token("redis", token);
+        assert!(!accepts(None), "{clients:?}: a client without a token is let in");
+        assert!(current.as_ref().is_none_or(|current| accepts(Some(current))), "{clients:?}: its token is refused");
+        earlier.retain(|token| current.as_ref().is_none_or(|current| !is_same(token, current)));
+        let is_old_accepted = earlier.iter().any(|token| accepts(Some(token)));
+        assert!(!is_old_accepted, "{clients:?}: an earlier token is still accepted");
+        earlier.extend(current);
+    }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
+mod attempts;
 mod calls;
 mod canary;
 mod default_group;
@@ -14,9 +15,11 @@ mod interrupts;
 mod keys;
 mod network_acls;
 mod orders;
+mod parameters;
 mod phases;
 mod readme;
 mod rules;
+mod same_name;
 mod schema_changes;
 mod secrets;
 mod tags;

@@ -17,7 +17,10 @@ use palisade_aws::{
 };
 use palisade_core::{Graph, Id, provider::BoxFuture};
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{ApplyOptions, Event, LocalStore, Plan, PlanError, Record, Report, State, StateError, Store};
+use palisade_engine::{
+    ApplyOptions, Event, Hold, LocalStore, Plan, PlanError, Record, Report, State, StateError, Store, Writer,
+    format::Identity,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time::timeout};
 
@@ -222,7 +225,6 @@ impl Life {
 
     async fn run(&self, graph: &Graph, weather: &Weather) -> Result<Ended, String> {
         let state = self.state().await;
-        // What a process knows ends with it.
         let provider = AwsProvider::new(Aws::new(self.watch.clone(), Arc::new(Canaries)));
         let plan = match palisade_engine::plan(&provider, graph, &state).await {
             Ok(plan) => plan,
@@ -241,7 +243,11 @@ impl Life {
             ..ApplyOptions::default()
         };
         let mut listener = |event: Event| self.see(format!("{event:?}"));
-        let apply = palisade_engine::apply(&provider, &self.disk, state, graph, &plan, &options, &mut listener);
+        // What a process knows, and what it holds, ends with it.
+        let store = self.disk.store();
+        let writer = store.lock("apply", &mut |_| {}).await.map_err(|error| error.to_string())?;
+        let writer = DiskWriter { disk: &self.disk, writer };
+        let apply = palisade_engine::apply(&provider, &writer, state, graph, &plan, &options, &mut listener);
         let mut apply = pin!(apply);
         let mut polls = 0;
         let mut stopped_at = None;
@@ -288,7 +294,7 @@ impl Life {
     }
 
     async fn state(&self) -> State {
-        let saved = self.disk.load().await.unwrap_or_else(|error| panic!("the state is lost: {error}"));
+        let saved = self.disk.store().load().await.unwrap_or_else(|error| panic!("the state is lost: {error}"));
         saved.unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"))
     }
 
@@ -332,8 +338,6 @@ struct Killed;
 /// The disk: what was written stays, whatever becomes of the process.
 struct Disk {
     folder: tempfile::TempDir,
-    /// The store of the process that runs.
-    store: Mutex<Arc<LocalStore>>,
     inner: Mutex<Inner>,
 }
 
@@ -350,12 +354,12 @@ impl Disk {
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.expect("there is a place for temporary files");
-        let store = Mutex::new(Arc::new(LocalStore::new(folder.path(), "test")));
-        Self { folder, store, inner: Mutex::default() }
+        Self { folder, inner: Mutex::default() }
     }
 
-    fn store(&self) -> Arc<LocalStore> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The store, as a new process opens it.
+    fn store(&self) -> LocalStore {
+        LocalStore::new(self.folder.path(), "test")
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -368,8 +372,6 @@ impl Disk {
 
     /// Begins a process, which is killed at its n-th write.
     fn kill_at(&self, moment: Option<(u32, u8)>) {
-        *self.store.lock().unwrap_or_else(PoisonError::into_inner) =
-            Arc::new(LocalStore::new(self.folder.path(), "test"));
         let mut inner = self.inner();
         inner.kill_at = moment.map(|(nth, part)| (inner.writes + nth, part));
     }
@@ -402,36 +404,53 @@ impl Disk {
     }
 }
 
-impl Store for Disk {
-    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
-        Box::pin(async { self.store().load().await })
+/// What writes to the disk, until the process is killed.
+struct DiskWriter<'a> {
+    disk: &'a Disk,
+    writer: Box<dyn Writer + 'a>,
+}
+
+impl Writer for DiskWriter<'_> {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        self.writer.begin(continued)
     }
 
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async {
-            let killed = self.count();
-            let (_, before) = self.journal();
-            self.store().append(records).await?;
+            let killed = self.disk.count();
+            let (_, before) = self.disk.journal();
+            self.writer.append(records).await?;
             let Some(part) = killed else { return Ok(()) };
-            let (path, after) = self.journal();
+            let (path, after) = self.disk.journal();
             // A journal gets its name with its first entry whole, and then grows byte by byte.
             if before > 0 && after > before {
                 let kept = before + (after - before) * u64::from(part) / 255;
                 let file = std::fs::OpenOptions::new().write(true).open(path);
                 file.and_then(|file| file.set_len(kept)).expect("the disk does not fail");
             }
-            self.kill()
+            self.disk.kill()
         })
     }
 
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async {
-            let killed = self.count();
+            let killed = self.disk.count();
             // A snapshot is there as a whole, or not at all.
             if killed.is_none_or(|part| part >= 128) {
-                self.store().replace(state).await?;
+                self.writer.replace(state).await?;
             }
-            if killed.is_some() { self.kill() } else { Ok(()) }
+            if killed.is_some() { self.disk.kill() } else { Ok(()) }
         })
+    }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        self.writer.hold()
+    }
+
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
+    where
+        Self: 'a,
+    {
+        self.writer.release()
     }
 }

@@ -128,8 +128,11 @@ pub(crate) struct KeySpec {
     pub(crate) tags: Tags,
 }
 
-/// Rules of network ACLs, and how they are written.
-pub(crate) const NETWORK_RULES: [(&str, fn() -> NetworkRules); 3] = {
+/// How the rules of a network ACL are written, and what makes them.
+type WrittenRules = (&'static str, fn() -> NetworkRules);
+
+/// Rules of network ACLs.
+pub(crate) const NETWORK_RULES: [WrittenRules; 3] = {
     macro_rules! rules {
         ($($rule:tt)*) => {
             (stringify!(network_rules![$($rule)*]), || network_rules![$($rule)*])

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use palisade_engine::{Lockable, RemoteStore, State, StateError, Store};
+use palisade_engine::{RemoteStore, State, StateError, Store, format::Identity};
 use palisade_live::S3Objects;
 use tokio::time::timeout;
 
@@ -46,22 +46,22 @@ fn one_writes_at_a_time_and_whoever_comes_too_late_is_refused() {
         let state = |serial| State { serial, ..State::new("shop", "00112233445566778899aabbccddeeff") };
         assert_eq!(first.load().await.unwrap(), None);
         let mut ignore = |_: &str| {};
-        let lock = first.lock("first", &mut ignore).await.unwrap();
-        first.replace(&state(1)).await.unwrap();
+        let writer = first.lock("first", &mut ignore).await.unwrap();
+        writer.replace(&state(1)).await.unwrap();
         // Whoever is at work renews the lease.
         let mut ignore = |_: &str| {};
         let refused = tokio::select! {
-            () = lock.keep() => unreachable!("it does not end"),
+            lost = writer.keep() => panic!("{lost}"),
             refused = second.lock("second", &mut ignore) => refused.map(drop),
         };
         assert!(matches!(refused, Err(StateError::Locked { holder, .. }) if holder == "first"));
         // Whoever stands still is taken over, and its next write finds the fence.
         let mut ignore = |_: &str| {};
         let taken = timeout(TTL * 10, second.lock("second", &mut ignore)).await.unwrap().unwrap();
-        second.replace(&state(2)).await.unwrap();
-        assert!(matches!(first.check_lease(), Err(StateError::LeaseLost { .. })));
-        assert!(matches!(lock.confirm().await, Err(StateError::LeaseLost { .. })));
-        assert!(matches!(first.replace(&state(5)).await, Err(StateError::Overtaken { found: 2, expected: 1, .. })));
+        taken.replace(&state(2)).await.unwrap();
+        assert!(matches!(writer.hold().check(), Err(StateError::LeaseLost { .. })));
+        assert!(matches!(writer.begin(&Identity::of(&state(1))).await, Err(StateError::LeaseLost { .. })));
+        assert!(matches!(writer.replace(&state(5)).await, Err(StateError::Overtaken { found: 2, expected: 1, .. })));
         taken.release().await.unwrap();
         assert_eq!(store("3").load().await.unwrap(), Some(state(2)));
     });

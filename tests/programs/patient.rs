@@ -1,9 +1,10 @@
 //! The stack of `secured-redis` on the emulated account, where all waits take as long as they would on AWS: time enough to
 //! interrupt them. The program works on the account of the usual emulator, which can finish what it leaves.
 //!
-//! `NO_ANSWER=3` lets the answer to the third call that changes something never come. With `PAUSED`, nothing takes time.
+//! `NO_ANSWER=3` lets the answer to the third call that changes something never come. With `PAUSED`, nothing takes time. With
+//! `--state s3://..`, the first write of a state blocks the thread forever, as a disk can that does not answer.
 
-use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
+use std::{collections::BTreeSet, process::ExitCode, sync::Arc, thread};
 
 use palisade::{Cloud, Clouds, Emulated, Stack};
 use palisade_aws::{Aws, AwsProvider, Supplier};
@@ -14,6 +15,7 @@ use palisade_core::{
     provider::BoxFuture,
 };
 use palisade_emulator::{Emulator, Fault};
+use palisade_engine::{Condition, MemoryObjects, Object, Objects, ObjectsError, Put};
 use palisade_testing::SecretString;
 
 struct InRealTime;
@@ -35,6 +37,14 @@ impl Cloud for InRealTime {
         Emulated.calls(work)
     }
 
+    fn objects<'a>(
+        &'a self,
+        _: &'a S3Location,
+        _: &'a Settings,
+    ) -> BoxFuture<'a, Result<Arc<dyn Objects>, ConnectError>> {
+        Box::pin(async { Ok(Arc::new(Blocked::default()) as Arc<dyn Objects>) })
+    }
+
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {
         Box::pin(async {
             let emulator = Emulator::open(&settings.folder, "us-east-1")
@@ -48,6 +58,41 @@ impl Cloud for InRealTime {
                 description: "the emulated account".to_owned(),
             })
         })
+    }
+}
+
+/// Objects in memory, of which nothing but the lease and the fence of a run can be written.
+#[derive(Default)]
+struct Blocked(MemoryObjects);
+
+impl Objects for Blocked {
+    fn location(&self, key: &str) -> String {
+        self.0.location(key)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>, ObjectsError>> {
+        self.0.get(key)
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        bytes: &'a [u8],
+        condition: Condition<'a>,
+    ) -> BoxFuture<'a, Result<Put, ObjectsError>> {
+        // The fence is the first of the log.
+        while key.contains("/log/") && !key.ends_with("/00000000000000000001.json") {
+            thread::park();
+        }
+        self.0.put(key, bytes, condition)
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, ObjectsError>> {
+        self.0.list(prefix)
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), ObjectsError>> {
+        self.0.delete(key)
     }
 }
 

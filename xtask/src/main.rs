@@ -5,12 +5,14 @@
 use std::{env, process::ExitCode};
 
 mod bench;
+mod cargo_tool;
 mod chaos;
 mod checkov;
 mod ci;
 mod deny;
 mod live;
 mod ministack;
+mod mutants;
 mod pypi;
 mod rules;
 mod schedule;
@@ -34,6 +36,9 @@ usage: cargo xtask COMMAND
   checkov    checkov, from PyPI, finds nothing in the export of any example
   chaos      10,000 random lives of stacks for each of the seeds 1 to 8; with --cases N, so many for each;
              with --fresh [--minutes N], those of a new seed, for an hour or so many minutes
+  mutants [--shard K/N] [FILTER]
+             what tests do not notice: cargo-mutants, from crates.io, changes the engine and the lifecycles, which takes
+             hours; FILTER is a glob for the files, as in `steps.rs`
   bench      how long a first build, a plan and an apply take, and what Terraform takes, against their bounds";
 
 fn main() -> ExitCode {
@@ -41,6 +46,7 @@ fn main() -> ExitCode {
     let command = match arguments.as_slice() {
         [command] => command.as_str(),
         [command, option] if command == "rules" && option == "--write" => "rules --write",
+        [command, ..] if command == "mutants" => "mutants",
         _ => "",
     };
     if matches!(command, "help" | "--help" | "-h") {
@@ -68,12 +74,18 @@ fn main() -> ExitCode {
         "terraform" => one("terraform", || terraform::run(&workspace)),
         "checkov" => one("checkov", || checkov::run(&workspace)),
         "bench" => bench::run(&workspace),
-        _ => {
-            let given = arguments.join(" ");
-            println!("error: `{given}` is not one of the commands of cargo xtask\n\n{USAGE}");
-            ExitCode::FAILURE
-        }
+        "mutants" => match mutants::Selection::parse(&arguments[1..]) {
+            Some(selection) => one("mutants", || mutants::run(&workspace, &selection)),
+            None => unknown(&arguments),
+        },
+        _ => unknown(&arguments),
     }
+}
+
+fn unknown(arguments: &[String]) -> ExitCode {
+    let given = arguments.join(" ");
+    println!("error: `{given}` is not one of the commands of cargo xtask\n\n{USAGE}");
+    ExitCode::FAILURE
 }
 
 fn one(name: &'static str, check: impl FnOnce() -> step::Outcome) -> ExitCode {

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Command, ExitCode, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -103,12 +103,21 @@ impl Report {
 
 /// Runs a program whose output the reader sees. It gets no standard input, so that none can wait for an answer.
 pub(crate) fn run(command: &mut Command) -> Outcome {
-    println!("$ {}", shown(command));
-    match command.stdin(Stdio::null()).status() {
+    match status(command) {
         Ok(status) if status.success() => Outcome::Ok,
         Ok(status) => Outcome::Failed(status.to_string()),
-        Err(error) => Outcome::Failed(format!("{} does not start: {error}", command.get_program().display())),
+        Err(problem) => Outcome::Failed(problem),
     }
+}
+
+/// Runs a program whose output the reader sees and whose exit code means more than good or bad.
+///
+/// # Errors
+/// When it does not start.
+pub(crate) fn status(command: &mut Command) -> Result<ExitStatus, String> {
+    println!("$ {}", shown(command));
+    let status = command.stdin(Stdio::null()).status();
+    status.map_err(|error| format!("{} does not start: {error}", command.get_program().display()))
 }
 
 /// Runs a program for its standard output.

@@ -313,4 +313,35 @@ mod tests {
             }
         }
     }
+
+    /// The turn of a run that is to stop.
+    struct Ended;
+
+    impl Turn for Ended {
+        fn slot(&self) -> BoxFuture<'_, Result<palisade_core::provider::Slot, ProviderError>> {
+            Box::pin(std::future::ready(Err(interrupted())))
+        }
+
+        fn stopped(&self) -> BoxFuture<'_, ()> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_is_to_stop_sends_nothing_and_waits_for_nothing() {
+        let answering = Arc::new(Failing { kind: ErrorKind::Service, times: Mutex::new(0), after: Duration::ZERO });
+        let aws = Aws::new(answering.clone(), answering);
+        let (start, hour) = (Instant::now(), Duration::from_secs(3600));
+        assert!(aws.pause(hour).await.is_ok() && start.elapsed() == hour, "who works alone waits");
+
+        let turn: Arc<dyn Turn> = Arc::new(Ended);
+        let (aws, start) = (aws.in_turn(&turn), Instant::now());
+        let vpc_id = palisade_core::Id::reported("vpc-1").unwrap();
+        let kind = |error: ProviderError| error.kind;
+        assert_eq!(aws.pause(hour).await.map_err(kind), Err(ErrorKind::Interrupted));
+        assert_eq!(aws.call(DeleteVpc { vpc_id }).await.map(drop).map_err(kind), Err(ErrorKind::Interrupted));
+        let waited = aws.wait("nothing", hour, async || Ok(None::<()>)).await;
+        assert_eq!(waited.map_err(kind), Err(ErrorKind::Interrupted));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
 }

@@ -13,6 +13,7 @@ use crate::{
         progress,
         style::{ERROR, HELP, paint},
     },
+    signals::Interrupted,
 };
 
 /// Why a command failed.
@@ -36,6 +37,8 @@ pub(crate) enum CommandError {
     },
     /// What is wrong was told already.
     Told,
+    /// It was interrupted.
+    Interrupted,
 }
 
 /// How many resources a message names at most.
@@ -54,7 +57,7 @@ impl CommandError {
                 help.push(text);
                 Self::Problem { message, help }
             }
-            Self::Findings(_) | Self::Unread { .. } | Self::Told => self,
+            Self::Findings(_) | Self::Unread { .. } | Self::Told | Self::Interrupted => self,
         }
     }
 
@@ -78,7 +81,7 @@ impl CommandError {
     /// The text of the error, with a line end where there is a text.
     pub(crate) fn render(&self, sources: &Sources) -> String {
         match self {
-            Self::Told => String::new(),
+            Self::Told | Self::Interrupted => String::new(),
             // Without the program there are no places in it.
             Self::Unread { kind, error } => {
                 let error = error.clone();
@@ -101,6 +104,12 @@ impl CommandError {
     /// The text of the error without colors.
     pub(crate) fn text(&self) -> String {
         crate::render::style::plain(&self.render(&Sources::new(None)))
+    }
+}
+
+impl From<Interrupted> for CommandError {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
     }
 }
 

@@ -10,6 +10,6 @@ pub const ERROR: u8 = 1;
 /// The plan holds changes. Only `plan --detailed-exitcode` ends with it.
 pub const CHANGES: u8 = 2;
 
-/// An apply was interrupted by Ctrl-C (SIGINT) before it was done, and can be gone on with. SIGTERM ends with 143 and a
-/// closed terminal (SIGHUP) with 129, by the shells' rule: 128 and the number of the signal.
+/// An apply or destroy was interrupted by Ctrl-C (SIGINT) before it was done, or at its question, and can be continued. SIGTERM
+/// ends with 143 and a closed terminal (SIGHUP) with 129, by the shells' rule: 128 and the number of the signal.
 pub const INTERRUPTED: u8 = 130;

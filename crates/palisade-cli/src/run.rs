@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, BufReader},
+    io::{self, BufReader, Write},
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -11,12 +11,14 @@ use anstream::{AutoStream, ColorChoice};
 use palisade_core::Stack;
 
 use crate::{
-    Clouds, Settings, args,
+    Clouds, Settings,
+    args::{self, Cli},
     commands::{self, Context},
     error::CommandError,
     exit_code,
     render::findings::Sources,
-    terminal::{Stream, Streams, Terminal},
+    signals::Interrupts,
+    terminal::{Stream, Streams, Terminal, Unprinted},
 };
 
 /// Runs the command line of the program whose stack is called `name`: it reads the arguments of the process, lets
@@ -30,19 +32,28 @@ use crate::{
 /// }
 /// ```
 pub fn run(name: &str, declare: impl FnOnce(&mut Stack), clouds: Clouds<'_>) -> ExitCode {
-    let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
+    let (stdout, stderr) = (io::stdout(), io::stderr());
     let stdout_colors = AutoStream::choice(&stdout) != ColorChoice::Never;
     let stderr_colors = AutoStream::choice(&stderr) != ColorChoice::Never;
     let streams = Streams {
         // Not locked: the program may use the streams too while it declares its stack.
-        stdin: &mut BufReader::new(io::stdin()),
-        stdout: Stream::new(&mut stdout, stdout_colors),
-        stderr: Stream::new(&mut stderr, stderr_colors),
+        stdin: Box::new(BufReader::new(io::stdin())),
+        stdout: Stream::new(stdout, stdout_colors),
+        stderr: Stream::new(stderr, stderr_colors),
         width: None,
+    };
+    let mut terminal = match Terminal::new(streams) {
+        Ok(terminal) => terminal,
+        Err(error) => {
+            // Where this fails too, the exit code says it.
+            _ = writeln!(io::stderr(), "error: cannot start a thread: {error}\nhelp: raise the limit of processes");
+            return ExitCode::from(exit_code::ERROR);
+        }
     };
     #[expect(clippy::disallowed_methods, reason = "this is where the clock comes in")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    ExitCode::from(run_with(std::env::args_os(), streams, now, name, declare, clouds))
+    let interrupts = Interrupts::default();
+    ExitCode::from(run_with(std::env::args_os(), &mut terminal, &interrupts, now, name, declare, clouds))
 }
 
 /// The name of a stack is also that of its files, so it must not lead out of their folder.
@@ -56,32 +67,21 @@ fn check_name(name: &str) -> Result<(), CommandError> {
     Err(CommandError::new(format!("`{name}` is not a name for a stack"), help))
 }
 
-/// Does what [`run`] does, on any streams, `now` seconds after the beginning of 1970.
+/// Does what [`run`] does, on any streams and with any interrupts, `now` seconds after the beginning of 1970.
 pub(crate) fn run_with(
     args: impl IntoIterator<Item = OsString>,
-    streams: Streams<'_>,
+    terminal: &mut Terminal,
+    interrupts: &Interrupts,
     now: u64,
     name: &str,
     declare: impl FnOnce(&mut Stack),
     clouds: Clouds<'_>,
 ) -> u8 {
-    let width = streams.width;
-    let mut terminal = Terminal::new(streams);
-    let code = match args::parse(name, width, clouds, args) {
+    let code = match args::parse(name, terminal.width, clouds, args) {
         Ok(cli) => {
             terminal.choose_colors(cli.global.color);
-            if let Err(error) = check_name(name) {
-                terminal.complain(&error.render(&Sources::new(None)));
-                return exit_code::ERROR;
-            }
-            let mut stack = Stack::new(name);
-            declare(&mut stack);
-            let cloud = clouds.emulated.filter(|_| cli.global.emulated).unwrap_or(clouds.usual);
-            let region = cli.global.region.or_else(|| cloud.default_region().map(str::to_owned));
-            let settings = Settings { folder: cli.global.state_dir, state: cli.global.state, region };
-            let mut context = Context { terminal: &mut terminal, stack: &stack, cloud, settings, now };
-            commands::execute(cli.command, &mut context).unwrap_or_else(|error| {
-                let sources = Sources::new(cli.global.manifest_dir.as_deref());
+            let sources = Sources::new(cli.global.manifest_dir.as_deref());
+            execute(cli, terminal, interrupts, now, name, declare, clouds).unwrap_or_else(|error| {
                 terminal.complain(&error.render(&sources));
                 exit_code::ERROR
             })
@@ -96,18 +96,40 @@ pub(crate) fn run_with(
             exit_code::ERROR
         }
     };
-    match terminal.finish() {
+    match terminal.finish(interrupts) {
         Ok(()) => code,
-        Err(error) => {
+        Err(Unprinted::Unread) => interrupts.exit_code().unwrap_or(exit_code::ERROR),
+        Err(Unprinted::Failed(error)) => {
             let message = format!("the output could not be printed to its end: {error}");
             let error = CommandError::new(
                 message,
                 "let all of it be read, or write it to a file; `state list` shows what exists",
             );
             terminal.complain(&error.render(&Sources::new(None)));
+            // That the results could not be written is known.
+            _ = terminal.finish(interrupts);
             exit_code::ERROR
         }
     }
+}
+
+/// Lets `declare` fill the stack, and executes the command on it.
+fn execute(
+    cli: Cli,
+    terminal: &mut Terminal,
+    interrupts: &Interrupts,
+    now: u64,
+    name: &str,
+    declare: impl FnOnce(&mut Stack),
+    clouds: Clouds<'_>,
+) -> Result<u8, CommandError> {
+    check_name(name)?;
+    let mut stack = Stack::new(name);
+    declare(&mut stack);
+    let cloud = clouds.emulated.filter(|_| cli.global.emulated).unwrap_or(clouds.usual);
+    let region = cli.global.region.or_else(|| cloud.default_region().map(str::to_owned));
+    let settings = Settings { folder: cli.global.state_dir, state: cli.global.state, region };
+    commands::execute(cli.command, &mut Context { terminal, interrupts, stack: &stack, cloud, settings, now })
 }
 
 #[cfg(test)]

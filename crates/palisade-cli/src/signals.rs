@@ -1,92 +1,142 @@
-//! [`Interrupts`]: what asks a running apply to stop, such as Ctrl-C.
+//! [`Interrupts`]: what asks a command to stop, such as Ctrl-C, and how long it may take to.
 
 use std::{
     io,
     process::exit,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     thread,
+    time::Duration,
 };
 
-use tokio::{runtime::Builder, sync::watch};
+use tokio::{
+    runtime::Builder,
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
-/// The apply that runs, which the first signal asks to stop. A second one ends the program at once, as does one that comes
-/// when nothing runs any more. Signals belong to the process, and so does this.
-static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
+/// How long an apply waits for calls in flight once it is interrupted.
+pub(crate) const ANSWERED: Duration = Duration::from_secs(3);
+
+/// When the state must be saved, counted from the interrupt like the two that follow.
+pub(crate) const SAVED: Duration = Duration::from_millis(3700);
+
+/// When the lock must be given back.
+pub(crate) const RELEASED: Duration = Duration::from_millis(4100);
+
+/// How long somebody has to read what was printed, once nothing else is left to do.
+pub(crate) const READ: Duration = Duration::from_millis(300);
+
+/// When the process ends in any case. What is left of the five seconds is for a machine that is busy.
+const ENDED: Duration = Duration::from_millis(4500);
+
+const _: () = {
+    assert!(ANSWERED.as_millis() < SAVED.as_millis() && SAVED.as_millis() < RELEASED.as_millis());
+    assert!(RELEASED.as_millis() + READ.as_millis() < ENDED.as_millis() && ENDED.as_millis() < 5000);
+};
+
+/// The command that listens, which the first signal asks to stop. A second one ends the process at once, as does one that
+/// comes when no command listens any more. Signals belong to the process, and so does this.
+static LISTENING: Mutex<Weak<Interruption>> = Mutex::new(Weak::new());
 
 /// Whether the thread that waits for signals was started.
-static IS_LISTENING: Mutex<bool> = Mutex::new(false);
+static IS_STARTED: Mutex<bool> = Mutex::new(false);
 
-struct Running {
+/// Whether a command is to stop. All clones are of one command.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interrupts(Arc<Interruption>);
+
+/// A command has heard that it is to stop, and left what it was doing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Interrupted;
+
+#[derive(Debug, Default)]
+struct Interruption {
+    /// Becomes true once the command is to stop.
     stop: watch::Sender<bool>,
-    exit_code: Arc<OnceLock<u8>>,
-}
-
-/// The signals that come while an apply runs.
-pub(crate) struct Interrupts {
-    /// Becomes true once the run is to stop.
-    pub(crate) stop: watch::Receiver<bool>,
-    exit_code: Arc<OnceLock<u8>>,
+    exit_code: OnceLock<u8>,
 }
 
 impl Interrupts {
-    /// From now on, a signal does not end the program but asks the run to stop. Before, as during a plan and at the question,
-    /// it ends the program: nothing is under way that would have to come back.
+    /// From now on, a signal does not end the process but asks the command to stop. The process still ends within five seconds
+    /// of it, whatever the command is doing then: at [`ENDED`], or at a second signal.
     ///
     /// # Errors
     /// If the operating system does not tell of its signals.
-    pub(crate) fn listen() -> io::Result<Self> {
-        let mut is_listening = lock(&IS_LISTENING);
-        if !*is_listening {
-            start_listening()?;
-            *is_listening = true;
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        let mut is_started = lock(&IS_STARTED);
+        if !*is_started {
+            start()?;
+            *is_started = true;
         }
-        let (stop, receiver) = watch::channel(false);
-        let exit_code = Arc::default();
-        *lock(&RUNNING) = Some(Running { stop, exit_code: Arc::clone(&exit_code) });
-        Ok(Self { stop: receiver, exit_code })
+        *lock(&LISTENING) = Arc::downgrade(&self.0);
+        Ok(())
+    }
+
+    /// Asks the command to stop, and to end with this exit code. False if it was asked before.
+    pub(crate) fn interrupt(&self, exit_code: u8) -> bool {
+        let is_first = self.0.exit_code.set(exit_code).is_ok();
+        self.0.stop.send_replace(true);
+        is_first
+    }
+
+    /// What the engine hears of it.
+    pub(crate) fn receiver(&self) -> watch::Receiver<bool> {
+        self.0.stop.subscribe()
+    }
+
+    /// Ends once the command is to stop.
+    pub(crate) async fn stopped(&self) {
+        // The sender is in `self`, so the wait has no other end.
+        _ = self.receiver().wait_for(|is_to_stop| *is_to_stop).await;
     }
 
     /// The exit code of a program that ends by the signal that came, if one did.
     pub(crate) fn exit_code(&self) -> Option<u8> {
-        self.exit_code.get().copied()
+        self.0.exit_code.get().copied()
     }
 }
 
-impl Drop for Interrupts {
-    fn drop(&mut self) {
-        *lock(&RUNNING) = None;
-    }
-}
-
-/// Starts the thread that waits for signals. It has a runtime of its own, so that it hears them whatever the apply is doing,
+/// Starts the thread that waits for signals. It has a runtime of its own, so that it hears them whatever the command is doing,
 /// and whatever the clock of that is.
-fn start_listening() -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_io().build()?;
-    let mut signals = {
+fn start() -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let signals = {
         let _guard = runtime.enter();
         system::Signals::new()?
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            loop {
-                let exit_code = signals.next().await;
-                if !is_asked_to_stop(exit_code) {
-                    exit(exit_code.into());
-                }
-            }
-        });
-    })?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(heed(signals)))?;
     Ok(())
 }
 
-/// Asks what runs to stop, if it was not asked before.
-fn is_asked_to_stop(exit_code: u8) -> bool {
-    let running = lock(&RUNNING);
-    let Some(running) = running.as_ref().filter(|running| running.exit_code.set(exit_code).is_ok()) else {
-        return false;
-    };
-    running.stop.send_replace(true);
-    true
+async fn heed(mut signals: system::Signals) {
+    let mut end = None;
+    loop {
+        tokio::select! {
+            exit_code = signals.next() => {
+                if !listening().is_some_and(|interrupts| interrupts.interrupt(exit_code)) {
+                    exit(exit_code.into());
+                }
+                end = Some(Instant::now() + ENDED);
+            }
+            () = until(end) => {
+                if let Some(exit_code) = listening().and_then(|interrupts| interrupts.exit_code()) {
+                    exit(exit_code.into());
+                }
+                end = None;
+            }
+        }
+    }
+}
+
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn listening() -> Option<Interrupts> {
+    lock(&LISTENING).upgrade().map(Interrupts)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -187,6 +187,7 @@ impl Account {
     pub(crate) fn needs_key(&self) -> bool {
         self.secrets.values().any(|secret| !secret.versions.is_empty())
             || self.replication_groups.values().any(|group| group.latest().token.is_some())
+            || self.users.values().any(|user| !user.latest().passwords.is_empty())
     }
 
     /// Whether what was made at `made` is to be seen already.

@@ -45,6 +45,8 @@ pub(crate) const DETACHED_USER: Millis = 3 * SECOND;
 pub(crate) const DETACHED_GROUP: Millis = MINUTE;
 /// Users and user groups that a cache uses.
 pub(crate) const ATTACHED: Millis = 2 * MINUTE;
+/// By how much a user is `active` before its groups are, and a user group before its caches are `available`.
+pub(crate) const PASSED_ON: Millis = 15 * SECOND;
 /// How long the name of a secret that was deleted without recovery stays taken.
 pub(crate) const NAME_FREED: Millis = 5 * SECOND;
 

@@ -14,6 +14,7 @@ use palisade_aws::{
     operations::{Effect, Request, Response},
 };
 use palisade_core::provider::{BoxFuture, ProviderError};
+use secrecy::SecretString;
 use tokio::time::sleep;
 
 use crate::{
@@ -126,6 +127,21 @@ impl Emulator {
     /// It tells of the account as it was at the last call.
     pub fn contents(&self) -> serde_json::Value {
         serde_json::to_value(&self.state().account).expect("an account is written to its file in the same way")
+    }
+
+    /// Whether `password` is one of those that the user with this id logs in with. The account keeps enough of each to know it
+    /// again, and no call tells it.
+    ///
+    /// It tells of the account as it was at the last call.
+    pub fn accepts_password(&self, user_id: &str, password: &SecretString) -> bool {
+        self.state().account.accepts_password(user_id, password)
+    }
+
+    /// Whether the cache with this id lets in a client that sends `token`, or none at all.
+    ///
+    /// It tells of the account as it was at the last call.
+    pub fn accepts_token(&self, replication_group_id: &str, token: Option<&SecretString>) -> bool {
+        self.state().account.accepts_token(replication_group_id, token)
     }
 
     /// The actions of the calls so far, in the order in which they had their effect.

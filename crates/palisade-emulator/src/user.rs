@@ -10,16 +10,17 @@ use palisade_aws::{
     shapes::{Credentials, UserDescription},
     types::{Arn, EngineKind, Tags, UserName},
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     access_string::canonical,
     account::Account,
-    clock::{ATTACHED, DETACHED_GROUP, DETACHED_USER, Millis, Phase},
+    clock::{ATTACHED, DETACHED_GROUP, DETACHED_USER, Millis, PASSED_ON, Phase},
     ids::{UserGroupId, UserId, cache_arn, id, identifier},
     refusal::{Answer, known, refuse, require},
     tags,
+    vault::Fingerprint,
 };
 
 /// How many users a region has at most.
@@ -46,9 +47,12 @@ pub(crate) struct UserSettings {
     pub(crate) engine: EngineKind,
     pub(crate) access: String,
     pub(crate) authentication: Authentication,
+    /// What is kept of the passwords: enough to know each again.
+    #[serde(default)]
+    pub(crate) passwords: Vec<Fingerprint>,
 }
 
-/// How a user logs in. Of its passwords, only their number is kept.
+/// How a user logs in, and with how many passwords.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) enum Authentication {
     Iam,
@@ -65,6 +69,7 @@ impl User {
                 engine: EngineKind::Redis,
                 access: "on ~* +@all".to_owned(),
                 authentication: Authentication::Nothing,
+                passwords: Vec::new(),
             },
             pending: None,
             phase: Phase::Stable,
@@ -102,7 +107,8 @@ impl Account {
         require(!self.users.contains_key(&key), "UserAlreadyExists", || format!("User {name} already exists."))?;
         require(self.users.len() < QUOTA, "UserQuotaExceeded", || "The quota of users has been exceeded.".to_owned())?;
         let (access, authentication) = (canonical(&access_string)?, authentication(&credentials)?);
-        let settings = UserSettings { engine, access, authentication };
+        let passwords = self.fingerprints(&credentials)?;
+        let settings = UserSettings { engine, access, authentication, passwords };
         check(&name, user_name.as_str(), &settings)?;
         let user = User {
             name: user_name.as_str().to_owned(),
@@ -120,7 +126,7 @@ impl Account {
     pub(crate) fn describe_users(&mut self, call: DescribeUsers) -> Answer<DescribeUsersOutput> {
         let users = self.users.iter().filter(|(id, _)| call.ids.contains(id));
         let describe = |(id, user): (&UserId, &User)| {
-            let UserSettings { engine, access, authentication } = &user.settings;
+            let UserSettings { engine, access, authentication, passwords: _ } = &user.settings;
             // The spelling is not that of the request.
             let (authentication_type, password_count) = match authentication {
                 Authentication::Iam => ("iam", 0),
@@ -150,15 +156,16 @@ impl Account {
             "InvalidParameterCombination",
             || "No modifications were requested".to_owned(),
         )?;
-        let mut settings = user.settings.clone();
+        let (name, mut settings) = (user.name.clone(), user.settings.clone());
         settings.engine = engine.unwrap_or(settings.engine);
         if let Some(access) = access_string {
             settings.access = canonical(&access)?;
         }
         if let Some(credentials) = credentials {
             settings.authentication = authentication(&credentials)?;
+            settings.passwords = self.fingerprints(&credentials)?;
         }
-        check(user_id.as_str(), &user.name, &settings)?;
+        check(user_id.as_str(), &name, &settings)?;
         let groups = self.groups_of(&user_id);
         for group in groups.iter().filter_map(|group| self.user_groups.get(group)) {
             // It may be a member of the group only as this is now, or only as it will be.
@@ -171,7 +178,7 @@ impl Account {
         let attached: Vec<_> = groups.into_iter().filter(|group| !self.caches_of(group).is_empty()).collect();
         let until = self.now + if attached.is_empty() { DETACHED_USER } else { ATTACHED };
         for group in &attached {
-            self.keep_busy(group, until);
+            self.keep_busy(group, until + PASSED_ON);
         }
         if let Some(user) = self.users.get_mut(&user_id) {
             (user.pending, user.phase) = (Some(settings), user.phase.modified(self.now, until));
@@ -223,6 +230,19 @@ impl Account {
             format!("User {id} has status {status}. Only active users can be {change}.")
         })?;
         Ok(user)
+    }
+
+    /// Whether `password` is one of those of the user `id`.
+    pub(crate) fn accepts_password(&self, id: &str, password: &SecretString) -> bool {
+        let user = self.users.iter().find(|(known, _)| known.as_str() == id);
+        user.is_some_and(|(_, user)| user.settings.passwords.iter().any(|known| self.vault.matches(known, password)))
+    }
+
+    fn fingerprints(&mut self, credentials: &Credentials) -> Answer<Vec<Fingerprint>> {
+        match credentials {
+            Credentials::Iam | Credentials::NoPassword => Ok(Vec::new()),
+            Credentials::Passwords(passwords) => passwords.iter().map(|value| self.vault.fingerprint(value)).collect(),
+        }
     }
 
     /// The groups that the user is in.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Account,
-    clock::{ATTACHED, DETACHED_GROUP, Millis, Phase},
+    clock::{ATTACHED, DETACHED_GROUP, Millis, PASSED_ON, Phase},
     ids::{ReplicationGroupId, UserGroupId, UserId, cache_arn, id, identifier},
     refusal::{Answer, known, refuse, require},
     tags,
@@ -210,11 +210,11 @@ impl Account {
         caches.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Lets the group, and the caches that use it, be `modifying` until `until`.
+    /// Lets the group be `modifying` until `until`, and the caches that use it a little longer.
     pub(crate) fn keep_busy(&mut self, group: &UserGroupId, until: Millis) {
         for cache in self.caches_of(group) {
             if let Some(cache) = self.replication_groups.get_mut(&cache) {
-                cache.phase = cache.phase.modified(self.now, until);
+                cache.phase = cache.phase.modified(self.now, until + PASSED_ON);
             }
         }
         if let Some(group) = self.user_groups.get_mut(group) {

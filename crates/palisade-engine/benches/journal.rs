@@ -20,7 +20,8 @@ use palisade_core::{
     provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use palisade_engine::{
-    ApplyOptions, Entry, LocalStore, ObjectState, Phase, Record, State, StateError, Store, apply, plan,
+    ApplyOptions, Entry, Hold, LocalStore, ObjectState, Phase, Record, State, StateError, Store, Writer, apply,
+    format::Identity, plan,
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,24 +117,25 @@ impl Provider for Cloud {
     }
 }
 
-/// The store in files, with a count of what goes to the disk for the changes.
-struct Counted {
-    files: LocalStore,
+/// The writer to files, with a count of what goes to the disk for the changes.
+struct Counted<'a> {
+    files: &'a LocalStore,
+    writer: Box<dyn Writer + 'a>,
     appends: AtomicU64,
     bytes: AtomicU64,
     snapshots: AtomicU64,
 }
 
-impl Store for Counted {
-    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
-        self.files.load()
+impl Writer for Counted<'_> {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        self.writer.begin(continued)
     }
 
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move {
             let length = || fs::metadata(self.files.journal_path()).map_or(0, |journal| journal.len());
             let before = length();
-            self.files.append(records).await?;
+            self.writer.append(records).await?;
             self.appends.fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(length().saturating_sub(before), Ordering::Relaxed);
             Ok(())
@@ -142,7 +144,18 @@ impl Store for Counted {
 
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         self.snapshots.fetch_add(1, Ordering::Relaxed);
-        self.files.replace(state)
+        self.writer.replace(state)
+    }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        self.writer.hold()
+    }
+
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
+    where
+        Self: 'a,
+    {
+        self.writer.release()
     }
 }
 
@@ -179,11 +192,11 @@ fn name(index: usize) -> String {
     format!("thing-{index:05}")
 }
 
-async fn run(store: &dyn Store, graph: &Graph) -> f64 {
-    let state = store.load().await.unwrap().unwrap();
+async fn run(writer: &Counted<'_>, graph: &Graph) -> f64 {
+    let state = writer.files.load().await.unwrap().unwrap();
     let plan = plan(&Cloud, graph, &state).await.unwrap();
     let begin = Instant::now();
-    let report = apply(&Cloud, store, state, graph, &plan, &ApplyOptions::default(), &mut |_| {}).await.unwrap();
+    let report = apply(&Cloud, writer, state, graph, &plan, &ApplyOptions::default(), &mut |_| {}).await.unwrap();
     assert!(report.is_complete());
     begin.elapsed().as_secs_f64()
 }
@@ -195,10 +208,12 @@ fn main() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         runtime.block_on(async {
-            let files = || LocalStore::new(folder.path(), "bench");
-            files().replace(&state(size)).await.unwrap();
+            let files = LocalStore::new(folder.path(), "bench");
+            let writer = files.lock("bench", &mut |_| {}).await.unwrap();
+            writer.replace(&state(size)).await.unwrap();
             let counted = Counted {
-                files: files(),
+                files: &files,
+                writer,
                 appends: AtomicU64::new(0),
                 bytes: AtomicU64::new(0),
                 snapshots: AtomicU64::new(0),

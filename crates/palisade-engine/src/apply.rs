@@ -14,11 +14,13 @@ use tokio::{
 };
 
 use crate::{
-    Event, Failure, Interruption, Plan, Report, State, StateError, StepKind, Store,
+    Event, Failure, Interruption, Plan, Report, State, StateError, StepKind, Writer,
     align::{aligned, set_aside},
     execute::{Executor, StepError},
+    format::Identity,
+    gate::Gate,
     ledger::Ledger,
-    slots::{Priority, Slots, StepTurn, is_stopped, priorities},
+    slots::{Priority, Slots, StepTurn, priorities},
     steps::{Steps, Task, steps},
 };
 
@@ -32,7 +34,8 @@ pub struct ApplyOptions {
     /// Once it is true, no further call is sent, and nothing but answers is waited for. Calls that are under way come back
     /// and are recorded, as they can have their effect in any case.
     pub stop: watch::Receiver<bool>,
-    /// How long they have for it. What has not come back by then is left: the state says that it was begun.
+    /// How long they have for it, as after a failed write of the state or the loss of the lock. What has not come back by
+    /// then is left: the state says that it was begun.
     pub patience: Duration,
 }
 
@@ -54,14 +57,18 @@ impl Default for ApplyOptions {
 ///
 /// Failed steps are in the [`Report`]; they are no error of this function.
 ///
+/// The lock that gave `writer` is kept meanwhile: a lease is renewed.
+///
 /// # Errors
-/// [`StateError`] if the state cannot be saved. Then no step is begun any more, and those that run stop before their next
-/// call. All that has happened by then is saved by one last attempt. If that fails too, the state is as it was saved
-/// last, and nothing is lost by it: of an object that was being created, the intent is on record, by which the next run
-/// finds it; an update shows as a difference again; and a deletion is repeated, and finds nothing.
+/// - [`StateError::Overtaken`] if what is kept is not `state` any more. Nothing was begun.
+/// - [`StateError::LeaseLost`] if the stack is no longer held, and [`StateError`] if the state cannot be saved. No call is sent
+///   from then on, and all waits end. Calls in flight have `options.patience` to come back. All that has happened by then is
+///   saved by one last attempt, which a store refuses if another run has changed the state. If that fails too, the state is
+///   as it was saved last, and nothing is lost by it: of an object that was being created, the intent is on record, by which
+///   the next run finds it; an update shows as a difference again; and a deletion is repeated, and finds nothing.
 pub async fn apply(
     provider: &dyn Provider,
-    store: &dyn Store,
+    writer: &dyn Writer,
     state: State,
     graph: &Graph,
     plan: &Plan,
@@ -69,6 +76,8 @@ pub async fn apply(
     listener: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Report, StateError> {
     let begin = Instant::now();
+    writer.begin(&Identity::of(&state)).await?;
+    let gate = Arc::new(Gate::new(writer.hold(), options.stop.clone()));
     let saved = state;
     // The same that the plan was made of.
     let mut state = aligned(graph, &saved).state;
@@ -78,12 +87,19 @@ pub async fn apply(
     let steps = steps(graph, &state, plan);
     let typical = |kind: &str, step| provider.typical_duration(kind, step);
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));
-    let executor = Executor::new(provider, graph, Ledger::new(state, &saved, store, listener));
-    let mut report = Run::new(&executor, &steps, priorities, options).complete().await;
-    let state = executor.into_ledger().finish(graph, plan).await?;
-    report.outputs = state.outputs;
-    report.took = begin.elapsed();
-    Ok(report)
+    let ledger = Ledger::new(state, &saved, writer, &gate, listener);
+    let executor = Executor::new(provider, graph, ledger, &gate);
+    let mut work = pin!(async {
+        let report = Run::new(&executor, &steps, priorities, &gate, options).complete().await;
+        let state = executor.into_ledger().finish(graph, plan).await?;
+        Ok(Report { outputs: state.outputs, took: begin.elapsed(), ..report })
+    });
+    tokio::select! {
+        biased;
+        lost = writer.keep() => gate.fail(lost),
+        result = &mut work => return result,
+    }
+    work.await
 }
 
 /// The steps on their way.
@@ -92,6 +108,7 @@ struct Run<'r, 'a> {
     steps: &'r Steps,
     priorities: Vec<Priority>,
     slots: Arc<Slots>,
+    gate: &'r Arc<Gate>,
     options: &'r ApplyOptions,
     progress: Vec<Progress>,
     ready: Vec<NodeIndex>,
@@ -119,27 +136,37 @@ struct Ended {
 }
 
 impl<'r, 'a> Run<'r, 'a> {
-    fn new(executor: &'r Executor<'a>, steps: &'r Steps, priorities: Vec<Priority>, options: &'r ApplyOptions) -> Self {
+    fn new(
+        executor: &'r Executor<'a>,
+        steps: &'r Steps,
+        priorities: Vec<Priority>,
+        gate: &'r Arc<Gate>,
+        options: &'r ApplyOptions,
+    ) -> Self {
         let waits = |step| steps.neighbors_directed(step, Direction::Incoming).count();
         let progress: Vec<_> = steps.node_indices().map(|step| Progress::Waiting(waits(step))).collect();
         let ready = steps.node_indices().filter(|step| progress[step.index()] == Progress::Waiting(0)).collect();
         let slots = Arc::new(Slots::new(options.parallelism));
-        Self { executor, steps, priorities, slots, options, progress, ready, report: Report::default() }
+        Self { executor, steps, priorities, slots, gate, options, progress, ready, report: Report::default() }
     }
 
     async fn complete(mut self) -> Report {
         let mut running = FuturesUnordered::new();
         let slots = Arc::clone(&self.slots);
-        let mut stop = pin!(is_stopped(&self.options.stop));
+        let mut closed = pin!(self.gate.closed());
         let mut patience = pin!(sleep(Duration::ZERO));
+        let mut is_ending = false;
         loop {
             // A step may have heard of it first, so this is asked after the end of each.
-            if !self.report.is_stopped && *self.options.stop.borrow() {
-                self.report.is_stopped = true;
-                self.tell(Event::Stopping);
+            if !is_ending && (self.gate.is_stopped() || self.gate.has_failed()) {
+                is_ending = true;
                 patience.as_mut().reset(Instant::now() + self.options.patience);
             }
-            if !self.is_to_stop() {
+            if !self.report.is_stopped && self.gate.is_stopped() {
+                self.report.is_stopped = true;
+                self.tell(Event::Stopping);
+            }
+            if self.executor.may_begin() {
                 for step in std::mem::take(&mut self.ready) {
                     self.progress[step.index()] = Progress::Begun;
                     running.push(Box::pin(self.work(step)));
@@ -147,12 +174,12 @@ impl<'r, 'a> Run<'r, 'a> {
             }
             tokio::select! {
                 biased;
-                () = &mut stop, if !self.report.is_stopped => {}
+                () = &mut closed, if !is_ending => {}
                 ended = next(&mut running, &slots, self.executor.ledger()) => match ended {
                     Some(ended) => self.end(ended),
                     None => break,
                 },
-                () = &mut patience, if self.report.is_stopped => break,
+                () = &mut patience, if is_ending => break,
             }
         }
         drop(running);
@@ -163,7 +190,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// The work of a step, which begins once it can send its first call.
     fn work(&self, step: NodeIndex) -> impl Future<Output = Ended> + use<'r, 'a> {
         let (executor, work) = (self.executor, &self.steps[step]);
-        let turn = StepTurn::new(&self.slots, self.priorities[step.index()], self.options);
+        let turn = StepTurn::new(&self.slots, self.priorities[step.index()], self.gate);
         async move {
             let may_begin = turn.begin().await.is_ok() && executor.may_begin();
             let begin = Instant::now();
@@ -172,17 +199,13 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    fn is_to_stop(&self) -> bool {
-        self.report.is_stopped || !self.executor.may_begin()
-    }
-
     fn end(&mut self, Ended { step, begin, result }: Ended) {
         self.progress[step.index()] = Progress::Ended;
         match result {
             Ok(id) => self.finish(step, id, begin),
             Err(StepError::Failed(error)) if error.kind == ErrorKind::Interrupted => self.interrupt(step, true),
             Err(StepError::Failed(error)) => self.fail(step, error),
-            // The ledger keeps the reason, and the apply ends with it.
+            // The gate keeps the reason, and the apply ends with it.
             Err(StepError::Unsaved) => {}
             Err(StepError::NotBegun) => self.progress[step.index()] = Progress::Waiting(0),
         }
@@ -247,7 +270,7 @@ impl<'r, 'a> Run<'r, 'a> {
 
     /// Reports the steps that have not come to an end.
     fn account_for_the_rest(&mut self) {
-        let is_to_stop = self.is_to_stop();
+        let is_to_stop = !self.executor.may_begin();
         for step in self.steps.node_indices() {
             match self.progress[step.index()] {
                 // One that comes in two parts is named once, for its second one.

@@ -13,6 +13,7 @@ use palisade_core::{
 use crate::{
     Event, ObjectState, Phase, StepKind, Took,
     dependencies::Dependencies,
+    gate::Gate,
     ledger::{Ledger, Unsaved},
     slots::StepTurn,
     steps::{Target, Task, Work},
@@ -23,6 +24,7 @@ pub(crate) struct Executor<'a> {
     provider: &'a dyn Provider,
     graph: &'a Graph,
     ledger: Ledger<'a>,
+    gate: Arc<Gate>,
     is_closed: AtomicBool,
 }
 
@@ -50,8 +52,8 @@ impl From<Unsaved> for StepError {
 }
 
 impl<'a> Executor<'a> {
-    pub(crate) fn new(provider: &'a dyn Provider, graph: &'a Graph, ledger: Ledger<'a>) -> Self {
-        Self { provider, graph, ledger, is_closed: AtomicBool::new(false) }
+    pub(crate) fn new(provider: &'a dyn Provider, graph: &'a Graph, ledger: Ledger<'a>, gate: &Arc<Gate>) -> Self {
+        Self { provider, graph, ledger, gate: Arc::clone(gate), is_closed: AtomicBool::new(false) }
     }
 
     pub(crate) fn ledger(&self) -> &Ledger<'a> {
@@ -69,7 +71,7 @@ impl<'a> Executor<'a> {
 
     /// Whether a further step may begin.
     pub(crate) fn may_begin(&self) -> bool {
-        !self.is_closed.load(Ordering::Relaxed) && !self.ledger.is_broken()
+        !self.is_closed.load(Ordering::Relaxed) && self.gate.is_open()
     }
 
     /// Does the step, and returns the id of its object; an empty text where there turned out to be none.

@@ -109,7 +109,7 @@ pub enum LogContent {
 }
 
 /// Who may write to a log.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Lease {
     /// The name of the stack.
     pub stack: String,
@@ -257,6 +257,21 @@ pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [
             Err(StateError::Overtaken { path: path.to_owned(), found: known, expected: first.serial - 1 })
         }
         _ => Ok(records),
+    }
+}
+
+/// Whether a run that continues one state may write where another one is `kept`. A state that was never kept has the serial
+/// zero.
+///
+/// # Errors
+/// [`StateError::Overtaken`] if another state is kept.
+pub fn continues(kept: Option<Identity>, continued: &Identity, path: &Path) -> Result<(), StateError> {
+    let found = kept.as_ref().map_or(0, |kept| kept.serial);
+    let is_same = found == continued.serial && kept.is_none_or(|kept| kept.lineage == continued.lineage);
+    if is_same {
+        Ok(())
+    } else {
+        Err(StateError::Overtaken { path: path.to_owned(), found, expected: continued.serial })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -15,13 +15,15 @@ use palisade_core::{
 use tokio::{sync, task::yield_now};
 
 use crate::{
-    Action, Change, Event, ObjectState, Plan, Record, State, StateError, Store, Took, dependencies::Dependencies,
-    digest::sha256, steps::Target,
+    Action, Change, Event, ObjectState, Plan, Record, State, StateError, Took, Writer, dependencies::Dependencies,
+    digest::sha256, gate::Gate, steps::Target,
 };
 
 /// The state of a running apply, and who is told of it. All steps that run at a time share one.
 pub(crate) struct Ledger<'a> {
-    store: &'a dyn Store,
+    writer: &'a dyn Writer,
+    /// Is closed once a write fails.
+    gate: Arc<Gate>,
     book: Mutex<Book<'a>>,
     /// Whoever holds it writes; the others wait, and what they have recorded meanwhile is written at once by the next.
     turn: sync::Mutex<()>,
@@ -39,8 +41,6 @@ struct Book<'a> {
     is_continued: bool,
     /// Whether there is anything that the store may not have, or has in its journal only.
     is_ahead: bool,
-    /// The first error of the store.
-    error: Option<StateError>,
 }
 
 /// An attempt at a creation.
@@ -54,7 +54,7 @@ pub(crate) struct Attempt {
     has_deposed: bool,
 }
 
-/// The state could not be saved; the ledger keeps the reason. Whoever gets it sends no further call.
+/// The state could not be saved; the gate is closed, and keeps the reason.
 #[derive(Debug)]
 pub(crate) struct Unsaved;
 
@@ -63,7 +63,8 @@ impl<'a> Ledger<'a> {
     pub(crate) fn new(
         mut state: State,
         saved: &State,
-        store: &'a dyn Store,
+        writer: &'a dyn Writer,
+        gate: &Arc<Gate>,
         listener: &'a mut (dyn FnMut(Event) + Send),
     ) -> Self {
         let is_ahead = state != *saved;
@@ -72,20 +73,14 @@ impl<'a> Ledger<'a> {
             // The snapshot that is written first counts as a change.
             state.serial += 1;
         }
-        let book = Book { state, listener, queue: VecDeque::new(), is_continued, is_ahead, error: None };
-        Self { store, book: Mutex::new(book), turn: sync::Mutex::new(()), is_gathering: AtomicBool::new(false) }
+        let book = Mutex::new(Book { state, listener, queue: VecDeque::new(), is_continued, is_ahead });
+        let (turn, is_gathering) = (sync::Mutex::new(()), AtomicBool::new(false));
+        Self { writer, gate: Arc::clone(gate), book, turn, is_gathering }
     }
 
     /// Looks at the state, with all that is recorded.
     pub(crate) fn look<T>(&self, at: impl FnOnce(&State) -> T) -> T {
         at(&self.book().state)
-    }
-
-    /// Whether nothing more may be begun: a write has failed, or others may change the stack by now.
-    pub(crate) fn is_broken(&self) -> bool {
-        let mut book = self.book();
-        book.error = book.error.take().or(self.store.check_lease().err());
-        book.error.is_some()
     }
 
     /// Whether a write is about to begin that waits for nothing but the next round of the steps.
@@ -200,11 +195,11 @@ impl<'a> Ledger<'a> {
             book.record(Change::Outputs { outputs });
         }
         if book.is_ahead
-            && let Err(error) = self.store.replace(&book.state).await
+            && let Err(error) = self.writer.replace(&book.state).await
         {
-            book.error.get_or_insert(error);
+            self.gate.fail(error);
         }
-        book.error.map_or(Ok(book.state), Err)
+        self.gate.take_error().map_or(Ok(book.state), Err)
     }
 
     async fn write(&self, change: Change) -> Result<(), Unsaved> {
@@ -215,7 +210,10 @@ impl<'a> Ledger<'a> {
     /// Returns once the store has the change `serial`.
     async fn written(&self, serial: u64) -> Result<(), Unsaved> {
         let _turn = self.turn.lock().await;
-        if self.book().is_written(serial)? {
+        if self.gate.has_failed() {
+            return Err(Unsaved);
+        }
+        if self.book().is_written(serial) {
             return Ok(());
         }
         // What others are ready to record goes with it: a long write to the disk takes no longer than a short one.
@@ -228,25 +226,17 @@ impl<'a> Ledger<'a> {
             (book.queue.iter().cloned().collect::<Vec<_>>(), (!book.is_continued).then(|| book.state.clone()))
         };
         let result = match &state {
-            Some(state) => self.store.replace(state).await,
-            None => self.store.append(&records).await,
+            Some(state) => self.writer.replace(state).await,
+            None => self.writer.append(&records).await,
         };
-        let mut book = self.book();
-        match result {
-            Ok(()) => {
-                book.is_continued = true;
-                book.queue.drain(..records.len());
-                // What was recorded remains so. But what depends on it must not be sent once another run may have begun.
-                self.store.check_lease().map_err(|error| {
-                    book.error.get_or_insert(error);
-                    Unsaved
-                })
-            }
-            Err(error) => {
-                book.error.get_or_insert(error);
-                Err(Unsaved)
-            }
+        if let Err(error) = result {
+            self.gate.fail(error);
+            return Err(Unsaved);
         }
+        let mut book = self.book();
+        book.is_continued = true;
+        book.queue.drain(..records.len());
+        Ok(())
     }
 
     fn book(&self) -> MutexGuard<'_, Book<'a>> {
@@ -265,11 +255,8 @@ impl Book<'_> {
     }
 
     /// Whether the store has the change `serial`.
-    fn is_written(&self, serial: u64) -> Result<bool, Unsaved> {
-        match &self.error {
-            Some(_) => Err(Unsaved),
-            None => Ok(self.queue.front().is_none_or(|first| serial < first.serial)),
-        }
+    fn is_written(&self, serial: u64) -> bool {
+        self.queue.front().is_none_or(|first| serial < first.serial)
     }
 
     /// The outputs after `plan`: those that are known now, and the earlier values of those that are not. An output that the
@@ -324,18 +311,18 @@ mod tests {
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
     use super::*;
-    use crate::{MemoryStore, StepKind};
+    use crate::{Hold, StepKind, format::Identity};
 
     /// Keeps a state in memory, and counts the writes.
     #[derive(Default)]
     struct Counted {
-        memory: MemoryStore,
+        kept: Mutex<Option<State>>,
         appends: Mutex<Vec<usize>>,
     }
 
-    impl Store for Counted {
-        fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
-            self.memory.load()
+    impl Writer for Counted {
+        fn begin<'a>(&'a self, _: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+            Box::pin(async { Ok(()) })
         }
 
         fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
@@ -345,13 +332,37 @@ mod tests {
             Box::pin(async move {
                 // A store that is reached by a network takes its time, and others go on meanwhile.
                 yield_now().await;
-                self.memory.append(&records).await
+                let mut kept = self.kept.lock().unwrap();
+                let kept = kept.as_mut().unwrap();
+                for record in &records {
+                    // A step that was dropped while it wrote may have written.
+                    if record.serial > kept.serial {
+                        kept.apply(&record.change);
+                    }
+                    assert!(record.serial <= kept.serial);
+                }
+                Ok(())
             })
         }
 
         fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
-            self.memory.replace(state)
+            *self.kept.lock().unwrap() = Some(state.clone());
+            Box::pin(async { Ok(()) })
         }
+
+        fn hold(&self) -> Arc<dyn Hold> {
+            Arc::new(())
+        }
+
+        fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    fn ledger<'a>(store: &'a Counted, listener: &'a mut (dyn FnMut(Event) + Send)) -> Ledger<'a> {
+        let state = State::new("test", "00");
+        let gate = Arc::new(Gate::new(store.hold(), tokio::sync::watch::channel(false).1));
+        Ledger::new(state.clone(), &state, store, &gate, listener)
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {
@@ -400,11 +411,11 @@ mod tests {
         fn what_is_kept_is_what_is_in_memory(groups in vec(vec((0..8_u8, 0..3_u8), 1..5), 1..20)) {
             run(async {
                 let store = Counted::default();
-                let (state, mut listener) = (State::new("test", "00"), |_| {});
-                let ledger = Ledger::new(state.clone(), &state, &store, &mut listener);
+                let mut listener = |_| {};
+                let ledger = ledger(&store, &mut listener);
                 for group in groups {
                     join_all(group.iter().map(|(what, number)| change(&ledger, *what, *number))).await;
-                    let kept = store.load().await.unwrap();
+                    let kept = store.kept.lock().unwrap().clone();
                     // An update that adds no reference is no change, and may be the first.
                     assert!(kept.is_none() && group.iter().all(|(what, _)| *what == 4) || kept == Some(ledger.look(State::clone)));
                 }
@@ -416,8 +427,8 @@ mod tests {
     fn changes_that_are_ready_together_share_a_write() {
         run(async {
             let store = Counted::default();
-            let (state, mut listener) = (State::new("test", "00"), |_| {});
-            let ledger = Ledger::new(state.clone(), &state, &store, &mut listener);
+            let mut listener = |_| {};
+            let ledger = ledger(&store, &mut listener);
             change(&ledger, 0, 0).await;
             assert_eq!(*store.appends.lock().unwrap(), [0; 0], "the first write is that of the whole state");
             join_all((1..100).map(|number| change(&ledger, 0, number))).await;
@@ -429,8 +440,8 @@ mod tests {
     fn a_step_that_is_dropped_while_it_writes_takes_no_record_along() {
         run(async {
             let store = Counted::default();
-            let (state, mut listener) = (State::new("test", "00"), |_| {});
-            let ledger = Ledger::new(state.clone(), &state, &store, &mut listener);
+            let mut listener = |_| {};
+            let ledger = ledger(&store, &mut listener);
             change(&ledger, 0, 0).await;
             for polls in 1..5 {
                 let mut dropped = Box::pin(change(&ledger, 0, 1));
@@ -442,7 +453,7 @@ mod tests {
                 }
                 drop(dropped);
                 change(&ledger, 2, 0).await;
-                assert_eq!(store.load().await.unwrap(), Some(ledger.look(State::clone)));
+                assert_eq!(*store.kept.lock().unwrap(), Some(ledger.look(State::clone)));
             }
         });
     }

@@ -15,6 +15,7 @@ mod execute;
 mod existing;
 mod field_diff;
 pub mod format;
+mod gate;
 mod identity;
 mod impossible;
 mod ledger;
@@ -42,6 +43,6 @@ pub use record::{Change, Record};
 pub use saved_plan::{Origin, PlanFormatError, Remaining, SavedPlan, SavedPlanError, StaleItem};
 pub use state::{Entry, ObjectState, Phase, State};
 pub use store::{
-    Condition, LocalStore, Lock, Lockable, MemoryObjects, MemoryStore, Object, Objects, ObjectsError, Put, RemoteStore,
-    Store, StoreLock,
+    Condition, Hold, LocalStore, MemoryObjects, MemoryStore, Object, Objects, ObjectsError, Put, RemoteStore, Store,
+    Writer,
 };

@@ -11,12 +11,9 @@ use std::{
 
 use palisade_core::provider::{BoxFuture, ProviderError, Slot, StepKind, Turn, interrupted};
 use petgraph::algo::toposort;
-use tokio::{
-    sync::{oneshot, watch},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
 
-use crate::{ApplyOptions, steps::Steps};
+use crate::{gate::Gate, steps::Steps};
 
 /// The slots of a run. A slot is not handed on by whoever gives it back, but by [`Slots::poll_hand_out`], once all that can
 /// go on has done so: then whatever the end of a call has made ready is in the line too, and can be the next.
@@ -164,16 +161,16 @@ pub(crate) fn priorities(steps: &Steps, expected: impl Fn(&str, StepKind) -> Dur
 pub(crate) struct StepTurn {
     slots: Arc<Slots>,
     priority: Priority,
-    stop: watch::Receiver<bool>,
+    gate: Arc<Gate>,
     /// The slot that the step began with, until its first call.
     first: Mutex<Option<Slot>>,
     began: OnceLock<Instant>,
 }
 
 impl StepTurn {
-    pub(crate) fn new(slots: &Arc<Slots>, priority: Priority, options: &ApplyOptions) -> Arc<Self> {
-        let (slots, stop) = (Arc::clone(slots), options.stop.clone());
-        Arc::new(Self { slots, priority, stop, first: Mutex::new(None), began: OnceLock::new() })
+    pub(crate) fn new(slots: &Arc<Slots>, priority: Priority, gate: &Arc<Gate>) -> Arc<Self> {
+        let (slots, gate) = (Arc::clone(slots), Arc::clone(gate));
+        Arc::new(Self { slots, priority, gate, first: Mutex::new(None), began: OnceLock::new() })
     }
 
     /// Waits until the step can make its first call, which it keeps the slot for: what has only begun to wait has not begun,
@@ -198,7 +195,7 @@ impl StepTurn {
     async fn wait_for_slot(&self) -> Result<Slot, ProviderError> {
         tokio::select! {
             biased;
-            () = is_stopped(&self.stop) => Err(interrupted()),
+            () = self.gate.closed() => Err(interrupted()),
             held = self.slots.take(self.priority) => Ok(Slot::new(held)),
         }
     }
@@ -211,11 +208,13 @@ impl StepTurn {
 impl Turn for StepTurn {
     fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>> {
         Box::pin(async {
-            let first = self.first().take().filter(|_| !*self.stop.borrow());
-            match first {
-                Some(slot) => Ok(slot),
-                None => self.wait_for_slot().await,
-            }
+            let first = self.first().take();
+            let slot = match first {
+                Some(slot) => slot,
+                None => self.wait_for_slot().await?,
+            };
+            // Asked last: between this and the call, nothing is waited for.
+            if self.gate.is_open() { Ok(slot) } else { Err(interrupted()) }
         })
     }
 
@@ -224,14 +223,6 @@ impl Turn for StepTurn {
     }
 
     fn stopped(&self) -> BoxFuture<'_, ()> {
-        Box::pin(is_stopped(&self.stop))
-    }
-}
-
-/// Ends once `stop` is true.
-pub(crate) async fn is_stopped(stop: &watch::Receiver<bool>) {
-    if stop.clone().wait_for(|is_to_stop| *is_to_stop).await.is_err() {
-        // Whoever could have stopped the run is gone.
-        std::future::pending().await
+        Box::pin(self.gate.closed())
     }
 }

@@ -1,18 +1,23 @@
 //! [`Store`]: where the state is kept.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use palisade_core::provider::BoxFuture;
 
-use crate::{Record, State, StateError, format};
+use crate::{
+    Record, State, StateError,
+    format::{self, Identity},
+};
 
+mod clock;
 mod lease;
 mod local;
 mod log;
 mod objects;
+mod protocol;
 mod remote;
 
-pub use local::{LocalStore, StoreLock};
+pub use local::LocalStore;
 pub use objects::{Condition, MemoryObjects, Object, Objects, ObjectsError, Put};
 pub use remote::RemoteStore;
 
@@ -20,10 +25,11 @@ pub use remote::RemoteStore;
 /// So the snapshots of a long run cost no more for each change than its entry does, up to a factor.
 const SHORT: u64 = 1 << 20;
 
-/// Keeps the state of one stack: a snapshot, and the changes since. Which of the two a store keeps as what is its own
-/// affair; a change costs what the change is long, however long the state is.
+/// Keeps the state of one stack: a snapshot, and the changes since. How a store keeps the two is its own affair; a change costs
+/// what the change is long, however long the state is.
 ///
-/// One run writes at a time. Any number may read at any time, and each gets a state that there was.
+/// Any number of runs may read at any time, and each gets a state that there was. Only a [`Writer`] changes it, and only a
+/// lock gives one.
 pub trait Store: Send + Sync {
     /// The state with all changes that are recorded, or `None` if there has never been one.
     ///
@@ -31,6 +37,29 @@ pub trait Store: Send + Sync {
     /// [`StateError`] if there is something that is not a state of this stack, or if there are traces of an earlier state;
     /// that is never taken for a new stack.
     fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>>;
+
+    /// Locks the stack against every other run. `holder` is what the others are told: command, process, host, time.
+    ///
+    /// Where it takes a while to find out whether another holder is still there, `wait` is told who that is.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] if another run holds it. [`StateError`] if that cannot be found out.
+    fn lock<'a: 'w, 'w>(
+        &'a self,
+        holder: &'w str,
+        wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>>;
+}
+
+/// The one run that may change a state, for as long as it holds the stack.
+#[must_use = "the stack is locked for as long as this is kept"]
+pub trait Writer: Send + Sync {
+    /// Makes sure, before a run begins to change the stack, that it is still held, and that what is kept is still the state
+    /// with this identity: a question may have been open for long. A state that was never kept has the serial zero.
+    ///
+    /// # Errors
+    /// [`StateError::LeaseLost`] if the stack is no longer held. [`StateError::Overtaken`] if another state is kept.
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// Adds changes to the state that is kept. When it has returned, they survive a crash of the machine, all of them; when
     /// it fails, what was kept before is still there, and the changes may be too.
@@ -47,73 +76,90 @@ pub trait Store: Send + Sync {
     /// crash of the machine; when it fails, what was kept before is still there, or `state` is.
     ///
     /// # Errors
-    /// [`StateError`] if the state cannot be written.
+    /// [`StateError::Overtaken`] if another run has changed the state. [`StateError`] if the state cannot be written.
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>>;
 
-    /// Whether this run may still send calls. It is asked before each step, and once what a call depends on is kept.
-    ///
-    /// # Errors
-    /// [`StateError::LeaseLost`] if others may change the stack by now.
-    fn check_lease(&self) -> Result<(), StateError> {
-        Ok(())
-    }
-}
+    /// What tells, before each call, whether the stack is still held.
+    fn hold(&self) -> Arc<dyn Hold>;
 
-/// A store that several people have, of whom one writes at a time.
-pub trait Lockable: Store {
-    /// Locks the stack against every other run. `holder` is what the others are told: command, process, host, time.
-    ///
-    /// Where it takes a while to find out whether another holder is still there, `wait` is told who that is.
-    ///
-    /// # Errors
-    /// [`StateError::Locked`] if another run holds it. [`StateError`] if that cannot be found out.
-    fn lock<'a: 'w, 'w>(
-        &'a self,
-        holder: &'w str,
-        wait: &'w mut (dyn FnMut(&str) + Send),
-    ) -> BoxFuture<'w, Result<Box<dyn Lock + 'a>, StateError>>;
-}
-
-/// The hold on a stack.
-#[must_use = "the stack is locked for as long as this is kept"]
-pub trait Lock: Send + Sync {
-    /// Makes sure that the stack is still held, and was all the time, before a run begins to change it.
-    ///
-    /// # Errors
-    /// [`StateError::LeaseLost`] if another run has taken it over.
-    fn confirm(&self) -> BoxFuture<'_, Result<(), StateError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    /// Keeps the hold, for as long as it is polled; it does not end. Where the hold cannot be kept,
-    /// [`Store::check_lease`] says so.
-    fn keep(&self) -> BoxFuture<'_, ()> {
+    /// Keeps the hold for as long as it is polled, and returns once it is lost, with the reason. A hold that needs nothing to
+    /// be kept never ends.
+    fn keep(&self) -> BoxFuture<'_, StateError> {
         Box::pin(std::future::pending())
     }
 
-    /// Gives the stack back. A hold that is only dropped, or whose process ends, ends by itself, if not at once.
+    /// Gives the stack back. A writer that is only dropped, or whose process ends, gives it back by itself, if not at once.
     ///
     /// # Errors
-    /// [`StateError`] if it cannot be given back; then it ends by itself.
+    /// [`StateError`] if it cannot be given back; then the hold ends by itself.
     fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
     where
         Self: 'a;
+}
+
+/// Whether a stack is still held.
+pub trait Hold: Send + Sync {
+    /// Whether this run may send a call now. It is asked before each, and takes no time.
+    ///
+    /// # Errors
+    /// [`StateError::LeaseLost`] if others may change the stack by now.
+    fn check(&self) -> Result<(), StateError>;
 }
 
 /// Keeps the state in memory, for tests and rehearsals.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     kept: Mutex<Option<State>>,
+    /// Who holds the lock.
+    holder: Mutex<Option<String>>,
+}
+
+/// The lock of a [`MemoryStore`], which ends when this is dropped.
+struct MemoryWriter<'a>(&'a MemoryStore);
+
+impl MemoryStore {
+    fn kept(&self) -> MutexGuard<'_, Option<State>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn holder(&self) -> MutexGuard<'_, Option<String>> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Store for MemoryStore {
     fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
-        Box::pin(async { Ok(self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()) })
+        Box::pin(async { Ok(self.kept().clone()) })
+    }
+
+    fn lock<'a: 'w, 'w>(
+        &'a self,
+        holder: &'w str,
+        _wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
+        Box::pin(async move {
+            match &mut *self.holder() {
+                Some(holder) => {
+                    let stack = self.kept().as_ref().map(|state| state.stack.clone()).unwrap_or_default();
+                    Err(StateError::Locked { stack, holder: holder.clone() })
+                }
+                free @ None => {
+                    *free = Some(holder.to_owned());
+                    Ok(Box::new(MemoryWriter(self)) as Box<dyn Writer>)
+                }
+            }
+        })
+    }
+}
+
+impl Writer for MemoryWriter<'_> {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async { format::continues(self.0.kept().as_ref().map(Identity::of), continued, "memory".as_ref()) })
     }
 
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.0.kept();
             let known = kept.as_ref().map_or(0, |state| state.serial);
             for Record { change, .. } in format::fresh(records, known, "memory".as_ref())? {
                 kept.iter_mut().for_each(|state| state.apply(change));
@@ -124,8 +170,32 @@ impl Store for MemoryStore {
 
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async {
-            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(state.clone());
+            *self.0.kept() = Some(state.clone());
             Ok(())
         })
+    }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        Arc::new(())
+    }
+
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
+    where
+        Self: 'a,
+    {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Drop for MemoryWriter<'_> {
+    fn drop(&mut self) {
+        *self.0.holder() = None;
+    }
+}
+
+/// A hold that nobody can take away, for a state that only one process can reach.
+impl Hold for () {
+    fn check(&self) -> Result<(), StateError> {
+        Ok(())
     }
 }

@@ -145,9 +145,11 @@ impl<B> Rehearsal<B> {
     pub fn carry_out(&mut self, graph: &Graph, plan: &Plan) -> Report {
         let state = self.state();
         let options = ApplyOptions::default();
-        let mut listener = |_| {};
-        let apply = palisade_engine::apply(&self.provider, &self.store, state, graph, plan, &options, &mut listener);
-        self.runtime.block_on(apply).expect("a store in memory does not fail")
+        let apply = async {
+            let writer = self.store.lock("a rehearsal", &mut |_| {}).await?;
+            palisade_engine::apply(&self.provider, &*writer, state, graph, plan, &options, &mut |_| {}).await
+        };
+        self.runtime.block_on(apply).expect("a store in memory, which nobody else has, does not fail")
     }
 
     /// Makes a call past the program, as somebody does in the console. It is made again for as long as the object that it is

@@ -114,7 +114,7 @@ pub(super) const WORDS: &[WordRule] = &[
         words: &["SystemTime", "std::time::Instant", "rand::"],
         look: Look::Code,
         within: OURS,
-        home: &["crates/palisade-cli/", "crates/palisade-live/"],
+        home: &["crates/palisade-cli/", "crates/palisade-engine/src/store/clock.rs", "crates/palisade-live/"],
         tests_may: true,
         instead: "take the time, the randomness or the id as an argument, so that plans and snapshots repeat",
     },

@@ -355,7 +355,15 @@ impl Lifecycle for RedisUser {
             }
             // An account that has not shown how the user logged in so far need not show how it does from now on.
             let is_shown = previous.is_some_and(|previous| previous.authenticates_as(&user));
+            let is_silent = request.engine.is_none() && request.access_string.is_none() && self.authenticates_as(&user);
             aws.call_until_settled(GROUP_SETTLED, request).await?;
+            if is_silent {
+                // No description shows which passwords a user has, so only its status shows that the change has begun. Read
+                // right after the call, the status is still that from before.
+                let has_begun =
+                    |user: &Option<UserDescription>| user.as_ref().is_none_or(|user| user.status != "active");
+                once_seen(aws, async || describe(aws, id).await, has_begun).await?;
+            }
             // The change passes through the groups of the user and their caches.
             let user = once_seen(
                 aws,

@@ -394,3 +394,19 @@ async fn settled(aws: &Aws, id: &Id<UserGroup>, exists: bool) -> Result<UserGrou
     }
     Ok(group)
 }
+
+#[cfg(test)]
+mod tests {
+    use palisade_core::IdError;
+
+    use super::*;
+    use crate::resources::CacheSubnetGroup;
+
+    #[test]
+    fn what_each_account_has_from_the_start_cannot_be_named() {
+        let refused = |why: Option<IdError>| why.is_some_and(|why| why.to_string().contains("`default`"));
+        assert!(refused(Id::<RedisUser>::new("default").err()));
+        assert!(refused(Id::<CacheSubnetGroup>::new("default").err()));
+        assert!(Id::<RedisUser>::new("defaults").is_ok() && Id::<UserGroup>::new("default").is_ok());
+    }
+}

@@ -1,7 +1,7 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Lock, Lockable, Plan, Report, State, StateError};
+use palisade_engine::{ApplyOptions, Plan, Report, State, StateError, Store, Writer};
 
 use super::{Context, session::Session};
 use crate::{
@@ -10,9 +10,9 @@ use crate::{
     exit_code,
     render::{
         self, progress,
-        style::{ADDED, HELP, STRONG, paint},
+        style::{ADDED, ERROR, HELP, STRONG, paint},
     },
-    signals::Interrupts,
+    signals::Interrupted,
 };
 
 /// What the commands say differently.
@@ -27,6 +27,10 @@ impl Words {
         if self.is_destroy { "Destroy" } else { "Apply" }
     }
 
+    fn cancelled(&self) -> String {
+        format!("{} cancelled. Nothing was changed.", self.name())
+    }
+
     fn question(&self) -> &'static str {
         if self.is_destroy {
             "Do you want to perform these actions? What is destroyed cannot be brought back."
@@ -37,7 +41,7 @@ impl Words {
 }
 
 /// Brings the cloud to what the program declares.
-pub(super) fn apply(context: &mut Context<'_, '_>, args: &ApplyArgs) -> Result<u8, CommandError> {
+pub(super) fn apply(context: &mut Context<'_>, args: &ApplyArgs) -> Result<u8, CommandError> {
     let graph = context.graph()?;
     let words = Words { is_destroy: false, command: "apply".to_owned() };
     execute(context, args, &graph, &words, |context, session, state| {
@@ -46,7 +50,7 @@ pub(super) fn apply(context: &mut Context<'_, '_>, args: &ApplyArgs) -> Result<u
 }
 
 /// Deletes all objects of the stack.
-pub(super) fn destroy(context: &mut Context<'_, '_>, args: &ApplyArgs) -> Result<u8, CommandError> {
+pub(super) fn destroy(context: &mut Context<'_>, args: &ApplyArgs) -> Result<u8, CommandError> {
     let graph = Graph::empty(context.stack.name());
     let words = Words { is_destroy: true, command: "destroy".to_owned() };
     execute(context, args, &graph, &words, |context, session, state| {
@@ -56,59 +60,80 @@ pub(super) fn destroy(context: &mut Context<'_, '_>, args: &ApplyArgs) -> Result
 
 /// Carries out the plan that `choose` makes of the state, and that it has shown.
 pub(super) fn execute(
-    context: &mut Context<'_, '_>,
+    context: &mut Context<'_>,
     args: &ApplyArgs,
     graph: &Graph,
     words: &Words,
-    choose: impl FnOnce(&mut Context<'_, '_>, &Session, &State) -> Result<Plan, CommandError>,
+    choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<Plan, CommandError>,
 ) -> Result<u8, CommandError> {
     let session = Session::open(context)?;
     context.terminal.line(&session.first_line());
     let store = session.store(context)?;
+    context.interrupts.listen().map_err(|error| {
+        let message = format!("cannot set up what an interrupt does: {error}");
+        CommandError::new(message, "raise the limit of open files")
+    })?;
     // From before the plan to the end: nobody may change the state between what is shown and what is done.
     let mut wait = |holder: &str| {
         context.terminal.note(&format!("Waiting: the stack is locked by {holder}. Is it still there?"));
     };
-    let lock = session.lock(&*store, &words.command, context.now, &mut wait)?;
-    let ended = change(context, args, graph, words, &session, (&*store, &*lock), choose);
-    if let Err(error) = session.release(lock) {
-        context.terminal.note(&format!("The lock of the stack could not be given back, and ends by itself: {error}"));
-    }
+    let writer = match session.lock(&*store, &words.command, context.now, &mut wait) {
+        Ok(writer) => writer,
+        Err(error) => return cancelled(context, words, error),
+    };
+    let ended = change(context, args, graph, words, &session, (&*store, &*writer), choose)
+        .or_else(|error| cancelled(context, words, error));
+    let left = match session.release(writer) {
+        Ok(Ok(())) => return ended,
+        Ok(Err(error)) => error.to_string(),
+        Err(Interrupted) => "there was no answer in time".to_owned(),
+    };
+    context.terminal.note(&format!("The lock of the stack could not be given back, and ends by itself: {left}"));
     ended
+}
+
+/// The end of a command that changed nothing: an error, or the exit code of the interrupt that is the reason.
+fn cancelled(context: &mut Context<'_>, words: &Words, error: CommandError) -> Result<u8, CommandError> {
+    match (error, context.interrupts.exit_code()) {
+        (CommandError::Interrupted, Some(exit_code)) => {
+            // The line of a question ends here.
+            context.terminal.note(&format!("\n{}", words.cancelled()));
+            Ok(exit_code)
+        }
+        (error, _) => Err(error),
+    }
 }
 
 /// What [`execute`] does while the stack is locked.
 fn change(
-    context: &mut Context<'_, '_>,
+    context: &mut Context<'_>,
     args: &ApplyArgs,
     graph: &Graph,
     words: &Words,
     session: &Session,
-    (store, lock): (&dyn Lockable, &dyn Lock),
-    choose: impl FnOnce(&mut Context<'_, '_>, &Session, &State) -> Result<Plan, CommandError>,
+    (store, writer): (&dyn Store, &dyn Writer),
+    choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<Plan, CommandError>,
 ) -> Result<u8, CommandError> {
     let state = session.state(context, session.load(store)?)?;
     let plan = choose(context, session, &state)?;
-    let interrupts = Interrupts::listen().map_err(|error| {
-        let message = format!("cannot set up what an interrupt does: {error}");
-        CommandError::new(message, "raise the limit of open files")
-    })?;
-    let options = ApplyOptions {
-        fail_fast: args.fail_fast,
-        parallelism: args.parallelism,
-        stop: interrupts.stop.clone(),
-        ..ApplyOptions::default()
-    };
+    let options = ApplyOptions { fail_fast: args.fail_fast, parallelism: args.parallelism, ..ApplyOptions::default() };
     let mut tell = |event| {
         if let Some(line) = progress::event(&event) {
             context.terminal.note(&line);
         }
     };
-    let report =
-        session.apply(store, lock, state, graph, &plan, &options, &mut tell).map_err(|error| unsaved(error, words))?;
+    let applied = session.apply(writer, state, graph, &plan, options, &mut tell);
+    let interrupted = context.interrupts.exit_code();
+    let report = match applied {
+        Ok(applied) => applied.map_err(|error| unsaved(error, words))?,
+        Err(Interrupted) => {
+            context.terminal.note(&unanswered(words));
+            return interrupted.ok_or(CommandError::Told);
+        }
+    };
     if !report.is_complete() {
         tell_rest(context, &report, words);
-        return interrupts.exit_code().filter(|_| report.is_stopped).ok_or(CommandError::Told);
+        return interrupted.filter(|_| report.is_stopped).ok_or(CommandError::Told);
     }
     let took = format!("({}{})", progress::duration(report.took), session.clock());
     context.terminal.line(&summary(&report, words, &took));
@@ -121,7 +146,7 @@ fn change(
 
 /// Plans now, and asks whether to do so.
 fn fresh(
-    context: &mut Context<'_, '_>,
+    context: &mut Context<'_>,
     session: &Session,
     graph: &Graph,
     state: &State,
@@ -132,23 +157,22 @@ fn fresh(
     let risks = render::risks::risks(&plan.accepted_risks);
     context.terminal.print(&format!("\n{risks}{}\n", render::plan::plan(&plan)));
     if plan.has_changes() && !args.auto_approve {
-        approve(context, words)?;
+        approve(context, session, words)?;
     }
     Ok(plan)
 }
 
 /// Asks whether the plan may be carried out; an error if not.
-fn approve(context: &mut Context<'_, '_>, words: &Words) -> Result<(), CommandError> {
-    let (name, command) = (words.name(), &words.command);
-    let cancelled = format!("{name} cancelled. Nothing was changed.");
-    if !context.terminal.is_readable() {
+fn approve(context: &mut Context<'_>, session: &Session, words: &Words) -> Result<(), CommandError> {
+    let (cancelled, command) = (words.cancelled(), &words.command);
+    if session.wait(context.terminal.written())?.is_err() {
         // Nobody has seen the plan, so nobody can approve it.
         context.terminal.note(&cancelled);
         return Err(CommandError::Told);
     }
     let question = paint(STRONG, words.question()) + "\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
     let help = format!("run `{command} --auto-approve` to go on without a question");
-    let answer = context.terminal.ask(&question).map_err(|error| {
+    let answer = session.wait(context.terminal.ask(&question))?.map_err(|error| {
         CommandError::new(format!("no answer was given: standard input cannot be read: {error}"), help.as_str())
     })?;
     // The line of the question ends here where no answer with a line end was typed.
@@ -187,8 +211,18 @@ fn unsaved(error: StateError, words: &Words) -> CommandError {
     CommandError::from(error).with_help(again)
 }
 
+/// An interrupt came, and the state could not be saved in time after it.
+fn unanswered(words: &Words) -> String {
+    let (error, help) = (paint(ERROR, "error:"), paint(HELP, "help:"));
+    format!(
+        "\n{error} the store of the state did not answer in time after the interrupt\n\
+         {help} run `{}` again: it finds what was created, and continues",
+        words.command
+    )
+}
+
 /// Tells how far a run came that did not come to its end.
-fn tell_rest(context: &mut Context<'_, '_>, report: &Report, words: &Words) {
+fn tell_rest(context: &mut Context<'_>, report: &Report, words: &Words) {
     context.terminal.note("");
     context.terminal.note(progress::failures(report, context.stack).trim_end());
     let help = if report.failures.is_empty() {

@@ -18,7 +18,7 @@ use crate::{
 
 /// Writes the configuration into the folder `out`, with an `import` block for each object that the state knows to exist. No
 /// cloud is needed for it.
-pub(super) fn terraform(context: &mut Context<'_, '_>, out: &Path) -> Result<u8, CommandError> {
+pub(super) fn terraform(context: &mut Context<'_>, out: &Path) -> Result<u8, CommandError> {
     let graph = context.graph()?;
     context.terminal.note("Cloud: none is used");
     let region = context.settings.region.clone().ok_or_else(|| {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Prints the drawing. No cloud is needed for it.
-pub(super) fn graph(context: &mut Context<'_, '_>, args: &GraphArgs) -> Result<u8, CommandError> {
+pub(super) fn graph(context: &mut Context<'_>, args: &GraphArgs) -> Result<u8, CommandError> {
     let graph = context.graph()?;
     context.terminal.note("Cloud: none is used");
     context.terminal.print(&match args.format {

@@ -18,12 +18,14 @@ use crate::{
     Cloud, Settings,
     args::{Command, ExportCommand, StateCommand},
     error::CommandError,
+    signals::Interrupts,
     terminal::Terminal,
 };
 
 /// What every command works with.
-pub(crate) struct Context<'a, 't> {
-    pub(crate) terminal: &'a mut Terminal<'t>,
+pub(crate) struct Context<'a> {
+    pub(crate) terminal: &'a mut Terminal,
+    pub(crate) interrupts: &'a Interrupts,
     pub(crate) stack: &'a Stack,
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) settings: Settings,
@@ -32,7 +34,7 @@ pub(crate) struct Context<'a, 't> {
 }
 
 /// Executes a command, and returns its exit code.
-pub(crate) fn execute(command: Command, context: &mut Context<'_, '_>) -> Result<u8, CommandError> {
+pub(crate) fn execute(command: Command, context: &mut Context<'_>) -> Result<u8, CommandError> {
     let done = match command {
         Command::Plan(args) => plan::plan(context, &args),
         Command::Apply { file: None, args } => apply::apply(context, &args),
@@ -50,7 +52,7 @@ pub(crate) fn execute(command: Command, context: &mut Context<'_, '_>) -> Result
     done.map_err(|error| error.located(context.stack))
 }
 
-impl Context<'_, '_> {
+impl Context<'_> {
     /// The graph of the program's stack.
     ///
     /// Every command that reads the declarations begins with it. The others, which know all that they need from the state,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Prints all outputs, or the one that is named.
-pub(super) fn output(context: &mut Context<'_, '_>, args: &OutputArgs) -> Result<u8, CommandError> {
+pub(super) fn output(context: &mut Context<'_>, args: &OutputArgs) -> Result<u8, CommandError> {
     context.note_cloud();
     let kept = session::read_state(context)?.map(|state| state.outputs).unwrap_or_default();
     let Some(name) = &args.name else {

@@ -11,7 +11,7 @@ use crate::{args::PlanArgs, calls::Forecast, error::CommandError, exit_code, ren
 
 /// Prints the plan, and saves it where that is asked for. Nothing is locked and nothing else is written, so it works where
 /// only reading is allowed.
-pub(super) fn plan(context: &mut Context<'_, '_>, args: &PlanArgs) -> Result<u8, CommandError> {
+pub(super) fn plan(context: &mut Context<'_>, args: &PlanArgs) -> Result<u8, CommandError> {
     let graph = if args.destroy { Graph::empty(context.stack.name()) } else { context.graph()? };
     let session = Session::open(context)?;
     if args.json {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Prints the posture. No cloud is needed for it. The exit code tells whether a rule is broken.
-pub(super) fn posture(context: &mut Context<'_, '_>, args: &PostureArgs) -> Result<u8, CommandError> {
+pub(super) fn posture(context: &mut Context<'_>, args: &PostureArgs) -> Result<u8, CommandError> {
     // The rules are held to a stack that can exist at all.
     let findings = context.stack.findings();
     if !findings.is_empty() {

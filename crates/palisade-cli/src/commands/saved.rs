@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Does what the plan in `file` says. It was read when it was made, so nothing is asked.
-pub(super) fn apply(context: &mut Context<'_, '_>, file: &Path, args: &ApplyArgs) -> Result<u8, CommandError> {
+pub(super) fn apply(context: &mut Context<'_>, file: &Path, args: &ApplyArgs) -> Result<u8, CommandError> {
     let saved = read(file)?;
     let is_destroy = saved.origin.is_destroy;
     let graph = if is_destroy { Graph::empty(context.stack.name()) } else { context.graph()? };
@@ -38,7 +38,7 @@ pub(super) fn apply(context: &mut Context<'_, '_>, file: &Path, args: &ApplyArgs
 }
 
 /// Shows the plan in a file. It needs neither the cloud nor the state.
-pub(super) fn show(context: &mut Context<'_, '_>, args: &ShowArgs) -> Result<u8, CommandError> {
+pub(super) fn show(context: &mut Context<'_>, args: &ShowArgs) -> Result<u8, CommandError> {
     let saved = read(&args.file)?;
     if args.json {
         context.terminal.line(&json(&saved.plan));
@@ -58,7 +58,7 @@ pub(super) fn show(context: &mut Context<'_, '_>, args: &ShowArgs) -> Result<u8,
 
 /// Finds out what is left to do of the plan, and shows it.
 fn rest(
-    context: &mut Context<'_, '_>,
+    context: &mut Context<'_>,
     session: &Session,
     graph: &Graph,
     state: &State,
@@ -67,7 +67,7 @@ fn rest(
 ) -> Result<Plan, CommandError> {
     let file = file.display();
     let Remaining { plan, done, left_alone } =
-        session.rest(saved, graph, state).map_err(|error| refused(error, saved, &file.to_string()))?;
+        session.rest(saved, graph, state)?.map_err(|error| refused(error, saved, &file.to_string()))?;
     let mut text = if plan.has_changes() {
         render::plan::plan(&plan)
     } else if saved.plan.has_changes() {

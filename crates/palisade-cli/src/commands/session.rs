@@ -1,6 +1,7 @@
 //! [`Session`]: a connected cloud, the clock of its waits, and the engine's work on them.
 
 use std::{
+    cell::OnceCell,
     collections::hash_map::RandomState,
     hash::BuildHasher,
     time::{Duration, UNIX_EPOCH},
@@ -8,28 +9,66 @@ use std::{
 
 use palisade_core::Graph;
 use palisade_engine::{
-    ApplyOptions, Event, LocalStore, Lock, Lockable, Plan, Remaining, RemoteStore, Report, SavedPlan, SavedPlanError,
-    State, StateError,
+    ApplyOptions, Event, LocalStore, Plan, Remaining, RemoteStore, Report, SavedPlan, SavedPlanError, State,
+    StateError, Store, Writer,
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{Instant, sleep_until},
+};
 
 use super::Context;
-use crate::{ConnectError, Connection, error::CommandError};
+use crate::{
+    ConnectError, Connection,
+    error::CommandError,
+    signals::{ANSWERED, Interrupted, Interrupts, RELEASED, SAVED},
+};
+
+/// How long an interrupted command waits for the answer to an attempt to take the lock. A lock that was taken can be given back; one
+/// whose answer was never heard makes the next run wait until it ends by itself.
+const LOCKED: Duration = Duration::from_secs(1);
 
 /// A cloud that is connected, with the runtime that its calls need.
 pub(super) struct Session {
     connection: Connection,
     runtime: Runtime,
     paused_clock: bool,
+    interrupts: Interrupts,
+    /// When the first interrupt was seen, on the clock of the runtime.
+    interrupted: OnceCell<Instant>,
 }
 
 impl Session {
     /// Connects.
-    pub(super) fn open(context: &Context<'_, '_>) -> Result<Self, ConnectError> {
+    pub(super) fn open(context: &Context<'_>) -> Result<Self, ConnectError> {
         let paused_clock = context.cloud.paused_clock();
         let runtime = runtime(paused_clock)?;
         let connection = runtime.block_on(context.cloud.connect(&context.settings))?;
-        Ok(Self { connection, runtime, paused_clock })
+        let interrupts = context.interrupts.clone();
+        Ok(Self { connection, runtime, paused_clock, interrupts, interrupted: OnceCell::new() })
+    }
+
+    /// Awaits `work`, for `limit` at most after an interrupt.
+    fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        let late = async {
+            self.interrupts.stopped().await;
+            let end = *self.interrupted.get_or_init(Instant::now) + limit;
+            if Instant::now() < end {
+                sleep_until(end).await;
+            }
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = late => Err(Interrupted),
+                done = work => Ok(done),
+            }
+        })
+    }
+
+    /// Awaits what an interrupt may break off at any moment.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        self.within(Duration::ZERO, work)
     }
 
     /// The line that each command begins with.
@@ -43,12 +82,12 @@ impl Session {
     }
 
     /// The state that is kept; `None` if the stack was never applied.
-    pub(super) fn load(&self, store: &dyn Lockable) -> Result<Option<State>, StateError> {
-        self.runtime.block_on(store.load())
+    pub(super) fn load(&self, store: &dyn Store) -> Result<Option<State>, CommandError> {
+        Ok(self.wait(store.load())??)
     }
 
     /// The state to work on: the one that was loaded, if it is of this account, or a new one.
-    pub(super) fn state(&self, context: &Context<'_, '_>, loaded: Option<State>) -> Result<State, CommandError> {
+    pub(super) fn state(&self, context: &Context<'_>, loaded: Option<State>) -> Result<State, CommandError> {
         let account = Some(self.connection.account.clone());
         let state = loaded.unwrap_or_else(|| State::new(context.stack.name(), unique()));
         match &state.account {
@@ -74,62 +113,64 @@ impl Session {
         if !misplaced.is_empty() {
             return Err(CommandError::Findings(misplaced));
         }
-        Ok(self.runtime.block_on(palisade_engine::plan(&*self.connection.provider, graph, state))?)
+        Ok(self.wait(palisade_engine::plan(&*self.connection.provider, graph, state))??)
     }
 
     /// Finds out what is left to do of a plan that was saved.
-    pub(super) fn rest(&self, saved: &SavedPlan, graph: &Graph, state: &State) -> Result<Remaining, SavedPlanError> {
-        self.runtime.block_on(saved.rest(&*self.connection.provider, graph, state))
+    pub(super) fn rest(
+        &self,
+        saved: &SavedPlan,
+        graph: &Graph,
+        state: &State,
+    ) -> Result<Result<Remaining, SavedPlanError>, Interrupted> {
+        self.wait(saved.rest(&*self.connection.provider, graph, state))
     }
 
-    /// Carries out `plan`, which was made of `graph` and `state`, and tells `listener` what happens. The lock is kept meanwhile.
-    #[expect(clippy::too_many_arguments, reason = "they are those of the engine, and the lock")]
+    /// Carries out `plan`, which was made of `graph` and `state`, and tells `listener` what happens.
+    ///
+    /// # Errors
+    /// [`Interrupted`] if an interrupt came, and the state could not be saved in time after it.
     pub(super) fn apply(
         &self,
-        store: &dyn Lockable,
-        lock: &dyn Lock,
+        writer: &dyn Writer,
         state: State,
         graph: &Graph,
         plan: &Plan,
-        options: &ApplyOptions,
+        options: ApplyOptions,
         listener: &mut (dyn FnMut(Event) + Send),
-    ) -> Result<Report, StateError> {
+    ) -> Result<Result<Report, StateError>, Interrupted> {
         let provider = &*self.connection.provider;
-        self.runtime.block_on(async {
-            // A question may have been open for long.
-            lock.confirm().await?;
-            tokio::select! {
-                biased;
-                () = lock.keep() => unreachable!("it does not end"),
-                report = palisade_engine::apply(provider, store, state, graph, plan, options, listener) => report,
-            }
-        })
+        let options = &ApplyOptions { stop: self.interrupts.receiver(), patience: ANSWERED, ..options };
+        self.within(SAVED, palisade_engine::apply(provider, writer, state, graph, plan, options, listener))
     }
 
     /// Opens the place of the stack's state.
-    pub(super) fn store(&self, context: &Context<'_, '_>) -> Result<Box<dyn Lockable>, CommandError> {
+    pub(super) fn store(&self, context: &Context<'_>) -> Result<Box<dyn Store>, CommandError> {
         self.runtime.block_on(store(context))
     }
 
     /// Locks the stack against other runs of `command`; `wait` is told who may have it, if that takes a while to find out.
     pub(super) fn lock<'a>(
         &self,
-        store: &'a dyn Lockable,
+        store: &'a dyn Store,
         command: &str,
         now: u64,
         wait: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Box<dyn Lock + 'a>, StateError> {
-        self.runtime.block_on(store.lock(&holder(command, now), wait))
+    ) -> Result<Box<dyn Writer + 'a>, CommandError> {
+        Ok(self.within(LOCKED, store.lock(&holder(command, now), wait))??)
     }
 
     /// Gives a lock back.
-    pub(super) fn release(&self, lock: Box<dyn Lock + '_>) -> Result<(), StateError> {
-        self.runtime.block_on(lock.release())
+    ///
+    /// # Errors
+    /// [`Interrupted`] if an interrupt came, and there was no answer in time after it.
+    pub(super) fn release(&self, writer: Box<dyn Writer + '_>) -> Result<Result<(), StateError>, Interrupted> {
+        self.within(RELEASED, writer.release())
     }
 }
 
 /// The place of the stack's state.
-async fn store(context: &Context<'_, '_>) -> Result<Box<dyn Lockable>, CommandError> {
+async fn store(context: &Context<'_>) -> Result<Box<dyn Store>, CommandError> {
     let (settings, stack) = (&context.settings, context.stack.name());
     Ok(match &settings.state {
         None => Box::new(LocalStore::new(&settings.folder, stack)),
@@ -145,7 +186,7 @@ fn holder(command: &str, now: u64) -> String {
 }
 
 /// The state, for a command that needs no cloud; `None` if the stack was never applied.
-pub(super) fn read_state(context: &Context<'_, '_>) -> Result<Option<State>, CommandError> {
+pub(super) fn read_state(context: &Context<'_>) -> Result<Option<State>, CommandError> {
     runtime(context.cloud.paused_clock())?.block_on(async { Ok(store(context).await?.load().await?) })
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Prints the addresses of the resources, in their order.
-pub(super) fn list(context: &mut Context<'_, '_>) -> Result<u8, CommandError> {
+pub(super) fn list(context: &mut Context<'_>) -> Result<u8, CommandError> {
     context.note_cloud();
     let resources = session::read_state(context)?.map(|state| state.resources).unwrap_or_default();
     if resources.is_empty() {
@@ -27,7 +27,7 @@ pub(super) fn list(context: &mut Context<'_, '_>) -> Result<u8, CommandError> {
 }
 
 /// Prints the objects of one resource.
-pub(super) fn show(context: &mut Context<'_, '_>, address: &str) -> Result<u8, CommandError> {
+pub(super) fn show(context: &mut Context<'_>, address: &str) -> Result<u8, CommandError> {
     context.note_cloud();
     let resources = session::read_state(context)?.map(|state| state.resources).unwrap_or_default();
     let Some((address, entry)) = resources.iter().find(|(known, _)| known.to_string() == address) else {

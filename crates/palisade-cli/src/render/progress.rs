@@ -24,9 +24,7 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             format!("{address}: {} complete after {}{id}", deed(*step), duration(*took))
         }
         Event::Stopping => {
-            let note = "Interrupted: what was sent comes back and is recorded, and nothing else is begun. This takes up to 5s; \
-                        a second interrupt ends the program at once.";
-            paint(STRONG, note)
+            paint(STRONG, "Interrupted: waiting up to 5 s for calls in flight. Press Ctrl-C again to exit now.")
         }
         Event::Interrupted { address, step } => format!("{address}: {} interrupted", deed(*step)),
         Event::Failed(Failure { address, step, error }) => {
@@ -71,7 +69,7 @@ pub(crate) fn failures(report: &Report, stack: &Stack) -> String {
     let not_begun = report
         .not_begun
         .iter()
-        .map(|(address, step)| format!("  {address} ({}), as the run was to stop\n", infinitive(*step)));
+        .map(|(address, step)| format!("  {address} ({}): not started, the run was stopping\n", infinitive(*step)));
     let not_tried: String = skipped.chain(not_begun).collect();
     if !not_tried.is_empty() {
         text += &format!("Not tried:\n{not_tried}\n");
@@ -176,7 +174,7 @@ mod tests {
         Vpc.main: Creation complete after 3s [id=vpc-1]
         Vpc.main: Modification complete after 3s [id=vpc-1]
         Vpc.main: Destruction complete after 3s
-        Interrupted: what was sent comes back and is recorded, and nothing else is begun. This takes up to 5s; a second interrupt ends the program at once.
+        Interrupted: waiting up to 5 s for calls in flight. Press Ctrl-C again to exit now.
         Vpc.main: Destruction interrupted
         Vpc.main: Creation failed: CreateVpc: VpcLimitExceeded: the maximum number of VPCs has been reached
         Subnet.a: Creation left out, as Vpc.main failed
@@ -207,7 +205,7 @@ mod tests {
 
         Not tried:
           Subnet.a (create), as Vpc.main failed
-          Subnet.b (destroy), as the run was to stop
+          Subnet.b (destroy): not started, the run was stopping
 
         Done and recorded: 2 added, 0 changed, 0 destroyed.
         ");

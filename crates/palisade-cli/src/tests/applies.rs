@@ -1,10 +1,11 @@
 //! `apply` and `destroy`.
 
 use insta::assert_snapshot;
-use palisade_engine::LocalStore;
+use palisade_engine::{LocalStore, Store};
 
 use super::{
     harness::Desk,
+    shared::run,
     stacks::{broken, chain, pair},
 };
 
@@ -219,13 +220,14 @@ fn two_applies_do_not_run_at_a_time() {
     assert_eq!(desk.run("destroy -y").code, 0);
     // What the last run has left there, as if it had not ended.
     let holder = std::fs::read_to_string(desk.state_dir().join("test.lock")).unwrap();
-    let lock = LocalStore::new(desk.state_dir(), "test").lock(&holder).unwrap();
+    let store = LocalStore::new(desk.state_dir(), "test");
+    let writer = run(store.lock(&holder, &mut |_| {})).unwrap();
     let host = gethostname::gethostname();
     assert_snapshot!(desk.run("apply -y").error().replace(host.to_str().unwrap(), "HOST"), @r"
     error: the stack `test` is locked by `destroy`, process 7 on HOST, since Mon, 12 Jan 1970 13:46:40 GMT
     help: wait until that run has ended, and run the command again
     ");
     assert_eq!(desk.run("plan").code, 0);
-    drop(lock);
+    drop(writer);
     assert_eq!(desk.run("apply -y").code, 0);
 }

@@ -15,10 +15,10 @@ use palisade_core::{
         BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, StepKind, Token, Turn,
     },
 };
-use palisade_engine::{MemoryObjects, Objects};
+use palisade_engine::{Condition, MemoryObjects, Object as Kept, Objects, ObjectsError, Put};
 use serde_json::json;
 
-use crate::{Cloud, ConnectError, Connection, S3Location, Settings};
+use crate::{Cloud, ConnectError, Connection, S3Location, Settings, exit_code, signals::Interrupts};
 
 const fn field(name: &'static str, on_change: OnChange) -> FieldSchema {
     FieldSchema { default: Some(|| Json::Null), terraform_name: Some(name), ..FieldSchema::new(name, on_change) }
@@ -115,6 +115,10 @@ struct Things {
     refused: BTreeSet<String>,
     /// What the buckets hold.
     buckets: Arc<MemoryObjects>,
+    /// The call during which an interrupt comes.
+    interrupted: Option<(&'static str, Interrupts)>,
+    /// The command in which the buckets do not answer any more once it is interrupted.
+    silenced: Option<Interrupts>,
 }
 
 impl Account {
@@ -132,6 +136,30 @@ impl Account {
     pub(crate) fn refuse(&self, text: &str, is_refused: bool) {
         let refused = &mut self.0.lock().unwrap().refused;
         _ = if is_refused { refused.insert(text.to_owned()) } else { refused.remove(text) };
+    }
+
+    /// Lets an interrupt come during a call, which has no answer.
+    pub(crate) fn interrupt_at(&self, operation: &'static str, interrupts: &Interrupts) {
+        self.0.lock().unwrap().interrupted = Some((operation, interrupts.clone()));
+    }
+
+    /// Lets the buckets not answer any more once the command is interrupted.
+    pub(crate) fn silence_after(&self, interrupts: &Interrupts) {
+        self.0.lock().unwrap().silenced = Some(interrupts.clone());
+    }
+
+    /// Lets the buckets answer again.
+    pub(crate) fn answer_again(&self) {
+        self.0.lock().unwrap().silenced = None;
+    }
+
+    /// Waits forever if an interrupt comes during this call.
+    async fn arrive(&self, operation: &str) {
+        let interrupted = self.0.lock().unwrap().interrupted.take_if(|(during, _)| *during == operation);
+        if let Some((_, interrupts)) = interrupted {
+            interrupts.interrupt(exit_code::INTERRUPTED);
+            std::future::pending().await
+        }
     }
 
     /// Does what somebody else does to the account.
@@ -154,7 +182,8 @@ impl Cloud for Account {
         _: &'a S3Location,
         _: &'a Settings,
     ) -> BoxFuture<'a, Result<Arc<dyn Objects>, ConnectError>> {
-        Box::pin(async { Ok(self.buckets() as Arc<dyn Objects>) })
+        let silenced = self.0.lock().unwrap().silenced.clone();
+        Box::pin(async { Ok(Arc::new(Buckets { objects: self.buckets(), silenced }) as Arc<dyn Objects>) })
     }
 
     fn policy(&self, kinds: &BTreeSet<&str>, _: Option<&S3Location>) -> palisade_core::Json {
@@ -193,6 +222,46 @@ impl Cloud for Account {
                 description: format!("a fake account, region {region}"),
             })
         })
+    }
+}
+
+/// Buckets that may not answer any more.
+struct Buckets {
+    objects: Arc<MemoryObjects>,
+    silenced: Option<Interrupts>,
+}
+
+impl Buckets {
+    fn answer<'a, T: Send + 'a>(&self, answer: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
+        let is_silent = self.silenced.as_ref().is_some_and(|interrupts| interrupts.exit_code().is_some());
+        if is_silent { Box::pin(std::future::pending()) } else { answer }
+    }
+}
+
+impl Objects for Buckets {
+    fn location(&self, key: &str) -> String {
+        self.objects.location(key)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Kept>, ObjectsError>> {
+        self.answer(self.objects.get(key))
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        bytes: &'a [u8],
+        condition: Condition<'a>,
+    ) -> BoxFuture<'a, Result<Put, ObjectsError>> {
+        self.answer(self.objects.put(key, bytes, condition))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, ObjectsError>> {
+        self.answer(self.objects.list(prefix))
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), ObjectsError>> {
+        self.answer(self.objects.delete(key))
     }
 }
 
@@ -241,7 +310,10 @@ impl Provider for Account {
             things.objects.get(&object.id).map(|fields| Observation { fields: fields.clone(), attributes })
         };
         let read = Ok(objects.iter().map(read).collect());
-        Box::pin(async { read })
+        Box::pin(async {
+            self.arrive("DescribeThings").await;
+            read
+        })
     }
 
     fn create<'a>(
@@ -252,6 +324,7 @@ impl Provider for Account {
         _token: &'a Token,
     ) -> BoxFuture<'a, Result<String, CreateError>> {
         Box::pin(async {
+            self.arrive("CreateThing").await;
             tokio::time::sleep(Duration::from_secs(300)).await;
             let is_refused = inputs["text"].as_str().is_some_and(|text| self.0.lock().unwrap().refused.contains(text));
             if is_refused || inputs["text"] == "boom" {

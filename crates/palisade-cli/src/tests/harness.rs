@@ -2,8 +2,9 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, BufRead, Cursor, Write},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex},
 };
 
 use palisade_core::Stack;
@@ -15,7 +16,8 @@ use super::{
 use crate::{
     Clouds,
     run::run_with,
-    terminal::{Stream, Streams},
+    signals::Interrupts,
+    terminal::{Stream, Streams, Terminal},
 };
 
 /// Where commands are typed. The folder is removed with it.
@@ -45,6 +47,20 @@ impl Write for Pipe {
         let written = bytes.len().min(self.room);
         self.room -= written;
         if written == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(written) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is written to it can be read by all who have it.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -84,21 +100,34 @@ impl Desk {
 
     /// Runs a command of any stack with any standard input.
     pub(super) fn run_with(&self, command: &str, stdin: &str, declare: impl FnOnce(&mut Stack)) -> Outcome {
-        let mut stdout = Vec::new();
-        let (code, stderr) = self.run_on(command, stdin, &mut stdout, declare);
-        Outcome { code, stdout: self.text(stdout), stderr }
+        self.run_interrupted(command, Cursor::new(stdin.to_owned()), &Interrupts::default(), declare)
+    }
+
+    /// Runs a command that `interrupts` may stop.
+    pub(super) fn run_interrupted(
+        &self,
+        command: &str,
+        stdin: impl BufRead + Send + 'static,
+        interrupts: &Interrupts,
+        declare: impl FnOnce(&mut Stack),
+    ) -> Outcome {
+        let stdout = Paper::default();
+        let (code, stderr) = self.run_on(command, stdin, stdout.clone(), interrupts, declare);
+        Outcome { code, stdout: self.text(&stdout), stderr }
     }
 
     /// Runs a command whose reader goes away after `room` bytes of output; returns the exit code and the errors.
     pub(super) fn run_into_pipe(&self, command: &str, room: usize) -> (u8, String) {
-        self.run_on(command, "yes\n", &mut Pipe { room }, pair)
+        self.run_on(command, Cursor::new("yes\n"), Pipe { room }, &Interrupts::default(), pair)
     }
 
-    fn run_on(
+    /// Runs a command and returns the exit code and the errors.
+    pub(super) fn run_on(
         &self,
         command: &str,
-        stdin: &str,
-        stdout: &mut (dyn Write + Send),
+        stdin: impl BufRead + Send + 'static,
+        stdout: impl Write + Send + 'static,
+        interrupts: &Interrupts,
         declare: impl FnOnce(&mut Stack),
     ) -> (u8, String) {
         let state_dir = self.state_dir();
@@ -122,21 +151,23 @@ impl Desk {
             true => Clouds { usual: &Elsewhere, emulated: Some(&self.account) },
             false => Clouds::only(&self.account),
         };
-        let mut stderr = Vec::new();
+        let stderr = Paper::default();
         let streams = Streams {
-            stdin: &mut stdin.as_bytes(),
+            stdin: Box::new(stdin),
             stdout: Stream::new(stdout, false),
-            stderr: Stream::new(&mut stderr, false),
+            stderr: Stream::new(stderr.clone(), false),
             width: Some(100),
         };
-        let code = run_with(args.into_iter().map(Into::into), streams, self.now, "test", declare, clouds);
-        (code, self.text(stderr))
+        let mut terminal = Terminal::new(streams).unwrap();
+        let args = args.into_iter().map(Into::into);
+        let code = run_with(args, &mut terminal, interrupts, self.now, "test", declare, clouds);
+        (code, self.text(&stderr))
     }
 
     /// The text with the folder and this process by fixed names, and without spaces at line ends, of which clap prints some.
-    fn text(&self, bytes: Vec<u8>) -> String {
+    fn text(&self, paper: &Paper) -> String {
         let process = format!("process {}", std::process::id());
-        let text = String::from_utf8(bytes).unwrap();
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         let text = text.replace(path(self.folder.path()), "DESK").replace(&process, "process 7");
         text.split('\n').map(str::trim_end).collect::<Vec<_>>().join("\n")
     }

@@ -6,6 +6,7 @@ mod stacks;
 
 mod applies;
 mod exports;
+mod interrupts;
 mod plans;
 mod posture;
 mod sarif;

@@ -4,11 +4,12 @@ use std::fs;
 
 use insta::assert_snapshot;
 use palisade_core::Stack;
-use palisade_engine::{LocalStore, Plan, SavedPlan};
+use palisade_engine::{LocalStore, Plan, SavedPlan, Store};
 
 use super::{
     fake::thing,
     harness::Desk,
+    shared::run,
     stacks::{accepted, broken, chain, pair},
 };
 
@@ -374,11 +375,12 @@ fn only_the_owner_may_read_a_plan() {
 fn the_stack_is_locked_while_a_plan_is_carried_out() {
     let desk = Desk::new();
     assert_eq!(desk.run_with("plan --out DESK/next.plan", "", pair).code, 0);
-    let lock = LocalStore::new(desk.state_dir(), "test").lock("`apply`, process 8").unwrap();
+    let store = LocalStore::new(desk.state_dir(), "test");
+    let writer = run(store.lock("`apply`, process 8", &mut |_| {})).unwrap();
     assert_snapshot!(desk.run("apply DESK/next.plan").error(), @r"
     error: the stack `test` is locked by `apply`, process 8
     help: wait until that run has ended, and run the command again
     ");
-    drop(lock);
+    drop(writer);
     assert_eq!(desk.run("apply DESK/next.plan").code, 0);
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use insta::assert_snapshot;
-use palisade_engine::{Lockable, Objects, RemoteStore};
+use palisade_engine::{Objects, RemoteStore, Store};
 
 use super::harness::Desk;
 
 const STATE: &str = "--state s3://acme/prod";
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
 }
 
@@ -36,7 +36,7 @@ fn a_stack_lives_without_a_folder() {
 fn a_run_that_is_gone_is_waited_for_and_then_taken_over() {
     let desk = Desk::new();
     let store = RemoteStore::new(desk.account.buckets() as Arc<dyn Objects>, "test", "1");
-    run(async { std::mem::forget(store.lock("`apply`, process 1 on ci", &mut |_| {}).await.unwrap()) });
+    run(async { drop(store.lock("`apply`, process 1 on ci", &mut |_| {}).await.unwrap()) });
     let outcome = desk.run(&format!("apply -y {STATE}"));
     assert_eq!(outcome.code, 0, "{}", outcome.transcript());
     assert!(

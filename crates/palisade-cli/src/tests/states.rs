@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use palisade_core::{Address, JsonMap, provider::Token};
 use palisade_engine::{Entry, LocalStore, ObjectState, Phase, State, Store};
 
-use super::harness::Desk;
+use super::{harness::Desk, shared::run};
 
 /// A desk at which [`pair`] has been applied.
 fn applied() -> Desk {
@@ -16,8 +16,7 @@ fn applied() -> Desk {
 }
 
 fn keep(store: &LocalStore, state: &State) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(store.replace(state)).unwrap();
+    run(async { store.lock("a test", &mut |_| {}).await?.replace(state).await }).unwrap();
 }
 
 #[test]

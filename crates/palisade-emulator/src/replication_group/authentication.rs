@@ -22,6 +22,19 @@ pub(crate) struct Token {
 }
 
 impl Account {
+    /// Whether the cache `id` lets in a client that sends `token`, or none.
+    pub(crate) fn accepts_token(&self, id: &str, token: Option<&SecretString>) -> bool {
+        let cache = self.replication_groups.iter().find(|(known, _)| known.as_str() == id);
+        cache.is_some_and(|(_, cache)| match (&cache.settings.token, token) {
+            (Some(Token { accepted, .. }), Some(token)) => {
+                accepted.iter().any(|known| self.vault.matches(known, token))
+            }
+            (Some(Token { optional, .. }), None) => *optional,
+            (None, Some(_)) => false,
+            (None, None) => cache.settings.user_group.is_none(),
+        })
+    }
+
     /// The token of a cache that is created with one.
     pub(super) fn first_token(&mut self, token: &SecretString) -> Answer<Token> {
         check_token(token)?;

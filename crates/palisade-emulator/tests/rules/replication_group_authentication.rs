@@ -45,17 +45,34 @@ async fn done(account: &Account, call: ModifyReplicationGroup) {
     pass(minutes(4)).await;
 }
 
+/// Which of no token, the old one, the new one and the third one a client gets in with.
+fn accepted(account: &Account, cache: &Id<ReplicationGroup>) -> [bool; 4] {
+    [None, Some(OLD), Some(NEW), Some(THIRD)].map(|token| {
+        let token = token.map(|token| token.to_owned().into());
+        account.emulator.accepts_token(cache.as_str(), token.as_ref())
+    })
+}
+
 const COMBINATION: &str = "InvalidParameterCombination";
 
 #[tokio::test(start_paused = true)]
 async fn a_first_token_is_rotated_in_and_then_set() {
     let (account, cache) = cache(None).await;
     account.refused(token(&cache, TokenStrategy::Set, NEW), COMBINATION).await;
+    let accepted = || accepted(&account, &cache);
+    assert_eq!(
+        accepted(),
+        [true, false, false, false],
+        "a cache without any authentication lets in who sends no token"
+    );
     account.call(token(&cache, TokenStrategy::Rotate, NEW)).await;
     assert_eq!(account.describe_cache(&cache).await.pending_modified_values, ["AuthTokenStatus"]);
     pass(minutes(4)).await;
     assert!(account.describe_cache(&cache).await.auth_token_enabled);
+    assert_eq!(accepted(), [true, false, true, false], "both with the token and without");
     done(&account, token(&cache, TokenStrategy::Set, NEW)).await;
+    _ = account.describe_cache(&cache).await;
+    assert_eq!(accepted(), [false, false, true, false]);
     account.refused(token(&cache, TokenStrategy::Set, NEW), COMBINATION).await;
 }
 
@@ -64,6 +81,8 @@ async fn set_takes_only_a_token_that_was_rotated_in() {
     let (account, cache) = cache(Some(OLD)).await;
     account.refused(token(&cache, TokenStrategy::Set, OLD), COMBINATION).await;
     done(&account, token(&cache, TokenStrategy::Rotate, NEW)).await;
+    _ = account.describe_cache(&cache).await;
+    assert_eq!(accepted(&account, &cache), [false, true, true, false]);
     let message = account.refused(token(&cache, TokenStrategy::Set, THIRD), "InvalidParameterValue").await;
     assert_eq!(message, "Invalid AuthToken provided.");
     done(&account, token(&cache, TokenStrategy::Set, NEW)).await;
@@ -95,6 +114,7 @@ async fn a_token_is_deleted_only_together_with_adding_a_user_group() {
     done(&account, add(delete_token(&cache), "users")).await;
     let group = account.describe_cache(&cache).await;
     assert!(!group.auth_token_enabled && group.user_group_ids == [id("users")]);
+    assert_eq!(accepted(&account, &cache), [false; 4], "clients are users now");
     account.refused(delete_token(&cache), COMBINATION).await;
 }
 

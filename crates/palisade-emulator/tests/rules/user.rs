@@ -114,6 +114,8 @@ async fn a_user_has_one_or_two_passwords_of_16_to_128_characters() {
         account.refused(with(passwords), "InvalidParameterValue").await;
     }
     let user = account.user(with(&[GOOD, "another-password!"])).await;
+    let accepts = |password: &str| account.emulator.accepts_password(user.as_str(), &password.to_owned().into());
+    assert!(accepts(GOOD) && accepts("another-password!") && !accepts("a-third-password!"));
     let user = account.describe_user(&user).await;
     assert_eq!((user.authentication_type.as_str(), user.password_count), ("password", 2));
 }
@@ -168,13 +170,17 @@ async fn a_change_of_an_attached_user_keeps_its_group_and_cache_busy() {
     let call = CreateReplicationGroup { user_group_id: Some(group.clone()), ..network.cache("redis") };
     let cache = account.cache(call).await;
     account.call(access(&user, "off -@all")).await;
-    for busy in [true, false] {
-        let (stable, available) = if busy { ("modifying", "modifying") } else { ("active", "available") };
-        assert_eq!(account.describe_user(&user).await.status, stable);
-        assert_eq!(account.describe_group(&group).await.status, stable);
-        assert_eq!(account.describe_cache(&cache).await.status, available);
-        pass(minutes(2)).await;
-    }
+    let statuses = async || {
+        let (user, group) = (account.describe_user(&user).await, account.describe_group(&group).await);
+        [user.status, group.status, account.describe_cache(&cache).await.status]
+    };
+    assert_eq!(statuses().await, ["modifying", "modifying", "modifying"]);
+    pass(minutes(2)).await;
+    assert_eq!(statuses().await, ["active", "modifying", "modifying"], "the change goes on from the user");
+    pass(seconds(15)).await;
+    assert_eq!(statuses().await, ["active", "active", "modifying"]);
+    pass(seconds(15)).await;
+    assert_eq!(statuses().await, ["active", "active", "available"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use palisade_aws::{
 use palisade_core::Id;
 
 use crate::account::{
-    Account, account, create_user, create_user_group, disabled_default, iam_user, id, minutes, pass, password,
+    Account, account, create_user, create_user_group, disabled_default, iam_user, id, minutes, pass, password, seconds,
 };
 
 fn change(group: &Id<UserGroup>, add: &[&Id<RedisUser>], remove: &[&Id<RedisUser>]) -> ModifyUserGroup {
@@ -147,8 +147,10 @@ async fn an_attached_group_keeps_its_cache_busy_and_cannot_be_deleted() {
     account.call(change(&group, &[&b], &[])).await;
     assert_eq!(account.describe_cache(&cache).await.status, "modifying");
     pass(minutes(2)).await;
-    assert_eq!(account.describe_cache(&cache).await.status, "available");
     assert_eq!(account.describe_group(&group).await.status, "active");
+    assert_eq!(account.describe_cache(&cache).await.status, "modifying", "the change goes on from the group");
+    pass(seconds(15)).await;
+    assert_eq!(account.describe_cache(&cache).await.status, "available");
 }
 
 #[tokio::test(start_paused = true)]

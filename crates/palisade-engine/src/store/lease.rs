@@ -1,66 +1,28 @@
-//! [`LeaseHold`]: who may write, for how long, and how the next one knows that it may.
-//!
-//! No two clocks are compared. Whoever waits takes a lease over once it has seen it unchanged for as long as it lasts, on its
-//! own clock. The holder counts from before it sent its last renewal, also on its own clock, so it stops earlier.
+//! [`LeaseHold`]: the lease of a stack, as this run holds it: [`LeaseState`] with a clock and the objects.
 
 use std::{
-    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use super::{
-    Condition, Put,
+    Condition, Hold,
+    clock::Clock,
     log::{Place, patiently},
+    protocol::{Acquire, Change, Keep, KeptLease, LeaseAnswer, LeaseRequest, LeaseState, Now, Rules, Step, Taken},
 };
-use crate::{
-    StateError,
-    format::{self, Lease},
-};
+use crate::{StateError, format};
 
-/// The lease of one stack, as this run holds it.
 pub(super) struct LeaseHold {
-    /// What tells this run from all others.
-    run: String,
-    /// How long the lease lasts without being renewed.
-    ttl: Duration,
-    held: Mutex<Option<Held>>,
-}
-
-#[derive(Clone, Debug)]
-struct Held {
-    lease: Lease,
-    etag: String,
-    /// When the last renewal was sent.
-    renewed: Instant,
-    /// Why it is not held any more.
-    lost: Option<String>,
-}
-
-/// How a lease was taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Taken {
-    /// Counts the holders.
-    pub(super) fencing: u64,
-    /// Whether the holder before may still write, as it has not given the lease back.
-    pub(super) needs_fence: bool,
-}
-
-/// The lease as it is kept.
-struct Seen {
-    lease: Lease,
-    etag: String,
+    clock: Clock,
+    state: Mutex<LeaseState>,
 }
 
 impl LeaseHold {
-    pub(super) fn new(run: String, ttl: Duration) -> Self {
-        Self { run, ttl, held: Mutex::new(None) }
-    }
-
-    pub(super) fn set_ttl(&mut self, ttl: Duration) {
-        self.ttl = ttl;
+    pub(super) fn new(stack: &str, run: String, ttl: Duration, clock: Clock) -> Self {
+        Self { clock, state: Mutex::new(LeaseState::new(stack, run, ttl, Rules::ALL)) }
     }
 
     /// Takes the lease. Waits until it is known whether a holder that has not given it back is still there.
@@ -70,200 +32,95 @@ impl LeaseHold {
         holder: &str,
         wait: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Taken, StateError> {
-        let mut watched: Option<(String, Instant)> = None;
-        // The attempts so far, by fencing number: one whose answer was lost may be the one that succeeded.
-        let mut sent: BTreeMap<u64, (Taken, Instant)> = BTreeMap::new();
+        let mut acquire = Acquire::new(holder);
+        self.carry_out(place, wait, |state, answer, now| acquire.next(state, answer, now)).await
+    }
+
+    /// Renews the lease, or gives it back.
+    pub(super) async fn change(&self, place: &Place<'_>, change: Change) -> Result<(), StateError> {
+        self.carry_out(place, &mut |_| {}, |state, answer, now| change.next(state, answer, now)).await
+    }
+
+    /// Renews the lease in time, until it cannot be, and returns why.
+    pub(super) async fn keep(&self, place: &Place<'_>) -> StateError {
+        let mut failure: Option<String> = None;
         loop {
-            let seen = read(place).await?;
-            let (fencing, needs_fence, serial) = match &seen {
-                Some(Seen { lease, etag }) if lease.run == self.run && !lease.is_free => {
-                    // An attempt of this run has succeeded.
-                    let Some((taken, at)) = sent.get(&lease.fencing) else {
-                        return Err(StateError::Locked { stack: place.stack.to_owned(), holder: lease.holder.clone() });
+            let next = self.state().keep(failure.as_deref(), self.clock.now());
+            match next {
+                Err(lost) => return lost,
+                Ok(Keep::Pause(duration)) => sleep(duration).await,
+                Ok(Keep::Renew(within)) => {
+                    failure = match timeout(within, self.change(place, Change::Renew)).await {
+                        Ok(renewed) => renewed.err().map(|error| error.to_string()),
+                        Err(_) => Some("there was no answer".to_owned()),
                     };
-                    self.hold(lease.clone(), etag.clone(), *at);
-                    return Ok(*taken);
+                    if failure.is_some() {
+                        let pause = self.state().retry_pause(self.clock.now());
+                        sleep(pause).await;
+                    }
                 }
-                Some(Seen { lease, .. }) if lease.is_free => (lease.fencing + 1, false, lease.serial),
-                Some(Seen { lease, etag }) => match &watched {
-                    Some((first, since)) if first == etag => {
-                        if since.elapsed() < Duration::from_millis(lease.ttl) {
-                            sleep(self.ttl / 12).await;
-                            continue;
-                        }
-                        (lease.fencing + 1, true, lease.serial)
-                    }
-                    // It was renewed meanwhile, so its holder is at work.
-                    Some(_) => {
-                        return Err(StateError::Locked { stack: place.stack.to_owned(), holder: lease.holder.clone() });
-                    }
-                    None => {
-                        wait(&lease.holder);
-                        watched = Some((etag.clone(), Instant::now()));
-                        continue;
-                    }
-                },
-                // The numbers go on even if somebody has deleted the lease.
-                None => (place.read_log().await?.fencing + 1, true, 0),
-            };
-            let lease = Lease {
-                stack: place.stack.to_owned(),
-                fencing,
-                holder: holder.to_owned(),
-                run: self.run.clone(),
-                ttl: u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX),
-                renewals: 0,
-                is_free: false,
-                serial,
-            };
-            let at = Instant::now();
-            let (taken, _) = sent.entry(fencing).or_insert((Taken { fencing, needs_fence }, at));
-            taken.needs_fence |= needs_fence;
-            let taken = *taken;
-            let condition = seen.as_ref().map_or(Condition::Absent, |seen| Condition::Matches(&seen.etag));
-            if let Put::Done(etag) = write(place, &lease, condition).await? {
-                self.hold(lease, etag, at);
-                return Ok(taken);
             }
-            // Whoever was faster shows at the next look, be it this run. The pause is for a bucket whose reads lag behind.
-            sleep(self.ttl / 600).await;
         }
     }
 
-    /// Whether this run may send calls.
-    pub(super) fn check(&self, stack: &str) -> Result<(), StateError> {
-        let held = self.held();
-        let detail = match &*held {
-            None => "it has not taken it".to_owned(),
-            Some(Held { lost: Some(detail), .. }) => detail.clone(),
-            Some(held) if Instant::now() < self.end(held) => return Ok(()),
-            Some(_) => self.expired("the process was stopped meanwhile, or busy"),
-        };
-        Err(StateError::LeaseLost { stack: stack.to_owned(), detail })
-    }
-
-    /// Renews the lease, even if it has run out: that it is as this run has left it shows that nobody has had it since.
-    pub(super) async fn renew(&self, place: &Place<'_>) -> Result<(), StateError> {
-        self.change(place, |lease| lease.renewals += 1).await
-    }
-
-    /// Gives the lease back, with the serial of the state that is kept, where that is not the one that the lease has. No
-    /// write may be on its way.
-    pub(super) async fn release(&self, place: &Place<'_>, serial: Option<u64>) -> Result<(), StateError> {
-        self.change(place, |lease| {
-            lease.is_free = true;
-            lease.serial = serial.unwrap_or(lease.serial);
-        })
-        .await?;
-        *self.held() = None;
-        Ok(())
-    }
-
-    /// Renews the lease in time, until it cannot be.
-    pub(super) async fn keep(&self, place: &Place<'_>) {
+    /// Does what an operation asks for, until it has ended.
+    async fn carry_out<D>(
+        &self,
+        place: &Place<'_>,
+        wait: &mut (dyn FnMut(&str) + Send),
+        mut next: impl FnMut(&mut LeaseState, LeaseAnswer, Now) -> Result<Step<LeaseRequest, D>, StateError>,
+    ) -> Result<D, StateError> {
+        let mut answer = LeaseAnswer::Nothing;
         loop {
-            let Some(held) = self.held().clone().filter(|held| held.lost.is_none()) else {
-                return std::future::pending().await;
+            let step = next(&mut self.state(), answer, self.clock.now())?;
+            let request = match step {
+                Step::Done(done) => return Ok(done),
+                Step::Ask(request) => request,
             };
-            sleep_until(held.renewed + self.ttl / 3).await;
-            let end = self.end(&held);
-            while let Err(error) = match timeout_at(end, self.renew(place)).await {
-                Ok(renewed) => renewed.map_err(|error| error.to_string()),
-                Err(_) => Err("there was no answer".to_owned()),
-            } {
-                if self.held().as_ref().is_none_or(|held| held.lost.is_some()) {
-                    break;
+            answer = match request {
+                LeaseRequest::Tell(holder) => {
+                    wait(&holder);
+                    LeaseAnswer::Nothing
                 }
-                if Instant::now() >= end {
-                    let detail = self.expired(&error);
-                    self.lose(detail);
-                    break;
+                LeaseRequest::Pause(duration) => {
+                    sleep(duration).await;
+                    LeaseAnswer::Nothing
                 }
-                sleep(self.ttl / 12).await;
-            }
-        }
-    }
-
-    /// Changes the lease that this run holds, or finds out that it does not.
-    async fn change(&self, place: &Place<'_>, change: impl Fn(&mut Lease)) -> Result<(), StateError> {
-        loop {
-            let Some(Held { mut lease, etag, .. }) = self.held().clone() else {
-                return self.check(place.stack);
+                LeaseRequest::Read => LeaseAnswer::Lease(read(place).await?),
+                LeaseRequest::ReadFencing => LeaseAnswer::Fencing(place.read_log().await?.fencing),
+                LeaseRequest::Write(attempt) => {
+                    let (key, text) = (key(place), format::lease(&attempt.lease));
+                    let condition = attempt.replaces.as_deref().map_or(Condition::Absent, Condition::Matches);
+                    let put = patiently(|| place.objects.put(&key, text.as_bytes(), condition)).await;
+                    LeaseAnswer::Written(attempt, put.map_err(|error| place.cannot("write", &key, error))?)
+                }
             };
-            change(&mut lease);
-            let at = Instant::now();
-            if let Put::Done(etag) = write(place, &lease, Condition::Matches(&etag)).await? {
-                self.hold(lease, etag, at);
-                return Ok(());
-            }
-            match read(place).await? {
-                // An earlier change whose answer was lost.
-                Some(Seen { lease: found, etag: now }) if found.run == self.run && now != etag => {
-                    let is_released = found.is_free;
-                    if let Some(held) = &mut *self.held() {
-                        (held.lease, held.etag) = (found, now);
-                    }
-                    if is_released {
-                        return Ok(());
-                    }
-                    // When it was sent is not known, so it does not count: the next attempt does.
-                }
-                // What refused it shows at the next attempt.
-                Some(Seen { etag: now, .. }) if now == etag => {}
-                Some(Seen { lease, .. }) => {
-                    self.lose(format!("it ran out, and {} has taken it over", lease.holder));
-                    return self.check(place.stack);
-                }
-                None => {
-                    self.lose("somebody has deleted it".to_owned());
-                    return self.check(place.stack);
-                }
-            }
         }
     }
 
-    /// When the holder stops, on its own clock. The rest of the time is for a call that is on its way by then.
-    fn end(&self, held: &Held) -> Instant {
-        held.renewed + self.ttl * 5 / 6
+    fn state(&self) -> MutexGuard<'_, LeaseState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn expired(&self, cause: &str) -> String {
-        format!("it was not renewed for {} s: {cause}", (self.ttl * 5 / 6).as_secs())
-    }
-
-    fn hold(&self, lease: Lease, etag: String, renewed: Instant) {
-        *self.held() = Some(Held { lease, etag, renewed, lost: None });
-    }
-
-    fn lose(&self, detail: String) {
-        if let Some(held) = &mut *self.held() {
-            held.lost.get_or_insert(detail);
-        }
-    }
-
-    fn held(&self) -> MutexGuard<'_, Option<Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+impl Hold for LeaseHold {
+    fn check(&self) -> Result<(), StateError> {
+        self.state().check(self.clock.now())
     }
 }
 
 /// The lowest serial that the state can have, as the lease says.
 pub(super) async fn least_serial(place: &Place<'_>) -> Result<u64, StateError> {
-    Ok(read(place).await?.map_or(0, |seen| seen.lease.serial))
+    Ok(read(place).await?.map_or(0, |kept| kept.lease.serial))
 }
 
 pub(super) fn key(place: &Place<'_>) -> String {
     place.key("lease.json")
 }
 
-async fn read(place: &Place<'_>) -> Result<Option<Seen>, StateError> {
+async fn read(place: &Place<'_>) -> Result<Option<KeptLease>, StateError> {
     let key = key(place);
     let Some(object) = place.get(&key).await? else { return Ok(None) };
     let lease = format::read_lease(&object.bytes, place.stack, &place.path(&key))?;
-    Ok(Some(Seen { lease, etag: object.etag }))
-}
-
-async fn write(place: &Place<'_>, lease: &Lease, condition: Condition<'_>) -> Result<Put, StateError> {
-    let (key, text) = (key(place), format::lease(lease));
-    let put = patiently(|| place.objects.put(&key, text.as_bytes(), condition)).await;
-    put.map_err(|error| place.cannot("write", &key, error))
+    Ok(Some(KeptLease { lease, etag: object.etag }))
 }

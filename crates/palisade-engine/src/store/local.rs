@@ -4,12 +4,12 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use palisade_core::provider::BoxFuture;
 
-use super::{Lock, Lockable, SHORT, Store};
+use super::{Hold, SHORT, Store, Writer};
 use crate::{
     Record, State, StateError,
     format::{self, FORMAT, Identity},
@@ -28,10 +28,15 @@ pub struct LocalStore {
     end: Mutex<Option<End>>,
 }
 
-/// The hold on a stack. It ends when this is dropped, or with the process, however that ends.
+/// The writer of a stack in a folder.
+struct LocalWriter<'a> {
+    store: &'a LocalStore,
+    lock: Arc<FileLock>,
+}
+
+/// The lock of a stack. It ends when this is dropped, or with the process, however that ends.
 #[derive(Debug)]
-#[must_use = "the stack is locked for as long as this lives"]
-pub struct StoreLock {
+struct FileLock {
     _file: File,
 }
 
@@ -64,13 +69,8 @@ impl LocalStore {
         self.sibling("state.journal")
     }
 
-    /// Locks the stack against every other process. `holder` is what the others are told: command, process, host, time.
-    ///
-    /// The operating system holds the lock, so that none is left behind by a process that was killed.
-    ///
-    /// # Errors
-    /// [`StateError::Locked`] if another process holds it; [`StateError::Io`] if the lock file cannot be opened or written.
-    pub fn lock(&self, holder: &str) -> Result<StoreLock, StateError> {
+    /// Locks the stack. The operating system holds the lock, so that a killed process leaves none behind.
+    fn lock_now(&self, holder: &str) -> Result<FileLock, StateError> {
         let path = self.sibling("lock");
         self.create_folder()?;
         let mut file = private().read(true).create(true).truncate(false).open(&path).map_err(cannot("open", &path))?;
@@ -85,7 +85,7 @@ impl LocalStore {
             file.write_all(holder.as_bytes())
         };
         write(&mut file).map_err(cannot("write", &path))?;
-        Ok(StoreLock { _file: file })
+        Ok(FileLock { _file: file })
     }
 
     fn locked(&self, file: &mut File) -> StateError {
@@ -159,6 +159,13 @@ impl LocalStore {
             }
         }
         *known = Some(end);
+        Ok(())
+    }
+
+    fn replace_now(&self, state: &State) -> Result<(), StateError> {
+        let mut known = self.end();
+        *known = None;
+        *known = Some(self.write_snapshot(state)?);
         Ok(())
     }
 
@@ -256,37 +263,51 @@ impl Store for LocalStore {
         Box::pin(async { self.load_now() })
     }
 
-    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(async { self.append_now(records) })
-    }
-
-    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(async {
-            let mut known = self.end();
-            *known = None;
-            *known = Some(self.write_snapshot(state)?);
-            Ok(())
-        })
-    }
-}
-
-impl Lockable for LocalStore {
     fn lock<'a: 'w, 'w>(
         &'a self,
         holder: &'w str,
         _wait: &'w mut (dyn FnMut(&str) + Send),
-    ) -> BoxFuture<'w, Result<Box<dyn Lock + 'a>, StateError>> {
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
         // The operating system knows whether the holder is there.
-        Box::pin(async { Ok(Box::new(Self::lock(self, holder)?) as Box<dyn Lock>) })
+        Box::pin(async {
+            let lock = Arc::new(self.lock_now(holder)?);
+            Ok(Box::new(LocalWriter { store: self, lock }) as Box<dyn Writer>)
+        })
     }
 }
 
-impl Lock for StoreLock {
+impl Writer for LocalWriter<'_> {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async {
+            self.lock.check()?;
+            let kept = self.store.load_now()?;
+            format::continues(kept.as_ref().map(Identity::of), continued, &self.store.path)
+        })
+    }
+
+    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async { self.store.append_now(records) })
+    }
+
+    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async { self.store.replace_now(state) })
+    }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        Arc::<FileLock>::clone(&self.lock)
+    }
+
     fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
     where
         Self: 'a,
     {
         Box::pin(async { Ok(()) })
+    }
+}
+
+impl Hold for FileLock {
+    fn check(&self) -> Result<(), StateError> {
+        Ok(())
     }
 }
 
@@ -327,7 +348,6 @@ fn cannot(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateE
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
     use palisade_core::{Json, JsonMap};
 
     use super::*;
@@ -357,7 +377,7 @@ mod tests {
     }
 
     fn replace(store: &LocalStore, state: &State) -> Result<(), StateError> {
-        store.replace(state).now_or_never().unwrap()
+        store.replace_now(state)
     }
 
     /// A store with a snapshot of serial 1 and three entries, the second of which has two changes.
@@ -435,7 +455,7 @@ mod tests {
     fn only_the_owner_may_read() {
         use std::os::unix::fs::PermissionsExt;
         let (_folder, store) = journaled();
-        let _lock = store.lock("apply").unwrap();
+        let _lock = store.lock_now("apply").unwrap();
         for name in names(&store) {
             let path = store.folder.join(name);
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
@@ -687,11 +707,11 @@ mod tests {
     #[test]
     fn a_lock_names_its_holder_and_ends_when_it_is_dropped() {
         let (_folder, store) = store();
-        let lock = store.lock("apply, process 7").unwrap();
-        let Err(StateError::Locked { holder, .. }) = store.lock("destroy") else { panic!("it is locked twice") };
+        let lock = store.lock_now("apply, process 7").unwrap();
+        let Err(StateError::Locked { holder, .. }) = store.lock_now("destroy") else { panic!("it is locked twice") };
         assert_eq!(holder, "apply, process 7");
         drop(lock);
-        drop(store.lock("destroy").unwrap());
+        drop(store.lock_now("destroy").unwrap());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use palisade_core::provider::BoxFuture;
 use tokio::time::sleep;
 
-use super::{Object, Objects, ObjectsError, SHORT};
+use super::{Object, Objects, ObjectsError, SHORT, protocol::superfluous};
 use crate::{
     Record, State, StateError,
     format::{self, LogContent, LogEntry},
@@ -140,8 +140,8 @@ impl Place<'_> {
     /// Deletes all before `position` that is no fence. What cannot be deleted is left to the next time.
     pub(super) async fn prune(&self, position: u64, fences: &BTreeSet<u64>) {
         let positions = self.positions().await.unwrap_or_default();
-        let old = positions.range(..position).filter(|old| !fences.contains(*old));
-        let deletions: Vec<_> = old.map(|old| self.delete_entry(*old)).collect();
+        let old = superfluous(&positions, position, fences);
+        let deletions: Vec<_> = old.into_iter().map(|old| self.delete_entry(old)).collect();
         stream::iter(deletions).buffer_unordered(READS).collect::<Vec<_>>().await;
     }
 

@@ -61,7 +61,7 @@ pub enum Condition<'a> {
 }
 
 /// What came of a write.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Put {
     /// It is written, and has this etag.
     Done(String),

@@ -6,13 +6,15 @@ use palisade_core::provider::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::{
-    Condition, Lock, Lockable, Objects, Put, Store,
-    lease::{self, LeaseHold, Taken},
+    Condition, Hold, Objects, Store, Writer,
+    clock::{Clock, slept},
+    lease::{self, LeaseHold},
     log::{Log, Place, patiently},
+    protocol::{Change, LogAnswer, LogEnd, LogRequest, Outcome, Rules, Step, Write},
 };
 use crate::{
     Record, State, StateError,
-    format::{self, LogContent, LogEntry},
+    format::{self, Identity, LogContent, LogEntry},
 };
 
 /// How long a lease lasts without being renewed.
@@ -24,20 +26,28 @@ pub struct RemoteStore {
     objects: Arc<dyn Objects>,
     stack: String,
     run: String,
-    lease: LeaseHold,
+    ttl: Duration,
+    clock: Clock,
+    lease: Arc<LeaseHold>,
     /// What this run knows of the log, as long as it may write.
-    writer: Mutex<Option<Writer>>,
+    log: Mutex<Option<LogWriter>>,
 }
 
-struct Writer {
-    taken: Taken,
+/// The end of the log, as the run that may write knows it.
+struct LogWriter {
     log: Log,
-    /// What was sent to the next position, and may be there or yet come there.
-    sent: Option<String>,
+    end: LogEnd<Arc<Entry>>,
 }
 
-/// The lease, as the commands have it.
-struct RemoteLock<'a> {
+/// An entry of the log, and its text.
+#[derive(Debug, PartialEq)]
+struct Entry {
+    text: String,
+    entry: LogEntry,
+}
+
+/// The writer of a stack in a shared place.
+struct RemoteWriter<'a> {
     store: &'a RemoteStore,
 }
 
@@ -45,14 +55,28 @@ impl RemoteStore {
     /// The store of `stack` in `objects`. `run` is what tells this run from all others, and so its own writes from theirs.
     pub fn new(objects: Arc<dyn Objects>, stack: &str, run: impl Into<String>) -> Self {
         let run = run.into();
-        let lease = LeaseHold::new(run.clone(), TTL);
-        Self { objects, stack: stack.to_owned(), run, lease, writer: Mutex::new(None) }
+        let clock = Clock::new(slept);
+        let lease = Arc::new(LeaseHold::new(stack, run.clone(), TTL, clock.clone()));
+        Self { objects, stack: stack.to_owned(), run, ttl: TTL, clock, lease, log: Mutex::new(None) }
     }
 
     /// The same store, whose lease lasts for `ttl` without being renewed. It should be long enough for many calls.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.lease.set_ttl(ttl);
+        self.ttl = ttl;
+        self.with_new_lease()
+    }
+
+    /// The same store, which learns from `slept` how long the machine has slept since some moment. By itself it asks the
+    /// operating system; this is for tests.
+    #[must_use]
+    pub fn with_sleep(mut self, slept: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(slept);
+        self.with_new_lease()
+    }
+
+    fn with_new_lease(mut self) -> Self {
+        self.lease = Arc::new(LeaseHold::new(&self.stack, self.run.clone(), self.ttl, self.clock.clone()));
         self
     }
 
@@ -74,76 +98,78 @@ impl RemoteStore {
 
     async fn acquire(&self, holder: &str, wait: &mut (dyn FnMut(&str) + Send)) -> Result<(), StateError> {
         let place = self.place();
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.log.lock().await;
         let taken = self.lease.acquire(&place, holder, wait).await?;
-        let log = match place.read_log().await {
-            Ok(log) => log,
-            Err(error) => {
-                // Nobody has to wait for a run that cannot begin. Where it owes a fence, the next one must put that in its
-                // place, and learns of it by a lease that was not given back.
-                if !taken.needs_fence {
-                    // The error that stopped this run is the one to tell.
-                    let _ = self.lease.release(&place, None).await;
+        loop {
+            let log = match place.read_log().await {
+                Ok(log) => log,
+                Err(error) => {
+                    // Nobody has to wait for a run that cannot begin. Where it owes a fence, the next one must put that in its
+                    // place, and learns of it by a lease that was not given back.
+                    if !taken.needs_fence {
+                        // The error that stopped this run is the one to tell.
+                        let _ = self.lease.change(&place, Change::Release(None)).await;
+                    }
+                    return Err(error);
                 }
-                return Err(error);
-            }
-        };
-        let current = writer.insert(Writer { taken, log, sent: None });
-        if taken.needs_fence {
-            let fence = LogContent::Fence { holder: holder.to_owned(), run: self.run.clone() };
-            self.write(current, |_| Ok(Some(fence.clone()))).await?;
+            };
+            let Some((end, fence)) = LogEnd::new(taken, log.position, log.fencing, Rules::ALL) else {
+                let detail = "it ran out before this run had begun, and another one has taken it over".to_owned();
+                return Err(StateError::LeaseLost { stack: self.stack.clone(), detail });
+            };
+            let current = writer.insert(LogWriter { log, end });
+            let Some(fence) = fence else { return Ok(()) };
+            let content = LogContent::Fence { holder: holder.to_owned(), run: self.run.clone() };
+            self.write(current, fence, |_| Ok(Some(content.clone()))).await?;
         }
-        Ok(())
     }
 
     /// Writes what `choose` says of the log as it is then; nothing, if that is `None`.
-    ///
-    /// A run sends one text only to each position, and goes on to the next once it is known to be there. So the first new
-    /// text of a run that another one has overtaken is sent to where the fence is.
     async fn write(
         &self,
-        writer: &mut Writer,
+        writer: &mut LogWriter,
+        mut write: Write,
         choose: impl Fn(&Log) -> Result<Option<LogContent>, StateError>,
     ) -> Result<(), StateError> {
-        // What became of the last text is found out by sending it again.
-        self.send(writer, false).await?;
-        while let Some(content) = choose(&writer.log)? {
-            let (stack, position, fencing) = (self.stack.clone(), writer.log.position + 1, writer.taken.fencing);
-            let is_fence = matches!(content, LogContent::Fence { .. });
-            // From now on it may be there, even if this future is dropped.
-            writer.sent = Some(format::log_entry(&LogEntry { stack, position, fencing, content }));
-            if self.send(writer, is_fence).await? {
-                break;
-            }
+        let place = self.place();
+        let mut answer = LogAnswer::Nothing;
+        loop {
+            let request = match write.next(&mut writer.end, answer) {
+                Step::Done(Outcome::Written) => return Ok(()),
+                Step::Done(Outcome::Overtaken) => return Err(self.overtaken(&place, &writer.log).await),
+                Step::Ask(request) => request,
+            };
+            answer = match request {
+                LogRequest::Content => LogAnswer::Content(choose(&writer.log)?.map(|content| {
+                    let (stack, position) = (self.stack.clone(), writer.end.next());
+                    let entry = LogEntry { stack, position, fencing: writer.end.fencing(), content };
+                    Arc::new(Entry { text: format::log_entry(&entry), entry })
+                })),
+                LogRequest::Put(position, entry) => {
+                    let key = place.entry_key(position);
+                    let put = patiently(|| self.objects.put(&key, entry.text.as_bytes(), Condition::Absent)).await;
+                    LogAnswer::Put(put.map_err(|error| place.cannot("write", &key, error))?)
+                }
+                LogRequest::Get(position) => LogAnswer::Got(self.get_entry(&place, position).await?),
+                LogRequest::Add(entry) => {
+                    let path = place.path(&place.entry_key(entry.entry.position));
+                    writer.log.add(entry.entry.clone(), entry.text.len() as u64, &path)?;
+                    LogAnswer::Added(entry)
+                }
+            };
         }
-        Ok(())
     }
 
-    /// Sends what is to be at the next position, and goes on by what is there then. False if that is what the holder before
-    /// has written in the meantime, which only a run that puts its fence accepts.
-    async fn send(&self, writer: &mut Writer, is_fence: bool) -> Result<bool, StateError> {
-        let Some(text) = writer.sent.clone() else { return Ok(true) };
-        let (place, position) = (self.place(), writer.log.position + 1);
+    /// The entry at a position, if there is one, and the number of the lease under which it was written.
+    async fn get_entry(&self, place: &Place<'_>, position: u64) -> Result<Option<(Arc<Entry>, u64)>, StateError> {
         let key = place.entry_key(position);
-        let put = patiently(|| self.objects.put(&key, text.as_bytes(), Condition::Absent)).await;
-        let found = match put.map_err(|error| place.cannot("write", &key, error))? {
-            Put::Done(_) => text.clone().into_bytes(),
-            Put::Refused => match place.get(&key).await? {
-                Some(object) => object.bytes,
-                // It was removed, as what other runs have written since holds it.
-                None => return Err(self.overtaken(&place, &writer.log).await),
-            },
-        };
+        let Some(object) = place.get(&key).await? else { return Ok(None) };
         let path = place.path(&key);
-        let entry = format::read_log_entry(&found, &self.stack, position, &path)?;
-        let is_own = found == text.as_bytes();
-        let is_accepted = is_own || is_fence && entry.fencing < writer.taken.fencing;
-        if !is_accepted {
-            return Err(self.overtaken(&place, &writer.log).await);
-        }
-        writer.log.add(entry, found.len() as u64, &path)?;
-        writer.sent = None;
-        Ok(is_own)
+        let entry = format::read_log_entry(&object.bytes, &self.stack, position, &path)?;
+        let text =
+            String::from_utf8(object.bytes).map_err(|error| StateError::Corrupt { path, detail: error.to_string() })?;
+        let fencing = entry.fencing;
+        Ok(Some((Arc::new(Entry { text, entry }), fencing)))
     }
 
     /// The error of a write that another run has come before.
@@ -158,11 +184,18 @@ impl RemoteStore {
         }
     }
 
+    async fn begin(&self, continued: &Identity) -> Result<(), StateError> {
+        self.lease.change(&self.place(), Change::Renew).await?;
+        let mut writer = self.log.lock().await;
+        let kept = self.writing(&mut writer)?.log.state.as_ref().map(Identity::of);
+        format::continues(kept, continued, &self.place().path(&self.place().log_prefix()))
+    }
+
     async fn append_now(&self, records: &[Record]) -> Result<(), StateError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.log.lock().await;
         let writer = self.writing(&mut writer)?;
         let path = self.place().path(&self.place().log_prefix());
-        self.write(writer, |log| {
+        self.write(writer, Write::default(), |log| {
             let records = format::fresh(records, log.serial(), &path)?;
             match &log.state {
                 _ if records.is_empty() => Ok(None),
@@ -181,31 +214,33 @@ impl RemoteStore {
     }
 
     async fn replace_now(&self, state: &State) -> Result<(), StateError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.log.lock().await;
         let writer = self.writing(&mut writer)?;
         self.write_state(writer, state).await
     }
 
     /// Writes the whole state behind all else, and removes what that makes superfluous.
-    async fn write_state(&self, writer: &mut Writer, state: &State) -> Result<(), StateError> {
+    async fn write_state(&self, writer: &mut LogWriter, state: &State) -> Result<(), StateError> {
         let content = |log: &Log| {
             let (state, fences) = (state.clone(), log.fences.clone());
             Ok(Some(LogContent::State { state, fences }))
         };
-        self.write(writer, content).await?;
+        self.write(writer, Write::default(), content).await?;
         self.place().prune(writer.log.position, &writer.log.fences).await;
         Ok(())
     }
 
-    fn writing<'w>(&self, writer: &'w mut Option<Writer>) -> Result<&'w mut Writer, StateError> {
+    fn writing<'w>(&self, writer: &'w mut Option<LogWriter>) -> Result<&'w mut LogWriter, StateError> {
         let stack = self.stack.clone();
         writer.as_mut().ok_or(StateError::LeaseLost { stack, detail: "it has not taken it".to_owned() })
     }
 
     async fn release(&self) -> Result<(), StateError> {
-        let Some(Writer { log, sent, .. }) = self.writer.lock().await.take() else { return Ok(()) };
-        // What may yet come must find a fence, which the next holder puts there if the lease was not given back.
-        if sent.is_none() { self.lease.release(&self.place(), Some(log.serial())).await } else { Ok(()) }
+        let Some(LogWriter { log, end }) = self.log.lock().await.take() else { return Ok(()) };
+        match end.release(log.serial()) {
+            Some(release) => self.lease.change(&self.place(), release).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -214,38 +249,36 @@ impl Store for RemoteStore {
         Box::pin(self.load_now())
     }
 
-    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(self.append_now(records))
-    }
-
-    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(self.replace_now(state))
-    }
-
-    fn check_lease(&self) -> Result<(), StateError> {
-        self.lease.check(&self.stack)
-    }
-}
-
-impl Lockable for RemoteStore {
     fn lock<'a: 'w, 'w>(
         &'a self,
         holder: &'w str,
         wait: &'w mut (dyn FnMut(&str) + Send),
-    ) -> BoxFuture<'w, Result<Box<dyn Lock + 'a>, StateError>> {
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
         Box::pin(async move {
             self.acquire(holder, wait).await?;
-            Ok(Box::new(RemoteLock { store: self }) as Box<dyn Lock>)
+            Ok(Box::new(RemoteWriter { store: self }) as Box<dyn Writer>)
         })
     }
 }
 
-impl Lock for RemoteLock<'_> {
-    fn confirm(&self) -> BoxFuture<'_, Result<(), StateError>> {
-        Box::pin(async { self.store.lease.renew(&self.store.place()).await })
+impl Writer for RemoteWriter<'_> {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.store.begin(continued))
     }
 
-    fn keep(&self) -> BoxFuture<'_, ()> {
+    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.store.append_now(records))
+    }
+
+    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.store.replace_now(state))
+    }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        Arc::<LeaseHold>::clone(&self.store.lease)
+    }
+
+    fn keep(&self) -> BoxFuture<'_, StateError> {
         Box::pin(async { self.store.lease.keep(&self.store.place()).await })
     }
 

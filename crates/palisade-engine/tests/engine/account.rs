@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,7 +16,7 @@ use palisade_core::{
         interrupted,
     },
 };
-use palisade_engine::{Record, State, StateError, Store};
+use palisade_engine::{Hold, Record, State, StateError, Writer, format::Identity};
 use tokio::time::Instant;
 
 use crate::kinds::{REFERENCES, schema_of};
@@ -33,6 +36,12 @@ pub(crate) struct Inner {
     pub(crate) violations: Vec<String>,
     /// The calls so far, as in "delete Net.net-1".
     pub(crate) calls: Vec<String>,
+    /// When each of them started.
+    pub(crate) started: Vec<Instant>,
+    /// How long each call takes beside what makes the calls differ.
+    pub(crate) pace: Duration,
+    /// Whether the lock of the stack is lost.
+    pub(crate) is_lost: Arc<AtomicBool>,
     pub(crate) saves: usize,
     pub(crate) fault: Option<Fault>,
     /// For how long an object is hidden from those who look for it.
@@ -41,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) has_client_tokens: bool,
     /// The number of the save that fails.
     pub(crate) failing_save: Option<usize>,
+    /// How many calls there were when it failed.
+    pub(crate) calls_before_failure: Option<usize>,
 }
 
 /// The state on disk, the world, and when it was so.
@@ -99,12 +110,13 @@ impl Account {
         effect: impl FnOnce(&mut Inner) -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError> {
         let _slot = turn.slot().await?;
-        let number = {
+        let (number, pace) = {
             let mut inner = self.lock();
             inner.calls.push(name);
-            inner.calls.len() - 1
+            inner.started.push(Instant::now());
+            (inner.calls.len() - 1, inner.pace)
         };
-        tokio::time::sleep(Duration::from_millis(number as u64 * 7 % 5)).await;
+        tokio::time::sleep(pace + Duration::from_millis(number as u64 * 7 % 5)).await;
         let fault = self.lock().fault.filter(|fault| fault.call == number);
         let result = match fault {
             Some(Fault { after_effect: false, kind, .. }) => Err(error(kind, "it failed")),
@@ -142,6 +154,7 @@ impl Inner {
     fn save(&mut self, change: impl FnOnce(&mut Option<State>)) -> Result<(), StateError> {
         self.saves += 1;
         if self.failing_save == Some(self.saves) {
+            self.calls_before_failure = Some(self.calls.len());
             let error = std::io::Error::other("the disk is full");
             return Err(StateError::Io { action: "write", path: "state".into(), error });
         }
@@ -151,9 +164,12 @@ impl Inner {
     }
 }
 
-impl Store for Account {
-    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
-        Box::pin(async { Ok(self.lock().saved.clone()) })
+/// The account is its own writer: what is kept here is locked by nobody else.
+impl Writer for Account {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        let kept = self.lock().saved.as_ref().map_or(0, |state| state.serial);
+        assert_eq!(kept, continued.serial);
+        Box::pin(async { Ok(()) })
     }
 
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
@@ -177,6 +193,25 @@ impl Store for Account {
         };
         Box::pin(async move { self.lock().save(replace) })
     }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        struct Loss(Arc<AtomicBool>);
+        impl Hold for Loss {
+            fn check(&self) -> Result<(), StateError> {
+                if self.0.load(Ordering::Relaxed) { Err(lost()) } else { Ok(()) }
+            }
+        }
+        Arc::new(Loss(Arc::clone(&self.lock().is_lost)))
+    }
+
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The error of a lock that is lost.
+fn lost() -> StateError {
+    StateError::LeaseLost { stack: "test".to_owned(), detail: "somebody took it away".to_owned() }
 }
 
 impl Provider for Account {

@@ -1,9 +1,14 @@
 //! The journal of random runs, in real files.
 
-use std::{fs, sync::Mutex};
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
 
 use palisade_core::provider::BoxFuture;
-use palisade_engine::{ApplyOptions, LocalStore, Record, State, StateError, Store, apply};
+use palisade_engine::{
+    ApplyOptions, Hold, LocalStore, Record, State, StateError, Store, Writer, apply, format::Identity,
+};
 use proptest::prelude::*;
 
 use crate::{
@@ -13,16 +18,19 @@ use crate::{
     schema,
 };
 
-/// A store in files, which remembers what it was told, and finds after each write that another process would read the same.
-struct Watched {
-    files: LocalStore,
+/// A writer to files, which remembers what it was told, and finds after each write that another process would read the same.
+struct Watched<'a> {
+    files: &'a LocalStore,
+    writer: Box<dyn Writer + 'a>,
     /// What it was told: each state and, if it is one that a journal ends with, the length of the journal.
     told: Mutex<Vec<(State, Option<usize>)>>,
 }
 
-impl Watched {
-    fn new(files: LocalStore) -> Self {
-        Self { files, told: Mutex::default() }
+impl<'a> Watched<'a> {
+    async fn new(files: &'a LocalStore) -> Self {
+        let kept = files.load().await.unwrap();
+        let writer = files.lock("apply", &mut |_| {}).await.unwrap();
+        Self { files, writer, told: Mutex::new(kept.map(|state| (state, None)).into_iter().collect()) }
     }
 
     fn told(&self) -> Option<State> {
@@ -38,14 +46,14 @@ impl Watched {
     }
 }
 
-impl Store for Watched {
-    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
-        self.files.load()
+impl Writer for Watched<'_> {
+    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        self.writer.begin(continued)
     }
 
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move {
-            self.files.append(records).await?;
+            self.writer.append(records).await?;
             let mut state = self.told().expect("a state comes first");
             for record in records {
                 state.apply(&record.change);
@@ -64,14 +72,25 @@ impl Store for Watched {
             }
             // The end of a run: the journal is about to go.
             self.assert_prefixes().await;
-            self.files.replace(state).await?;
+            self.writer.replace(state).await?;
             self.note(state.clone()).await;
             Ok(())
         })
     }
+
+    fn hold(&self) -> Arc<dyn Hold> {
+        self.writer.hold()
+    }
+
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
+    where
+        Self: 'a,
+    {
+        self.writer.release()
+    }
 }
 
-impl Watched {
+impl Watched<'_> {
     /// Asserts that the journal, cut off anywhere, leads to the state that was written last before the cut.
     async fn assert_prefixes(&self) {
         let Ok(journal) = fs::read(self.files.journal_path()) else { return };
@@ -102,16 +121,15 @@ proptest! {
             for program in [before, after] {
                 let graph = graph_of(&program);
                 let Ok(plan) = planned(&account, &graph).await else { return };
-                let store = Watched::new(LocalStore::new(folder.path(), "test"));
-                let kept = store.load().await.unwrap();
-                store.told.lock().unwrap().extend(kept.clone().map(|state| (state, None)));
-                let base = kept.unwrap_or_else(|| state(&account));
+                let files = LocalStore::new(folder.path(), "test");
+                let writer = Watched::new(&files).await;
+                let base = writer.told().unwrap_or_else(|| state(&account));
                 let options = ApplyOptions::default();
-                apply(&account, &store, base, &graph, &plan, &options, &mut |_| {}).await.unwrap();
-                let last = store.told();
+                apply(&account, &writer, base, &graph, &plan, &options, &mut |_| {}).await.unwrap();
+                let last = writer.told();
                 account.lock().saved = last.clone();
-                assert_eq!(store.load().await.unwrap(), last.filter(|state| state.serial > 0));
-                assert!(!store.files.journal_path().exists(), "a journal is left");
+                assert_eq!(files.load().await.unwrap(), last.filter(|state| state.serial > 0));
+                assert!(!files.journal_path().exists(), "a journal is left");
             }
         });
     }

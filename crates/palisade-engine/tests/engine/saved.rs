@@ -1,5 +1,7 @@
 //! Saved plans: what they do, and what they are refused for.
 
+use std::time::Duration;
+
 use palisade_core::{Address, Graph, Json, Stack, provider::ErrorKind};
 use palisade_engine::{Action, Origin, Plan, Remaining, ReplaceOrder, Report, SavedPlan, SavedPlanError, State};
 use proptest::prelude::*;
@@ -367,4 +369,75 @@ proptest! {
             }
         });
     }
+}
+
+/// A network whose creation is unsettled, and that is hidden for so many seconds.
+async fn unsettled(lag: u64) -> Account {
+    let account = Account::default();
+    account.lock().lag = Duration::from_secs(lag);
+    let program = nets(&[("a", "1", "t")]);
+    let plan = planned(&account, &program).await.unwrap();
+    account.lock().fault = Some(Fault { call: 0, after_effect: true, kind: ErrorKind::Service });
+    applied(&account, &program, &plan).await;
+    account.lock().fault = None;
+    account
+}
+
+#[test]
+fn what_was_unsettled_may_be_seen_by_the_time_the_plan_is_carried_out() {
+    for (range, tag) in [("1", "t"), ("1", "new"), ("2", "t"), ("2", "new")] {
+        for is_seen_by_then in [false, true] {
+            run(async {
+                let account = unsettled(30).await;
+                let program = nets(&[("a", range, tag)]);
+                let kept = saved(&account, &program).await;
+                if is_seen_by_then {
+                    tokio::time::sleep(Duration::from_secs(30)).await;
+                }
+                let (_, report) = carry_out(&account, &program, &kept).await;
+                assert!(report.is_complete(), "{report:?}");
+                assert_settled(&account, &program).await;
+                let (again, _) = carry_out(&account, &program, &kept).await;
+                assert!(!again.plan.has_changes(), "{again:?}");
+            });
+        }
+    }
+}
+
+#[test]
+fn what_was_unsettled_is_destroyed_by_a_saved_plan() {
+    for is_seen_by_then in [false, true] {
+        run(async {
+            let account = unsettled(30).await;
+            let program = Graph::empty("test");
+            let kept = saved(&account, &program).await;
+            if is_seen_by_then {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+            }
+            let (_, report) = carry_out(&account, &program, &kept).await;
+            assert!(report.is_complete() && account.lock().world.objects.is_empty(), "{report:?}");
+        });
+    }
+}
+
+#[test]
+fn what_was_deposed_unsettled_may_be_seen_by_the_time_the_plan_is_carried_out() {
+    run(async {
+        let account = unsettled(240).await;
+        // Deposed as the program changed; to look for it failed.
+        let other = nets(&[("a", "2", "t")]);
+        let plan = planned(&account, &other).await.unwrap();
+        let call = account.lock().calls.len();
+        account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+        applied(&account, &other, &plan).await;
+        account.lock().fault = None;
+        assert_eq!(account.lock().calls[call], "find Net.a");
+        let deposed = state(&account).resources[&address("Net.a")].deposed.clone();
+        assert_eq!(deposed.iter().map(|object| &object.id).collect::<Vec<_>>(), [&None]);
+        let kept = saved(&account, &other).await;
+        tokio::time::sleep(Duration::from_secs(240)).await;
+        let (_, report) = carry_out(&account, &other, &kept).await;
+        assert!(report.is_complete(), "{report:?}");
+        assert_settled(&account, &other).await;
+    });
 }

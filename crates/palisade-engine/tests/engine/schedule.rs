@@ -10,7 +10,7 @@ use palisade_core::{
     Address, FieldSchema, Graph, JsonMap, OnChange, Schema, Stack,
     provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
 };
-use palisade_engine::{ApplyOptions, MemoryStore, State, apply, plan};
+use palisade_engine::{ApplyOptions, MemoryStore, State, Store, apply, plan};
 use proptest::{
     collection::vec,
     strategy::{Strategy, ValueTree},
@@ -173,9 +173,10 @@ fn outcomes(programs: [&Graph; 2], slots: usize) -> [Outcome; 2] {
         for target in programs {
             let cloud = Clockwork::default();
             let plan = plan(&cloud, target, &state).await.unwrap();
-            let report = apply(&cloud, &store, state, target, &plan, &options, &mut |_| {}).await.unwrap();
+            let writer = store.lock("apply", &mut |_| {}).await.unwrap();
+            let report = apply(&cloud, &*writer, state, target, &plan, &options, &mut |_| {}).await.unwrap();
             assert!(report.is_complete(), "{report:?}");
-            state = palisade_engine::Store::load(&store).await.unwrap().unwrap();
+            state = store.load().await.unwrap().unwrap();
             let (sent, most) = (cloud.sent.into_inner().unwrap(), cloud.most.into_inner().unwrap());
             outcomes.push(Outcome { took: report.took, sent, most });
         }

@@ -1,9 +1,9 @@
 //! A run that is asked to stop at any moment.
 
-use std::pin::pin;
+use std::{pin::pin, sync::atomic::Ordering};
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Plan, Report, apply};
+use palisade_engine::{ApplyOptions, Plan, Report, StateError, apply};
 use proptest::prelude::*;
 use tokio::sync::watch;
 
@@ -13,24 +13,46 @@ use crate::{
     runs::{planned, run, state, up},
 };
 
-/// Applies `plan`, and asks for the end just before the apply goes on for the time numbered `moment`. `None` if it was over by then.
-async fn stopped_at(moment: usize, account: &Account, graph: &Graph, plan: &Plan) -> Option<Report> {
+/// What ends a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// It is asked to stop.
+    Stop,
+    /// The stack is no longer held.
+    LostHold,
+}
+
+/// Applies `plan`, and ends the run just before the apply goes on for the time numbered `moment`. `None` if it was over by then.
+async fn ended_at(
+    moment: usize,
+    end: End,
+    account: &Account,
+    graph: &Graph,
+    plan: &Plan,
+) -> Option<Result<Report, StateError>> {
     let (stop, receiver) = watch::channel(false);
     let options = ApplyOptions { stop: receiver, ..ApplyOptions::default() };
     let mut listener = |_| {};
     let mut apply = pin!(apply(account, account, state(account), graph, plan, &options, &mut listener));
     let (mut moments, mut calls) = (0, None);
-    let report = std::future::poll_fn(|context| {
+    let result = std::future::poll_fn(|context| {
         if moments == moment {
-            stop.send_replace(true);
+            match end {
+                End::Stop => _ = stop.send_replace(true),
+                End::LostHold => account.lock().is_lost.store(true, Ordering::Relaxed),
+            }
             calls = Some(account.lock().calls.len());
         }
         moments += 1;
         apply.as_mut().poll(context)
     });
-    let report = report.await.unwrap();
-    assert_eq!(account.lock().calls.len(), calls?, "a call was sent after the stop: {:?}", account.lock().calls);
-    Some(report)
+    let result = result.await;
+    assert_eq!(account.lock().calls.len(), calls?, "a call was sent after the end: {:?}", account.lock().calls);
+    Some(result)
+}
+
+async fn stopped_at(moment: usize, account: &Account, graph: &Graph, plan: &Plan) -> Option<Report> {
+    Some(ended_at(moment, End::Stop, account, graph, plan).await?.unwrap())
 }
 
 /// Stops the way from `before` to `after` at each moment in turn, and goes on with it.
@@ -55,8 +77,65 @@ fn stop_everywhere(before: &Graph, after: &Graph) {
     });
 }
 
+/// Takes the lock away on the way from `before` to `after`, at each moment in turn, and goes on with it.
+fn lose_everywhere(before: &Graph, after: &Graph) {
+    run(async {
+        let account = Account::default();
+        up(&account, before).await;
+        let Ok(plan) = planned(&account, after).await else { return };
+        let world = account.lock().world.clone();
+        let saved = account.lock().saved.clone();
+        for moment in 0.. {
+            let account = Account::of(world.clone(), saved.clone());
+            let Some(result) = ended_at(moment, End::LostHold, &account, after, &plan).await else { return };
+            match result {
+                Err(StateError::LeaseLost { .. }) => {}
+                // Nothing was left to be sent.
+                Ok(report) => assert!(report.is_complete(), "{report:?}"),
+                Err(error) => panic!("{error:?}"),
+            }
+            account.lock().is_lost.store(false, Ordering::Relaxed);
+            up(&account, after).await;
+        }
+    });
+}
+
+/// Lets each write of the state fail in turn on the way from `before` to `after`, and goes on with it.
+fn fail_each_save(before: &Graph, after: &Graph) {
+    run(async {
+        let account = Account::default();
+        up(&account, before).await;
+        let Ok(plan) = planned(&account, after).await else { return };
+        let world = account.lock().world.clone();
+        let saved = account.lock().saved.clone();
+        for number in 1.. {
+            let account = Account::of(world.clone(), saved.clone());
+            account.lock().failing_save = Some(number);
+            let options = ApplyOptions::default();
+            let result = apply(&account, &account, state(&account), after, &plan, &options, &mut |_| {}).await;
+            let Some(calls) = account.lock().calls_before_failure else {
+                assert!(result.unwrap().is_complete());
+                return;
+            };
+            assert!(matches!(result, Err(StateError::Io { .. })), "{result:?}");
+            assert_eq!(account.lock().calls.len(), calls, "after the failed write: {:?}", account.lock().calls);
+            up(&account, after).await;
+        }
+    });
+}
+
 proptest! {
     #![proptest_config(crate::config(15))]
+
+    #[test]
+    fn no_call_starts_once_the_lock_is_lost_and_the_next_run_goes_on((before, after) in edit()) {
+        lose_everywhere(&graph_of(&before), &graph_of(&after));
+    }
+
+    #[test]
+    fn no_call_starts_once_a_write_of_the_state_has_failed_and_the_next_run_goes_on((before, after) in edit()) {
+        fail_each_save(&graph_of(&before), &graph_of(&after));
+    }
 
     #[test]
     fn the_next_run_goes_on_from_every_stop((before, after) in edit()) {

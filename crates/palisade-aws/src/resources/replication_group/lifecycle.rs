@@ -374,12 +374,12 @@ impl ReplicationGroup {
                 if attached.is_none() {
                     // With ROTATE both the old and the new token are accepted; SET ends that.
                     let auth_token = Some((TokenStrategy::Rotate, Some(token.clone())));
-                    modify(aws, ModifyReplicationGroup { auth_token, ..request.clone() }).await?;
+                    change_token(aws, ModifyReplicationGroup { auth_token, ..request.clone() }).await?;
                 }
                 let auth_token = Some((TokenStrategy::Set, Some(token)));
                 let is_rotated_in = attached.is_none();
                 let request = ModifyReplicationGroup { auth_token, remove_user_group: attached, ..request };
-                match modify(aws, request).await {
+                match change_token(aws, request).await {
                     // The token was taken a moment ago, so what AWS refuses is to let go of another one: there is none. An
                     // earlier attempt came so far, or the new secret has the value of the old one.
                     Err(error) if is_rotated_in && error.code == "InvalidParameterCombination" => {}
@@ -406,6 +406,18 @@ async fn modify(aws: &Aws, request: ModifyReplicationGroup) -> Result<(), Provid
         Err(error) if error.kind != ErrorKind::NothingToDo => return Err(error),
         _ => {}
     }
+    available(aws, &id, true).await.map(|_| ())
+}
+
+/// Changes the token, and waits until that is done. No description shows which token a cache accepts, so only the status shows
+/// that the change has begun. Read right after the call, the status is still that from before.
+async fn change_token(aws: &Aws, request: ModifyReplicationGroup) -> Result<(), ProviderError> {
+    let id = request.replication_group_id.clone();
+    aws.call_until_settled(AVAILABLE, request).await?;
+    let has_begun = |group: &Option<ReplicationGroupDescription>| {
+        group.as_ref().is_none_or(|group| group.status != "available" || !group.pending_modified_values.is_empty())
+    };
+    once_seen(aws, async || describe(aws, &id).await, has_begun).await?;
     available(aws, &id, true).await.map(|_| ())
 }
 
@@ -553,4 +565,170 @@ fn snapshot(
         member_clusters: group.member_clusters.clone(),
     };
     Snapshot { fields, attributes }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use palisade_core::provider::BoxFuture;
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::{
+        Backend, Supplier,
+        operations::{DescribeCacheClustersOutput, DescribeReplicationGroupsOutput, Request, Response},
+        types::{Arn, EngineKind, IpDiscovery, NetworkType},
+    };
+
+    /// What an account tells of the one group that there is, in the order in which it is asked; the last answer stays.
+    struct Told(Mutex<Vec<Moment>>);
+
+    /// The status of the group, what is pending, and the status of its second member.
+    type Moment = (&'static str, &'static [&'static str], &'static str);
+
+    impl Told {
+        fn group((status, pending, _): Moment) -> ReplicationGroupDescription {
+            ReplicationGroupDescription {
+                id: named("it").unwrap(),
+                status: status.to_owned(),
+                description: String::new(),
+                arn: Arn::reported("arn:aws:elasticache:us-east-1:123456789012:replicationgroup:it"),
+                engine: EngineKind::Redis,
+                member_clusters: vec!["it-001".to_owned(), "it-002".to_owned()],
+                node_type: "cache.t4g.micro".to_owned(),
+                automatic_failover_enabled: true,
+                multi_az_enabled: true,
+                cluster_enabled: false,
+                node_groups: Vec::new(),
+                configuration_endpoint: None,
+                primary_endpoint: None,
+                reader_endpoint: None,
+                snapshot_retention_limit: 7,
+                snapshot_window: None,
+                auth_token_enabled: true,
+                user_group_ids: Vec::new(),
+                at_rest_encryption_enabled: true,
+                kms_key_id: None,
+                transit_encryption_enabled: true,
+                transit_encryption_mode: None,
+                auto_minor_version_upgrade: true,
+                data_tiering_enabled: false,
+                network_type: NetworkType::Ipv4,
+                ip_discovery: IpDiscovery::Ipv4,
+                log_delivery: BTreeSet::new(),
+                pending_modified_values: pending.iter().map(|name| (*name).to_owned()).collect(),
+            }
+        }
+
+        fn member(id: String, status: &str) -> CacheClusterDescription {
+            CacheClusterDescription {
+                id,
+                status: status.to_owned(),
+                engine_version: "7.1.0".to_owned(),
+                parameter_group_name: named("default.redis7").unwrap(),
+                subnet_group_name: named("it").unwrap(),
+                security_group_ids: BTreeSet::new(),
+                maintenance_window: "sun:05:00-sun:06:00".to_owned(),
+                notification_topic_arn: None,
+            }
+        }
+    }
+
+    impl Backend for Told {
+        fn region(&self) -> &'static str {
+            "us-east-1"
+        }
+
+        fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+            let mut moments = self.0.lock().unwrap();
+            let now = *moments.last().unwrap();
+            Box::pin(std::future::ready(Ok(match request {
+                Request::DescribeReplicationGroups(_) => {
+                    // The group's members are asked for only where it is available itself.
+                    if now.0 != "available" && moments.len() > 1 {
+                        moments.pop();
+                    }
+                    Response::DescribeReplicationGroups(DescribeReplicationGroupsOutput {
+                        groups: vec![Self::group(now)],
+                    })
+                }
+                Request::DescribeCacheClusters(call) => {
+                    if moments.len() > 1 {
+                        moments.pop();
+                    }
+                    let statuses = ["available", now.2];
+                    let clusters = call.ids.into_iter().zip(statuses).map(|(id, status)| Self::member(id, status));
+                    Response::DescribeCacheClusters(DescribeCacheClustersOutput { clusters: clusters.collect() })
+                }
+                other => unreachable!("{}", other.action()),
+            })))
+        }
+    }
+
+    impl Supplier for Told {
+        fn supply(&self, _: &str) -> Option<SecretString> {
+            None
+        }
+    }
+
+    /// How many of the moments pass until the group counts as available, or as never so.
+    async fn waited(moments: &[Moment]) -> (Result<(), String>, usize) {
+        let told = Arc::new(Told(Mutex::new(moments.iter().rev().copied().collect())));
+        let aws = Aws::new(told.clone(), told.clone());
+        let result = available(&aws, &named("it").unwrap(), true).await;
+        let left = told.0.lock().unwrap().len();
+        (result.map(|_| ()).map_err(|error| error.message), moments.len() - left)
+    }
+
+    const DONE: Moment = ("available", &[], "available");
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_is_available_once_its_members_are_and_nothing_is_pending() {
+        assert_eq!(waited(&[DONE, DONE]).await, (Ok(()), 1));
+        for busy in [
+            ("modifying", &[][..], "available"),
+            ("creating", &[], "available"),
+            ("snapshotting", &[], "available"),
+            ("available", &[], "creating"),
+            ("available", &[], "deleting"),
+            ("available", &["UserGroups"], "available"),
+            ("available", &["AuthTokenStatus", "CacheNodeType"], "available"),
+        ] {
+            assert_eq!(waited(&[busy, busy, DONE, DONE]).await, (Ok(()), 3), "{busy:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_will_never_be_available_is_not_waited_for() {
+        for (status, message) in [
+            ("create-failed", "AWS could not create the replication group it"),
+            ("deleting", "the replication group it is being deleted"),
+        ] {
+            let busy = ("modifying", &[][..], "available");
+            assert_eq!(waited(&[busy, (status, &[], "available"), DONE]).await, (Err(message.to_owned()), 2));
+        }
+    }
+
+    #[test]
+    fn the_patch_level_of_a_version_is_left_out() {
+        for (version, minor) in [("7.1.0", "7.1"), ("7.1", "7.1"), ("6.x", "6.x"), ("8", "8"), ("7.0.7.1", "7.0")] {
+            assert_eq!(minor_version(version), minor);
+        }
+    }
+
+    #[test]
+    fn a_log_moves_in_one_call_and_stops_only_where_no_place_is_wanted() {
+        use crate::types::{LogGroupName, LogType};
+        let to = |log_type, name| LogDelivery::to_log_group(log_type, LogGroupName::literal(name));
+        let (slow, other, engine) =
+            (to(LogType::SlowLog, "/a"), to(LogType::SlowLog, "/b"), to(LogType::EngineLog, "/e"));
+        let set = |deliveries: &[&LogDelivery]| deliveries.iter().map(|it| (*it).clone()).collect::<BTreeSet<_>>();
+        let enable = |delivery: &LogDelivery| LogDeliveryChange::Enable(delivery.clone());
+        let changes = |from: &[&LogDelivery], to: &[&LogDelivery]| log_changes(&set(from), &set(to));
+        assert_eq!(changes(&[&slow], &[&slow]), []);
+        assert_eq!(changes(&[&slow], &[&other]), [enable(&other)], "a place for a log takes that of an earlier one");
+        assert_eq!(changes(&[&slow, &engine], &[&engine]), [LogDeliveryChange::Disable(LogType::SlowLog)]);
+        assert_eq!(changes(&[&slow], &[&engine]), [enable(&engine), LogDeliveryChange::Disable(LogType::SlowLog)]);
+    }
 }

@@ -1,0 +1,75 @@
+//! [`Gate`]: whether a run may send a further call.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::{Hold, StateError};
+
+/// The one gate of a run. It is asked before each call, and closes for good once the run is to stop, the state cannot be
+/// saved, or the stack is no longer held. So no call starts after any of the three.
+pub(crate) struct Gate {
+    hold: Arc<dyn Hold>,
+    /// Becomes true once the run is to stop.
+    stop: watch::Receiver<bool>,
+    /// Becomes true once the state could not be saved, or the hold is lost.
+    failed: watch::Sender<bool>,
+    /// The first reason why.
+    error: Mutex<Option<StateError>>,
+}
+
+impl Gate {
+    pub(crate) fn new(hold: Arc<dyn Hold>, stop: watch::Receiver<bool>) -> Self {
+        Self { hold, stop, failed: watch::Sender::new(false), error: Mutex::new(None) }
+    }
+
+    /// Whether a call may be sent now.
+    pub(crate) fn is_open(&self) -> bool {
+        if self.is_stopped() || self.has_failed() {
+            return false;
+        }
+        // A timer may be late, as after a sleep of the machine, so the hold itself is asked.
+        self.hold.check().map_err(|error| self.fail(error)).is_ok()
+    }
+
+    /// Whether the run was asked to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Whether the state could not be saved, or the hold is lost.
+    pub(crate) fn has_failed(&self) -> bool {
+        *self.failed.borrow()
+    }
+
+    /// Closes the gate, as the state could not be saved, or the hold is lost.
+    pub(crate) fn fail(&self, error: StateError) {
+        self.error().get_or_insert(error);
+        self.failed.send_replace(true);
+    }
+
+    /// Ends once the gate is closed. A hold that ends without a word is noticed by whoever asks [`Gate::is_open`].
+    pub(crate) async fn closed(&self) {
+        tokio::select! {
+            () = is_true(self.stop.clone()) => {}
+            () = is_true(self.failed.subscribe()) => {}
+        }
+    }
+
+    /// Takes the reason why the run cannot go on.
+    pub(crate) fn take_error(&self) -> Option<StateError> {
+        self.error().take()
+    }
+
+    fn error(&self) -> MutexGuard<'_, Option<StateError>> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends once the value is true.
+async fn is_true(mut value: watch::Receiver<bool>) {
+    if value.wait_for(|is_true| *is_true).await.is_err() {
+        // Nobody is left who could set it.
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,437 @@
+//! Creations of which nobody knows what became of them, for each kind of resource in the emulated account.
+
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use palisade::{Stack, cidr, prelude::Vpc};
+use palisade_aws::{
+    Aws, AwsProvider, Backend, Supplier, failure,
+    operations::{
+        DescribeCacheParameterGroupsOutput, DescribeCacheSubnetGroupsOutput, DescribeLogGroupsOutput,
+        DescribeUserGroupsOutput, Effect, ListKeysOutput, Request, Response,
+    },
+};
+use palisade_core::{
+    Address, Graph, JsonMap, Schema,
+    provider::{
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Token, Turn,
+    },
+};
+use palisade_emulator::Emulator;
+use palisade_engine::{ApplyOptions, MemoryStore, Phase, Plan, Report, State, Store};
+use tokio::time::Instant;
+
+use crate::schema_changes::cases::{declare, fields};
+
+/// What happens to the calls that create the resource `it`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    /// They have their effect, and their answer is lost.
+    Lost,
+    /// They are refused.
+    Refused(ErrorKind),
+    /// The one of this action is refused, after others had their effect.
+    PartlyRefused(&'static str),
+}
+
+tokio::task_local! {
+    /// The fate of the calls that write.
+    static FATE: Cell<Option<Fate>>;
+    /// Until when nothing is seen of what is looked for.
+    static UNSEEN: Option<Instant>;
+}
+
+/// What is told of an object that is hidden, as far as the emulated account hides none of its kind. What others ask for as well is
+/// told.
+fn nothing(request: &Request) -> Option<Result<Response, ProviderError>> {
+    let answer = match request {
+        Request::DescribeCacheParameterGroups(call) if call.ids.len() == 1 => {
+            Response::DescribeCacheParameterGroups(DescribeCacheParameterGroupsOutput { groups: Vec::new() })
+        }
+        Request::DescribeCacheSubnetGroups(call) if call.ids.len() == 1 => {
+            Response::DescribeCacheSubnetGroups(DescribeCacheSubnetGroupsOutput { groups: Vec::new() })
+        }
+        Request::DescribeUserGroups(call) if call.ids.len() == 1 => {
+            Response::DescribeUserGroups(DescribeUserGroupsOutput { groups: Vec::new() })
+        }
+        Request::DescribeLogGroups(_) => Response::DescribeLogGroups(DescribeLogGroupsOutput { group: None }),
+        Request::ListKeys(_) => Response::ListKeys(ListKeysOutput { keys: Vec::new() }),
+        Request::DescribeSecret(_) => {
+            return Some(Err(failure("DescribeSecret", "ResourceNotFoundException", "There is none.")));
+        }
+        _ => return None,
+    };
+    Some(Ok(answer))
+}
+
+/// The emulated account, in which some calls have a fate.
+struct Account(Emulator);
+
+impl Backend for Account {
+    fn region(&self) -> &str {
+        self.0.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        let fate = FATE.try_with(Cell::get).ok().flatten().filter(|_| request.effect() == Effect::Write);
+        let is_unseen = UNSEEN.try_with(|until| until.is_some_and(|until| Instant::now() < until)).unwrap_or(false);
+        if let Some(answer) = nothing(&request).filter(|_| is_unseen) {
+            return Box::pin(async { answer });
+        }
+        let action = request.action();
+        match fate {
+            Some(Fate::Refused(kind)) => Box::pin(async move { Err(refusal(action, kind)) }),
+            Some(Fate::PartlyRefused(part)) if part == action => {
+                Box::pin(async move { Err(refusal(action, ErrorKind::Denied)) })
+            }
+            None | Some(Fate::PartlyRefused(_)) => self.0.answer(request),
+            Some(Fate::Lost) => Box::pin(async move {
+                let answer = self.0.answer(request).await;
+                answer.and_then(|_| Err(failure(action, "InternalFailure", "There is no answer.")))
+            }),
+        }
+    }
+}
+
+fn refusal(action: &str, kind: ErrorKind) -> ProviderError {
+    ProviderError { kind, ..failure(action, "Refused", "It is refused.") }
+}
+
+struct Invented;
+
+impl Supplier for Invented {
+    fn supply(&self, _: &str) -> Option<palisade_testing::SecretString> {
+        Some("inventedForTheTest".into())
+    }
+}
+
+/// The stack of a kind, in which the resource `it` is of the kind.
+struct Life {
+    emulator: Emulator,
+    provider: AwsProvider,
+    store: MemoryStore,
+    it: Address,
+    fate: Mutex<Option<Fate>>,
+    unseen: Mutex<Option<Instant>>,
+    /// What a second creation with the same token came to, where one is made after each first.
+    repeated: Mutex<Option<Vec<Result<String, ErrorKind>>>>,
+}
+
+impl Provider for Life {
+    fn schema(&self, kind: &str) -> Option<&'static Schema> {
+        self.provider.schema(kind)
+    }
+
+    fn repeated(&self, kind: &str) -> Repeated {
+        self.provider.repeated(kind)
+    }
+
+    fn read<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
+        self.provider.read(turn, kind, objects)
+    }
+
+    fn create<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<String, CreateError>> {
+        if token.resource != self.it.to_string() {
+            return self.provider.create(turn, kind, inputs, token);
+        }
+        let fate = Cell::new(*self.fate.lock().unwrap());
+        Box::pin(FATE.scope(fate, async move {
+            let first = self.provider.create(turn, kind, inputs, token).await;
+            if self.repeated.lock().unwrap().is_some() {
+                let again = self.provider.create(turn, kind, inputs, token).await;
+                let both = [&first, &again].map(|answer| answer.clone().map_err(|error| error.error.kind));
+                *self.repeated.lock().unwrap() = Some(both.to_vec());
+            }
+            first
+        }))
+    }
+
+    fn claim<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        let fate = Cell::new(self.fate.lock().unwrap().filter(|_| token.resource == self.it.to_string()));
+        Box::pin(FATE.scope(fate, self.provider.claim(turn, kind, id, inputs, token)))
+    }
+
+    fn find<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+        look: Look,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+        let unseen = self.unseen.lock().unwrap().filter(|_| token.resource == self.it.to_string());
+        Box::pin(UNSEEN.scope(unseen, self.provider.find(turn, kind, inputs, token, look)))
+    }
+
+    fn converge<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        previous: Option<&'a JsonMap>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.provider.converge(turn, kind, id, inputs, previous)
+    }
+
+    fn delete<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        object: &'a Object,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.provider.delete(turn, kind, object)
+    }
+}
+
+/// How long AWS tells nothing of what was just made; the emulated account does so within less than a second by itself.
+const USUAL: Duration = Duration::from_millis(700);
+const HIDDEN: Duration = Duration::from_secs(240);
+
+impl Life {
+    fn new(kind: &str) -> Self {
+        let emulator = Emulator::in_memory("us-east-1");
+        let provider = AwsProvider::new(Aws::new(Arc::new(Account(emulator.clone())), Arc::new(Invented)));
+        let (store, it) = (MemoryStore::default(), Address::new(kind, "it"));
+        let (fate, unseen, repeated) = (Mutex::new(None), Mutex::new(None), Mutex::new(None));
+        Self { emulator, provider, store, it, fate, unseen, repeated }
+    }
+
+    async fn state(&self) -> State {
+        let loaded = self.store.load().await.unwrap();
+        loaded.unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"))
+    }
+
+    fn graph(&self, field: &str) -> Graph {
+        palisade_testing::graph(|stack| declare(stack, self.it.kind(), field))
+    }
+
+    async fn plan(&self, graph: &Graph) -> Plan {
+        palisade_engine::plan(self, graph, &self.state().await).await.unwrap()
+    }
+
+    async fn apply(&self, graph: &Graph) -> Report {
+        let plan = self.plan(graph).await;
+        let options = ApplyOptions::default();
+        let writer = self.store.lock("apply", &mut |_| {}).await.unwrap();
+        palisade_engine::apply(self, &*writer, self.state().await, graph, &plan, &options, &mut |_| {}).await.unwrap()
+    }
+
+    /// Applies, with this fate for the creation of `it`.
+    async fn fail(&self, fate: Fate) -> Report {
+        *self.fate.lock().unwrap() = Some(fate);
+        let report = self.apply(&self.graph("")).await;
+        *self.fate.lock().unwrap() = None;
+        report
+    }
+
+    /// Applies, and the answer to the creation of `it` is lost. All that it needs is there before. From then on, what was made is
+    /// hidden for `lag`.
+    async fn lose(&self, lag: Duration) {
+        self.fail(Fate::Refused(ErrorKind::Denied)).await;
+        assert!(!self.state().await.resources.contains_key(&self.it), "{}", self.it);
+        // By then nothing of it is new.
+        tokio::time::sleep(HIDDEN).await;
+        self.emulator.lag(lag);
+        let report = self.fail(Fate::Lost).await;
+        *self.unseen.lock().unwrap() = Some(Instant::now() + lag);
+        assert!(report.failures.iter().any(|failure| failure.address == self.it), "{report:?}");
+    }
+
+    /// Applies until nothing remains to be done, and asserts that each object is one of the program's and on record.
+    async fn complete(&self, graph: &Graph) {
+        let report = self.apply(graph).await;
+        assert!(report.is_complete(), "{} {:?}", self.it, report.failures);
+        self.emulator.lag(USUAL);
+        let plan = self.plan(graph).await;
+        assert!(!plan.has_changes(), "{} {plan:#?}", self.it);
+        let state = self.state().await;
+        let known: Vec<_> = state.resources.values().flat_map(palisade_engine::Entry::objects).collect();
+        assert_eq!(known.len(), graph.nodes().count());
+        assert!(known.iter().all(|object| object.phase == Phase::Ready));
+        assert_eq!(self.count(), of_program(graph).await, "{}", self.it);
+    }
+
+    /// How many objects of each kind there are.
+    fn count(&self) -> BTreeMap<String, usize> {
+        let mut count = BTreeMap::new();
+        for item in self.emulator.inventory() {
+            *count.entry(item.kind.to_owned()).or_default() += 1;
+        }
+        count
+    }
+}
+
+/// How many objects of each kind there are once the program was applied to an empty account.
+async fn of_program(graph: &Graph) -> BTreeMap<String, usize> {
+    let life = Life::new("None");
+    life.emulator.lag(USUAL);
+    assert!(life.apply(graph).await.is_complete());
+    life.count()
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(future)
+}
+
+fn kinds() -> impl Iterator<Item = &'static str> {
+    palisade_aws::schemas().map(|schema| schema.kind)
+}
+
+#[test]
+fn a_second_creation_does_what_the_kind_says() {
+    for kind in kinds() {
+        run(async {
+            let life = Life::new(kind);
+            *life.repeated.lock().unwrap() = Some(Vec::new());
+            life.apply(&life.graph("")).await;
+            let answers = life.repeated.lock().unwrap().take().unwrap();
+            let [Ok(first), again] = &answers[..] else { panic!("{kind} {answers:?}") };
+            let found = match again {
+                Ok(again) if again == first => Repeated::AnswersTheSame,
+                Ok(_) => Repeated::MakesAnother,
+                Err(ErrorKind::AlreadyExists) => Repeated::IsRefused,
+                Err(other) => panic!("{kind} {other:?}"),
+            };
+            assert_eq!(found, life.repeated(kind), "{kind}");
+        });
+    }
+}
+
+#[test]
+fn the_refusal_of_a_second_attempt_forgets_nothing_of_the_first() {
+    use ErrorKind::*;
+    for kind in kinds() {
+        for refusal in [
+            AlreadyExists,
+            Denied,
+            Interrupted,
+            Invalid,
+            NotFound,
+            NothingToDo,
+            Quota,
+            Service,
+            Throttled,
+            TimedOut,
+            Transitional,
+            Unreached,
+        ] {
+            run(async {
+                let life = Life::new(kind);
+                life.lose(HIDDEN).await;
+                life.fail(Fate::Refused(refusal)).await;
+                assert!(life.state().await.resources.contains_key(&life.it), "{kind} {refusal:?}");
+                life.emulator.lag(USUAL);
+                life.complete(&life.graph("")).await;
+            });
+        }
+    }
+}
+
+#[test]
+fn a_creation_whose_inputs_changed_leaves_nothing_behind() {
+    for (schema, field) in fields() {
+        run(async {
+            let life = Life::new(schema.kind);
+            life.lose(Duration::from_secs(30)).await;
+            life.complete(&life.graph(field)).await;
+        });
+    }
+}
+
+#[test]
+fn a_lost_creation_is_destroyed() {
+    for kind in kinds() {
+        run(async {
+            let life = Life::new(kind);
+            life.lose(Duration::from_secs(30)).await;
+            life.complete(&palisade_testing::graph(|_| {})).await;
+        });
+    }
+}
+
+#[test]
+fn a_plan_after_a_lost_creation_waits_for_nothing() {
+    for kind in kinds() {
+        run(async {
+            let life = Life::new(kind);
+            life.lose(HIDDEN).await;
+            let start = Instant::now();
+            let plan = life.plan(&life.graph("")).await;
+            assert!(start.elapsed() < Duration::from_secs(2), "{kind} {:?}", start.elapsed());
+            let step = plan.step(&life.it).unwrap();
+            assert!(step.id.is_none() && step.reason.as_ref().unwrap().contains("unsettled"), "{step:#?}");
+        });
+    }
+}
+
+#[test]
+fn a_plan_does_not_wait_for_a_cache_that_is_being_created() {
+    run(async {
+        let life = Life::new("ReplicationGroup");
+        life.lose(USUAL).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let start = Instant::now();
+        let plan = life.plan(&life.graph("")).await;
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert!(plan.step(&life.it).unwrap().reason.as_ref().unwrap().contains("unsettled"), "{plan:#?}");
+        life.complete(&life.graph("")).await;
+    });
+}
+
+#[test]
+fn a_vpc_that_is_hidden_for_minutes_is_one() {
+    for seconds in [1, 30, 240] {
+        run(async {
+            let life = Life::new("Vpc");
+            let graph = palisade_testing::graph(|stack: &mut Stack| {
+                stack.add("it", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+            });
+            *life.fate.lock().unwrap() = Some(Fate::Lost);
+            assert!(!life.apply(&graph).await.is_complete());
+            *life.fate.lock().unwrap() = None;
+            life.emulator.lag(Duration::from_secs(seconds));
+            life.complete(&graph).await;
+            let creations = life.emulator.calls().into_iter().filter(|call| *call == "CreateVpc").count();
+            assert_eq!(creations, 1, "{seconds}");
+        });
+    }
+}
+
+#[test]
+fn a_secret_that_was_brought_back_is_not_forgotten() {
+    for is_destroyed in [false, true] {
+        run(async {
+            let life = Life::new("Secret");
+            let (graph, nothing) = (life.graph(""), palisade_testing::graph(|_| {}));
+            assert!(life.apply(&graph).await.is_complete() && life.apply(&nothing).await.is_complete());
+            let report = life.fail(Fate::PartlyRefused("TagResource")).await;
+            assert_eq!(report.failures.len(), 1, "{report:?}");
+            assert!(life.emulator.calls().contains(&"RestoreSecret"));
+            life.complete(if is_destroyed { &nothing } else { &graph }).await;
+        });
+    }
+}
