@@ -679,3 +679,43 @@ fn a_user_changes_while_its_group_goes_over_to_the_other_engine_without_it() {
     }
     lives(1_500, &[apply(false, valkey, Weather::fine()), apply(false, redis, Weather::fine())], &Weather::fine());
 }
+
+#[test]
+fn what_an_unsettled_creation_refers_to_lives_until_it_is_settled() {
+    fn users_of(stack: &mut Stack, id: Name) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let group = SecurityGroup::builder()
+            .vpc_id(&vpc)
+            .group_name(security_group_name!("redis"))
+            .description(description!("redis"));
+        let group = stack.add("redis", group);
+        let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a]));
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default")));
+        let users = UserGroup::builder().user_group_id(id).engine(EngineKind::Redis).user_ids([&default]);
+        let users = stack.add("users", users);
+        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_1);
+        let cache = cache.single_node().node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets);
+        let cache = cache.security_group_ids([&group]).authentication(&users);
+        stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
+    }
+    fn before(stack: &mut Stack) {
+        users_of(stack, name!("apps"));
+    }
+    fn after(stack: &mut Stack) {
+        users_of(stack, name!("operators"));
+    }
+    for at in (100..420).step_by(8) {
+        let killed = Weather { parallelism: 1, end: End::KilledAtAwait(at), ..Weather::fine() };
+        lives(0, &[apply(false, before, killed), apply(false, after, Weather::fine())], &Weather::fine());
+    }
+}
+
+#[test]
+fn a_cache_that_could_not_be_created_is_created_anew_after_its_remains_are_deleted() {
+    for at in (200..600).step_by(10) {
+        let faults = (1..30).map(|nth| (nth, Fault::CreateFailed)).collect();
+        let killed = Weather { faults, end: End::KilledAtAwait(at), ..Weather::fine() };
+        lives(0, &[apply(false, plain, killed)], &Weather::fine());
+    }
+}

@@ -137,8 +137,9 @@ impl<'a> Executor<'a> {
         let Some(object) = self.current(address) else { return Err(lost(address)) };
         self.claim(address, &object, &inputs, turn).await?;
         if !self.appears(address, &object, turn).await? {
+            // What its creation had begun, it has ended without an object, as that of a cache may.
             self.ledger.deleted(address, &Target::Current, None).await?;
-            return Err(lost(address));
+            return self.create(address, false, turn).await;
         }
         let mut dependencies = Dependencies::of(self.graph, node);
         if kept.is_some() {

@@ -448,8 +448,9 @@ impl<'a> Builder<'a> {
             return Some(delete);
         }
         let make = self.makes.get(dependent.address).copied().filter(|_| dependent.target == Target::Current)?;
-        // A creation stands for an object that is gone, and refers to nothing.
-        (self.steps[make].task == Task::Update).then_some(make)
+        // A creation stands for an object that is gone, and refers to nothing; or for one that may have been created already,
+        // and which it goes on with.
+        (self.steps[make].task == Task::Update || dependent.object.is_unsettled()).then_some(make)
     }
 
     fn object(&self, address: &Address, target: &Target) -> Option<&'a ObjectState> {
