@@ -229,5 +229,7 @@ fn main() {
             );
         });
     }
-    println!("Each append is one write and one sync; the first of a run also gives the journal its name.");
+    println!(
+        "Each append is one write and one sync; the first of a run also gives the journal its name, and marks the snapshot."
+    );
 }

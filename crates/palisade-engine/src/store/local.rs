@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use palisade_core::provider::BoxFuture;
@@ -113,7 +113,7 @@ struct Stamps {
 struct Stamp {
     id: FileId,
     length: u64,
-    modified: Option<SystemTime>,
+    modified: Option<Duration>,
     /// The time of the last change, also one that sets `modified` back.
     #[cfg(unix)]
     changed: (i64, i64),
@@ -131,7 +131,7 @@ struct FileId {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg(not(unix))]
 struct FileId {
-    created: Option<SystemTime>,
+    created: Option<Duration>,
 }
 
 impl LocalStore {
@@ -550,7 +550,7 @@ impl FileId {
 #[cfg(not(unix))]
 impl FileId {
     fn of(metadata: &Metadata) -> Self {
-        Self { created: metadata.created().ok() }
+        Self { created: metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()) }
     }
 }
 
@@ -559,7 +559,7 @@ impl Stamp {
         Self {
             id: FileId::of(metadata),
             length: metadata.len(),
-            modified: metadata.modified().ok(),
+            modified: metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()),
             #[cfg(unix)]
             changed: {
                 use std::os::unix::fs::MetadataExt;
