@@ -681,7 +681,7 @@ fn a_user_changes_while_its_group_goes_over_to_the_other_engine_without_it() {
 }
 
 #[test]
-fn what_an_unsettled_creation_refers_to_lives_until_it_is_settled() {
+fn what_an_interrupted_step_may_refer_to_lives_until_that_is_settled() {
     fn users_of(stack: &mut Stack, id: Name) {
         let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
         let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
@@ -708,6 +708,21 @@ fn what_an_unsettled_creation_refers_to_lives_until_it_is_settled() {
     for at in (100..420).step_by(8) {
         let killed = Weather { parallelism: 1, end: End::KilledAtAwait(at), ..Weather::fine() };
         lives(0, &[apply(false, before, killed), apply(false, after, Weather::fine())], &Weather::fine());
+    }
+    // The interrupted update of a cache may have reached a group that is none of the program any more.
+    fn users_alone(stack: &mut Stack) {
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default")));
+        let users = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis).user_ids([&default]);
+        stack.add("users", users);
+    }
+    for at in (10..300).step_by(4) {
+        let stopped = Weather { end: End::StoppedAtAwait(at), ..Weather::fine() };
+        let applies = [
+            apply(false, before, Weather::fine()),
+            apply(false, after, stopped),
+            apply(false, users_alone, Weather::fine()),
+        ];
+        lives(0, &applies, &Weather::fine());
     }
 }
 
