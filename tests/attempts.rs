@@ -240,7 +240,7 @@ impl Life {
     /// hidden for `lag`.
     async fn lose(&self, lag: Duration) {
         self.fail(Fate::Refused(ErrorKind::Denied)).await;
-        assert!(self.state().await.resources.get(&self.it).is_none(), "{}", self.it);
+        assert!(!self.state().await.resources.contains_key(&self.it), "{}", self.it);
         // By then nothing of it is new.
         tokio::time::sleep(HIDDEN).await;
         self.emulator.lag(lag);
