@@ -34,6 +34,12 @@ pub trait Lifecycle: Resource + Send + Sync {
     /// Looks once for what a creation with the same token left behind, and waits for nothing.
     fn find(&self, aws: &Aws, token: &Token) -> impl Future<Output = Result<Sighting<Id<Self>>, ProviderError>> + Send;
 
+    /// Gives an object that was [`Sighting::Unmarked`] the tags of the creation with this token.
+    fn mark(&self, aws: &Aws, id: &Id<Self>, token: &Token) -> impl Future<Output = Result<(), ProviderError>> + Send {
+        let _ = (aws, id, token);
+        std::future::ready(Ok(()))
+    }
+
     /// Reads the objects, as many as there are in as few calls as AWS has. The answer is in the order of `ids`.
     fn read(aws: &Aws, ids: &[Id<Self>]) -> impl Future<Output = Result<Snapshots<Self>, ProviderError>> + Send;
 
@@ -71,6 +77,8 @@ pub enum Sighting<T> {
     Unclear,
     /// This is it.
     Seen(T),
+    /// This is it, and it has not the tags yet by which others know it: [`Lifecycle::mark`] is to follow.
+    Unmarked(T),
 }
 
 impl<T> Sighting<T> {
@@ -80,6 +88,7 @@ impl<T> Sighting<T> {
             Self::Nothing => Sighting::Nothing,
             Self::Unclear => Sighting::Unclear,
             Self::Seen(object) => Sighting::Seen(change(object)),
+            Self::Unmarked(object) => Sighting::Unmarked(change(object)),
         }
     }
 }
@@ -148,6 +157,13 @@ pub(crate) trait ErasedLifecycle: Send + Sync {
         inputs: &'a JsonMap,
         token: &'a Token,
     ) -> BoxFuture<'a, Result<Sighting<String>, ProviderError>>;
+    fn mark<'a>(
+        &self,
+        aws: &'a Aws,
+        id: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
     fn converge<'a>(
         &self,
         aws: &'a Aws,
@@ -199,6 +215,16 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
         token: &'a Token,
     ) -> BoxFuture<'a, Result<Sighting<String>, ProviderError>> {
         Box::pin(async move { Ok(typed::<R>(inputs)?.find(aws, token).await?.map(|id| id.to_string())) })
+    }
+
+    fn mark<'a>(
+        &self,
+        aws: &'a Aws,
+        id_text: &'a str,
+        inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move { typed::<R>(inputs)?.mark(aws, &id(id_text)?, token).await })
     }
 
     fn converge<'a>(

@@ -155,7 +155,12 @@ impl Provider for AwsProvider {
                 // now, which is never too short.
                 match sighting {
                     Sighting::Seen(id) => return Ok(Some(id)),
-                    Sighting::Nothing | Sighting::Unclear if look == Look::Once => return Ok(None),
+                    // A plan changes nothing, so it leaves this to the apply.
+                    _ if look == Look::Once => return Ok(None),
+                    Sighting::Unmarked(id) => {
+                        lifecycle.mark(&aws, &id, inputs, token).await?;
+                        return Ok(Some(id));
+                    }
                     Sighting::Nothing if start.elapsed() >= VISIBLE => return Ok(None),
                     Sighting::Unclear if start.elapsed() >= CLEAR => return Err(unclear(&token.resource)),
                     Sighting::Nothing | Sighting::Unclear => aws.pause(pause).await?,

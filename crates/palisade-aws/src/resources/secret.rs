@@ -217,8 +217,16 @@ impl Lifecycle for Secret {
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let found = describe(aws, self.name.as_str()).await?;
-        // One that was brought back has the tags of its earlier creation until it gets those of this one.
-        Ok(found.filter(|secret| is_kin(&secret.tags, token)).map(|secret| secret.arn).into())
+        Ok(match found {
+            Some(secret) if secret.tags.are_of(token) => Sighting::Seen(secret.arn),
+            // One that was brought back has the tags of its earlier creation until it gets those of this one.
+            Some(secret) if is_kin(&secret.tags, token) => Sighting::Unmarked(secret.arn),
+            _ => Sighting::Nothing,
+        })
+    }
+
+    async fn mark(&self, aws: &Aws, id: &Id<Self>, token: &Token) -> Result<(), ProviderError> {
+        aws.call(TagResource { secret_id: id.clone(), tags: self.tags.owned_by(token) }).await.map(drop)
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
