@@ -392,3 +392,24 @@ fn a_cache_leaves_the_parameter_group_that_it_names_no_more() {
     }
     lives(0, &[apply(false, named, Weather::fine()), apply(false, unnamed, Weather::fine())], &Weather::fine());
 }
+
+#[test]
+fn a_subnet_that_was_created_just_before_a_kill_is_found_once_its_addresses_are_taken() {
+    fn program(stack: &mut Stack) {
+        let vpc = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("private-c", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1c")));
+    }
+    let weather = Weather { end: End::KilledAtWrite { nth: 5, part: 0 }, ..Weather::fine() };
+    lives(700, &[apply(false, program, weather)], &Weather::fine());
+}
+
+#[test]
+fn a_secret_that_was_brought_back_just_before_a_kill_gets_the_tags_of_its_creation() {
+    fn program(stack: &mut Stack) {
+        stack.add("spare", Secret::builder().name(secret_name!("redis/spare")).generated());
+    }
+    let weather = Weather { faults: vec![(2, Fault::NoAnswer)], ..Weather::fine() };
+    let applies =
+        [apply(false, program, Weather::fine()), apply(false, |_| {}, Weather::fine()), apply(false, program, weather)];
+    lives(0, &applies, &Weather::fine());
+}
