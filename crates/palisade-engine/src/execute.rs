@@ -123,8 +123,9 @@ impl<'a> Executor<'a> {
         self.settle(address, Look::UntilSeen, turn).await?;
         let Some(object) = self.current(address) else { return Err(lost(address)) };
         if !self.appears(address, &object, turn).await? {
+            // It was deleted before it was finished, as is one whose creation failed. So there is nothing to update.
             self.ledger.deleted(address, &Target::Current, None).await?;
-            return Err(lost(address));
+            return self.create(address, false, turn).await;
         }
         let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready);
         self.bring(node, object, inputs, whole, turn).await
