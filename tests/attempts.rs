@@ -423,7 +423,7 @@ fn a_vpc_that_is_hidden_for_minutes_is_one() {
 
 #[test]
 fn a_secret_that_was_brought_back_is_not_forgotten() {
-    for is_destroyed in [false, true] {
+    for field in [None, Some(""), Some("description")] {
         run(async {
             let life = Life::new("Secret");
             let (graph, nothing) = (life.graph(""), palisade_testing::graph(|_| {}));
@@ -431,7 +431,12 @@ fn a_secret_that_was_brought_back_is_not_forgotten() {
             let report = life.fail(Fate::PartlyRefused("TagResource")).await;
             assert_eq!(report.failures.len(), 1, "{report:?}");
             assert!(life.emulator.calls().contains(&"RestoreSecret"));
-            life.complete(if is_destroyed { &nothing } else { &graph }).await;
+            life.complete(&field.map_or(nothing, |field| life.graph(field))).await;
+            // Whatever the program has become, the object is that of the last creation.
+            if let Some(entry) = life.state().await.resources.get(&life.it) {
+                let token = &entry.current.as_ref().unwrap().token.digest;
+                assert!(life.emulator.contents().to_string().contains(token), "{field:?}");
+            }
         });
     }
 }

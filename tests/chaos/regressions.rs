@@ -681,7 +681,7 @@ fn a_user_changes_while_its_group_goes_over_to_the_other_engine_without_it() {
 }
 
 #[test]
-fn what_an_unsettled_creation_refers_to_lives_until_it_is_settled() {
+fn what_an_interrupted_step_may_refer_to_lives_until_that_is_settled() {
     fn users_of(stack: &mut Stack, id: Name) {
         let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
         let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
@@ -709,6 +709,21 @@ fn what_an_unsettled_creation_refers_to_lives_until_it_is_settled() {
         let killed = Weather { parallelism: 1, end: End::KilledAtAwait(at), ..Weather::fine() };
         lives(0, &[apply(false, before, killed), apply(false, after, Weather::fine())], &Weather::fine());
     }
+    // The interrupted update of a cache may have reached a group that is none of the program any more.
+    fn users_alone(stack: &mut Stack) {
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default")));
+        let users = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis).user_ids([&default]);
+        stack.add("users", users);
+    }
+    for at in (10..300).step_by(4) {
+        let stopped = Weather { end: End::StoppedAtAwait(at), ..Weather::fine() };
+        let applies = [
+            apply(false, before, Weather::fine()),
+            apply(false, after, stopped),
+            apply(false, users_alone, Weather::fine()),
+        ];
+        lives(0, &applies, &Weather::fine());
+    }
 }
 
 #[test]
@@ -718,4 +733,50 @@ fn a_cache_that_could_not_be_created_is_created_anew_after_its_remains_are_delet
         let killed = Weather { faults, end: End::KilledAtAwait(at), ..Weather::fine() };
         lives(0, &[apply(false, plain, killed)], &Weather::fine());
     }
+}
+
+#[test]
+fn a_subnet_that_was_created_just_before_a_kill_is_found_once_its_addresses_are_taken() {
+    fn program(stack: &mut Stack) {
+        let vpc = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("private-c", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1c")));
+    }
+    let weather = Weather { end: End::KilledAtWrite { nth: 5, part: 0 }, ..Weather::fine() };
+    lives(700, &[apply(false, program, weather)], &Weather::fine());
+}
+
+#[test]
+fn a_secret_that_was_brought_back_just_before_a_kill_gets_the_tags_of_its_creation() {
+    fn program(stack: &mut Stack) {
+        stack.add("spare", Secret::builder().name(secret_name!("redis/spare")).generated());
+    }
+    let weather = Weather { faults: vec![(2, Fault::NoAnswer)], ..Weather::fine() };
+    let applies =
+        [apply(false, program, Weather::fine()), apply(false, |_| {}, Weather::fine()), apply(false, program, weather)];
+    lives(0, &applies, &Weather::fine());
+}
+
+#[test]
+fn a_cache_whose_creation_failed_is_made_again_by_the_run_after_the_next() {
+    fn program(stack: &mut Stack) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).enable_dns_hostnames(true));
+        let a = stack.add("private-a", Subnet::private(&vpc, cidr!("10.0.0.0/24"), az!("us-east-1a")));
+        let b = stack.add("private-b", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1b")));
+        let bastion = SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("bastion"));
+        let bastion = stack.add("bastion", bastion.description(description!("clients")));
+        let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
+        let batch = RedisUser::iam(name!("batch")).engine(EngineKind::Redis);
+        let batch = batch.access_string(access!("on ~* -@all +@connection +@read -@dangerous"));
+        let batch = stack.add("batch", batch);
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased();
+        let apps = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis);
+        let apps = stack.add("apps", apps.user_ids([&batch, &default]));
+        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_0);
+        let cache = cache.node_type(node_type!("cache.t4g.micro")).single_node().subnet_group_name(&subnets);
+        let cache = cache.security_group_ids([&bastion]).authentication(&apps);
+        stack.add("redis", cache.encrypted(AtRest::AwsOwnedKey, InTransit::Required));
+        stack.output("out-0", vpc.arn());
+    }
+    let weather = Weather { faults: vec![(13, Fault::CreateFailed)], end: End::StoppedAtAwait(325), ..Weather::fine() };
+    lives(0, &[apply(false, program, weather)], &Weather::fine());
 }

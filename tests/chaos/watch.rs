@@ -82,9 +82,8 @@ impl Watch {
         let passes = match error.kind {
             ErrorKind::Throttled | ErrorKind::Service | ErrorKind::Quota => true,
             ErrorKind::Transitional | ErrorKind::NothingToDo => true,
-            // The effect of an earlier attempt is there already. A subnet is known by its addresses.
+            // The effect of an earlier attempt is there already.
             ErrorKind::AlreadyExists => true,
-            ErrorKind::Invalid if error.code == "InvalidSubnet.Conflict" => true,
             ErrorKind::NotFound => {
                 let is_removal = ["Delete", "Revoke", "Disassociate"].iter().any(|begin| action.starts_with(begin));
                 // An earlier run may have moved the subnet, or changed the entry, which no description shows yet.

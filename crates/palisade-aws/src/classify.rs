@@ -84,7 +84,8 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         | "OptInRequired" => ErrorKind::Denied,
 
         "NoSuchEntity" => ErrorKind::NotFound,
-        "ResourceExistsException" => ErrorKind::AlreadyExists,
+        // No two subnets have the same addresses; the other one may be the work of an earlier attempt.
+        "ResourceExistsException" | "InvalidSubnet.Conflict" => ErrorKind::AlreadyExists,
         _ => by_form(code),
     }
 }
@@ -179,6 +180,7 @@ mod tests {
             "UserGroupAlreadyExists",
             "InvalidGroup.Duplicate",
             "InvalidPermission.Duplicate",
+            "InvalidSubnet.Conflict",
             "Resource.AlreadyAssociated",
             "ResourceExistsException",
             "AlreadyExistsException",
@@ -216,7 +218,6 @@ mod tests {
             "SubnetInUse",
             "InvalidVPCNetworkStateFault",
             "InvalidKMSKeyFault",
-            "InvalidSubnet.Conflict",
             "InvalidVpc.Range",
         ] {
             assert_eq!(class(code), ErrorKind::Invalid, "{code}");

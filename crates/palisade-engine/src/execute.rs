@@ -137,7 +137,7 @@ impl<'a> Executor<'a> {
         let Some(object) = self.current(address) else { return Err(lost(address)) };
         self.claim(address, &object, &inputs, turn).await?;
         if !self.appears(address, &object, turn).await? {
-            // What its creation had begun, it has ended without an object, as that of a cache may.
+            // It was deleted before it was finished, as is one whose creation failed. So there is nothing to update.
             self.ledger.deleted(address, &Target::Current, None).await?;
             return self.create(address, false, turn).await;
         }

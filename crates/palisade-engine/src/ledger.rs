@@ -424,6 +424,27 @@ mod tests {
     }
 
     #[test]
+    fn an_unsettled_creation_goes_on_or_is_deposed() {
+        run(async {
+            let store = Counted::default();
+            let (state, mut listener) = (State::new("test", "00"), |_| {});
+            let ledger = Ledger::new(state.clone(), &state, &store, &mut listener);
+            let begin = async |text: &str| {
+                let inputs = JsonMap::from_iter([("text".to_owned(), text.into())]);
+                ledger.begin_creation(&address(0), &inputs, Dependencies::default(), false).await.unwrap()
+            };
+            let (first, again, other) = (begin("a").await, begin("a").await, begin("b").await);
+            assert_eq!((first.is_first, again.is_first, other.is_first), (true, false, true));
+            assert_eq!((&first.token, first.token == other.token), (&again.token, false));
+            let deposed = ledger.look(|state| state.resources[&address(0)].deposed.clone());
+            assert_eq!(deposed.iter().map(|object| &object.token).collect::<Vec<_>>(), [&first.token]);
+            ledger.abandon_creation(&address(0), &other).await.unwrap();
+            let entry = ledger.look(|state| state.resources[&address(0)].clone());
+            assert_eq!((entry.current.unwrap().token, entry.deposed.len()), (first.token, 0));
+        });
+    }
+
+    #[test]
     fn changes_that_are_ready_together_share_a_write() {
         run(async {
             let store = Counted::default();

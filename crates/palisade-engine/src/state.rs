@@ -124,7 +124,9 @@ impl State {
         // objects. An update that was interrupted may have reached the current one already, whatever its inputs say; one of
         // the others is meant only where it is named.
         object.depends_on.contains(address)
-            && (self.current(address).is_some_and(|current| std::ptr::eq(current, target)) || object.names(target))
+            && (self.current(address).is_some_and(|current| std::ptr::eq(current, target))
+                || object.names(target)
+                || target.is_named_in(object.attempted.iter().flat_map(JsonMap::values)))
     }
 }
 

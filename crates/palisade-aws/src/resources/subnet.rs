@@ -4,7 +4,7 @@ mod rules;
 
 use palisade_core::{
     Attributes, Declared, Finding, Given, Id, IntoInput, Json, Node, Resource, Stack,
-    provider::{ErrorKind, ProviderError, Repeated, Token},
+    provider::{ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -190,7 +190,7 @@ impl Lifecycle for Subnet {
             availability_zone: availability_zone.clone(),
             tags: tags.owned_by(token),
         };
-        Ok(aws.call(request).await.map_err(occupied)?.subnet_id)
+        Ok(aws.call(request).await?.subnet_id)
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
@@ -229,12 +229,6 @@ impl Lifecycle for Subnet {
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         gone(aws.call_until_settled(RELEASED, DeleteSubnet { subnet_id: id.clone() }).await)
     }
-}
-
-/// Addresses that another subnet has are what no two subnets can have. That one may be the work of an earlier attempt.
-fn occupied(error: ProviderError) -> ProviderError {
-    let is_conflict = error.code == "InvalidSubnet.Conflict";
-    ProviderError { kind: if is_conflict { ErrorKind::AlreadyExists } else { error.kind }, ..error }
 }
 
 fn snapshot(subnet: SubnetDescription) -> Snapshot<SubnetObserved, SubnetAttributes> {

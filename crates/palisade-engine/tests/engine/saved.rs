@@ -424,6 +424,7 @@ fn what_was_unsettled_is_destroyed_by_a_saved_plan() {
 fn what_was_deposed_unsettled_may_be_seen_by_the_time_the_plan_is_carried_out() {
     run(async {
         let account = unsettled(240).await;
+        account.lock().lag = Duration::ZERO;
         // Deposed as the program changed; to look for it failed.
         let other = nets(&[("a", "2", "t")]);
         let plan = planned(&account, &other).await.unwrap();
@@ -434,6 +435,7 @@ fn what_was_deposed_unsettled_may_be_seen_by_the_time_the_plan_is_carried_out() 
         assert_eq!(account.lock().calls[call], "find Net.a");
         let deposed = state(&account).resources[&address("Net.a")].deposed.clone();
         assert_eq!(deposed.iter().map(|object| &object.id).collect::<Vec<_>>(), [&None]);
+        assert_eq!(planned(&account, &other).await.unwrap().steps[0].deposed, [""]);
         let kept = saved(&account, &other).await;
         tokio::time::sleep(Duration::from_secs(240)).await;
         let (_, report) = carry_out(&account, &other, &kept).await;
