@@ -427,8 +427,8 @@ mod tests {
     fn an_unsettled_creation_goes_on_or_is_deposed() {
         run(async {
             let store = Counted::default();
-            let (state, mut listener) = (State::new("test", "00"), |_| {});
-            let ledger = Ledger::new(state.clone(), &state, &store, &mut listener);
+            let mut listener = |_| {};
+            let ledger = ledger(&store, &mut listener);
             let begin = async |text: &str| {
                 let inputs = JsonMap::from_iter([("text".to_owned(), text.into())]);
                 ledger.begin_creation(&address(0), &inputs, Dependencies::default(), false).await.unwrap()
