@@ -127,7 +127,9 @@ fn a_damaged_state_is_never_a_new_stack() {
     session.transcript.clear();
     let state = session.path(".palisade/secured-redis.state.json");
     let intact = std::fs::read_to_string(&state).unwrap();
-    for damaged in ["", "{", &intact.replace("10.0.1.0/24", "10.0.9.0/24"), &intact.replacen(":2,", ":99,", 1)] {
+    for damaged in
+        ["", "{", &intact.replace("10.0.1.0/24", "10.0.9.0/24"), &intact.replacen("\"format\":3", "\"format\":99", 1)]
+    {
         std::fs::write(&state, damaged).unwrap();
         for command in [&["plan"][..], &["apply", "--auto-approve"], &["destroy", "--auto-approve"]] {
             assert_eq!(session.run(command), 1);
