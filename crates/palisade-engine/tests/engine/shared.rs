@@ -275,8 +275,12 @@ fn a_run_that_cannot_renew_its_lease_says_so_before_another_one_may_begin() {
         network.set_down(true);
         timeout(TTL / 2, writer.keep()).await.unwrap_err();
         writer.hold().check().unwrap();
-        assert_snapshot!(timeout(TTL / 3 + Duration::from_millis(1), writer.keep()).await.unwrap(), @"this run has lost the lock of the stack `shop`: it was not renewed for 50 s: cannot write memory://shop/lease.json: no answer");
-        assert_snapshot!(writer.hold().check().unwrap_err(), @"this run has lost the lock of the stack `shop`: it was not renewed for 50 s: cannot write memory://shop/lease.json: no answer");
+        // Whether the failed renewal or the end of the time shows first depends on the machine's two clocks.
+        let reason = "this run has lost the lock of the stack `shop`: it was not renewed for 50 s: ";
+        let lost = timeout(TTL / 3 + Duration::from_secs(1), writer.keep()).await.unwrap().to_string();
+        assert!(lost.starts_with(reason), "{lost}");
+        let refused = writer.hold().check().unwrap_err().to_string();
+        assert!(refused.starts_with(reason), "{refused}");
         // What it has done is recorded if it still can be.
         network.set_down(false);
         writer.replace(&new_state()).await.unwrap();
