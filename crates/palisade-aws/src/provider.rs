@@ -214,7 +214,7 @@ fn unclear(resource: &str) -> ProviderError {
             "what may be the object of the interrupted creation of {resource} has been in the making for {} minutes",
             CLEAR.as_secs() / 60
         ),
-        help: "see in the console what holds it up, and run the same command again: it goes on from here".to_owned(),
+        help: "see in the console what holds it up, and run the same command again: it continues from here".to_owned(),
     }
 }
 

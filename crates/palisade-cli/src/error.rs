@@ -219,7 +219,7 @@ fn unjournaled(journal: &Path) -> Vec<String> {
     vec![
         restore(journal),
         format!(
-            "if there is none, go on without the changes of the last run: delete in the account what that run has created, \
+            "if there is none, continue without the changes of the last run: delete in the account what that run has created, \
              and put the copy from before it in place: cp {state}.backup {state}"
         ),
     ]

@@ -52,7 +52,7 @@ pub(crate) enum Unprinted {
     Unread,
 }
 
-/// What the thread that writes is told.
+/// A message to the writer thread.
 enum Output {
     Result(String),
     Note(String),
@@ -106,7 +106,7 @@ impl Terminal {
                 match output {
                     Output::Result(text) => stdout.write(&text),
                     Output::Note(text) => stderr.write(&text),
-                    // Whoever asked may have stopped waiting.
+                    // The command may have stopped waiting.
                     Output::Written(asked) => _ = asked.send(stdout.outcome()),
                 }
             }
@@ -145,7 +145,7 @@ impl Terminal {
     }
 
     /// Asks for a line of input, once all is written so far; `None` if standard input is closed. Dropping the future ends the
-    /// wait, and nothing else: the thread that reads goes on waiting for the line, as no read can be called off.
+    /// wait, and nothing else: the reader thread keeps waiting for the line, as a read cannot be cancelled.
     ///
     /// # Errors
     /// If standard input cannot be read.

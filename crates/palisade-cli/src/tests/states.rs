@@ -175,7 +175,7 @@ fn a_journal_that_is_gone_while_a_run_was_open_is_missed() {
     assert_snapshot!(errors, @r"
     error: the state file DESK/state/test.state.journal is gone, and DESK/state/test.state.json, which was kept with it, is still there
     help: put a copy of DESK/state/test.state.journal in its place, from a backup of yours: what it holds is in no other file
-    help: if there is none, go on without the changes of the last run: delete in the account what that run has created, and put the copy from before it in place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
+    help: if there is none, continue without the changes of the last run: delete in the account what that run has created, and put the copy from before it in place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
     ");
     for command in ["plan", "apply -y", "destroy -y", "output", "state list"] {
         assert!(desk.run(command).error().contains("test.state.journal is gone"), "{command}");

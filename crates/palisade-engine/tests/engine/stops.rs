@@ -55,17 +55,23 @@ async fn stopped_at(moment: usize, account: &Account, graph: &Graph, plan: &Plan
     Some(ended_at(moment, End::Stop, account, graph, plan).await?.unwrap())
 }
 
+/// The plan from `before` to `after`, if there is one, and what makes the account in which `before` is applied.
+async fn changing(before: &Graph, after: &Graph) -> Option<(Plan, impl Fn() -> Account)> {
+    let account = Account::default();
+    up(&account, before).await;
+    let plan = planned(&account, after).await.ok()?;
+    let world = account.lock().world.clone();
+    let saved = account.lock().saved.clone();
+    Some((plan, move || Account::of(world.clone(), saved.clone())))
+}
+
 /// Stops the way from `before` to `after` at each moment in turn, and goes on with it.
 fn stop_everywhere(before: &Graph, after: &Graph) {
     run(async {
-        let account = Account::default();
-        up(&account, before).await;
-        let Ok(plan) = planned(&account, after).await else { return };
+        let Some((plan, account)) = changing(before, after).await else { return };
         let (add, change, destroy) = plan.counts();
-        let world = account.lock().world.clone();
-        let saved = account.lock().saved.clone();
         for moment in 0.. {
-            let account = Account::of(world.clone(), saved.clone());
+            let account = account();
             let Some(report) = stopped_at(moment, &account, after, &plan).await else { return };
             assert!(report.failures.is_empty() && report.skipped.is_empty(), "{report:?}");
             let done = report.added + report.changed + report.destroyed;
@@ -80,13 +86,9 @@ fn stop_everywhere(before: &Graph, after: &Graph) {
 /// Takes the lock away on the way from `before` to `after`, at each moment in turn, and goes on with it.
 fn lose_everywhere(before: &Graph, after: &Graph) {
     run(async {
-        let account = Account::default();
-        up(&account, before).await;
-        let Ok(plan) = planned(&account, after).await else { return };
-        let world = account.lock().world.clone();
-        let saved = account.lock().saved.clone();
+        let Some((plan, account)) = changing(before, after).await else { return };
         for moment in 0.. {
-            let account = Account::of(world.clone(), saved.clone());
+            let account = account();
             let Some(result) = ended_at(moment, End::LostHold, &account, after, &plan).await else { return };
             match result {
                 Err(StateError::LeaseLost { .. }) => {}
@@ -103,13 +105,9 @@ fn lose_everywhere(before: &Graph, after: &Graph) {
 /// Lets each write of the state fail in turn on the way from `before` to `after`, and goes on with it.
 fn fail_each_save(before: &Graph, after: &Graph) {
     run(async {
-        let account = Account::default();
-        up(&account, before).await;
-        let Ok(plan) = planned(&account, after).await else { return };
-        let world = account.lock().world.clone();
-        let saved = account.lock().saved.clone();
+        let Some((plan, account)) = changing(before, after).await else { return };
         for number in 1.. {
-            let account = Account::of(world.clone(), saved.clone());
+            let account = account();
             account.lock().failing_save = Some(number);
             let options = ApplyOptions::default();
             let result = apply(&account, &account, state(&account), after, &plan, &options, &mut |_| {}).await;

@@ -581,7 +581,7 @@ mod tests {
         types::{Arn, EngineKind, IpDiscovery, NetworkType},
     };
 
-    /// What an account tells of the one group that there is, in the order in which it is asked; the last answer stays.
+    /// The descriptions of the one group in an account, one for each call; the last one stays.
     struct Told(Mutex<Vec<Moment>>);
 
     /// The status of the group, what is pending, and the status of its second member.

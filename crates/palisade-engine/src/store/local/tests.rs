@@ -1,0 +1,648 @@
+//! Tests of the state in a folder.
+
+use palisade_core::{Json, JsonMap};
+
+use super::*;
+use crate::Change;
+
+fn store() -> (tempfile::TempDir, LocalStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalStore::new(folder.path().join("state"), "shop");
+    (folder, store)
+}
+
+fn state(serial: u64) -> State {
+    State { serial, ..State::new("shop", "00112233445566778899aabbccddeeff") }
+}
+
+/// A change that can be told from all others.
+fn record(serial: u64) -> Record {
+    let outputs = JsonMap::from_iter([("serial".to_owned(), Json::from(serial))]);
+    Record { serial, change: Change::Outputs { outputs } }
+}
+
+/// The state after the change `serial`.
+fn changed(serial: u64) -> State {
+    let mut state = state(serial - 1);
+    state.apply(&record(serial).change);
+    state
+}
+
+fn writer(store: &LocalStore) -> LocalWriter<'_> {
+    store.lock_now("a test").unwrap()
+}
+
+/// What a run does that has nothing in memory.
+fn replace(store: &LocalStore, state: &State) -> Result<(), StateError> {
+    store.lock_now("a test")?.replace_now(state)
+}
+
+fn append(store: &LocalStore, records: &[Record]) -> Result<(), StateError> {
+    store.lock_now("a test")?.append_now(records)
+}
+
+/// A store with a snapshot of serial 1 and three entries, the second of which has two changes.
+fn journaled() -> (tempfile::TempDir, LocalStore) {
+    let (folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    let writer = writer(&store);
+    for records in [&[record(2)][..], &[record(3), record(4)], &[record(5)]] {
+        writer.append_now(records).unwrap();
+    }
+    drop(writer);
+    (folder, store)
+}
+
+fn write(store: &LocalStore, text: &str) {
+    fs::create_dir_all(&store.folder).unwrap();
+    fs::write(store.path(), text).unwrap();
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+fn names(store: &LocalStore) -> Vec<String> {
+    let entries = fs::read_dir(&store.folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_kept_is_loaded_and_there_is_a_copy_of_it() {
+    let (_folder, store) = store();
+    assert_eq!(store.load_now().unwrap(), None);
+    for serial in 1..=3 {
+        replace(&store, &state(serial)).unwrap();
+        assert_eq!(store.load_now().unwrap(), Some(state(serial)));
+        assert_eq!(text(store.path()), text(&store.backup()));
+    }
+    assert_eq!(names(&store), ["shop.lock", "shop.state.json", "shop.state.json.backup"]);
+}
+
+#[test]
+fn changes_are_added_until_the_state_is_replaced() {
+    let (_folder, store) = journaled();
+    assert_eq!(store.load_now().unwrap(), Some(changed(5)));
+    assert_eq!(names(&store), ["shop.lock", "shop.state.journal", "shop.state.json", "shop.state.json.backup"]);
+    append(&store, &[record(6)]).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(6)));
+    replace(&store, &changed(7)).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(7)));
+    assert_eq!(names(&store), ["shop.lock", "shop.state.json", "shop.state.json.backup"]);
+    append(&store, &[record(8)]).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(8)));
+}
+
+#[test]
+fn the_documents_begin_with_their_format() {
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    insta::assert_snapshot!(text(store.path()), @r#"{"format":3,"checksum":"7f2f1db2febfafc2ac35160f6ad7bb2c56cdc8374dc46e983ed5551f231e7389","state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"resources":{},"outputs":{},"durations":{}}}"#);
+    append(&store, &[record(2)]).unwrap();
+    insta::assert_snapshot!(text(store.path()), @r#"{"format":3,"checksum":"e79e94f93811898802f2ca0ec6e26478ebb0af83997622b768ec600e7c348627","state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"resources":{},"outputs":{},"durations":{},"journaled":true}}"#);
+    insta::assert_snapshot!(text(&store.journal_path()), @r#"
+    {"format":3,"checksum":"2f32b801d617d38630f77f5dc2ebf7acd9c0d17879032dd99f3edce894805d39","journal":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","continues":1}}
+    {"checksum":"a799f850d4d146c56d22d9fe0f54e0381d0341e128ffbb8d54602d780772bee5","records":[{"serial":2,"change":{"Outputs":{"outputs":{"serial":2}}}}]}
+    "#);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, store) = journaled();
+    let _lock = store.lock_now("apply").unwrap();
+    for name in names(&store) {
+        let path = store.folder.join(name);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn an_empty_file_is_not_a_new_stack() {
+    let (_folder, store) = store();
+    write(&store, "");
+    assert!(matches!(store.load_now(), Err(StateError::Empty { .. })));
+    let (_folder, store) = journaled();
+    fs::write(store.journal_path(), "").unwrap();
+    let Err(StateError::Empty { path }) = store.load_now() else { panic!("the journal is taken for none") };
+    assert_eq!(path, store.journal_path());
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_a_new_stack() {
+    let (_folder, store) = journaled();
+    fs::remove_file(store.path()).unwrap();
+    let Err(StateError::Missing { path, beside }) = store.load_now() else { panic!("it is taken for a new stack") };
+    fs::copy(&beside, path).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(5)), "the copy has the same journal");
+    for path in [store.path(), &beside] {
+        fs::remove_file(path).unwrap();
+    }
+    let Err(StateError::Missing { beside, .. }) = store.load_now() else { panic!("it is taken for a new stack") };
+    assert_eq!(beside, store.journal_path());
+}
+
+#[test]
+fn a_torn_snapshot_is_refused_at_every_length() {
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    let whole = text(store.path());
+    for length in 1..whole.trim_end().len() {
+        write(&store, &whole[..length]);
+        let Err(StateError::Corrupt { detail, .. }) = store.load_now() else { panic!("{length} bytes are accepted") };
+        assert!(detail.contains("line ") && detail.contains("column "), "{detail}");
+    }
+}
+
+/// What a load finds in these bytes, without the disk, which takes longer.
+fn load(snapshot: &[u8], journal: &[u8]) -> Result<State, StateError> {
+    let mut state = format::read_snapshot(snapshot, "shop", "snapshot".as_ref())?.state;
+    format::read_journal(journal, "shop", "journal".as_ref())?.replay(&mut state, "journal".as_ref())?;
+    Ok(state)
+}
+
+#[test]
+fn a_torn_journal_ends_with_its_last_whole_entry() {
+    let (_folder, store) = journaled();
+    let (snapshot, whole) = (text(store.path()), text(&store.journal_path()));
+    let ends: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
+    for length in 0..=whole.len() {
+        let torn = &whole[..length];
+        let expected = match ends.iter().filter(|end| **end <= length).count() {
+            // The first line comes into place with the first entry, so it is never torn.
+            0 => {
+                let error = load(snapshot.as_bytes(), torn.as_bytes()).unwrap_err();
+                assert!(matches!(error, StateError::Empty { .. } | StateError::Corrupt { .. }));
+                continue;
+            }
+            1 => {
+                assert_eq!(load(snapshot.as_bytes(), torn.as_bytes()).unwrap(), state(1));
+                // It had its first entry before the snapshot said that there is a journal.
+                fs::write(store.journal_path(), torn).unwrap();
+                assert!(matches!(store.load_now(), Err(StateError::OtherJournal { .. })), "{length} bytes");
+                continue;
+            }
+            2 => changed(2),
+            3 => changed(4),
+            _ => changed(5),
+        };
+        assert_eq!(load(snapshot.as_bytes(), torn.as_bytes()).unwrap(), expected, "{length} bytes");
+        // The next writer goes on from there.
+        if ends.iter().any(|end| length.abs_diff(*end) < 2) || length % 100 == 0 {
+            fs::write(store.journal_path(), torn).unwrap();
+            let next = expected.serial + 1;
+            append(&store, &[record(next)]).unwrap();
+            assert_eq!(store.load_now().unwrap(), Some(changed(next)), "{length} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_write_that_has_not_come_to_its_end_may_have_left_anything() {
+    let (_folder, store) = journaled();
+    let whole = text(&store.journal_path());
+    let last = whole.trim_end().rfind('\n').unwrap() + 1;
+    for rest in ["\n".to_owned(), "\0".repeat(5000), "{}\n{}\n".to_owned(), whole[last + 1..].to_owned()] {
+        fs::write(store.journal_path(), whole[..last].to_owned() + &rest).unwrap();
+        assert_eq!(store.load_now().unwrap(), Some(changed(4)), "{rest}");
+    }
+}
+
+/// The bytes with each bit in turn the other way round, and the byte in which it is.
+fn flips(whole: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    let flips = (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, 1_u8 << bit)));
+    flips.map(|(at, flip)| {
+        let mut damaged = whole.to_owned();
+        damaged[at] ^= flip;
+        (at, damaged)
+    })
+}
+
+#[test]
+fn a_damaged_byte_is_found_or_costs_the_last_write_and_never_makes_another_state() {
+    let (_folder, store) = journaled();
+    let (snapshot, journal) = (fs::read(store.path()).unwrap(), fs::read(store.journal_path()).unwrap());
+    let last = journal.trim_ascii_end().iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    // What one bit makes of the number of the format may be an earlier one, and the content is still what was written.
+    let format = r#"{"format":"#.len();
+    for (at, damaged) in flips(&snapshot) {
+        match load(&damaged, &journal) {
+            Err(_) => {}
+            Ok(state) => assert!(at == format && state == changed(5), "byte {at} of the snapshot"),
+        }
+    }
+    for (at, damaged) in flips(&journal) {
+        match load(&snapshot, &damaged) {
+            Err(_) => {}
+            Ok(state) if at == format => assert_eq!(state, changed(5)),
+            Ok(state) => assert!(at >= last && state == changed(4), "byte {at} of the journal: {state:?}"),
+        }
+    }
+}
+
+#[test]
+fn damage_before_whole_entries_says_where_it_is() {
+    let (_folder, store) = journaled();
+    let whole = text(&store.journal_path());
+    let mut lines: Vec<&str> = whole.lines().collect();
+    lines.remove(2);
+    fs::write(store.journal_path(), lines.join("\n") + "\n").unwrap();
+    let Err(StateError::Corrupt { path, detail }) = store.load_now() else { panic!("a line may be missing") };
+    assert_eq!((path, detail.as_str()), (store.journal_path(), "change 2 is followed by change 5"));
+    fs::write(store.journal_path(), whole.replace(r#""serial":3"#, r#""serial":9"#)).unwrap();
+    let Err(StateError::Corrupt { detail, .. }) = store.load_now() else { panic!("the edit is accepted") };
+    assert_eq!(detail, "line 3 is not what was written, and whole entries follow it");
+}
+
+#[test]
+fn a_snapshot_whose_journal_was_not_removed_yet_has_all() {
+    for serial in [5, 6] {
+        let (_folder, store) = journaled();
+        let journal = fs::read(store.journal_path()).unwrap();
+        replace(&store, &changed(serial)).unwrap();
+        fs::write(store.journal_path(), journal).unwrap();
+        assert_eq!(store.load_now().unwrap(), Some(changed(serial)));
+        append(&store, &[record(serial + 1)]).unwrap();
+        assert_eq!(store.load_now().unwrap(), Some(changed(serial + 1)));
+    }
+}
+
+#[test]
+fn a_journal_of_another_snapshot_is_refused() {
+    let (_folder, store) = journaled();
+    write(&store, &format::snapshot(&state(0)));
+    let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
+    assert_eq!(detail, "it goes on from change 1, and the state file ends with change 0");
+    assert!(matches!(append(&store, &[record(1)]), Err(StateError::OtherJournal { .. })));
+    write(&store, &format::snapshot(&State { lineage: "other".to_owned(), ..state(1) }));
+    let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
+    assert_eq!(detail, "it is of another stack of the same name");
+}
+
+#[test]
+fn changes_that_do_not_go_on_from_the_state_are_refused() {
+    let (_folder, store) = store();
+    let overtaken = |records: &[Record]| match append(&store, records) {
+        Err(StateError::Overtaken { found, expected, .. }) => (found, expected),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(overtaken(&[record(3)]), (0, 2));
+    assert!(matches!(append(&store, &[record(1)]), Err(StateError::Empty { .. })));
+    replace(&store, &state(1)).unwrap();
+    assert_eq!(overtaken(&[record(3)]), (1, 2));
+    append(&store, &[record(2), record(3)]).unwrap();
+    // A repetition changes nothing, and its new part is added.
+    append(&store, &[record(2), record(3)]).unwrap();
+    append(&store, &[record(3), record(4)]).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(4)));
+}
+
+#[test]
+fn a_long_journal_becomes_a_part_of_the_snapshot() {
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    let long = |serial: u64| {
+        let outputs = JsonMap::from_iter([(serial.to_string(), Json::from("x".repeat(100_000)))]);
+        Record { serial, change: Change::Outputs { outputs } }
+    };
+    let mut longest = 0;
+    for serial in 2..40 {
+        append(&store, &[long(serial)]).unwrap();
+        let journal = fs::metadata(store.journal_path()).map_or(0, |metadata| metadata.len());
+        longest = longest.max(journal);
+        assert_eq!(store.load_now().unwrap().unwrap().serial, serial);
+    }
+    assert!((900_000..=SHORT).contains(&longest), "{longest}");
+}
+
+#[test]
+fn an_edit_by_hand_is_noticed() {
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    write(&store, &text(store.path()).replace(r#""serial":1"#, r#""serial":2"#));
+    let Err(StateError::Corrupt { detail, .. }) = store.load_now() else { panic!("the edit is accepted") };
+    assert!(detail.contains("edited by hand, or damaged"), "{detail}");
+}
+
+#[test]
+fn a_file_of_the_format_before_is_read_and_gets_no_journal() {
+    let (_folder, store) = store();
+    // As the version before has written it.
+    let old = r#"{"format":1,"checksum":"ff73d181490ef1eb27367ede767d3789949f8680fe6e5ffc5e08efb7365e2221","state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"resources":{},"outputs":{}}}"#;
+    write(&store, &format!("{old}\n"));
+    assert_eq!(store.load_now().unwrap(), Some(state(1)));
+    assert!(text(store.path()).starts_with(r#"{"format":1,"#), "reading writes nothing");
+    append(&store, &[record(2)]).unwrap();
+    assert!(text(store.path()).starts_with(r#"{"format":3,"#));
+    assert_eq!(store.load_now().unwrap(), Some(changed(2)));
+}
+
+#[test]
+fn a_later_format_is_refused_before_anything_else_is_looked_at() {
+    let (_folder, store) = journaled();
+    for path in [store.journal_path(), store.path().to_owned()] {
+        fs::write(&path, "{\"format\": 4, \"resources\": []}\n").unwrap();
+        let Err(StateError::Newer { path: of, found: 4, known: 3 }) = store.load_now() else { panic!("it is read") };
+        assert_eq!(of, path);
+    }
+    write(&store, r#"{"version": 4, "resources": []}"#);
+    assert!(matches!(store.load_now(), Err(StateError::Corrupt { .. })));
+}
+
+#[test]
+fn a_state_of_another_stack_is_refused() {
+    let (_folder, store) = store();
+    replace(&store, &State::new("bank", "")).unwrap();
+    let Err(StateError::OtherStack { found, expected, .. }) = store.load_now() else { panic!("it is accepted") };
+    assert_eq!((found.as_str(), expected.as_str()), ("bank", "shop"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error() {
+    let (folder, _) = store();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let store = LocalStore::new(&file, "shop");
+    assert!(matches!(store.lock_now("a test"), Err(StateError::Io { action: "create", .. })));
+}
+
+type Intrusion<'a> = &'a dyn Fn(&LocalStore);
+
+/// What another run leaves that has taken the lock of `store` away: all is as it was, and then `change` was made.
+fn intrude(store: &LocalStore, change: impl FnOnce(&LocalStore)) {
+    let lock = store.sibling("lock");
+    let kept = store.sibling("kept");
+    fs::rename(&lock, &kept).unwrap();
+    change(store);
+    // So that the lock alone does not give it away.
+    fs::rename(&kept, &lock).unwrap();
+}
+
+/// The names and the bytes of all files of the state.
+fn files(store: &LocalStore) -> Vec<(String, Vec<u8>)> {
+    let names = names(store).into_iter().filter(|name| !name.ends_with("lock") && !name.ends_with("tmp"));
+    names.map(|name| (name.clone(), fs::read(store.folder.join(name)).unwrap())).collect()
+}
+
+/// A state with as many changes as `changed(serial)`, and another last one.
+fn other(serial: u64) -> State {
+    State { outputs: JsonMap::from_iter([("other".to_owned(), Json::from(serial))]), ..state(serial) }
+}
+
+#[test]
+fn what_another_run_has_written_is_never_written_over() {
+    let changes: [(&str, Intrusion<'_>); 7] = [
+        ("1 goes on from change 5, and the last is 6", &|store| append(store, &[record(6)]).unwrap()),
+        ("2 goes on from change 5, and the last is 7", &|store| replace(store, &changed(7)).unwrap()),
+        ("3 it has as many changes, and they are others", &|store| replace(store, &other(5)).unwrap()),
+        ("4 goes on from change 5, and the last is 1", &|store| {
+            write(store, &format::snapshot(&state(1)));
+            fs::remove_file(store.journal_path()).unwrap();
+        }),
+        ("5 it is that of another stack of the same name", &|store| {
+            write(store, &format::snapshot(&State { lineage: "other".to_owned(), ..state(9) }));
+            fs::remove_file(store.journal_path()).unwrap();
+        }),
+        ("6 state.journal is gone", &|store| fs::remove_file(store.journal_path()).unwrap()),
+        ("7 goes on from change 5, and the last is 0", &|store| {
+            for name in names(store).iter().filter(|name| name.starts_with("shop.state")) {
+                fs::remove_file(store.folder.join(name)).unwrap();
+            }
+        }),
+    ];
+    for (expected, change) in changes {
+        let (_folder, store) = journaled();
+        let writer = writer(&store);
+        writer.begin_now(&Identity::of(&changed(5))).unwrap();
+        intrude(&store, change);
+        let left = files(&store);
+        let next = [record(6)];
+        let attempts: [&dyn Fn() -> Result<(), StateError>; 5] = [
+            &|| writer.append_now(&next),
+            &|| writer.append_now(&next),
+            &|| writer.replace_now(&changed(6)),
+            &|| writer.append_now(&next),
+            &|| writer.begin_now(&Identity::of(&changed(5))),
+        ];
+        for attempt in attempts {
+            let error = attempt().unwrap_err().to_string();
+            assert!(error.contains(&expected[2..]), "{expected}: {error}");
+            assert!(files(&store) == left, "{expected}");
+        }
+    }
+}
+
+#[test]
+fn what_another_run_writes_in_the_last_moment_is_not_written_over() {
+    let (_folder, store) = journaled();
+    let writer = writer(&store);
+    let mut memory = writer.memory();
+    let mut kept = writer.kept(&mut memory).unwrap();
+    memory.own.push(kept.print());
+    // The files are looked at once more, right before each of these steps.
+    intrude(&store, |store| append(store, &[record(6)]).unwrap());
+    let left = files(&store);
+    assert!(writer.write_snapshot(&mut memory, &mut kept, &changed(6)).is_err());
+    kept.content = store.find().unwrap().as_ref().map(Content::of);
+    assert!(writer.add_entry(&mut memory, &mut kept, &[record(7)]).is_err());
+    kept.content.as_mut().unwrap().is_journaled = false;
+    assert!(writer.mark(&mut memory, &mut kept).is_err());
+    assert!(files(&store) == left);
+}
+
+#[test]
+fn a_file_that_was_only_touched_is_still_that_of_the_run() {
+    let (_folder, store) = journaled();
+    let writer = writer(&store);
+    writer.begin_now(&Identity::of(&changed(5))).unwrap();
+    for path in [store.path(), &store.journal_path()] {
+        let copy = fs::read(path).unwrap();
+        fs::remove_file(path).unwrap();
+        fs::write(path, copy).unwrap();
+    }
+    writer.append_now(&[record(6)]).unwrap();
+    writer.replace_now(&changed(6)).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(6)));
+}
+
+/// Makes each write of `path` fail, as on a full disk.
+fn obstruct(path: &Path) -> PathBuf {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".tmp");
+    fs::create_dir(&fresh).unwrap();
+    fresh.into()
+}
+
+#[test]
+fn a_write_that_has_failed_is_known_again_and_can_be_repeated() {
+    // The journal is there, and the mark is not.
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    let first = writer(&store);
+    let obstacle = obstruct(store.path());
+    for _ in 0..2 {
+        assert!(matches!(first.append_now(&[record(2)]), Err(StateError::Io { .. })));
+        assert_eq!(store.load_now().unwrap(), Some(changed(2)));
+    }
+    fs::remove_dir(obstacle).unwrap();
+    first.append_now(&[record(2)]).unwrap();
+    assert!(text(store.path()).contains(r#""journaled":true"#), "a repetition does what is left");
+    assert_eq!(text(&store.journal_path()).lines().count(), 2);
+    // The snapshot is there, and neither its copy is nor has the journal been removed.
+    let obstacle = obstruct(&store.backup());
+    assert!(matches!(first.replace_now(&changed(3)), Err(StateError::Io { .. })));
+    assert_eq!(store.load_now().unwrap(), Some(changed(3)));
+    fs::remove_dir(obstacle).unwrap();
+    first.append_now(&[record(3), record(4)]).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(4)));
+    first.replace_now(&changed(4)).unwrap();
+    assert_eq!(files(&store).len(), 2);
+}
+
+#[test]
+fn what_another_run_writes_after_a_failed_write_is_not_taken_for_that() {
+    // With as many changes as the failed write would have led to.
+    let intrusions: [Intrusion<'_>; 2] = [&|store| replace(store, &other(2)).unwrap(), &|store| {
+        replace(store, &state(1)).unwrap();
+        let outputs = JsonMap::new();
+        append(store, &[Record { serial: 2, change: Change::Outputs { outputs } }]).unwrap();
+    }];
+    for intrusion in intrusions {
+        let (_folder, store) = store();
+        replace(&store, &state(1)).unwrap();
+        let first = writer(&store);
+        let obstacle = obstruct(&store.journal_path());
+        assert!(matches!(first.append_now(&[record(2)]), Err(StateError::Io { .. })));
+        fs::remove_dir(obstacle).unwrap();
+        intrude(&store, intrusion);
+        let left = files(&store);
+        assert!(matches!(first.append_now(&[record(2)]), Err(StateError::Replaced { .. })));
+        assert!(matches!(first.replace_now(&changed(2)), Err(StateError::Replaced { .. })));
+        assert!(files(&store) == left);
+    }
+}
+
+#[test]
+fn a_state_is_not_taken_back() {
+    let (_folder, store) = journaled();
+    assert!(matches!(replace(&store, &changed(4)), Err(StateError::Overtaken { found: 5, expected: 4, .. })));
+    let other = State { lineage: "other".to_owned(), ..changed(6) };
+    assert!(matches!(replace(&store, &other), Err(StateError::Replaced { .. })));
+    assert_eq!(store.load_now().unwrap(), Some(changed(5)));
+}
+
+#[test]
+fn a_journal_that_is_gone_is_missed_until_it_is_a_part_of_the_snapshot() {
+    let (_folder, store) = journaled();
+    let journal = fs::read(store.journal_path()).unwrap();
+    fs::remove_file(store.journal_path()).unwrap();
+    let Err(StateError::Missing { path, beside }) = store.load_now() else { panic!("it is not missed") };
+    assert_eq!((path, beside.as_path()), (store.journal_path(), store.path()));
+    // One from before that run is not what is missing.
+    let old = format::journal(&Identity::of(&state(0))) + &format::entry(&[record(1)]);
+    fs::write(store.journal_path(), old).unwrap();
+    let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is not missed") };
+    assert_eq!(detail, "it has no change after change 1, and the state file says it has");
+    fs::write(store.journal_path(), journal).unwrap();
+    replace(&store, &changed(5)).unwrap();
+    assert!(!store.journal_path().exists());
+    assert_eq!(store.load_now().unwrap(), Some(changed(5)), "nothing is missed once the run has ended");
+}
+
+#[test]
+fn a_run_that_ends_before_it_has_marked_the_snapshot_leaves_nothing_wrong() {
+    let (_folder, store) = journaled();
+    write(&store, &format::snapshot(&state(1)));
+    assert_eq!(store.load_now().unwrap(), Some(changed(5)));
+    append(&store, &[record(6)]).unwrap();
+    assert!(text(store.path()).contains(r#""journaled":true"#), "the next one marks it");
+    assert_eq!(store.load_now().unwrap(), Some(changed(6)));
+}
+
+#[test]
+fn a_whole_entry_that_this_version_does_not_know_is_no_torn_one() {
+    for (records, expected) in [
+        (r#"[{"serial":6,"change":{"Tagged":{"address":"Vpc.main"}}}]"#, "unknown variant `Tagged`"),
+        (r#"[{"serial":6,"change":{"Outputs":{"outputs":{},"more":1}}}]"#, "unknown field `more`"),
+        (r#"[{"serial":6,"change":{"Outputs":{"outputs":{}}},"more":1}]"#, "unknown field `more`"),
+    ] {
+        let (_folder, store) = journaled();
+        let checksum: String = Sha256::digest(records).iter().map(|byte| format!("{byte:02x}")).collect();
+        let entry = format!("{{\"checksum\":\"{checksum}\",\"records\":{records}}}\n");
+        let journal = text(&store.journal_path()) + &entry;
+        for torn in ["", "{", "\0\0"] {
+            fs::write(store.journal_path(), journal.clone() + torn).unwrap();
+            let Err(StateError::Unknown { path, detail }) = store.load_now() else { panic!("{records} is left out") };
+            assert_eq!(path, store.journal_path());
+            assert!(detail.starts_with(expected), "{detail}");
+            assert!(matches!(append(&store, &[record(6)]), Err(StateError::Unknown { .. })));
+            assert_eq!(text(&store.journal_path()), journal.clone() + torn, "it is not cut off");
+        }
+    }
+}
+
+#[test]
+fn a_lock_is_lost_with_its_file() {
+    let (_folder, store) = journaled();
+    let lock = store.sibling("lock");
+    let ways: [(&str, &dyn Fn()); 2] = [
+        ("was removed", &|| fs::remove_file(&lock).unwrap()),
+        ("another file is in the place", &|| {
+            fs::remove_file(&lock).unwrap();
+            fs::write(&lock, "").unwrap();
+        }),
+    ];
+    for (expected, way) in ways {
+        let writer = writer(&store);
+        writer.begin_now(&Identity::of(&changed(5))).unwrap();
+        writer.lock.check().unwrap();
+        let left = files(&store);
+        way();
+        for result in [
+            writer.lock.check(),
+            writer.begin_now(&Identity::of(&changed(5))),
+            writer.append_now(&[record(6)]),
+            writer.replace_now(&changed(6)),
+        ] {
+            let Err(StateError::LeaseLost { stack, detail }) = result else { panic!("{expected}: it is held") };
+            assert!(stack == "shop" && detail.contains(expected) && detail.contains("shop.lock"), "{detail}");
+        }
+        assert!(files(&store) == left);
+    }
+}
+
+#[test]
+fn a_lock_names_its_holder_and_ends_when_it_is_dropped() {
+    let (_folder, store) = store();
+    let lock = store.lock_now("apply, process 7").unwrap();
+    let Err(StateError::Locked { holder, .. }) = store.lock_now("destroy") else { panic!("it is locked twice") };
+    assert_eq!(holder, "apply, process 7");
+    drop(lock);
+    drop(store.lock_now("destroy").unwrap());
+}
+
+#[test]
+fn who_reads_while_another_writes_gets_a_state_that_there_was() {
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for serial in 2..200 {
+                match serial % 10 {
+                    0 => replace(&store, &changed(serial)).unwrap(),
+                    _ => append(&store, &[record(serial)]).unwrap(),
+                }
+            }
+        });
+        let mut last = 1;
+        while !writer.is_finished() {
+            let found = store.load_now().unwrap().unwrap();
+            assert!(found.serial >= last, "it goes back from {last} to {}", found.serial);
+            last = found.serial;
+            assert!(last == 1 || found == changed(last));
+        }
+    });
+}
