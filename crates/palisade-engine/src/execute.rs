@@ -91,12 +91,19 @@ impl<'a> Executor<'a> {
         let unsettled = self.current(address).filter(ObjectState::is_unsettled);
         let is_continued = unsettled.is_some_and(|object| object.inputs == inputs);
         // Another attempt at the same finds the object of the first by itself, where the cloud has a way for that.
-        let is_harmless = is_continued && self.provider.repeated(address.kind()) != Repeated::MakesAnother;
+        let makes_another = self.provider.repeated(address.kind()) == Repeated::MakesAnother;
+        let is_harmless = is_continued && !makes_another;
         let found = self.settle(address, if is_harmless { Look::Once } else { Look::UntilSeen }, turn).await?;
         if let Some(found) = found.filter(|_| !keep_old) {
             return self.go_on(node, found, inputs, turn).await;
         }
         let dependencies = Dependencies::of(self.graph, node);
+        if makes_another {
+            // From its record to its answer, such a creation is one that the next run waits minutes for. Alone, it is that only if
+            // this run is killed during this very call, and not during any other one: `CreateUser` is answered, the machine
+            // dies, and nobody knows whether `CreateVpc` had been sent.
+            turn.alone().await?;
+        }
         let attempt = self.ledger.begin_creation(address, &inputs, dependencies, keep_old).await?;
         let id = match self.provider.create(&turn.shared(), address.kind(), &inputs, &attempt.token).await {
             Ok(id) => id,

@@ -22,6 +22,7 @@ pub(crate) struct Slots(Mutex<Line>);
 
 #[derive(Debug)]
 struct Line {
+    count: usize,
     free: usize,
     waiting: BinaryHeap<Waiting>,
     arrivals: usize,
@@ -41,20 +42,30 @@ pub(crate) struct Priority {
 #[derive(Debug)]
 struct Waiting {
     order: (Priority, Reverse<usize>),
+    share: Share,
     granted: oneshot::Sender<()>,
+}
+
+/// How many of the slots somebody needs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Share {
+    One,
+    /// All: while this call is under way, no other one is.
+    All,
 }
 
 impl Slots {
     pub(crate) fn new(count: NonZeroUsize) -> Self {
-        Self(Mutex::new(Line { free: count.get(), waiting: BinaryHeap::new(), arrivals: 0, waker: None }))
+        let (count, waiting) = (count.get(), BinaryHeap::new());
+        Self(Mutex::new(Line { count, free: count, waiting, arrivals: 0, waker: None }))
     }
 
-    /// Waits in the line for a slot. Whoever stops waiting leaves the line, and gives back a slot that was on its way.
-    async fn take(self: &Arc<Self>, priority: Priority) -> Held {
-        let mut place = Place { slots: self, granted: self.line().queue(priority) };
+    /// Waits in the line for a share of the slots. Whoever stops waiting leaves the line, and gives back what was on its way.
+    async fn take(self: &Arc<Self>, priority: Priority, share: Share) -> Held {
+        let mut place = Place { slots: self, share, granted: self.line().queue(priority, share) };
         // The other end is in the line, which lives as long as the slots.
         let _ = (&mut place.granted).await;
-        Held(Arc::clone(self))
+        Held { slots: Arc::clone(self), share }
     }
 
     /// Gives what is free to those that are first in the line, and tells whether it gave anything. The task of `context` is
@@ -63,19 +74,22 @@ impl Slots {
         let mut line = self.line();
         line.waker = Some(context.waker().clone());
         let before = line.free;
-        while line.free > 0 {
-            let Some(next) = line.waiting.pop() else { break };
-            // Else it has stopped waiting.
-            if next.granted.send(()).is_ok() {
-                line.free -= 1;
+        while let Some(next) = line.waiting.peek() {
+            let size = line.size(next.share);
+            // Whoever has stopped waiting takes nothing. All others wait with the first one until there is enough for it.
+            if size > line.free && !next.granted.is_closed() {
+                break;
+            }
+            if line.waiting.pop().is_some_and(|next| next.granted.send(()).is_ok()) {
+                line.free -= size;
             }
         }
         line.free < before
     }
 
-    fn give_back(&self) {
+    fn give_back(&self, share: Share) {
         let mut line = self.line();
-        line.free += 1;
+        line.free += line.size(share);
         line.wake();
     }
 
@@ -85,10 +99,17 @@ impl Slots {
 }
 
 impl Line {
-    fn queue(&mut self, priority: Priority) -> oneshot::Receiver<()> {
+    fn size(&self, share: Share) -> usize {
+        match share {
+            Share::One => 1,
+            Share::All => self.count,
+        }
+    }
+
+    fn queue(&mut self, priority: Priority, share: Share) -> oneshot::Receiver<()> {
         let (granted, receiver) = oneshot::channel();
         self.arrivals += 1;
-        self.waiting.push(Waiting { order: (priority, Reverse(self.arrivals)), granted });
+        self.waiting.push(Waiting { order: (priority, Reverse(self.arrivals)), share, granted });
         self.wake();
         receiver
     }
@@ -100,18 +121,22 @@ impl Line {
     }
 }
 
-/// A slot that is given back when it is dropped.
-struct Held(Arc<Slots>);
+/// A share of the slots, which is given back when it is dropped.
+struct Held {
+    slots: Arc<Slots>,
+    share: Share,
+}
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.give_back();
+        self.slots.give_back(self.share);
     }
 }
 
 /// A place in the line.
 struct Place<'a> {
     slots: &'a Slots,
+    share: Share,
     granted: oneshot::Receiver<()>,
 }
 
@@ -119,7 +144,7 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.granted.close();
         if self.granted.try_recv().is_ok() {
-            self.slots.give_back();
+            self.slots.give_back(self.share);
         }
     }
 }
@@ -176,9 +201,17 @@ impl StepTurn {
     /// Waits until the step can make its first call, which it keeps the slot for: what has only begun to wait has not begun,
     /// and has left nothing on record.
     pub(crate) async fn begin(&self) -> Result<(), ProviderError> {
-        let slot = self.wait_for_slot().await?;
+        let slot = self.wait_for(Share::One).await?;
         *self.first() = Some(slot);
         self.began.get_or_init(Instant::now);
+        Ok(())
+    }
+
+    /// Waits until no other call is under way. None is sent then before the next one of this step has been answered.
+    pub(crate) async fn alone(&self) -> Result<(), ProviderError> {
+        self.give_way();
+        let all = self.wait_for(Share::All).await?;
+        *self.first() = Some(all);
         Ok(())
     }
 
@@ -192,11 +225,11 @@ impl StepTurn {
         Arc::<Self>::clone(self)
     }
 
-    async fn wait_for_slot(&self) -> Result<Slot, ProviderError> {
+    async fn wait_for(&self, share: Share) -> Result<Slot, ProviderError> {
         tokio::select! {
             biased;
             () = self.gate.closed() => Err(interrupted()),
-            held = self.slots.take(self.priority) => Ok(Slot::new(held)),
+            held = self.slots.take(self.priority, share) => Ok(Slot::new(held)),
         }
     }
 
@@ -211,7 +244,7 @@ impl Turn for StepTurn {
             let first = self.first().take();
             let slot = match first {
                 Some(slot) => slot,
-                None => self.wait_for_slot().await?,
+                None => self.wait_for(Share::One).await?,
             };
             // Asked last: between this and the call, nothing is waited for.
             if self.gate.is_open() { Ok(slot) } else { Err(interrupted()) }

@@ -8,7 +8,9 @@ use std::{
 
 use palisade_core::{
     Address, FieldSchema, Graph, JsonMap, OnChange, Schema, Stack,
-    provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, StepKind, Token, Turn},
+    provider::{
+        BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, Repeated, StepKind, Token, Turn,
+    },
 };
 use palisade_engine::{ApplyOptions, MemoryStore, State, Store, apply, plan};
 use proptest::{
@@ -29,11 +31,13 @@ const fn schema(kind: &'static str) -> Schema {
 }
 
 /// The kinds of task: one call of so many seconds creates what is declared, and deletes it.
-const KINDS: [(&Schema, u64); 4] = [(&ONE, 1), (&TWO, 2), (&FIVE, 5), (&TEN, 10)];
+const KINDS: [(&Schema, u64); 5] = [(&ONE, 1), (&TWO, 2), (&FIVE, 5), (&TEN, 10), (&TWIN, 3)];
 static ONE: Schema = schema("One");
 static TWO: Schema = schema("Two");
 static FIVE: Schema = schema("Five");
 static TEN: Schema = schema("Ten");
+/// A creation of it that is sent again makes another object.
+static TWIN: Schema = schema("Twin");
 
 macro_rules! tasks {
     ($($name:ident $schema:ident),*) => {$(
@@ -43,7 +47,7 @@ macro_rules! tasks {
         }
     )*};
 }
-tasks!(One ONE, Two TWO, Five FIVE, Ten TEN);
+tasks!(One ONE, Two TWO, Five FIVE, Ten TEN, Twin TWIN);
 
 fn took(kind: &str) -> Duration {
     Duration::from_secs(KINDS.iter().find(|(schema, _)| schema.kind == kind).unwrap().1)
@@ -54,6 +58,7 @@ fn task(stack: &mut Stack, kind: usize, name: &str, after: &[&Address]) -> Addre
         0 => make::<One>().refer_all("after", after).add(stack, name),
         1 => make::<Two>().refer_all("after", after).add(stack, name),
         2 => make::<Five>().refer_all("after", after).add(stack, name),
+        4 => make::<Twin>().refer_all("after", after).add(stack, name),
         _ => make::<Ten>().refer_all("after", after).add(stack, name),
     }
 }
@@ -62,8 +67,10 @@ fn task(stack: &mut Stack, kind: usize, name: &str, after: &[&Address]) -> Addre
 #[derive(Debug, Default)]
 struct Clockwork {
     sent: Mutex<Vec<String>>,
-    under_way: Mutex<usize>,
+    under_way: Mutex<Vec<String>>,
     most: Mutex<usize>,
+    /// The calls that were under way at the same time, two by two.
+    together: Mutex<Vec<[String; 2]>>,
 }
 
 impl Clockwork {
@@ -72,13 +79,15 @@ impl Clockwork {
         self.sent.lock().unwrap().push(name.to_owned());
         let now = {
             let mut under_way = self.under_way.lock().unwrap();
-            *under_way += 1;
-            *under_way
+            let pairs = under_way.iter().map(|other| [other.clone(), name.to_owned()]);
+            self.together.lock().unwrap().extend(pairs);
+            under_way.push(name.to_owned());
+            under_way.len()
         };
         let most = *self.most.lock().unwrap();
         *self.most.lock().unwrap() = most.max(now);
         sleep(took).await;
-        *self.under_way.lock().unwrap() -= 1;
+        self.under_way.lock().unwrap().retain(|other| other != name);
         Ok(())
     }
 }
@@ -90,6 +99,10 @@ impl Provider for Clockwork {
 
     fn typical_duration(&self, kind: &str, _step: StepKind) -> Duration {
         took(kind)
+    }
+
+    fn repeated(&self, kind: &str) -> Repeated {
+        if kind == "Twin" { Repeated::MakesAnother } else { Repeated::IsRefused }
     }
 
     fn read<'a>(
@@ -155,6 +168,8 @@ struct Outcome {
     sent: Vec<String>,
     /// How many calls were under way at a time.
     most: usize,
+    /// Those that were under way at the same time, two by two.
+    together: Vec<[String; 2]>,
 }
 
 /// Creates all that is declared, and then deletes all.
@@ -178,7 +193,8 @@ fn outcomes(programs: [&Graph; 2], slots: usize) -> [Outcome; 2] {
             assert!(report.is_complete(), "{report:?}");
             state = store.load().await.unwrap().unwrap();
             let (sent, most) = (cloud.sent.into_inner().unwrap(), cloud.most.into_inner().unwrap());
-            outcomes.push(Outcome { took: report.took, sent, most });
+            let together = cloud.together.into_inner().unwrap();
+            outcomes.push(Outcome { took: report.took, sent, most, together });
         }
         outcomes.try_into().ok().unwrap()
     })
@@ -264,6 +280,23 @@ fn a_deletion_that_waits_for_nothing_begins_at_once() {
     // The two at once; a creation is written down first, and a deletion need not be.
     assert_eq!(edit.sent, ["Five.then", "Ten.first", "Five.first", "Ten.then"]);
     assert_eq!(edit.took, Duration::from_secs(20));
+}
+
+#[test]
+fn a_creation_that_would_make_a_second_object_is_sent_alone() {
+    let program = graph(|stack| {
+        for number in 0..20 {
+            task(stack, number % 5, &format!("free-{number}"), &[]);
+        }
+        let twin = task(stack, 4, "twin", &[]);
+        task(stack, 2, "then", &[&twin]);
+    });
+    let [there, back] = there_and_back(&program, 3);
+    let is_twin = |name: &String| name.starts_with("Twin");
+    assert_eq!(there.together.iter().flatten().find(|name| is_twin(name)), None);
+    // All others go side by side, as all deletions do.
+    assert_eq!(there.most, 3);
+    assert!(back.together.iter().flatten().any(is_twin));
 }
 
 /// Prints its figures for `cargo xtask bench`.
