@@ -5,6 +5,7 @@
 mod attempts;
 mod calls;
 mod canary;
+mod crashes;
 mod default_group;
 mod examples;
 mod findings;

@@ -27,7 +27,7 @@ impl Backend for Deaf {
     }
 }
 
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Supplier for Nothing {
     fn supply(&self, _: &str) -> Option<palisade_testing::SecretString> {
