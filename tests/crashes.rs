@@ -13,15 +13,21 @@ use palisade_core::{
 use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, State, Store};
 use palisade_testing::graph;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::Instant,
+};
 
 use crate::unheard::Nothing;
 
-/// The account, which tells of the `nth` call that changes something as soon as it has had its effect. Nobody gets its answer.
+/// The account, which tells of the `nth` call that changes something as soon as it has had its effect. Nobody gets its answer,
+/// and what else is on its way then does not get there.
 struct Account {
     emulator: Emulator,
     nth: u64,
     happened: Notify,
+    /// Held by the call that is let in.
+    way: Mutex<()>,
 }
 
 impl Backend for Account {
@@ -32,6 +38,7 @@ impl Backend for Account {
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
         Box::pin(async move {
             let effect = request.effect();
+            let _let_in = if effect == Effect::Write { Some(self.way.lock().await) } else { None };
             let answer = self.emulator.answer(request).await;
             if effect == Effect::Write && self.emulator.writes() >= self.nth {
                 self.happened.notify_one();
@@ -44,7 +51,7 @@ impl Backend for Account {
 
 /// Applies the program and returns how long it took; `None` if it was killed at its `nth` call.
 async fn apply(emulator: &Emulator, store: &MemoryStore, program: &Graph, nth: u64) -> Option<Duration> {
-    let account = Arc::new(Account { emulator: emulator.clone(), nth, happened: Notify::new() });
+    let account = Arc::new(Account { emulator: emulator.clone(), nth, happened: Notify::new(), way: Mutex::default() });
     let provider = AwsProvider::new(Aws::new(account.clone(), Arc::new(Nothing)));
     let begin = Instant::now();
     let writer = store.lock("apply", &mut |_| {}).await.unwrap();
