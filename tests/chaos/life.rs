@@ -4,28 +4,33 @@ use std::{
     collections::BTreeSet,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::{Path, PathBuf},
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use palisade_aws::{
     Aws, AwsProvider, Supplier,
     operations::{GetRandomPassword, GetSecretValue},
 };
-use palisade_core::{Graph, Id, provider::BoxFuture};
+use palisade_core::{Address, Graph, Id, Json};
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{
-    ApplyOptions, Event, Hold, LocalStore, Plan, PlanError, Record, Report, State, StateError, Store, Writer,
-    format::Identity,
-};
+use palisade_engine::{ApplyOptions, Event, Plan, PlanError, Report, State, StateError, Store, Writer};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, Sleep, sleep, timeout},
+};
 
 use crate::{
-    judge, refused,
+    judge,
+    place::{Kept, Killed, Place},
+    refused,
     watch::Watch,
     weather::{End, Weather},
 };
@@ -55,12 +60,17 @@ impl Supplier for Canaries {
     }
 }
 
+/// How often a run asks for a lock that another one holds, and how long after the last time.
+const TRIES: u32 = 30;
+const PAUSE: Duration = Duration::from_secs(20);
+
 /// A stack in an account.
 pub(crate) struct Life {
     emulator: Emulator,
-    watch: Arc<Watch>,
     aws: Aws,
-    disk: Disk,
+    place: Place,
+    /// Counts the runs.
+    runs: AtomicU32,
     /// The snapshots that may outlive the stack.
     snapshots: BTreeSet<String>,
     /// All that was written and shown.
@@ -69,9 +79,17 @@ pub(crate) struct Life {
     secrets: BTreeSet<String>,
 }
 
+/// One run, and how long after the others it begins.
+pub(crate) struct Run<'a> {
+    pub(crate) after: Duration,
+    pub(crate) program: &'a Graph,
+    pub(crate) weather: &'a Weather,
+}
+
 /// How an apply ended.
 enum Ended {
     Refused(PlanError),
+    /// The state cannot be read or written, or another run holds it.
     Failed(StateError),
     Done(Box<Plan>, Box<Report>),
     Killed,
@@ -87,20 +105,29 @@ pub(crate) enum Settled {
 
 impl Life {
     /// A life in an empty account, whose descriptions tell of a change after so many milliseconds.
-    pub(crate) fn new(lag: u64) -> Self {
+    pub(crate) fn new(lag: u64, kept: Kept) -> Self {
         let emulator = Emulator::in_memory("us-east-1");
         emulator.lag(Duration::from_millis(lag));
-        let watch = Arc::new(Watch::new(emulator.clone()));
-        let aws = Aws::new(watch.clone(), Arc::new(Canaries));
+        let aws = Aws::new(Arc::new(emulator.clone()), Arc::new(Canaries));
         let secrets = ["TOKEN", "PASSWORD"].map(canary).into();
-        let (disk, snapshots, texts) = (Disk::new(), BTreeSet::new(), Mutex::default());
-        Self { emulator, watch, aws, disk, snapshots, texts, secrets }
+        let (place, runs, snapshots, texts) = (Place::new(kept), AtomicU32::new(0), BTreeSet::new(), Mutex::default());
+        Self { emulator, aws, place, runs, snapshots, texts, secrets }
     }
 
-    /// One apply of the program in that weather, however it ends.
-    pub(crate) async fn suffer(&mut self, program: &Graph, weather: &Weather) -> Result<(), String> {
-        self.expect_snapshots(program);
-        self.attempt(program, weather).await?;
+    /// Runs that may overlap, each in its weather, however they end.
+    pub(crate) async fn suffer(&mut self, runs: &[Run<'_>]) -> Result<(), String> {
+        runs.iter().for_each(|run| self.expect_snapshots(run.program));
+        let weathers: Vec<_> = runs.iter().map(|run| run.weather).collect();
+        self.let_go_wrong(&weathers);
+        let ended = join_all(runs.iter().map(async |run| {
+            sleep(run.after).await;
+            self.run(run.program, run.weather, &weathers).await
+        }));
+        let ended = ended.await;
+        self.let_go_wrong(&[]);
+        for ended in ended {
+            ended?;
+        }
         self.learn_secrets().await;
         Ok(())
     }
@@ -110,7 +137,7 @@ impl Life {
         self.expect_snapshots(program);
         let mut left = String::new();
         for run in 1..=RUNS {
-            match self.attempt(program, &Weather::fine()).await? {
+            match self.attempt(program).await? {
                 Ended::Done(_, report) if report.is_complete() => {
                     self.check_settled(program).await.map_err(|problem| format!("after run {run}: {problem}"))?;
                     return Ok(Settled::Equal);
@@ -135,8 +162,9 @@ impl Life {
 
     /// Destroys all in that weather, and then in a fine one: the account is empty.
     pub(crate) async fn end(&mut self, weather: &Weather) -> Result<(), String> {
-        self.suffer(&Graph::empty("test"), weather).await?;
-        match self.settle(&Graph::empty("test")).await? {
+        let program = Graph::empty("test");
+        self.suffer(&[Run { after: Duration::ZERO, program: &program, weather }]).await?;
+        match self.settle(&program).await? {
             Settled::Equal => {}
             Settled::OutOfReach => return Err("a stack can always be destroyed".to_owned()),
         }
@@ -145,10 +173,11 @@ impl Life {
     }
 
     /// Nothing that is secret was written or shown.
-    pub(crate) fn check_secrets(&self) -> Result<(), String> {
+    pub(crate) async fn check_secrets(&self) -> Result<(), String> {
+        let kept = self.place.texts().await;
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let contents = self.emulator.contents().to_string();
-        for text in texts.iter().chain(&self.disk.texts()).chain([&contents]) {
+        for text in texts.iter().chain(&kept).chain([&contents]) {
             if let Some(secret) = self.secrets.iter().find(|secret| text.contains(secret.as_str())) {
                 return Err(format!("the secret {secret} is in {text}"));
             }
@@ -158,14 +187,14 @@ impl Life {
 
     /// The program is reached: a plan finds nothing to do, an apply does nothing, and the account says so.
     async fn check_settled(&mut self, program: &Graph) -> Result<(), String> {
-        let before = (self.emulator.writes(), self.disk.writes());
-        let Ended::Done(plan, report) = self.attempt(program, &Weather::fine()).await? else {
+        let before = (self.emulator.writes(), self.place.writes());
+        let Ended::Done(plan, report) = self.attempt(program).await? else {
             return Err("there is no plan any more".to_owned());
         };
         if plan.has_changes() || !plan.drift.is_empty() {
             return Err(format!("a plan still finds {:?}\n{}", plan.drift, palisade_cli::plan_text(&plan)));
         }
-        let after = (self.emulator.writes(), self.disk.writes());
+        let after = (self.emulator.writes(), self.place.writes());
         if before != after || !report.is_complete() {
             return Err(format!("an apply of nothing made {:?}", self.emulator.calls()));
         }
@@ -175,58 +204,139 @@ impl Life {
         judge::equals(&self.emulator, &self.state().await, program, &self.snapshots)
     }
 
-    /// The secrets have the values that were supplied.
+    /// The secrets have the values that were supplied, and the users and caches let in whoever has those of their secrets, and
+    /// nobody else.
     async fn check_values(&mut self, program: &Graph) -> Result<(), String> {
         self.learn_secrets().await;
-        for node in program.nodes().filter(|node| node.address.kind() == "Secret") {
+        let state = self.state().await;
+        for node in program.nodes() {
             let address = &node.address;
-            let value =
-                self.state().await.attribute(address, "value").ok_or_else(|| format!("{address} has no value"))?;
-            let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
-            let secret_id = Id::reported(text("secret")).map_err(|error| error.to_string())?;
-            let call = GetSecretValue { secret_id, version_id: text("version") };
-            let found = self.aws.call(call).await.map_err(|error| format!("{address}: {error}"))?.value;
-            let variable = node.json("source").and_then(|source| source["supplied"]["variable"].as_str());
-            if variable.is_some_and(|variable| found.expose_secret() != canary(variable)) {
-                return Err(format!("{address} has another value than was supplied"));
+            let field = |name: &str| {
+                let value = node.fields.get(name)?.substitute(&|r| state.attribute(&r.address, &r.attribute));
+                value.into_json()
+            };
+            match address.kind() {
+                "Secret" => {
+                    let value = state.attribute(address, "value").ok_or_else(|| format!("{address} has no value"))?;
+                    let value = self.value(address, &value).await?;
+                    let variable = node.json("source").and_then(|source| source["supplied"]["variable"].as_str());
+                    if variable.is_some_and(|variable| value != canary(variable)) {
+                        return Err(format!("{address} has another value than was supplied"));
+                    }
+                }
+                "RedisUser" => {
+                    let mut passwords = BTreeSet::new();
+                    for password in field("passwords").iter().filter_map(Json::as_array).flatten() {
+                        passwords.insert(self.value(address, password).await?);
+                    }
+                    let id = field("user_id").unwrap_or_default();
+                    let id = id.as_str().ok_or_else(|| format!("{address} has no id"))?;
+                    self.check_access(address, &passwords, |value| self.emulator.accepts_password(id, value))?;
+                }
+                "ReplicationGroup" => {
+                    let mut tokens = BTreeSet::new();
+                    if let Some(token) = field("auth_token").filter(|token| !token.is_null()) {
+                        tokens.insert(self.value(address, &token).await?);
+                    }
+                    let id = field("replication_group_id").unwrap_or_default();
+                    let id = id.as_str().ok_or_else(|| format!("{address} has no id"))?;
+                    if !tokens.is_empty() && self.emulator.accepts_token(id, None) {
+                        return Err(format!("{address} lets in who has no token"));
+                    }
+                    if !tokens.is_empty() {
+                        self.check_access(address, &tokens, |value| self.emulator.accepts_token(id, Some(value)))?;
+                    }
+                }
+                _ => {}
             }
         }
         Ok(())
     }
 
-    /// One plan and one apply.
-    async fn attempt(&self, graph: &Graph, weather: &Weather) -> Result<Ended, String> {
-        self.let_go_wrong(weather);
-        let ended = self.run(graph, weather).await;
-        self.let_go_wrong(&Weather::fine());
-        let ended = ended?;
-        match self.watch.take_wrong().as_slice() {
-            [] => Ok(ended),
-            wrong => Err(wrong.join("\n")),
-        }
+    /// What a reference to the value of a secret stands for.
+    async fn value(&self, address: &Address, reference: &Json) -> Result<String, String> {
+        let text = |field: &str| reference[field].as_str().unwrap_or_default().to_owned();
+        let secret_id = Id::reported(text("secret")).map_err(|error| format!("{address}: {error}"))?;
+        let call = GetSecretValue { secret_id, version_id: text("version") };
+        let answer = self.aws.call(call).await.map_err(|error| format!("{address}: {error}"))?;
+        Ok(answer.value.expose_secret().to_owned())
     }
 
-    fn let_go_wrong(&self, weather: &Weather) {
+    /// Of all values that there ever were, those that are wanted open the door, and no other one.
+    fn check_access(
+        &self,
+        address: &Address,
+        wanted: &BTreeSet<String>,
+        opens: impl Fn(&SecretString) -> bool,
+    ) -> Result<(), String> {
+        for value in self.secrets.union(wanted) {
+            match (wanted.contains(value), opens(&value.as_str().into())) {
+                (true, false) => return Err(format!("{address} refuses the value of its secret")),
+                (false, true) => return Err(format!("{address} accepts a value that is not of its secrets")),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// One plan and one apply in which nothing goes wrong.
+    async fn attempt(&self, program: &Graph) -> Result<Ended, String> {
+        self.run(program, &Weather::fine(), &[]).await
+    }
+
+    /// Lets go wrong with the account what all these weathers say.
+    fn let_go_wrong(&self, weathers: &[&Weather]) {
         self.emulator.clear_faults();
-        for (nth, fault) in &weather.faults {
+        for (nth, fault) in weathers.iter().flat_map(|weather| &weather.faults) {
             self.emulator.inject(*nth, *fault);
         }
-        for (first, count, fault) in &weather.reads {
+        for (first, count, fault) in weathers.iter().flat_map(|weather| &weather.reads) {
             for nth in *first..first + count {
                 self.emulator.inject_read(nth, *fault);
             }
         }
-        self.emulator.slow_down(weather.slowness);
-        self.disk.kill_at(match weather.end {
-            End::KilledAtWrite { nth, part } => Some((nth, part)),
-            _ => None,
-        });
+        self.emulator.slow_down(weathers.iter().map(|weather| weather.slowness).max().unwrap_or(1));
     }
 
-    async fn run(&self, graph: &Graph, weather: &Weather) -> Result<Ended, String> {
-        let state = self.state().await;
-        let provider = AwsProvider::new(Aws::new(self.watch.clone(), Arc::new(Canaries)));
-        let plan = match palisade_engine::plan(&provider, graph, &state).await {
+    /// One run, as the command line does it: it locks, plans, applies, and gives the lock back. What a process knows, and what
+    /// it holds, ends with it. `around` is the weather of all runs of this time.
+    async fn run(&self, program: &Graph, weather: &Weather, around: &[&Weather]) -> Result<Ended, String> {
+        let run = format!("run {}", self.runs.fetch_add(1, Ordering::Relaxed));
+        let store = self.place.store(&run, weather);
+        let writer = match lock(&*store, &run).await {
+            Ok(writer) => writer,
+            Err(error) => return Ok(self.failed(error)),
+        };
+        let ended = match store.load().await {
+            Ok(state) => {
+                let watch = Watch::new(self.emulator.clone(), self.place.lease(&run), weather.pause.is_some());
+                let watch = Arc::new(watch);
+                let state = state.unwrap_or_else(new_state);
+                let ended = self.plan_and_apply(program, weather, around, (&*writer, state), &watch).await?;
+                match watch.take_wrong().as_slice() {
+                    [] => ended,
+                    wrong => return Err(format!("{run}: {}", wrong.join("\n"))),
+                }
+            }
+            Err(error) => self.failed(error),
+        };
+        if !matches!(ended, Ended::Killed)
+            && let Err(error) = writer.release().await
+        {
+            self.see(format!("{error:?} {error}"));
+        }
+        Ok(ended)
+    }
+
+    async fn plan_and_apply(
+        &self,
+        program: &Graph,
+        weather: &Weather,
+        around: &[&Weather],
+        (writer, state): (&dyn Writer, State),
+        watch: &Arc<Watch>,
+    ) -> Result<Ended, String> {
+        let plan = match palisade_engine::plan(&AwsProvider::new(self.aws.clone()), program, &state).await {
             Ok(plan) => plan,
             Err(error) => {
                 self.see(format!("{error:?} {error}"));
@@ -243,24 +353,34 @@ impl Life {
             ..ApplyOptions::default()
         };
         let mut listener = |event: Event| self.see(format!("{event:?}"));
-        // What a process knows, and what it holds, ends with it.
-        let store = self.disk.store();
-        let writer = store.lock("apply", &mut |_| {}).await.map_err(|error| error.to_string())?;
-        let writer = DiskWriter { disk: &self.disk, writer };
-        let apply = palisade_engine::apply(&provider, &writer, state, graph, &plan, &options, &mut listener);
+        let provider = AwsProvider::new(Aws::new(Arc::<Watch>::clone(watch), Arc::new(Canaries)));
+        let writer = self.place.writer(writer, weather.end);
+        let apply = palisade_engine::apply(&provider, &writer, state, program, &plan, &options, &mut listener);
         let mut apply = pin!(apply);
-        let mut polls = 0;
-        let mut stopped_at = None;
+        let (mut polls, mut stopped_at, mut stands_still) = (0, None, None::<std::pin::Pin<Box<Sleep>>>);
         let apply = poll_fn(|context| {
+            if let Some(pause) = &mut stands_still
+                && pause.as_mut().poll(context).is_pending()
+            {
+                return Poll::Pending;
+            }
+            stands_still = None;
             polls += 1;
             match weather.end {
                 End::KilledAtAwait(at) if polls >= at => return Poll::Ready(None),
                 End::StoppedAtAwait(at) if polls == at => {
-                    stopped_at = Some(tokio::time::Instant::now());
+                    stopped_at = Some(Instant::now());
                     // It may be at its end.
                     _ = stop.send(true);
                 }
                 _ => {}
+            }
+            if let Some((at, seconds)) = weather.pause
+                && polls == at
+            {
+                stands_still = Some(Box::pin(sleep(Duration::from_secs(seconds.into()))));
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             match catch_unwind(AssertUnwindSafe(|| apply.as_mut().poll(context))) {
                 Ok(poll) => poll.map(Some),
@@ -268,8 +388,14 @@ impl Life {
                 Err(reason) => resume_unwind(reason),
             }
         });
-        let result = timeout(FOR_EVER, apply).await;
+        // Without an answer, somebody kills it in the end.
+        let faults = || around.iter().flat_map(|weather| &weather.faults);
+        let hangs = faults().any(|(_, fault)| *fault == Fault::NoAnswer);
+        let result = timeout(if hangs { REST } else { FOR_EVER }, apply).await;
+        // A place that cannot be reached takes longer, and a process that stands still hears nothing.
+        let is_near = weather.network.is_none() && weather.outage.is_none() && weather.pause.is_none();
         if let Some(at) = stopped_at
+            && is_near
             && at.elapsed() > STOPPED
         {
             return Err(format!("a stopped run goes on for {:?}", at.elapsed()));
@@ -279,13 +405,9 @@ impl Life {
                 self.see(format!("{report:?}"));
                 Ok(Ended::Done(Box::new(plan.clone()), Box::new(report)))
             }
-            Ok(Some(Err(error))) => {
-                self.see(format!("{error:?} {error}"));
-                Ok(Ended::Failed(error))
-            }
+            Ok(Some(Err(error))) => Ok(self.failed(error)),
             Ok(None) => Ok(Ended::Killed),
-            // Somebody kills it in the end.
-            Err(_) if weather.faults.iter().any(|(_, fault)| *fault == Fault::NoAnswer) => Ok(Ended::Killed),
+            Err(_) if hangs => Ok(Ended::Killed),
             Err(_) => Err(format!(
                 "the apply never ends after {:?}",
                 self.emulator.calls().iter().rev().take(5).collect::<Vec<_>>()
@@ -293,9 +415,14 @@ impl Life {
         }
     }
 
+    fn failed(&self, error: StateError) -> Ended {
+        self.see(format!("{error:?} {error}"));
+        Ended::Failed(error)
+    }
+
     async fn state(&self) -> State {
-        let saved = self.disk.store().load().await.unwrap_or_else(|error| panic!("the state is lost: {error}"));
-        saved.unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"))
+        let saved = self.place.store("judge", &Weather::fine()).load().await;
+        saved.unwrap_or_else(|error| panic!("the state is lost: {error}")).unwrap_or_else(new_state)
     }
 
     /// Whether a final snapshot that the program names is there already.
@@ -332,125 +459,20 @@ impl Life {
     }
 }
 
-/// What a killed process unwinds with.
-struct Killed;
-
-/// The disk: what was written stays, whatever becomes of the process.
-struct Disk {
-    folder: tempfile::TempDir,
-    inner: Mutex<Inner>,
+fn new_state() -> State {
+    State::new("test", "0123456789abcdef0123456789abcdef")
 }
 
-#[derive(Default)]
-struct Inner {
-    writes: u32,
-    /// The write at which the process is killed, and how many of 255 parts of it come to be.
-    kill_at: Option<(u32, u8)>,
-}
-
-impl Disk {
-    fn new() -> Self {
-        // In memory, where there is such a place: what a disk does when its power is lost is not what is tested.
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let folder = folder.expect("there is a place for temporary files");
-        Self { folder, inner: Mutex::default() }
-    }
-
-    /// The store, as a new process opens it.
-    fn store(&self) -> LocalStore {
-        LocalStore::new(self.folder.path(), "test")
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn writes(&self) -> u32 {
-        self.inner().writes
-    }
-
-    /// Begins a process, which is killed at its n-th write.
-    fn kill_at(&self, moment: Option<(u32, u8)>) {
-        let mut inner = self.inner();
-        inner.kill_at = moment.map(|(nth, part)| (inner.writes + nth, part));
-    }
-
-    /// The files, as far as they are texts.
-    fn texts(&self) -> Vec<String> {
-        let files = std::fs::read_dir(self.folder.path()).expect("the disk does not fail");
-        files
-            .map(|file| std::fs::read_to_string(file.expect("the disk does not fail").path()).expect("state is text"))
-            .collect()
-    }
-
-    /// The journal, and how long it is.
-    fn journal(&self) -> (PathBuf, u64) {
-        let path = self.folder.path().join("test.state.journal");
-        let length = path.metadata().map_or(0, |file| file.len());
-        (path, length)
-    }
-
-    /// Counts a write, and says how much of it comes to be, if the process is killed at it.
-    fn count(&self) -> Option<u8> {
-        let mut inner = self.inner();
-        inner.writes += 1;
-        inner.kill_at.filter(|(at, _)| *at == inner.writes).map(|(_, part)| part)
-    }
-
-    /// Ends the process. Not by a panic, since nobody is to be told.
-    fn kill(&self) -> ! {
-        resume_unwind(Box::new(Killed))
-    }
-}
-
-/// What writes to the disk, until the process is killed.
-struct DiskWriter<'a> {
-    disk: &'a Disk,
-    writer: Box<dyn Writer + 'a>,
-}
-
-impl Writer for DiskWriter<'_> {
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
-        self.writer.begin(continued)
-    }
-
-    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(async {
-            let killed = self.disk.count();
-            let (_, before) = self.disk.journal();
-            self.writer.append(records).await?;
-            let Some(part) = killed else { return Ok(()) };
-            let (path, after) = self.disk.journal();
-            // A journal gets its name with its first entry whole, and then grows byte by byte.
-            if before > 0 && after > before {
-                let kept = before + (after - before) * u64::from(part) / 255;
-                let file = std::fs::OpenOptions::new().write(true).open(path);
-                file.and_then(|file| file.set_len(kept)).expect("the disk does not fail");
+/// Takes the lock, as somebody who tries again when another run has it.
+async fn lock<'a>(store: &'a dyn Store, run: &str) -> Result<Box<dyn Writer + 'a>, StateError> {
+    let mut tries = 0;
+    loop {
+        match store.lock(run, &mut |_| {}).await {
+            Err(StateError::Locked { .. }) if tries < TRIES => {
+                tries += 1;
+                sleep(PAUSE).await;
             }
-            self.disk.kill()
-        })
-    }
-
-    fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(async {
-            let killed = self.disk.count();
-            // A snapshot is there as a whole, or not at all.
-            if killed.is_none_or(|part| part >= 128) {
-                self.writer.replace(state).await?;
-            }
-            if killed.is_some() { self.disk.kill() } else { Ok(()) }
-        })
-    }
-
-    fn hold(&self) -> Arc<dyn Hold> {
-        self.writer.hold()
-    }
-
-    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
-    where
-        Self: 'a,
-    {
-        self.writer.release()
+            taken => return taken,
+        }
     }
 }

@@ -8,6 +8,9 @@
 mod genes;
 mod judge;
 mod life;
+#[path = "../../crates/palisade-engine/tests/engine/shared_network.rs"]
+mod network;
+mod place;
 mod program;
 mod refused;
 mod regressions;
@@ -25,8 +28,9 @@ use std::{
 };
 
 use genes::{Gene, edited, edits, genes};
-use life::{Life, Settled};
+use life::{Life, Run, Settled};
 use palisade_core::Graph;
+use place::Kept;
 use program::Program;
 use proptest::{
     collection::vec,
@@ -40,6 +44,8 @@ use weather::{Weather, lag, weather};
 /// The life of a stack.
 #[derive(Clone, Debug, PartialEq)]
 struct Case {
+    /// Where its state is.
+    kept: Kept,
     /// For how many milliseconds a description tells of what was before.
     lag: u64,
     applies: Vec<Apply<Vec<Gene>>>,
@@ -50,24 +56,40 @@ struct Case {
 /// One apply of a life.
 #[derive(Clone, Debug, PartialEq)]
 struct Apply<Program> {
-    /// Whether all is brought in order before.
-    settles: bool,
+    begin: Begin,
     program: Program,
     weather: Weather,
 }
 
+/// When an apply begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Begin {
+    /// When the one before has ended, however that was.
+    Next,
+    /// When all is in order after the one before.
+    Settled,
+    /// So many seconds after the one before has begun: two runs work on the stack.
+    During(u16),
+}
+
 fn case() -> impl Strategy<Value = Case> {
-    let first = (genes(), weather()).prop_map(|(program, weather)| Apply { settles: false, program, weather });
-    let change = (any::<bool>(), edits(), weather());
-    (lag(), first, vec(change, 1..4), weather()).prop_map(|(lag, first, changes, last)| {
+    let kept = prop_oneof![2 => Just(Kept::InFolder), 1 => Just(Kept::InBucket)];
+    let begin = prop_oneof![
+        3 => Just(Begin::Next),
+        4 => Just(Begin::Settled),
+        2 => prop_oneof![0..60_u16, 0..1_200_u16].prop_map(Begin::During),
+    ];
+    let first = (genes(), weather()).prop_map(|(program, weather)| Apply { begin: Begin::Next, program, weather });
+    let change = (begin, edits(), weather());
+    (kept, lag(), first, vec(change, 1..4), weather()).prop_map(|(kept, lag, first, changes, last)| {
         let mut history = vec![first.program.clone()];
         let mut applies = vec![first];
-        for (settles, edits, weather) in changes {
+        for (begin, edits, weather) in changes {
             let program = edited(&history, &edits);
             history.push(program.clone());
-            applies.push(Apply { settles, program, weather });
+            applies.push(Apply { begin, program, weather });
         }
-        Case { lag, applies, last }
+        Case { kept, lag, applies, last }
     })
 }
 
@@ -75,7 +97,7 @@ impl Case {
     /// What is applied, in order.
     fn programs(&self) -> Vec<Apply<Program>> {
         let program = |(step, apply): (usize, &Apply<Vec<Gene>>)| Apply {
-            settles: apply.settles,
+            begin: apply.begin,
             program: genes::program(&apply.program, step),
             weather: apply.weather.clone(),
         };
@@ -84,17 +106,26 @@ impl Case {
 }
 
 /// Lives through the case. True if an empty account was the only way to the last program.
-async fn live(lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Result<bool, String> {
-    let mut life = Life::new(lag);
+async fn live(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Result<bool, String> {
+    let mut life = Life::new(lag, kept);
     let mut before: Option<&Graph> = None;
     let mut is_out_of_reach = false;
-    for (index, Apply { settles, program, weather }) in applies.iter().enumerate() {
-        let at = |problem: String| format!("program {index}: {problem}");
-        if let Some(before) = before.filter(|_| *settles) {
+    let mut number = 0;
+    for together in applies.chunk_by(|_, next| matches!(next.begin, Begin::During(_))) {
+        let at = |problem: String| format!("program {number}: {problem}");
+        if let Some(before) = before.filter(|_| together[0].begin == Begin::Settled) {
             life.settle(before).await.map_err(|problem| at(format!("before it, {problem}")))?;
         }
-        life.suffer(program, weather).await.map_err(at)?;
-        before = Some(program);
+        let mut after = Duration::ZERO;
+        let runs = together.iter().map(|Apply { begin, program, weather }| {
+            if let Begin::During(seconds) = begin {
+                after += Duration::from_secs((*seconds).into());
+            }
+            Run { after, program, weather }
+        });
+        life.suffer(&runs.collect::<Vec<_>>()).await.map_err(at)?;
+        before = together.last().map(|apply| &apply.program);
+        number += together.len();
     }
     if let Some(program) = before {
         let at = |problem: String| format!("in the end: {problem}");
@@ -111,20 +142,19 @@ async fn live(lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Result<bool
         }
     }
     life.end(last).await.map_err(|problem| format!("at its destruction: {problem}"))?;
-    life.check_secrets().map(|()| is_out_of_reach)
+    life.check_secrets().await.map(|()| is_out_of_reach)
 }
 
 /// Lives through a case on a clock that does not wait.
-fn lives(lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Result<bool, String> {
+fn lives(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Result<bool, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(live(lag, applies, last))
+    runtime.block_on(live(kept, lag, applies, last))
 }
 
 fn run(case: &Case) -> Result<bool, String> {
-    let graph =
-        |Apply { settles, program, weather }: Apply<Program>| Apply { settles, program: program.graph(), weather };
+    let graph = |Apply { begin, program, weather }: Apply<Program>| Apply { begin, program: program.graph(), weather };
     let applies: Vec<_> = case.programs().into_iter().map(graph).collect();
-    lives(case.lag, &applies, &case.last)
+    lives(case.kept, case.lag, &applies, &case.last)
 }
 
 /// Into how many parts the cases are divided. What they are depends on it, and not on the machine.

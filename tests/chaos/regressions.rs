@@ -6,16 +6,18 @@ use palisade_emulator::Fault;
 
 use crate::{
     Apply,
+    Begin::{During, Next, Settled},
+    place::Kept::{self, InBucket, InFolder},
     weather::{End, Weather},
 };
 
-fn apply(settles: bool, program: fn(&mut Stack), weather: Weather) -> Apply<Graph> {
-    Apply { settles, program: palisade_testing::graph(program), weather }
+fn apply(begin: crate::Begin, program: fn(&mut Stack), weather: Weather) -> Apply<Graph> {
+    Apply { begin, program: palisade_testing::graph(program), weather }
 }
 
 #[track_caller]
-fn lives(lag: u64, applies: &[Apply<Graph>], last: &Weather) -> bool {
-    crate::lives(lag, applies, last).unwrap_or_else(|problem| panic!("{problem}"))
+fn lives(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) -> bool {
+    crate::lives(kept, lag, applies, last).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
 fn nothing(_: &mut Stack) {}
@@ -78,6 +80,10 @@ fn plain(stack: &mut Stack) {
     cache(stack, Topology::Plain(Variant::First));
 }
 
+fn other_group(stack: &mut Stack) {
+    cache(stack, Topology::Plain(Variant::OtherGroup));
+}
+
 #[test]
 fn what_was_created_just_before_the_end_is_given_time_to_appear() {
     fn network(stack: &mut Stack) {
@@ -87,11 +93,12 @@ fn what_was_created_just_before_the_end_is_given_time_to_appear() {
     for nth in 1..=6 {
         let killed = Weather { end: End::KilledAtWrite { nth, part: 255 }, ..Weather::fine() };
         lives(
+            InFolder,
             4_000,
-            &[apply(false, network, killed.clone()), apply(false, network, Weather::fine())],
+            &[apply(Next, network, killed.clone()), apply(Next, network, Weather::fine())],
             &Weather::fine(),
         );
-        lives(4_000, &[apply(false, network, killed)], &Weather::fine());
+        lives(InFolder, 4_000, &[apply(Next, network, killed)], &Weather::fine());
     }
 }
 
@@ -107,8 +114,12 @@ fn a_subnet_comes_after_one_whose_addresses_it_takes_a_part_of() {
         stack.add("wide", Subnet::private(&vpc, cidr!("10.0.5.0/24"), az!("us-east-1a")));
         stack.add("same", Subnet::private(&vpc, cidr!("10.0.6.0/24"), az!("us-east-1c")));
     }
-    let is_out_of_reach =
-        lives(0, &[apply(false, narrow, Weather::fine()), apply(false, wide, Weather::fine())], &Weather::fine());
+    let is_out_of_reach = lives(
+        InFolder,
+        0,
+        &[apply(Next, narrow, Weather::fine()), apply(Next, wide, Weather::fine())],
+        &Weather::fine(),
+    );
     assert!(!is_out_of_reach);
 }
 
@@ -121,7 +132,7 @@ fn a_name_that_another_secret_of_the_stack_has_left_can_be_taken() {
         stack.add("a", Secret::builder().name(secret_name!("redis/two")).generated());
         stack.add("b", Secret::builder().name(secret_name!("redis/one")).generated());
     }
-    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+    lives(InFolder, 0, &[apply(Next, before, Weather::fine()), apply(Next, after, Weather::fine())], &Weather::fine());
 }
 
 #[test]
@@ -132,9 +143,12 @@ fn a_secret_that_was_brought_back_by_halves_is_found_again() {
     // The third write brings it back: the tags do not come any more.
     for nth in 1..=4 {
         let killed = Weather { faults: vec![(nth, Fault::NoAnswer)], ..Weather::fine() };
-        let applies =
-            [apply(false, secret, Weather::fine()), apply(true, nothing, Weather::fine()), apply(true, secret, killed)];
-        lives(0, &applies, &Weather::fine());
+        let applies = [
+            apply(Next, secret, Weather::fine()),
+            apply(Settled, nothing, Weather::fine()),
+            apply(Settled, secret, killed),
+        ];
+        lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
 
@@ -142,15 +156,15 @@ fn a_secret_that_was_brought_back_by_halves_is_found_again() {
 fn a_cache_waits_for_an_earlier_one_of_its_name_to_be_gone() {
     let lost = Weather { faults: vec![(1, Fault::AnswerLost)], ..Weather::fine() };
     let applies =
-        [apply(false, plain, Weather::fine()), apply(false, nothing, lost), apply(false, plain, Weather::fine())];
-    lives(0, &applies, &Weather::fine());
+        [apply(Next, plain, Weather::fine()), apply(Next, nothing, lost), apply(Next, plain, Weather::fine())];
+    lives(InFolder, 0, &applies, &Weather::fine());
 }
 
 #[test]
 fn a_cache_that_could_not_be_created_is_created_anew() {
     for nth in 1..=20 {
         let failed = Weather { faults: vec![(nth, Fault::CreateFailed)], ..Weather::fine() };
-        lives(0, &[apply(false, plain, failed.clone())], &Weather::fine());
+        lives(InFolder, 0, &[apply(Next, plain, failed.clone())], &Weather::fine());
     }
 }
 
@@ -161,7 +175,7 @@ fn a_token_that_was_rotated_already_is_not_rotated_for_ever() {
     }
     for at in (10..400).step_by(15) {
         let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
-        lives(0, &[apply(false, plain, Weather::fine()), apply(true, rotated, killed)], &Weather::fine());
+        lives(InFolder, 0, &[apply(Next, plain, Weather::fine()), apply(Settled, rotated, killed)], &Weather::fine());
     }
 }
 
@@ -174,8 +188,9 @@ fn shards_keep_the_parameter_group_that_divides_them() {
         cache(stack, Topology::Sharded(Variant::OtherGroup));
     }
     lives(
+        InFolder,
         0,
-        &[apply(false, sharded, Weather::fine()), apply(false, with_another_group, Weather::fine())],
+        &[apply(Next, sharded, Weather::fine()), apply(Next, with_another_group, Weather::fine())],
         &Weather::fine(),
     );
 }
@@ -194,7 +209,7 @@ fn the_default_user_of_a_group_is_not_deleted_under_it() {
         let group = UserGroup::builder().user_group_id(name!("operators")).engine(EngineKind::Redis);
         stack.add("operators", group.user_ids([&writer]));
     }
-    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+    lives(InFolder, 0, &[apply(Next, before, Weather::fine()), apply(Next, after, Weather::fine())], &Weather::fine());
 }
 
 #[test]
@@ -209,7 +224,7 @@ fn a_user_loses_its_password_after_its_group_for_valkey_is_gone() {
     fn after(stack: &mut Stack) {
         stack.add("writer", RedisUser::disabled_default(name!("writer")));
     }
-    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+    lives(InFolder, 0, &[apply(Next, before, Weather::fine()), apply(Next, after, Weather::fine())], &Weather::fine());
 }
 
 #[test]
@@ -242,8 +257,12 @@ fn users_group_and_cache_go_over_to_valkey_in_one_apply() {
     fn valkey(stack: &mut Stack) {
         stack_of(stack, Engine::VALKEY_8_0.erased(), false);
     }
-    let is_out_of_reach =
-        lives(700, &[apply(false, redis, Weather::fine()), apply(true, valkey, Weather::fine())], &Weather::fine());
+    let is_out_of_reach = lives(
+        InFolder,
+        700,
+        &[apply(Next, redis, Weather::fine()), apply(Settled, valkey, Weather::fine())],
+        &Weather::fine(),
+    );
     assert!(!is_out_of_reach);
 }
 
@@ -264,7 +283,12 @@ fn another_way_to_log_in_is_waited_for_until_it_shows() {
     fn password(stack: &mut Stack) {
         with(stack, false);
     }
-    lives(700, &[apply(false, iam, Weather::fine()), apply(false, password, Weather::fine())], &Weather::fine());
+    lives(
+        InFolder,
+        700,
+        &[apply(Next, iam, Weather::fine()), apply(Next, password, Weather::fine())],
+        &Weather::fine(),
+    );
 }
 
 #[test]
@@ -282,7 +306,7 @@ fn two_steps_that_ask_for_the_same_go_on_with_one_slot() {
     for at in 20..40 {
         let stopped = Weather { end: End::StoppedAtAwait(at), ..Weather::fine() };
         let narrow = Weather { parallelism: 1, ..Weather::fine() };
-        lives(0, &[apply(false, before, stopped), apply(false, after, narrow)], &Weather::fine());
+        lives(InFolder, 0, &[apply(Next, before, stopped), apply(Next, after, narrow)], &Weather::fine());
     }
 }
 
@@ -305,10 +329,10 @@ fn a_change_of_members_that_was_interrupted_is_gone_on_with_or_taken_back() {
     }
     for at in (10..60).step_by(2) {
         let stopped = Weather { slowness: 4, end: End::StoppedAtAwait(at), ..Weather::fine() };
-        let interrupted = || [apply(false, both, Weather::fine()), apply(false, one, stopped.clone())];
-        lives(1_500, &interrupted(), &Weather::fine());
+        let interrupted = || [apply(Next, both, Weather::fine()), apply(Next, one, stopped.clone())];
+        lives(InFolder, 1_500, &interrupted(), &Weather::fine());
         let [first, second] = interrupted();
-        lives(0, &[first, second, apply(false, both, Weather::fine())], &Weather::fine());
+        lives(InFolder, 0, &[first, second, apply(Next, both, Weather::fine())], &Weather::fine());
     }
 }
 
@@ -320,8 +344,8 @@ fn a_token_whose_rotation_was_interrupted_can_be_taken_back() {
     for at in (30..200).step_by(10) {
         let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
         let applies =
-            [apply(false, plain, Weather::fine()), apply(true, rotated, killed), apply(false, plain, Weather::fine())];
-        lives(0, &applies, &Weather::fine());
+            [apply(Next, plain, Weather::fine()), apply(Settled, rotated, killed), apply(Next, plain, Weather::fine())];
+        lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
 
@@ -333,9 +357,9 @@ fn a_secret_gets_back_the_source_that_it_had_before_another() {
     fn generated(stack: &mut Stack) {
         stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
     }
-    let fine = |program| apply(true, program, Weather::fine());
+    let fine = |program| apply(Settled, program, Weather::fine());
     let applies = [fine(supplied), fine(generated), fine(supplied), fine(generated), fine(supplied)];
-    lives(0, &applies, &Weather::fine());
+    lives(InFolder, 0, &applies, &Weather::fine());
 }
 
 #[test]
@@ -350,7 +374,7 @@ fn a_user_that_no_group_has_yet_changes_before_one_takes_it() {
         let group = UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis);
         stack.add("apps", group.user_ids([&user]));
     }
-    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+    lives(InFolder, 0, &[apply(Next, before, Weather::fine()), apply(Next, after, Weather::fine())], &Weather::fine());
 }
 
 #[test]
@@ -358,7 +382,12 @@ fn a_window_that_aws_has_chosen_gives_way() {
     fn with_a_window(stack: &mut Stack) {
         cache(stack, Topology::Plain(Variant::Windows(maintenance_window!("sun:05:00-sun:06:30"))));
     }
-    lives(0, &[apply(false, plain, Weather::fine()), apply(false, with_a_window, Weather::fine())], &Weather::fine());
+    lives(
+        InFolder,
+        0,
+        &[apply(Next, plain, Weather::fine()), apply(Next, with_a_window, Weather::fine())],
+        &Weather::fine(),
+    );
 }
 
 #[test]
@@ -390,7 +419,7 @@ fn a_cache_leaves_the_parameter_group_that_it_names_no_more() {
     fn unnamed(stack: &mut Stack) {
         parameters(stack, false);
     }
-    lives(0, &[apply(false, named, Weather::fine()), apply(false, unnamed, Weather::fine())], &Weather::fine());
+    lives(InFolder, 0, &[apply(Next, named, Weather::fine()), apply(Next, unnamed, Weather::fine())], &Weather::fine());
 }
 
 #[test]
@@ -399,10 +428,10 @@ fn a_secret_is_on_record_before_it_is_brought_back() {
         stack.add("a", Secret::builder().name(secret_name!("redis/one")).generated());
     }
     let again = |weather| {
-        let before = [apply(false, secret, Weather::fine()), apply(false, nothing, Weather::fine())];
+        let before = [apply(Next, secret, Weather::fine()), apply(Next, nothing, Weather::fine())];
         let [first, second] = before;
-        let applies = [first, second, apply(false, secret, weather), apply(false, nothing, Weather::fine())];
-        lives(0, &applies, &Weather::fine());
+        let applies = [first, second, apply(Next, secret, weather), apply(Next, nothing, Weather::fine())];
+        lives(InFolder, 0, &applies, &Weather::fine());
     };
     for nth in 1..=5 {
         for fault in [Fault::Quota, Fault::NoAnswer, Fault::AnswerLost] {
@@ -453,11 +482,11 @@ fn a_user_waits_for_the_end_of_a_group_that_an_interrupted_run_has_begun_to_dele
         for at in (10..80).step_by(2) {
             let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
             let applies = [
-                apply(false, before, Weather::fine()),
-                apply(false, nothing, killed),
-                apply(false, after, Weather::fine()),
+                apply(Next, before, Weather::fine()),
+                apply(Next, nothing, killed),
+                apply(Next, after, Weather::fine()),
             ];
-            lives(0, &applies, &Weather::fine());
+            lives(InFolder, 0, &applies, &Weather::fine());
         }
     }
 }
@@ -499,11 +528,11 @@ fn a_group_waits_for_the_end_of_a_cache_that_an_interrupted_run_has_begun_to_del
     for at in (100..700).step_by(50) {
         let killed = Weather { slowness: 4, end: End::KilledAtAwait(at), ..Weather::fine() };
         let applies = [
-            apply(false, two_users, Weather::fine()),
-            apply(false, nothing, killed),
-            apply(false, one_user, Weather::fine()),
+            apply(Next, two_users, Weather::fine()),
+            apply(Next, nothing, killed),
+            apply(Next, one_user, Weather::fine()),
         ];
-        lives(0, &applies, &Weather::fine());
+        lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
 
@@ -512,20 +541,20 @@ fn a_group_does_not_wait_for_a_cache_that_could_not_be_created() {
     for at in (100..400).step_by(20) {
         let faults = (1..30).map(|nth| (nth, Fault::CreateFailed)).collect();
         let killed = Weather { faults, end: End::KilledAtAwait(at), ..Weather::fine() };
-        lives(0, &[apply(false, one_user, killed), apply(false, two_users, Weather::fine())], &Weather::fine());
+        lives(InFolder, 0, &[apply(Next, one_user, killed), apply(Next, two_users, Weather::fine())], &Weather::fine());
     }
 }
 
 #[test]
 fn what_an_interrupted_change_has_sent_shows_before_it_is_taken_back() {
-    fn other(stack: &mut Stack) {
-        cache(stack, Topology::Plain(Variant::OtherGroup));
-    }
     for at in 10..60 {
         let stopped = Weather { end: End::StoppedAtAwait(at), ..Weather::fine() };
-        let applies =
-            [apply(false, plain, Weather::fine()), apply(false, other, stopped), apply(false, plain, Weather::fine())];
-        lives(1_500, &applies, &Weather::fine());
+        let applies = [
+            apply(Next, plain, Weather::fine()),
+            apply(Next, other_group, stopped),
+            apply(Next, plain, Weather::fine()),
+        ];
+        lives(InFolder, 1_500, &applies, &Weather::fine());
     }
 }
 
@@ -553,8 +582,12 @@ fn a_user_goes_from_a_group_for_valkey_to_one_for_redis_in_one_apply() {
     for [first, second] in [[valkey, redis], [redis, valkey], [valkey, redis_in_another_group]] {
         for at in [10, 20, 30, 40, 50, 60, 70, u32::MAX] {
             let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
-            let is_out_of_reach =
-                lives(0, &[apply(false, first, Weather::fine()), apply(false, second, killed)], &Weather::fine());
+            let is_out_of_reach = lives(
+                InFolder,
+                0,
+                &[apply(Next, first, Weather::fine()), apply(Next, second, killed)],
+                &Weather::fine(),
+            );
             assert!(!is_out_of_reach);
         }
     }
@@ -586,8 +619,8 @@ fn an_upgrade_that_was_interrupted_and_came_to_its_end_is_not_taken_back_in_plac
     for at in (10..200).step_by(10) {
         let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
         let applies =
-            [apply(false, older, Weather::fine()), apply(false, newer, killed), apply(false, older, Weather::fine())];
-        lives(0, &applies, &Weather::fine());
+            [apply(Next, older, Weather::fine()), apply(Next, newer, killed), apply(Next, older, Weather::fine())];
+        lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
 
@@ -609,12 +642,9 @@ fn the_default_user_waits_for_the_end_of_its_group_before_it_is_deleted() {
     }
     for at in 4..40 {
         let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
-        let applies = [
-            apply(false, before, Weather::fine()),
-            apply(false, between, killed),
-            apply(false, after, Weather::fine()),
-        ];
-        lives(0, &applies, &Weather::fine());
+        let applies =
+            [apply(Next, before, Weather::fine()), apply(Next, between, killed), apply(Next, after, Weather::fine())];
+        lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
 
@@ -637,7 +667,7 @@ fn two_keys_exchange_their_aliases() {
     for after in [exchanged, taken_over] {
         for parallelism in [1, 10] {
             let weather = Weather { parallelism, ..Weather::fine() };
-            lives(0, &[apply(false, before, Weather::fine()), apply(false, after, weather)], &Weather::fine());
+            lives(InFolder, 0, &[apply(Next, before, Weather::fine()), apply(Next, after, weather)], &Weather::fine());
         }
     }
 }
@@ -656,7 +686,7 @@ fn a_new_key_takes_the_alias_of_the_one_that_it_replaces() {
     fn after(stack: &mut Stack) {
         encrypted(stack, "two", "the second");
     }
-    lives(0, &[apply(false, before, Weather::fine()), apply(false, after, Weather::fine())], &Weather::fine());
+    lives(InFolder, 0, &[apply(Next, before, Weather::fine()), apply(Next, after, Weather::fine())], &Weather::fine());
 }
 
 #[test]
@@ -677,7 +707,12 @@ fn a_user_changes_while_its_group_goes_over_to_the_other_engine_without_it() {
     fn redis(stack: &mut Stack) {
         group_of(stack, EngineKind::Redis, 2);
     }
-    lives(1_500, &[apply(false, valkey, Weather::fine()), apply(false, redis, Weather::fine())], &Weather::fine());
+    lives(
+        InFolder,
+        1_500,
+        &[apply(Next, valkey, Weather::fine()), apply(Next, redis, Weather::fine())],
+        &Weather::fine(),
+    );
 }
 
 #[test]
@@ -707,7 +742,7 @@ fn what_an_interrupted_step_may_refer_to_lives_until_that_is_settled() {
     }
     for at in (100..420).step_by(8) {
         let killed = Weather { parallelism: 1, end: End::KilledAtAwait(at), ..Weather::fine() };
-        lives(0, &[apply(false, before, killed), apply(false, after, Weather::fine())], &Weather::fine());
+        lives(InFolder, 0, &[apply(Next, before, killed), apply(Next, after, Weather::fine())], &Weather::fine());
     }
     // The interrupted update of a cache may have reached a group that is none of the program any more.
     fn users_alone(stack: &mut Stack) {
@@ -718,11 +753,11 @@ fn what_an_interrupted_step_may_refer_to_lives_until_that_is_settled() {
     for at in (10..300).step_by(4) {
         let stopped = Weather { end: End::StoppedAtAwait(at), ..Weather::fine() };
         let applies = [
-            apply(false, before, Weather::fine()),
-            apply(false, after, stopped),
-            apply(false, users_alone, Weather::fine()),
+            apply(Next, before, Weather::fine()),
+            apply(Next, after, stopped),
+            apply(Next, users_alone, Weather::fine()),
         ];
-        lives(0, &applies, &Weather::fine());
+        lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
 
@@ -731,7 +766,7 @@ fn a_cache_that_could_not_be_created_is_created_anew_after_its_remains_are_delet
     for at in (200..600).step_by(10) {
         let faults = (1..30).map(|nth| (nth, Fault::CreateFailed)).collect();
         let killed = Weather { faults, end: End::KilledAtAwait(at), ..Weather::fine() };
-        lives(0, &[apply(false, plain, killed)], &Weather::fine());
+        lives(InFolder, 0, &[apply(Next, plain, killed)], &Weather::fine());
     }
 }
 
@@ -742,7 +777,7 @@ fn a_subnet_that_was_created_just_before_a_kill_is_found_once_its_addresses_are_
         stack.add("private-c", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1c")));
     }
     let weather = Weather { end: End::KilledAtWrite { nth: 5, part: 0 }, ..Weather::fine() };
-    lives(700, &[apply(false, program, weather)], &Weather::fine());
+    lives(InFolder, 700, &[apply(Next, program, weather)], &Weather::fine());
 }
 
 #[test]
@@ -752,8 +787,8 @@ fn a_secret_that_was_brought_back_just_before_a_kill_gets_the_tags_of_its_creati
     }
     let weather = Weather { faults: vec![(2, Fault::NoAnswer)], ..Weather::fine() };
     let applies =
-        [apply(false, program, Weather::fine()), apply(false, |_| {}, Weather::fine()), apply(false, program, weather)];
-    lives(0, &applies, &Weather::fine());
+        [apply(Next, program, Weather::fine()), apply(Next, |_| {}, Weather::fine()), apply(Next, program, weather)];
+    lives(InFolder, 0, &applies, &Weather::fine());
 }
 
 #[test]
@@ -778,5 +813,23 @@ fn a_cache_whose_creation_failed_is_made_again_by_the_run_after_the_next() {
         stack.output("out-0", vpc.arn());
     }
     let weather = Weather { faults: vec![(13, Fault::CreateFailed)], end: End::StoppedAtAwait(325), ..Weather::fine() };
-    lives(0, &[apply(false, program, weather)], &Weather::fine());
+    lives(InFolder, 0, &[apply(Next, program, weather)], &Weather::fine());
+}
+
+#[test]
+fn a_run_that_stands_still_is_taken_over_and_sends_no_further_call() {
+    for at in [1, 20, 60, 100, 200] {
+        let stands_still = Weather { pause: Some((at, 300)), ..Weather::fine() };
+        let applies = [apply(Next, plain, stands_still), apply(During(30), other_group, Weather::fine())];
+        lives(InBucket, 700, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn a_run_that_cannot_reach_its_lease_is_taken_over_and_sends_no_further_call() {
+    for begin in [0, 20, 100, 300] {
+        let alone = Weather { outage: Some((begin, 200)), ..Weather::fine() };
+        let applies = [apply(Next, plain, alone), apply(During(30), other_group, Weather::fine())];
+        lives(InBucket, 700, &applies, &Weather::fine());
+    }
 }

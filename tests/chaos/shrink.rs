@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{
-    Case,
+    Begin, Case,
     genes::Gene,
+    place::Kept,
     weather::{End, Weather},
 };
 
@@ -45,6 +46,7 @@ fn changes(case: &Case) -> Vec<Change> {
     }
     add(Box::new(|case| case.last = Weather::fine()));
     add(Box::new(|case| case.lag = 0));
+    add(Box::new(|case| case.kept = Kept::InFolder));
     let mut names: Vec<_> = case.applies.iter().flat_map(|apply| apply.program.iter().map(Gene::name)).collect();
     names.sort_unstable();
     names.dedup();
@@ -53,7 +55,17 @@ fn changes(case: &Case) -> Vec<Change> {
         add(Box::new(move |case| each(case, name, Gene::plain)));
     }
     for at in 0..case.applies.len() {
-        add(Box::new(move |case| case.applies.get_mut(at).into_iter().for_each(|apply| apply.settles = false)));
+        for begin in [Begin::Next, Begin::Settled] {
+            add(Box::new(move |case| {
+                // The simplest is to begin when the one before has ended.
+                if let Some(apply) = case.applies.get_mut(at).filter(|apply| apply.begin != Begin::Next) {
+                    apply.begin = begin;
+                }
+            }));
+        }
+        add(Box::new(move |case| weather(case, at, |weather| weather.network = None)));
+        add(Box::new(move |case| weather(case, at, |weather| weather.outage = None)));
+        add(Box::new(move |case| weather(case, at, |weather| weather.pause = None)));
         add(Box::new(move |case| weather(case, at, |weather| weather.end = End::Natural)));
         add(Box::new(move |case| weather(case, at, |weather| weather.faults.truncate(1))));
         add(Box::new(move |case| weather(case, at, |weather| weather.reads.truncate(1))));

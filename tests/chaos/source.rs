@@ -26,11 +26,11 @@ pub(crate) fn test(case: &Case) -> String {
         }
     }
     text += "    lives(\n";
-    _ = writeln!(text, "        {},", case.lag);
+    _ = writeln!(text, "        {:?},\n        {},", case.kept, case.lag);
     text += "        &[\n";
-    for Apply { settles, program, weather } in &programs {
+    for Apply { begin, program, weather } in &programs {
         let name = names.iter().find(|(known, _)| known == program).map(|(_, name)| name.as_str()).unwrap_or_default();
-        _ = writeln!(text, "            apply({settles}, {name}, {}),", weather_text(weather));
+        _ = writeln!(text, "            apply({begin:?}, {name}, {}),", weather_text(weather));
     }
     text += "        ],\n";
     _ = writeln!(text, "        &{},", weather_text(&case.last));
@@ -39,7 +39,7 @@ pub(crate) fn test(case: &Case) -> String {
 
 fn weather_text(weather: &Weather) -> String {
     let fine = Weather::fine();
-    let Weather { faults, reads, slowness, parallelism, fail_fast, end } = weather;
+    let Weather { faults, reads, slowness, parallelism, fail_fast, network, outage, pause, end } = weather;
     let mut fields = Vec::new();
     if *faults != fine.faults {
         let faults: Vec<_> = faults.iter().map(|(nth, fault)| format!("({nth}, Fault::{fault:?})")).collect();
@@ -58,6 +58,15 @@ fn weather_text(weather: &Weather) -> String {
     }
     if *fail_fast != fine.fail_fast {
         fields.push(format!("fail_fast: {fail_fast}"));
+    }
+    if let Some(seed) = network {
+        fields.push(format!("network: Some({seed})"));
+    }
+    if let Some(outage) = outage {
+        fields.push(format!("outage: Some({outage:?})"));
+    }
+    if let Some(pause) = pause {
+        fields.push(format!("pause: Some({pause:?})"));
     }
     if *end != fine.end {
         fields.push(format!("end: End::{end:?}"));

@@ -16,23 +16,27 @@ use palisade_core::{
 };
 use palisade_emulator::Emulator;
 
-/// The account, with an eye on each call that changes something: what is deleted is not used any more, and what a valid
-/// program leads to is not refused.
+use crate::place::Lease;
+
+/// The account as one run reaches it, with an eye on each call: it is sent only while the run holds the stack; what is deleted
+/// is not used any more; and what a valid program leads to is not refused.
 pub(crate) struct Watch {
     emulator: Emulator,
+    lease: Option<Lease>,
+    /// Whether what was sent goes on although the process stands still.
+    stands_still: bool,
     wrong: Mutex<Vec<String>>,
     /// The caches whose deletion this run has sent.
     going: Mutex<BTreeSet<String>>,
 }
 
 impl Watch {
-    pub(crate) fn new(emulator: Emulator) -> Self {
-        Self { emulator, wrong: Mutex::default(), going: Mutex::default() }
+    pub(crate) fn new(emulator: Emulator, lease: Option<Lease>, stands_still: bool) -> Self {
+        Self { emulator, lease, stands_still, wrong: Mutex::default(), going: Mutex::default() }
     }
 
-    /// All that was wrong since the last time. The next run begins.
+    /// All that was wrong.
     pub(crate) fn take_wrong(&self) -> Vec<String> {
-        self.going().clear();
         std::mem::take(&mut self.wrong())
     }
 
@@ -42,6 +46,13 @@ impl Watch {
 
     fn going(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.going.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Before the call is sent, no other run can have begun.
+    fn check_lease(&self, action: &str) {
+        if let Some(lost) = self.lease.as_ref().and_then(Lease::lost) {
+            self.wrong().push(format!("{action} is sent although {lost}"));
+        }
     }
 
     /// Before the call is sent, everything that needs the object has let go of it, and its own call has been answered.
@@ -181,13 +192,20 @@ impl Backend for Watch {
     }
 
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        self.check_lease(request.action());
         if request.effect() == Effect::Read {
             return self.emulator.answer(request);
         }
         Box::pin(async move {
             self.check_order(&request);
             let action = request.action();
-            let answer = self.emulator.answer(request).await;
+            let answer = if self.stands_still {
+                let emulator = self.emulator.clone();
+                let sent = tokio::spawn(async move { emulator.answer(request).await });
+                sent.await.expect("the account does not panic")
+            } else {
+                self.emulator.answer(request).await
+            };
             self.check_answer(action, &answer);
             answer
         })

@@ -15,6 +15,12 @@ pub(crate) struct Weather {
     /// How many calls are under way at a time.
     pub(crate) parallelism: usize,
     pub(crate) fail_fast: bool,
+    /// What becomes of the calls to a bucket; `None` if all are answered at once.
+    pub(crate) network: Option<u64>,
+    /// After how many seconds, and for how many, no call reaches a bucket.
+    pub(crate) outage: Option<(u16, u16)>,
+    /// At which await point the process stands still, and for how many seconds.
+    pub(crate) pause: Option<(u32, u16)>,
     pub(crate) end: End,
 }
 
@@ -40,6 +46,9 @@ impl Weather {
             slowness: 1,
             parallelism: 10,
             fail_fast: false,
+            network: None,
+            outage: None,
+            pause: None,
             end: End::Natural,
         }
     }
@@ -68,9 +77,17 @@ pub(crate) fn weather() -> impl Strategy<Value = Weather> {
     let reads = vec((1..80_u64, prop_oneof![1..4_u64, 1..12_u64], read_fault), 0..3);
     let slowness = prop_oneof![3 => Just(1), 1 => Just(4)];
     let options = (prop_oneof![Just(10_usize), Just(1), Just(2)], option::weighted(0.2, Just(())));
-    (faults, reads, slowness, options, end).prop_map(|(faults, reads, slowness, (parallelism, fail_fast), end)| {
-        Weather { faults, reads, slowness, parallelism, fail_fast: fail_fast.is_some(), end }
-    })
+    // A lease lasts a minute.
+    let network = option::weighted(0.3, any::<u64>());
+    let outage = option::weighted(0.1, (0..600_u16, prop_oneof![1..30_u16, 30..200_u16]));
+    let pause = option::weighted(0.15, (moment(), prop_oneof![1..50_u16, 50..400_u16]));
+    let lone = (faults, reads, slowness, options, end);
+    (lone, network, outage, pause).prop_map(
+        |((faults, reads, slowness, (parallelism, fail_fast), end), network, outage, pause)| {
+            let fail_fast = fail_fast.is_some();
+            Weather { faults, reads, slowness, parallelism, fail_fast, network, outage, pause, end }
+        },
+    )
 }
 
 /// For how many milliseconds the descriptions of an account tell of what was before. Slow accounts take four times as long.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use palisade_core::provider::BoxFuture;
-use palisade_engine::{Condition, MemoryObjects, Object, Objects, ObjectsError, Put};
+use palisade_engine::{Condition, Object, Objects, ObjectsError, Put};
 use tokio::time::sleep;
 
 /// Numbers that look random, and are the same each time.
@@ -41,7 +41,7 @@ pub(crate) enum Fate {
 }
 
 pub(crate) struct Network {
-    pub(crate) objects: Arc<MemoryObjects>,
+    objects: Arc<dyn Objects>,
     /// What becomes of the next writes; all after them are answered, or as `numbers` say.
     fates: Mutex<Vec<Fate>>,
     numbers: Option<Mutex<Numbers>>,
@@ -50,16 +50,16 @@ pub(crate) struct Network {
 
 impl Network {
     /// A way on which all goes well but the first writes.
-    pub(crate) fn new(objects: &Arc<MemoryObjects>, fates: &[Fate]) -> Arc<Self> {
-        let fates = Mutex::new(fates.iter().rev().copied().collect());
-        Arc::new(Self { objects: Arc::clone(objects), fates, numbers: None, is_down: AtomicBool::new(false) })
+    pub(crate) fn new(objects: &Arc<impl Objects + 'static>, fates: &[Fate]) -> Arc<Self> {
+        let (objects, fates) = (Arc::clone(objects) as _, Mutex::new(fates.iter().rev().copied().collect()));
+        Arc::new(Self { objects, fates, numbers: None, is_down: AtomicBool::new(false) })
     }
 
     /// A way on which anything happens.
-    pub(crate) fn random(objects: &Arc<MemoryObjects>, seed: u64) -> Arc<Self> {
-        let numbers = Some(Mutex::new(Numbers::new(seed)));
+    pub(crate) fn random(objects: &Arc<impl Objects + 'static>, seed: u64) -> Arc<Self> {
+        let (objects, numbers) = (Arc::clone(objects) as _, Some(Mutex::new(Numbers::new(seed))));
         let (fates, is_down) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { objects: Arc::clone(objects), fates, numbers, is_down })
+        Arc::new(Self { objects, fates, numbers, is_down })
     }
 
     /// Lets no call through any more, or all again.
