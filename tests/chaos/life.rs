@@ -29,6 +29,7 @@ use tokio::{
 
 use crate::{
     judge,
+    others::Other,
     place::{Kept, Killed, Place},
     refused,
     watch::Watch,
@@ -71,6 +72,8 @@ pub(crate) struct Life {
     place: Place,
     /// Counts the runs.
     runs: AtomicU32,
+    /// Whether what others did may be under way.
+    is_changing: bool,
     /// The snapshots that may outlive the stack.
     snapshots: BTreeSet<String>,
     /// All that was written and shown.
@@ -111,7 +114,15 @@ impl Life {
         let aws = Aws::new(Arc::new(emulator.clone()), Arc::new(Canaries));
         let secrets = ["TOKEN", "PASSWORD"].map(canary).into();
         let (place, runs, snapshots, texts) = (Place::new(kept), AtomicU32::new(0), BTreeSet::new(), Mutex::default());
-        Self { emulator, aws, place, runs, snapshots, texts, secrets }
+        Self { emulator, aws, place, runs, is_changing: false, snapshots, texts, secrets }
+    }
+
+    /// Somebody does something to the account by hand.
+    pub(crate) async fn meddle(&mut self, other: Other) {
+        // A call, so that the contents are those of now.
+        self.learn_secrets().await;
+        other.act(&self.emulator).await;
+        self.is_changing = true;
     }
 
     /// Runs that may overlap, each in its weather, however they end.
@@ -135,6 +146,10 @@ impl Life {
     /// At most two runs in which nothing goes wrong bring the account to what the program says.
     pub(crate) async fn settle(&mut self, program: &Graph) -> Result<Settled, String> {
         self.expect_snapshots(program);
+        if std::mem::take(&mut self.is_changing) {
+            // What others have sent and no description shows yet, nobody can see.
+            sleep(REST).await;
+        }
         let mut left = String::new();
         for run in 1..=RUNS {
             match self.attempt(program).await? {

@@ -10,6 +10,7 @@ mod judge;
 mod life;
 #[path = "../../crates/palisade-engine/tests/engine/shared_network.rs"]
 mod network;
+mod others;
 mod place;
 mod program;
 mod refused;
@@ -29,6 +30,7 @@ use std::{
 
 use genes::{Gene, edited, edits, genes};
 use life::{Life, Run, Settled};
+use others::{Other, others};
 use palisade_core::Graph;
 use place::Kept;
 use program::Program;
@@ -57,6 +59,8 @@ struct Case {
 #[derive(Clone, Debug, PartialEq)]
 struct Apply<Program> {
     begin: Begin,
+    /// What others do to the account right before.
+    others: Vec<Other>,
     program: Program,
     weather: Weather,
 }
@@ -79,15 +83,16 @@ fn case() -> impl Strategy<Value = Case> {
         4 => Just(Begin::Settled),
         2 => prop_oneof![0..60_u16, 0..1_200_u16].prop_map(Begin::During),
     ];
-    let first = (genes(), weather()).prop_map(|(program, weather)| Apply { begin: Begin::Next, program, weather });
-    let change = (begin, edits(), weather());
+    let first = (genes(), weather());
+    let first = first.prop_map(|(program, weather)| Apply { begin: Begin::Next, others: vec![], program, weather });
+    let change = (begin, others(), edits(), weather());
     (kept, lag(), first, vec(change, 1..4), weather()).prop_map(|(kept, lag, first, changes, last)| {
         let mut history = vec![first.program.clone()];
         let mut applies = vec![first];
-        for (begin, edits, weather) in changes {
+        for (begin, others, edits, weather) in changes {
             let program = edited(&history, &edits);
             history.push(program.clone());
-            applies.push(Apply { begin, program, weather });
+            applies.push(Apply { begin, others, program, weather });
         }
         Case { kept, lag, applies, last }
     })
@@ -98,6 +103,7 @@ impl Case {
     fn programs(&self) -> Vec<Apply<Program>> {
         let program = |(step, apply): (usize, &Apply<Vec<Gene>>)| Apply {
             begin: apply.begin,
+            others: apply.others.clone(),
             program: genes::program(&apply.program, step),
             weather: apply.weather.clone(),
         };
@@ -116,8 +122,11 @@ async fn live(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) ->
         if let Some(before) = before.filter(|_| together[0].begin == Begin::Settled) {
             life.settle(before).await.map_err(|problem| at(format!("before it, {problem}")))?;
         }
+        for other in &together[0].others {
+            life.meddle(*other).await;
+        }
         let mut after = Duration::ZERO;
-        let runs = together.iter().map(|Apply { begin, program, weather }| {
+        let runs = together.iter().map(|Apply { begin, program, weather, .. }| {
             if let Begin::During(seconds) = begin {
                 after += Duration::from_secs((*seconds).into());
             }
@@ -152,7 +161,12 @@ fn lives(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Resu
 }
 
 fn run(case: &Case) -> Result<bool, String> {
-    let graph = |Apply { begin, program, weather }: Apply<Program>| Apply { begin, program: program.graph(), weather };
+    let graph = |Apply { begin, others, program, weather }: Apply<Program>| Apply {
+        begin,
+        others,
+        program: program.graph(),
+        weather,
+    };
     let applies: Vec<_> = case.programs().into_iter().map(graph).collect();
     lives(case.kept, case.lag, &applies, &case.last)
 }

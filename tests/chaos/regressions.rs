@@ -7,12 +7,20 @@ use palisade_emulator::Fault;
 use crate::{
     Apply,
     Begin::{During, Next, Settled},
+    others::Other,
     place::Kept::{self, InBucket, InFolder},
     weather::{End, Weather},
 };
 
 fn apply(begin: crate::Begin, program: fn(&mut Stack), weather: Weather) -> Apply<Graph> {
-    Apply { begin, program: palisade_testing::graph(program), weather }
+    Apply { begin, others: Vec::new(), program: palisade_testing::graph(program), weather }
+}
+
+impl Apply<Graph> {
+    /// The same, after others have done that: to which object, and what.
+    fn after(self, others: &[(u8, u8)]) -> Self {
+        Self { others: others.iter().map(|(object, deed)| Other { object: *object, deed: *deed }).collect(), ..self }
+    }
 }
 
 #[track_caller]
@@ -831,5 +839,30 @@ fn a_run_that_cannot_reach_its_lease_is_taken_over_and_sends_no_further_call() {
         let alone = Weather { outage: Some((begin, 200)), ..Weather::fine() };
         let applies = [apply(Next, plain, alone), apply(During(30), other_group, Weather::fine())];
         lives(InBucket, 700, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn what_others_deleted_is_no_longer_that_of_its_resource_when_another_one_takes_its_name() {
+    fn user(stack: &mut Stack, label: &str, id: Name) -> Handle<RedisUser> {
+        let user = RedisUser::iam(id).engine(EngineKind::Redis).access_string(AccessString::read_only());
+        stack.add(label, user)
+    }
+    fn before(stack: &mut Stack) {
+        let (a, b) = (user(stack, "a", name!("one")), user(stack, "b", name!("two")));
+        let group = UserGroup::builder().user_group_id(name!("users")).engine(EngineKind::Valkey);
+        stack.add("users", group.user_ids([&a, &b]));
+    }
+    fn after(stack: &mut Stack) {
+        user(stack, "b", name!("one"));
+        user(stack, "c", name!("two"));
+    }
+    // The first thing in the account is the user `one`, the second the user `two`. Somebody deletes it.
+    for object in 0..2 {
+        for at in 1..30 {
+            let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+            let killed = apply(Next, after, killed).after(&[(object, 1)]);
+            lives(InFolder, 0, &[apply(Next, before, Weather::fine()), killed], &Weather::fine());
+        }
     }
 }

@@ -55,6 +55,14 @@ fn changes(case: &Case) -> Vec<Change> {
         add(Box::new(move |case| each(case, name, Gene::plain)));
     }
     for at in 0..case.applies.len() {
+        add(Box::new(move |case| case.applies.get_mut(at).into_iter().for_each(|apply| apply.others.clear())));
+        for other in 0..3 {
+            add(Box::new(move |case| {
+                if let Some(apply) = case.applies.get_mut(at).filter(|apply| other < apply.others.len()) {
+                    apply.others.remove(other);
+                }
+            }));
+        }
         for begin in [Begin::Next, Begin::Settled] {
             add(Box::new(move |case| {
                 // The simplest is to begin when the one before has ended.

@@ -6,6 +6,7 @@ use palisade::prelude::*;
 
 use crate::{
     Apply, Case,
+    others::Other,
     program::{
         Authentication, Cache, Key, KeySpec, Kind, Login, LogsTo, NETWORK_RULES, Peer, Program, Rule, SecretSpec,
         Topology, User,
@@ -28,9 +29,12 @@ pub(crate) fn test(case: &Case) -> String {
     text += "    lives(\n";
     _ = writeln!(text, "        {:?},\n        {},", case.kept, case.lag);
     text += "        &[\n";
-    for Apply { begin, program, weather } in &programs {
+    for Apply { begin, others, program, weather } in &programs {
         let name = names.iter().find(|(known, _)| known == program).map(|(_, name)| name.as_str()).unwrap_or_default();
-        _ = writeln!(text, "            apply({begin:?}, {name}, {}),", weather_text(weather));
+        let apply = format!("apply({begin:?}, {name}, {})", weather_text(weather));
+        let others: Vec<_> = others.iter().map(|Other { object, deed }| format!("({object}, {deed})")).collect();
+        let after = if others.is_empty() { String::new() } else { format!(".after(&[{}])", others.join(", ")) };
+        _ = writeln!(text, "            {apply}{after},");
     }
     text += "        ],\n";
     _ = writeln!(text, "        &{},", weather_text(&case.last));

@@ -200,7 +200,7 @@ impl Lifecycle for KmsKey {
         let Self { alias, description, tags, rotation_period_days: _, deletion_window_days: _, policy: _ } = self;
         // A key costs money, so none is made where its alias is another's. One of this stack gives its alias away.
         let tags = tags.owned_by(token);
-        if let Some(other) = describe(aws, alias.as_str()).await?
+        if let Some(other) = owner(aws, alias).await?
             && !is_kin(aws, &other.arn, &tags).await?
         {
             return Err(taken(alias_taken(alias, other.arn.as_str())));
@@ -308,11 +308,12 @@ impl KmsKey {
                 Err(error) if error.kind == ErrorKind::AlreadyExists => error,
                 answer => return answer.map(|_| ()),
             };
-            match describe(aws, self.alias.as_str()).await? {
+            match owner(aws, &self.alias).await? {
                 // An attempt of which no answer came has made it.
                 Some(owner) if owner.arn == *id => return Ok(()),
                 Some(owner) if !is_kin(aws, &owner.arn, &key.tags).await? => return Err(taken(error)),
-                Some(_) if start.elapsed() >= GIVEN_AWAY => {
+                // Whoever scheduled its deletion by hand has left it its alias, and nothing takes that away any more.
+                Some(owner) if owner.is_going() || start.elapsed() >= GIVEN_AWAY => {
                     gone(aws.call(DeleteAlias { alias: self.alias.clone() }).await)?;
                 }
                 // The two may exchange their aliases, so that each waits for that of the other.
@@ -342,7 +343,20 @@ const GIVEN_AWAY: Duration = Duration::from_secs(20);
 /// The key, or that of the alias, unless it does not exist or its deletion is scheduled.
 async fn describe(aws: &Aws, id: &str) -> Result<Option<KeyDescription>, ProviderError> {
     let answer = found(aws.call(DescribeKey { key_id: id.to_owned() }).await)?;
-    Ok(answer.map(|answer| answer.key).filter(|key| key.state != "PendingDeletion"))
+    Ok(answer.map(|answer| answer.key).filter(|key| !key.is_going()))
+}
+
+/// The key that has the alias, also if its deletion is scheduled.
+async fn owner(aws: &Aws, alias: &KmsAlias) -> Result<Option<KeyDescription>, ProviderError> {
+    let answer = found(aws.call(DescribeKey { key_id: alias.as_str().to_owned() }).await)?;
+    Ok(answer.map(|answer| answer.key))
+}
+
+impl KeyDescription {
+    /// Whether its deletion is scheduled.
+    fn is_going(&self) -> bool {
+        self.state == "PendingDeletion"
+    }
 }
 
 async fn observe(aws: &Aws, id: &Id<KmsKey>) -> Result<Option<Key>, ProviderError> {

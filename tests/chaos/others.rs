@@ -1,0 +1,245 @@
+//! [`Other`]: what somebody does to the account by hand, between two applies.
+
+use std::time::Duration;
+
+use palisade::prelude::*;
+use palisade_aws::{
+    Backend,
+    operations::{
+        CreateNetworkAclEntry, CreateTags, DecreaseReplicaCount, DeleteAlias, DeleteCacheParameterGroup,
+        DeleteCacheSubnetGroup, DeleteFlowLogs, DeleteLogGroup, DeleteNetworkAcl, DeleteNetworkAclEntry,
+        DeleteReplicationGroup, DeleteRole, DeleteRolePolicy, DeleteRouteTable, DeleteSecret, DeleteSecurityGroup,
+        DeleteSubnet, DeleteTags, DeleteUser, DeleteUserGroup, DeleteVpc, DisassociateRouteTable, EnableKeyRotation,
+        IncreaseReplicaCount, ModifyCacheParameterGroup, ModifyCacheSubnetGroup, ModifyReplicationGroup,
+        ModifySecurityGroupRules, ModifySubnetAttribute, ModifyUser, ModifyUserGroup, ModifyVpcAttribute, PutKeyPolicy,
+        PutRetentionPolicy, PutRolePolicy, Request, ResetCacheParameterGroup, RevokeSecurityGroupEgress,
+        RevokeSecurityGroupIngress, ScheduleKeyDeletion, TagKey, TagLogGroup, TagResource, TagRole, UntagKey,
+        UntagLogGroup, UntagResource, UntagRole, UpdateKeyDescription, UpdateSecret,
+    },
+    shapes::{NetworkAclEntryDescription, RuleSpecification, SubnetAttribute, VpcAttribute},
+    types::{Arn, Direction, PolicyDocument, RuleAction},
+};
+use palisade_core::{Id, Json, Resource};
+use palisade_emulator::{Emulator, Item};
+use proptest::{collection::vec, prelude::*};
+use tokio::time::sleep;
+
+/// One thing that somebody does: to which object, and what. Both are numbers, counted around.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Other {
+    pub(crate) object: u8,
+    pub(crate) deed: u8,
+}
+
+pub(crate) fn others() -> impl Strategy<Value = Vec<Other>> {
+    let other = any::<(u8, u8)>().prop_map(|(object, deed)| Other { object, deed });
+    prop_oneof![2 => Just(Vec::new()), 1 => vec(other, 1..4)]
+}
+
+/// How long after that the next run begins: every description tells of it, and what takes minutes goes on.
+const BEFORE: Duration = Duration::from_secs(60);
+
+impl Other {
+    pub(crate) async fn act(self, emulator: &Emulator) {
+        let items: Vec<_> = emulator.inventory().into_iter().filter(|item| item.kind != "Snapshot").collect();
+        if let Some(item) = items.get(usize::from(self.object) % items.len().max(1)) {
+            let deeds = deeds(item, &emulator.contents());
+            let deed = deeds[usize::from(self.deed) % deeds.len()].clone();
+            // AWS does not let everybody do everything.
+            _ = emulator.answer(deed).await;
+        }
+        sleep(BEFORE).await;
+    }
+}
+
+fn id<R: Resource>(item: &Item) -> Id<R> {
+    Id::reported(item.id.as_str()).expect("the account has ids")
+}
+
+/// What can be done to the object, as far as a plan reads it: not the tags of ElastiCache, nor what cannot be read, as passwords.
+fn deeds(item: &Item, contents: &Json) -> Vec<Request> {
+    let row = |table: &str| &contents[table][&item.id];
+    let owner = || tags! { "owner" = "somebody" };
+    let keys = || vec!["env".to_owned(), "owner".to_owned()];
+    let ec2 = || -> [Request; 2] {
+        let resource_id = item.id.clone();
+        [
+            CreateTags { resource_id: resource_id.clone(), tags: owner() }.into(),
+            DeleteTags { resource_id, keys: keys() }.into(),
+        ]
+    };
+    let mut deeds = Vec::new();
+    match item.kind {
+        "Vpc" => {
+            let enabled = row("vpcs")["dns_support"] != true;
+            deeds.extend(ec2());
+            deeds.push(ModifyVpcAttribute { vpc_id: id(item), attribute: VpcAttribute::DnsSupport, enabled }.into());
+            deeds.push(DeleteVpc { vpc_id: id(item) }.into());
+        }
+        "Subnet" => {
+            let attribute = SubnetAttribute::ResourceNameDnsARecord(row("subnets")["resource_name_record"] != true);
+            deeds.extend(ec2());
+            deeds.push(ModifySubnetAttribute { subnet_id: id(item), attribute }.into());
+            let attribute = SubnetAttribute::MapPublicIpOnLaunch(true);
+            deeds.push(ModifySubnetAttribute { subnet_id: id(item), attribute }.into());
+            deeds.push(DeleteSubnet { subnet_id: id(item) }.into());
+        }
+        "RouteTable" => {
+            deeds.extend(ec2());
+            deeds.push(DeleteRouteTable { route_table_id: id(item) }.into());
+        }
+        "RouteTableAssociation" => deeds.push(DisassociateRouteTable { association_id: item.id.clone() }.into()),
+        "SecurityGroup" => {
+            deeds.extend(ec2());
+            deeds.push(DeleteSecurityGroup { group_id: id(item) }.into());
+        }
+        "SecurityGroupRule" => {
+            deeds.extend(ec2());
+            deeds.extend(rule_deeds(item, row("rules")));
+        }
+        "NetworkAcl" => {
+            deeds.extend(ec2());
+            deeds.extend(acl_deeds(item, row("network_acls")));
+        }
+        "FlowLog" => {
+            deeds.extend(ec2());
+            deeds.push(DeleteFlowLogs { flow_log_id: id(item) }.into());
+        }
+        "CacheSubnetGroup" => {
+            let row = row("subnet_groups");
+            let subnets = row["subnets"].as_array().into_iter().flatten().filter_map(Json::as_str);
+            let subnet_ids = subnets.map(|subnet| Id::reported(subnet).expect("the account has ids")).collect();
+            let description = "by hand".to_owned();
+            deeds.push(ModifyCacheSubnetGroup { name: id(item), description, subnet_ids }.into());
+            deeds.push(DeleteCacheSubnetGroup { name: id(item) }.into());
+        }
+        "CacheParameterGroup" => {
+            let parameters = |value: &str| [("timeout".to_owned(), value.to_owned())].into();
+            let parameter_names = ["timeout".to_owned(), "maxmemory-policy".to_owned()].into();
+            deeds.push(ModifyCacheParameterGroup { name: id(item), parameters: parameters("77") }.into());
+            deeds.push(ResetCacheParameterGroup { name: id(item), parameter_names }.into());
+            deeds.push(DeleteCacheParameterGroup { name: id(item) }.into());
+        }
+        "RedisUser" => {
+            let access_string = Some(access!("on ~hand:* +get"));
+            let modify = ModifyUser { user_id: id(item), engine: None, access_string, credentials: None };
+            deeds.push(modify.into());
+            deeds.push(DeleteUser { user_id: id(item) }.into());
+        }
+        "UserGroup" => {
+            let users = row("user_groups")["settings"]["users"].as_array().into_iter().flatten();
+            let last = users.filter_map(Json::as_str).last().and_then(|user| Id::reported(user).ok());
+            let remove = last.into_iter().collect();
+            let modify = ModifyUserGroup { user_group_id: id(item), engine: None, add: [].into(), remove };
+            deeds.push(modify.into());
+            deeds.push(DeleteUserGroup { user_group_id: id(item) }.into());
+        }
+        "ReplicationGroup" => deeds.extend(cache_deeds(item)),
+        "Secret" => {
+            let description = Some("by hand".to_owned());
+            deeds.push(TagResource { secret_id: id(item), tags: owner() }.into());
+            deeds.push(UntagResource { secret_id: id(item), keys: keys() }.into());
+            deeds.push(UpdateSecret { secret_id: id(item), description, kms_key_id: None }.into());
+            deeds.push(DeleteSecret { secret_id: id(item), recovery_window: recovery_days!(7) }.into());
+        }
+        "KmsKey" => {
+            let aliases = contents["aliases"].as_object().into_iter().flatten();
+            let own =
+                aliases.filter(|(_, key)| **key == item.id.as_str()).filter_map(|(alias, _)| KmsAlias::new(alias).ok());
+            deeds.push(TagKey { key_id: id(item), tags: owner() }.into());
+            deeds.push(UntagKey { key_id: id(item), keys: keys() }.into());
+            deeds.push(UpdateKeyDescription { key_id: id(item), description: "by hand".to_owned() }.into());
+            deeds.push(EnableKeyRotation { key_id: id(item), period: rotation_days!(200) }.into());
+            deeds.push(PutKeyPolicy { key_id: id(item), policy: open_policy().to_string() }.into());
+            deeds.extend(own.map(|alias| DeleteAlias { alias }.into()));
+            deeds.push(ScheduleKeyDeletion { key_id: id(item), window: deletion_days!(7) }.into());
+        }
+        "LogGroup" => {
+            let arn = || Arn::reported(format!("arn:aws:logs:us-east-1:123456789012:log-group:{}", item.id));
+            deeds.push(TagLogGroup { arn: arn(), tags: owner() }.into());
+            deeds.push(UntagLogGroup { arn: arn(), keys: keys() }.into());
+            deeds.push(PutRetentionPolicy { name: id(item), retention: LogRetention::YEARS_2 }.into());
+            deeds.push(DeleteLogGroup { name: id(item) }.into());
+        }
+        "FlowLogRole" => {
+            let policies = row("roles")["policies"].as_object().into_iter().flatten().map(|(name, _)| name.clone());
+            let policies: Vec<_> = policies.collect();
+            deeds.push(TagRole { role_name: id(item), tags: owner() }.into());
+            deeds.push(UntagRole { role_name: id(item), keys: keys() }.into());
+            for policy_name in policies {
+                let policy = PolicyDocument::reported(&open_policy().to_string());
+                deeds.push(PutRolePolicy { role_name: id(item), policy_name: policy_name.clone(), policy }.into());
+                deeds.push(DeleteRolePolicy { role_name: id(item), policy_name }.into());
+            }
+            deeds.push(DeleteRole { role_name: id(item) }.into());
+        }
+        other => unreachable!("nobody has said what can be done to a {other}"),
+    }
+    deeds
+}
+
+/// Lets everybody do everything.
+fn open_policy() -> Json {
+    let statement =
+        serde_json::json!({ "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "*", "Resource": "*" });
+    serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+fn rule_deeds(item: &Item, row: &Json) -> [Request; 3] {
+    let text = |json: &Json| json.as_str().map(str::to_owned);
+    let group_id: Id<SecurityGroup> =
+        Id::reported(text(&row["group"]).unwrap_or_default()).expect("a rule has a group");
+    let rule = |port: u64, description: Option<String>| RuleSpecification {
+        ip_protocol: text(&row["protocol"]).unwrap_or_default(),
+        from_port: u16::try_from(port).ok(),
+        to_port: u16::try_from(port).ok(),
+        cidr_ipv4: text(&row["peer"]["Addresses"]).and_then(|range| PrivateRange::reported(&range)),
+        referenced_group_id: text(&row["peer"]["Group"]).and_then(|group| Id::reported(group).ok()),
+        description,
+    };
+    let modify = |rule| ModifySecurityGroupRules { group_id: group_id.clone(), rule_id: id(item), rule };
+    let revoke: Request = if row["direction"] == "egress" {
+        RevokeSecurityGroupEgress { group_id: group_id.clone(), rule_ids: vec![id(item)] }.into()
+    } else {
+        RevokeSecurityGroupIngress { group_id: group_id.clone(), rule_ids: vec![id(item)] }.into()
+    };
+    let port = row["ports"][0].as_u64().unwrap_or_default();
+    let described = modify(rule(port, Some("by hand".to_owned())));
+    [described.into(), modify(rule(7_777, text(&row["description"]))).into(), revoke]
+}
+
+fn acl_deeds(item: &Item, row: &Json) -> Vec<Request> {
+    let entry = NetworkAclEntryDescription {
+        direction: Direction::Ingress,
+        rule_number: 77,
+        action: RuleAction::Allow,
+        protocol: "-1".to_owned(),
+        from_port: None,
+        to_port: None,
+        addresses: "0.0.0.0/0".to_owned(),
+    };
+    let numbers = row["entries"].as_array().into_iter().flatten().filter(|entry| entry["direction"] == "ingress");
+    let numbers = numbers.filter_map(|entry| u16::try_from(entry["number"].as_u64()?).ok());
+    let mut deeds: Vec<Request> = vec![CreateNetworkAclEntry { network_acl_id: id(item), entry }.into()];
+    deeds.extend(numbers.filter(|number| *number < 32767).map(|rule_number| {
+        DeleteNetworkAclEntry { network_acl_id: id(item), direction: Direction::Ingress, rule_number }.into()
+    }));
+    deeds.push(DeleteNetworkAcl { network_acl_id: id(item) }.into());
+    deeds
+}
+
+fn cache_deeds(item: &Item) -> [Request; 7] {
+    let group = id(item);
+    let unchanged = || ModifyReplicationGroup::unchanged(&group);
+    let replication_group_id = || id(item);
+    [
+        ModifyReplicationGroup { description: Some("by hand".to_owned()), ..unchanged() }.into(),
+        ModifyReplicationGroup { snapshot_retention_limit: Some(retention_days!(3)), ..unchanged() }.into(),
+        ModifyReplicationGroup { maintenance_window: Some(maintenance_window!("tue:02:00-tue:03:00")), ..unchanged() }
+            .into(),
+        ModifyReplicationGroup { auto_minor_version_upgrade: Some(false), ..unchanged() }.into(),
+        IncreaseReplicaCount { replication_group_id: replication_group_id(), new_replica_count: 3 }.into(),
+        DecreaseReplicaCount { replication_group_id: replication_group_id(), new_replica_count: 1 }.into(),
+        DeleteReplicationGroup { replication_group_id: replication_group_id(), final_snapshot_identifier: None }.into(),
+    ]
+}
