@@ -60,6 +60,27 @@ pub enum SelectRules {
     OfGroups(Vec<Id<SecurityGroup>>),
 }
 
+/// Which tags a description is about.
+#[derive(Clone, Debug)]
+pub enum SelectTags {
+    /// The tags `palisade:stack` with this value, whatever carries them: the filters `key` and `value`.
+    OfStack(String),
+    /// The tags `palisade:stack`, `palisade:resource` and `palisade:token` of the objects with these ids: the filters `key` and
+    /// `resource-id`.
+    OfObjects(Vec<String>),
+}
+
+/// A tag of an EC2 object.
+#[derive(Clone, Debug)]
+pub struct TagDescription {
+    /// `resourceId`.
+    pub resource_id: String,
+    /// `key`.
+    pub key: String,
+    /// `value`.
+    pub value: String,
+}
+
 /// A flag of a VPC that has a call of its own.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum VpcAttribute {

@@ -291,7 +291,7 @@ impl Book<'_> {
         let State { stack, lineage, serial, .. } = &self.state;
         let text = serde_json::json!([stack, lineage, address, serial + 1]).to_string();
         // The state knows all objects whose tokens begin like this, so that nobody else can be using one that it does not know.
-        let digest = format!("{}{}", &sha256(lineage)[..LINEAGE_DIGITS], &sha256(&text)[LINEAGE_DIGITS..]);
+        let digest = format!("{}{}", self.state.lineage_digits(), &sha256(&text)[LINEAGE_DIGITS..]);
         Token { stack: stack.clone(), resource: address.to_string(), digest }
     }
 }

@@ -2,7 +2,10 @@
 
 mod rules;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use palisade_core::{
     Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
@@ -190,6 +193,7 @@ impl Lifecycle for KmsKey {
             DeleteAlias::CALL.as_needed(),
             ScheduleKeyDeletion::CALL.once(),
         ],
+        untracked: &[DescribeKey::CALL.each(1), ListResourceTags::CALL.up_to(1)],
     };
     const REPEATED: Repeated = Repeated::MakesAnother;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 2, 2);
@@ -343,6 +347,18 @@ const GIVEN_AWAY: Duration = Duration::from_secs(20);
 async fn describe(aws: &Aws, id: &str) -> Result<Option<KeyDescription>, ProviderError> {
     let answer = found(aws.call(DescribeKey { key_id: id.to_owned() }).await)?;
     Ok(answer.map(|answer| answer.key).filter(|key| key.state != "PendingDeletion"))
+}
+
+/// The key that has an alias, and its tags, unless it is one of those that are `known`.
+pub(crate) async fn key_of_alias(
+    aws: &Aws,
+    alias: &str,
+    known: &BTreeSet<String>,
+) -> Result<Option<(String, Tags)>, ProviderError> {
+    match describe(aws, alias).await? {
+        Some(key) if !known.contains(key.arn.as_str()) => Ok(Some((key.arn.to_string(), tags(aws, &key.arn).await?))),
+        _ => Ok(None),
+    }
 }
 
 async fn observe(aws: &Aws, id: &Id<KmsKey>) -> Result<Option<Key>, ProviderError> {

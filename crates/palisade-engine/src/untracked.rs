@@ -1,0 +1,59 @@
+//! [`check`]: whether the state has all that earlier runs have created.
+//!
+//! A state that was restored from before the last run looks like any other. The account knows better: its objects carry the
+//! lineage of the state. To create what that run has created would leave those objects in no state.
+
+use std::sync::Arc;
+
+use palisade_core::{
+    Graph,
+    provider::{Creation, ErrorKind, Provider, Search, Turn},
+};
+
+use crate::{Action, Plan, State, StateError, gate::Gate};
+
+/// What to look for before the first step of `plan`; `None` if nothing can be created twice: the plan creates nothing, or no run has
+/// used `state` before.
+pub(crate) fn search(graph: &Graph, state: &State, plan: &Plan) -> Option<Search> {
+    let steps = plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_)));
+    let creations: Vec<_> = steps
+        .filter_map(|step| {
+            let fields = graph.node(&step.address)?.fields.iter();
+            let known = fields.filter_map(|(name, value)| Some(((*name).to_owned(), value.as_json()?.clone())));
+            Some(Creation { kind: step.address.kind().to_owned(), inputs: known.collect() })
+        })
+        .collect();
+    (state.serial > 0 && !creations.is_empty()).then(|| Search {
+        stack: state.stack.clone(),
+        lineage: state.lineage_digits(),
+        ids: state.objects().filter_map(|(_, object)| object.id.clone()).collect(),
+        digests: state.objects().map(|(_, object)| object.token.digest.clone()).collect(),
+        creations,
+    })
+}
+
+/// Refuses a state that is older than the account. `serial` is the serial of the state.
+///
+/// # Errors
+/// - [`StateError::Behind`] if the account has objects that the state does not know;
+/// - [`StateError::Unchecked`] if the account could not be asked.
+pub(crate) async fn check(
+    provider: &dyn Provider,
+    gate: &Arc<Gate>,
+    search: &Search,
+    serial: u64,
+) -> Result<(), StateError> {
+    let turn: Arc<dyn Turn> = Arc::<Gate>::clone(gate);
+    let found = tokio::select! {
+        biased;
+        // No step will begin, so there is nothing to refuse.
+        () = gate.closed() => return Ok(()),
+        found = provider.untracked(&turn, search) => found,
+    };
+    match found {
+        Ok(found) if found.objects.is_empty() => Ok(()),
+        Ok(found) => Err(StateError::Behind { stack: search.stack.clone(), serial, found: Box::new(found) }),
+        Err(error) if error.kind == ErrorKind::Interrupted => Ok(()),
+        Err(error) => Err(StateError::Unchecked { error: Box::new(error) }),
+    }
+}
