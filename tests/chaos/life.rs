@@ -443,6 +443,10 @@ impl Writer for DiskWriter<'_> {
         })
     }
 
+    fn path(&self) -> PathBuf {
+        self.writer.path()
+    }
+
     fn hold(&self) -> Arc<dyn Hold> {
         self.writer.hold()
     }

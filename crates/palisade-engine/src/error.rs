@@ -118,21 +118,22 @@ pub enum StateError {
     },
     /// The account has objects that a run of this state has created, and that the state does not know: it was restored from before
     /// that run, or a copy of it was applied.
-    #[error(
-        "the state of the stack `{stack}` is older than the account: its last change is {serial}, and it does not have {}",
-        objects(found)
-    )]
+    #[error("the state {path} is older than the account, so nothing was changed: its last change is {serial}, and it does not have {objects}",
+        path = path.display(), objects = objects(found))]
     Behind {
-        /// The stack.
-        stack: String,
+        /// The file.
+        path: PathBuf,
         /// The serial of the state.
         serial: u64,
         /// The objects.
         found: Box<Untracked>,
     },
     /// It could not be found out whether the account has objects that the state does not know.
-    #[error("cannot find out whether the state has all objects of the stack: {error}")]
+    #[error("cannot find out whether the state {path} has all objects of the stack, so nothing was changed: {error}",
+        path = path.display())]
     Unchecked {
+        /// The file.
+        path: PathBuf,
         /// What the provider said.
         #[source]
         error: Box<ProviderError>,

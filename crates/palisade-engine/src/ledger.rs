@@ -306,6 +306,8 @@ fn related(address: &Address, Dependencies { all: depends_on, released }: Depend
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use futures_util::{FutureExt, future::join_all};
     use palisade_core::provider::BoxFuture;
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
@@ -348,6 +350,10 @@ mod tests {
         fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
             *self.kept.lock().unwrap() = Some(state.clone());
             Box::pin(async { Ok(()) })
+        }
+
+        fn path(&self) -> PathBuf {
+            "memory".into()
         }
 
         fn hold(&self) -> Arc<dyn Hold> {

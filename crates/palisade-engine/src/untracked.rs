@@ -3,7 +3,7 @@
 //! A state that was restored from before the last run looks like any other. The account knows better: its objects carry the
 //! lineage of the state. To create what that run has created would leave those objects in no state.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use palisade_core::{
     Graph,
@@ -32,7 +32,7 @@ pub(crate) fn search(graph: &Graph, state: &State, plan: &Plan) -> Option<Search
     })
 }
 
-/// Refuses a state that is older than the account. `serial` is the serial of the state.
+/// Refuses a state that is older than the account: the state at this path, with this serial.
 ///
 /// # Errors
 /// - [`StateError::Behind`] if the account has objects that the state does not know;
@@ -41,7 +41,7 @@ pub(crate) async fn check(
     provider: &dyn Provider,
     gate: &Arc<Gate>,
     search: &Search,
-    serial: u64,
+    (path, serial): (PathBuf, u64),
 ) -> Result<(), StateError> {
     let turn: Arc<dyn Turn> = Arc::<Gate>::clone(gate);
     let found = tokio::select! {
@@ -52,8 +52,8 @@ pub(crate) async fn check(
     };
     match found {
         Ok(found) if found.objects.is_empty() => Ok(()),
-        Ok(found) => Err(StateError::Behind { stack: search.stack.clone(), serial, found: Box::new(found) }),
+        Ok(found) => Err(StateError::Behind { path, serial, found: Box::new(found) }),
         Err(error) if error.kind == ErrorKind::Interrupted => Ok(()),
-        Err(error) => Err(StateError::Unchecked { error: Box::new(error) }),
+        Err(error) => Err(StateError::Unchecked { path, error: Box::new(error) }),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -192,6 +193,10 @@ impl Writer for Account {
             assert_eq!(saved.as_ref(), Some(state));
         };
         Box::pin(async move { self.lock().save(replace) })
+    }
+
+    fn path(&self) -> PathBuf {
+        "state".into()
     }
 
     fn hold(&self) -> Arc<dyn Hold> {
