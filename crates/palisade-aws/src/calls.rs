@@ -198,3 +198,19 @@ fn search(kinds: &[&str]) -> Vec<CallCount> {
     }
     calls
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ec2_is_searched_once_for_all_kinds_and_kms_for_each_key() {
+        let calls = |kinds: &[&str]| -> Vec<_> {
+            calls_for(Work::Search { kinds }).into_iter().map(|call| (call.action, call.count)).collect()
+        };
+        let ec2 = ("DescribeTags", Count::Exactly(1));
+        let (key, tags) = (("DescribeKey", Count::Exactly(1)), ("ListResourceTags", Count::UpTo(1)));
+        assert_eq!(calls(&["Vpc", "Subnet", "KmsKey", "RedisUser", "Vpc", "KmsKey"]), [ec2, key, tags, key, tags]);
+        assert_eq!(calls(&["RedisUser", "Secret", "RouteTableAssociation"]), []);
+    }
+}

@@ -1,6 +1,7 @@
 //! What the operations send and what they answer with, beyond single values. The names are AWS's.
 
 mod network_acl;
+mod tags;
 
 use std::collections::BTreeSet;
 
@@ -8,6 +9,7 @@ use palisade_core::{Id, Resource};
 use secrecy::SecretString;
 
 pub use network_acl::*;
+pub use tags::*;
 
 use crate::{
     resources::{
@@ -58,27 +60,6 @@ pub enum SelectRules {
     Rules(Select<SecurityGroupRule>),
     /// All rules of these groups.
     OfGroups(Vec<Id<SecurityGroup>>),
-}
-
-/// Which tags a description is about.
-#[derive(Clone, Debug)]
-pub enum SelectTags {
-    /// The tags `palisade:stack` with this value, whatever carries them: the filters `key` and `value`.
-    OfStack(String),
-    /// The tags `palisade:stack`, `palisade:resource` and `palisade:token` of the objects with these ids: the filters `key` and
-    /// `resource-id`.
-    OfObjects(Vec<String>),
-}
-
-/// A tag of an EC2 object.
-#[derive(Clone, Debug)]
-pub struct TagDescription {
-    /// `resourceId`.
-    pub resource_id: String,
-    /// `key`.
-    pub key: String,
-    /// `value`.
-    pub value: String,
 }
 
 /// A flag of a VPC that has a call of its own.
