@@ -95,7 +95,7 @@ pub async fn apply(
     let search = untracked::search(graph, &saved, plan);
     let mut work = pin!(async {
         if let Some(search) = &search {
-            untracked::check(provider, &gate, search, (writer.path(), saved.serial)).await?;
+            untracked::check(provider, &gate, search, (writer.path(), saved.serial), executor.ledger()).await?;
         }
         let report = Run::new(&executor, &steps, priorities, &gate, options).complete().await;
         let state = executor.into_ledger().finish(graph, plan).await?;

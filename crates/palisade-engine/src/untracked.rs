@@ -3,14 +3,19 @@
 //! A state that was restored from before the last run looks like any other. The account knows better: its objects carry the
 //! lineage of the state. To create what that run has created would leave those objects in no state.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use palisade_core::{
     Graph,
     provider::{Creation, ErrorKind, Provider, Search, Turn},
 };
 
-use crate::{Action, Plan, State, StateError, gate::Gate};
+use tokio::time::timeout;
+
+use crate::{Action, Event, Plan, State, StateError, gate::Gate, ledger::Ledger};
+
+/// How long a search goes on before it is told of.
+const SILENT: Duration = Duration::from_secs(3);
 
 /// What to look for before the first step of `plan`; `None` if nothing can be created twice: the plan creates nothing, or no run has
 /// used `state` before.
@@ -32,7 +37,7 @@ pub(crate) fn search(graph: &Graph, state: &State, plan: &Plan) -> Option<Search
     })
 }
 
-/// Refuses a state that is older than the account: the state at this path, with this serial.
+/// Refuses a state that is older than the account: the state at this path, with this serial. A search that takes a while is told of.
 ///
 /// # Errors
 /// - [`StateError::Behind`] if the account has objects that the state does not know;
@@ -42,13 +47,24 @@ pub(crate) async fn check(
     gate: &Arc<Gate>,
     search: &Search,
     (path, serial): (PathBuf, u64),
+    ledger: &Ledger<'_>,
 ) -> Result<(), StateError> {
     let turn: Arc<dyn Turn> = Arc::<Gate>::clone(gate);
+    let mut search = provider.untracked(&turn, search);
+    let search = async {
+        match timeout(SILENT, &mut search).await {
+            Ok(found) => found,
+            Err(_) => {
+                ledger.tell(Event::Searching);
+                search.await
+            }
+        }
+    };
     let found = tokio::select! {
         biased;
         // No step will begin, so there is nothing to refuse.
         () = gate.closed() => return Ok(()),
-        found = provider.untracked(&turn, search) => found,
+        found = search => found,
     };
     match found {
         Ok(found) if found.objects.is_empty() => Ok(()),

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use palisade_core::{Graph, Json, JsonMap, provider::ErrorKind};
-use palisade_engine::{ApplyOptions, Report, State, StateError, apply};
+use palisade_engine::{ApplyOptions, Event, Report, State, StateError, apply};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
@@ -26,7 +26,13 @@ fn nets(names: &[&str]) -> Graph {
 
 async fn try_apply(account: &Account, graph: &Graph, options: &ApplyOptions) -> Result<Report, StateError> {
     let plan = planned(account, graph).await.unwrap();
-    apply(account, account, state(account), graph, &plan, options, &mut |_| {}).await
+    let mut events = Vec::new();
+    let mut listener = |event| events.push(event);
+    let result = apply(account, account, state(account), graph, &plan, options, &mut listener).await;
+    let told = events.iter().filter(|event| **event == Event::Searching).count();
+    let is_slow = matches!(account.lock().search, Answer::Never);
+    assert_eq!(told, usize::from(is_slow), "{events:?}");
+    result
 }
 
 /// An account in which `a` and then `b` was created, with the state of before the second.
