@@ -18,7 +18,8 @@ use palisade_aws::{
 use palisade_core::{
     Address, Graph, JsonMap, Schema,
     provider::{
-        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Token, Turn,
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Search, Token,
+        Turn, Untracked,
     },
 };
 use palisade_emulator::Emulator;
@@ -159,6 +160,14 @@ impl Provider for Life {
             }
             first
         }))
+    }
+
+    fn untracked<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        search: &'a Search,
+    ) -> BoxFuture<'a, Result<Untracked, ProviderError>> {
+        self.provider.untracked(turn, search)
     }
 
     fn claim<'a>(

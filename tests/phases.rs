@@ -17,10 +17,13 @@ use palisade_aws::{
 };
 use palisade_core::{
     Address, Id, Json, JsonMap, Resource, Schema,
-    provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, Token, Turn, Unlimited},
+    provider::{
+        BoxFuture, CreateError, Creation, Look, Object, Observation, Provider, ProviderError, Search, Token, Turn,
+        Unlimited, Untracked,
+    },
 };
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{ApplyOptions, MemoryStore, State, Store};
+use palisade_engine::{ApplyOptions, MemoryStore, ObjectState, State, Store};
 
 use crate::schema_changes::cases::{declare, fields};
 
@@ -32,10 +35,11 @@ enum Phase {
     Create,
     Converge,
     Delete,
+    Untracked,
 }
 
 impl Phase {
-    const ALL: [Self; 5] = [Self::Read, Self::Find, Self::Create, Self::Converge, Self::Delete];
+    const ALL: [Self; 6] = [Self::Read, Self::Find, Self::Create, Self::Converge, Self::Delete, Self::Untracked];
 
     fn of(self, calls: &'static Calls) -> BTreeSet<&'static str> {
         let planned = match self {
@@ -44,6 +48,7 @@ impl Phase {
             Self::Create => calls.create,
             Self::Converge => calls.converge,
             Self::Delete => calls.delete,
+            Self::Untracked => calls.untracked,
         };
         planned.iter().map(|planned: &Planned| planned.call().action).collect()
     }
@@ -139,6 +144,22 @@ impl Provider for Marked {
         look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         self.mark(kind, Phase::Find, self.provider.find(turn, kind, inputs, token, look))
+    }
+
+    fn untracked<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        search: &'a Search,
+    ) -> BoxFuture<'a, Result<Untracked, ProviderError>> {
+        Box::pin(async move {
+            for creation in &search.creations {
+                let search = Search { creations: vec![creation.clone()], ..search.clone() };
+                let found = self.provider.untracked(turn, &search);
+                let found = self.mark(&creation.kind, Phase::Untracked, found).await?;
+                assert_eq!(found, Untracked::default());
+            }
+            Ok(Untracked::default())
+        })
     }
 
     fn converge<'a>(
@@ -259,13 +280,31 @@ async fn apply(provider: &Marked, store: &MemoryStore, declare: impl FnOnce(&mut
     assert!(report.is_complete(), "{:?}", report.failures);
 }
 
+/// A search before creations like those of all objects of the state.
+fn all_known(state: &State) -> Search {
+    let objects = || state.resources.iter().map(|(address, entry)| (address, entry.current.as_ref().unwrap()));
+    let creation = |(address, object): (&Address, &ObjectState)| Creation {
+        kind: address.kind().to_owned(),
+        inputs: object.inputs.clone(),
+    };
+    Search {
+        stack: state.stack.clone(),
+        lineage: String::new(),
+        ids: objects().filter_map(|(_, object)| object.id.clone()).collect(),
+        digests: objects().map(|(_, object)| object.token.digest.clone()).collect(),
+        creations: objects().map(creation).collect(),
+    }
+}
+
 /// The calls of a life in which `field` of the resource `it` changes, and in which all objects are looked for.
 async fn live(made: &Arc<Mutex<Made>>, kind: &'static str, field: &'static str) {
     let provider = Marked::new(made);
     let store = MemoryStore::default();
     apply(&provider, &store, |stack| declare(stack, kind, "")).await;
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
-    for (address, entry) in store.load().await.unwrap().unwrap().resources {
+    let state = store.load().await.unwrap().unwrap();
+    provider.untracked(&turn, &all_known(&state)).await.unwrap();
+    for (address, entry) in state.resources {
         let object = entry.current.unwrap();
         let found = provider.find(&turn, address.kind(), &object.inputs, &object.token, Look::Once).await.unwrap();
         assert_eq!(found, object.id, "{address}");
@@ -359,6 +398,8 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     ("KmsKey", Phase::Create, "ListResourceTags"),
     // `a_key_without_its_alias_is_found_by_its_tags`.
     ("KmsKey", Phase::Find, "ListKeys"),
+    // `what_a_restored_state_does_not_have_is_not_created_again`.
+    ("KmsKey", Phase::Untracked, "ListResourceTags"),
     // `a_log_group_gives_its_key_up_in_place`.
     ("LogGroup", Phase::Converge, "DisassociateKmsKey"),
     // The example `auth-token` creates a cache with its token.

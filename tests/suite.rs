@@ -19,6 +19,7 @@ mod orders;
 mod parameters;
 mod phases;
 mod readme;
+mod restored;
 mod rules;
 mod same_name;
 mod schema_changes;

@@ -3,7 +3,7 @@
 use std::{
     io,
     panic::resume_unwind,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -125,7 +125,7 @@ impl Place {
     }
 
     /// The journal, and how long it is. A bucket has none: each object is there as a whole, or not at all.
-    fn journal(&self) -> Option<(std::path::PathBuf, u64)> {
+    fn journal(&self) -> Option<(PathBuf, u64)> {
         let Kind::Folder(folder) = &self.kind else { return None };
         let path = folder.path().join("test.state.journal");
         let length = path.metadata().map_or(0, |file| file.len());
@@ -169,6 +169,10 @@ impl PlaceWriter<'_> {
 }
 
 impl Writer for PlaceWriter<'_> {
+    fn path(&self) -> PathBuf {
+        self.inner.path()
+    }
+
     fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
         self.inner.begin(continued)
     }

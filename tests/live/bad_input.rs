@@ -221,7 +221,7 @@ fn somebody_else_has_the_name() {
     assert_snapshot!(told(&program.run(endpoint, &APPLY), endpoint), @r"
     error: cannot create RedisUser.admin: CreateUser: UserAlreadyExists: User admin already exists
       --> examples/secured-redis/src/lib.rs:52:23
-    help: it exists, and the state does not know it: put the state back, if one was lost that does; else choose another name, or delete what has it
+    help: it exists, and the state does not know it: bring back the newest state, if this one is older or another one was lost; otherwise choose another name, or delete what has it
 
     Not tried:
       UserGroup.redis (create), as RedisUser.admin failed

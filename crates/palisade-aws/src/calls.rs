@@ -21,6 +21,8 @@ pub struct Calls {
     pub converge: &'static [Planned],
     /// Of [`Lifecycle::delete`](crate::Lifecycle::delete).
     pub delete: &'static [Planned],
+    /// Of the look for objects that a creation might make a second time, as a restored state does not have them.
+    pub untracked: &'static [Planned],
 }
 
 /// A call, how often it is made, and what for.
@@ -155,8 +157,8 @@ impl Planned {
 impl Calls {
     /// All of them, whatever the phase.
     pub fn all(&self) -> impl Iterator<Item = Call> {
-        let Self { read, find, create, converge, delete } = self;
-        [read, find, create, converge, delete].into_iter().flat_map(|phase| phase.iter().map(Planned::call))
+        let Self { read, find, create, converge, delete, untracked } = self;
+        [read, find, create, converge, delete, untracked].into_iter().flat_map(|phase| phase.iter().map(Planned::call))
     }
 }
 
@@ -171,6 +173,7 @@ pub fn calls_for(work: Work<'_>) -> Vec<CallCount> {
         Work::Find { kind } => {
             calls_of(kind).iter().flat_map(|calls| calls.find).filter_map(|call| call.in_step(false, &[])).collect()
         }
+        Work::Search { kinds } => search(kinds),
         Work::Step { kind, step, fields } => {
             let Some(calls) = calls_of(kind) else { return Vec::new() };
             let phases = match step {
@@ -181,5 +184,33 @@ pub fn calls_for(work: Work<'_>) -> Vec<CallCount> {
             let is_creation = step == StepKind::Create;
             phases.into_iter().flatten().filter_map(|call| call.in_step(is_creation, fields)).collect()
         }
+    }
+}
+
+/// The calls of the look for objects that the creations of `kinds` might make a second time.
+fn search(kinds: &[&str]) -> Vec<CallCount> {
+    let mut calls: Vec<CallCount> = Vec::new();
+    for planned in kinds.iter().filter_map(|kind| calls_of(kind)).flat_map(|calls| calls.untracked) {
+        let is_shared = matches!(planned.times, Times::Together);
+        if !is_shared || !calls.iter().any(|call| call.action == planned.call.action) {
+            calls.extend(planned.in_refresh(1));
+        }
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ec2_is_searched_once_for_all_kinds_and_kms_for_each_key() {
+        let calls = |kinds: &[&str]| -> Vec<_> {
+            calls_for(Work::Search { kinds }).into_iter().map(|call| (call.action, call.count)).collect()
+        };
+        let ec2 = ("DescribeTags", Count::Exactly(1));
+        let (key, tags) = (("DescribeKey", Count::Exactly(1)), ("ListResourceTags", Count::UpTo(1)));
+        assert_eq!(calls(&["Vpc", "Subnet", "KmsKey", "RedisUser", "Vpc", "KmsKey"]), [ec2, key, tags, key, tags]);
+        assert_eq!(calls(&["RedisUser", "Secret", "RouteTableAssociation"]), []);
     }
 }

@@ -19,6 +19,7 @@ pub mod resources;
 pub mod shapes;
 #[macro_use]
 pub mod types;
+mod untracked;
 
 pub use aws::{Aws, Backend, Supplier};
 pub use calls::{Calls, Planned, calls_for};

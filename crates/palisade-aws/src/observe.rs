@@ -235,10 +235,9 @@ where
 /// after the loss of a state, so it is not called another's, nor is its deletion the first advice.
 pub(crate) fn taken(mut error: ProviderError) -> ProviderError {
     if error.kind == ErrorKind::AlreadyExists && error.help.is_empty() {
-        error.help =
-            "it exists, and the state does not know it: put the state back, if one was lost that does; else choose \
-                      another name, or delete what has it"
-                .to_owned();
+        error.help = "it exists, and the state does not know it: bring back the newest state, if this one is older or another one \
+                      was lost; otherwise choose another name, or delete what has it"
+            .to_owned();
     }
     error
 }
@@ -278,8 +277,8 @@ mod tests {
         let help = |kind, help| taken(refused(kind, help)).help;
         assert_eq!(
             help(ErrorKind::AlreadyExists, ""),
-            "it exists, and the state does not know it: put the state back, if one was lost that does; else choose another \
-             name, or delete what has it"
+            "it exists, and the state does not know it: bring back the newest state, if this one is older or another one was \
+             lost; otherwise choose another name, or delete what has it"
         );
         assert_eq!(help(ErrorKind::AlreadyExists, "wait"), "wait");
         assert_eq!(help(ErrorKind::Denied, ""), "");

@@ -18,8 +18,8 @@ use crate::{
         FlowLogDescription, KeyDescription, LogDeliveryChange, LogGroupDescription, NetworkAclDescription,
         NetworkAclEntryDescription, ReplicationGroupDescription, RoleDescription, RouteTableDescription,
         RuleDescription, RuleSpecification, SecretDescription, SecurityGroupDescription, Select, SelectNetworkAcls,
-        SelectRouteTables, SelectRules, SelectSecurityGroups, SubnetAttribute, SubnetDescription, TokenStrategy,
-        UserDescription, UserGroupDescription, VpcAttribute, VpcDescription,
+        SelectRouteTables, SelectRules, SelectSecurityGroups, SelectTags, SubnetAttribute, SubnetDescription,
+        TagDescription, TokenStrategy, UserDescription, UserGroupDescription, VpcAttribute, VpcDescription,
     },
     types::{
         AccessString, AggregationInterval, Arn, AvailabilityZone, Cidr, DeletionWindow, Description, Direction,
@@ -253,6 +253,7 @@ operations! {
         Read DescribeFlowLogs { select: Select<FlowLog> } -> DescribeFlowLogsOutput { flow_logs: Vec<FlowLogDescription> }
         Write DeleteFlowLogs { flow_log_id: Id<FlowLog> } -> DeleteFlowLogsOutput {}
 
+        Read DescribeTags { select: SelectTags } -> DescribeTagsOutput { tags: Vec<TagDescription> }
         Write CreateTags { resource_id: String, tags: Tags } -> CreateTagsOutput {}
         Write DeleteTags { resource_id: String, keys: Vec<String> } -> DeleteTagsOutput {}
     }

@@ -94,6 +94,9 @@ mod tests {
         assert_eq!(actions, ["ReadEc2", "ChangeEc2"]);
         assert!(policy["Statement"][1]["Action"].as_array().unwrap().contains(&json!("ec2:CreateVpc")));
         assert!(!policy.to_string().contains("ec2:CreateSubnet"));
+        assert!(policy["Statement"][0]["Action"].as_array().unwrap().contains(&json!("ec2:DescribeTags")));
+        let user = self::policy(&BTreeSet::from(["RedisUser"]), None);
+        assert!(!user.to_string().contains("DescribeTags"), "it has a name of its own");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 use palisade_core::{
     Finding, Graph, JsonMap, Resource as _, Schema,
     provider::{
-        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, StepKind,
-        Token, Turn,
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Search,
+        StepKind, Token, Turn, Untracked,
     },
 };
 use tokio::time::Instant;
@@ -22,6 +22,7 @@ use crate::{
         UserGroup, Vpc,
     },
     types::AvailabilityZone,
+    untracked::untracked,
 };
 
 /// How long AWS may take to tell whether what is seen is what was looked for: as long as the creation of a cache.
@@ -165,6 +166,14 @@ impl Provider for AwsProvider {
         })
     }
 
+    fn untracked<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        search: &'a Search,
+    ) -> BoxFuture<'a, Result<Untracked, ProviderError>> {
+        Box::pin(async move { untracked(&self.aws.in_turn(turn), search).await })
+    }
+
     fn claim<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,
@@ -218,7 +227,7 @@ fn unclear(resource: &str) -> ProviderError {
     }
 }
 
-fn lifecycle(kind: &str) -> Result<&'static dyn ErasedLifecycle, ProviderError> {
+pub(crate) fn lifecycle(kind: &str) -> Result<&'static dyn ErasedLifecycle, ProviderError> {
     REGISTRY.iter().find(|entry| entry.schema.kind == kind).map(|entry| entry.lifecycle).ok_or_else(|| ProviderError {
         kind: ErrorKind::Invalid,
         operation: String::new(),

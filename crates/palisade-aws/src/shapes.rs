@@ -1,6 +1,7 @@
 //! What the operations send and what they answer with, beyond single values. The names are AWS's.
 
 mod network_acl;
+mod tags;
 
 use std::collections::BTreeSet;
 
@@ -8,6 +9,7 @@ use palisade_core::{Id, Resource};
 use secrecy::SecretString;
 
 pub use network_acl::*;
+pub use tags::*;
 
 use crate::{
     resources::{

@@ -25,7 +25,7 @@ pub(crate) struct Forecast {
 pub(crate) struct Row {
     #[serde(flatten)]
     pub(crate) call: CallCount,
-    /// The resources that it is made for; none of the call that finds out whose account it is.
+    /// The resources that it is made for; none of the calls that are about the whole account.
     pub(crate) resources: Vec<Address>,
 }
 
@@ -46,6 +46,12 @@ impl Forecast {
         }
         for (kind, addresses) in kinds {
             refresh.add(cloud.calls(Work::Read { kind, objects: addresses.len() }), &addresses);
+        }
+        let creates = |step: &&Step| matches!(step.action, Action::Create | Action::Replace(_));
+        let kinds: Vec<_> = plan.steps.iter().filter(creates).map(|step| step.address.kind()).collect();
+        // Of a new stack, there is nothing that its state could have lost.
+        if state.serial > 0 && !kinds.is_empty() {
+            apply.add(cloud.calls(Work::Search { kinds: &kinds }), &[]);
         }
         for step in &plan.steps {
             for (kind, fields) in works(step) {

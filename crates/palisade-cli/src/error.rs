@@ -2,7 +2,10 @@
 
 use std::{fs, io, path::Path};
 
-use palisade_core::{Finding, Stack, provider::ProviderError};
+use palisade_core::{
+    Finding, Stack,
+    provider::{ErrorKind, ProviderError, Untracked},
+};
 use palisade_engine::{PlanError, StateError};
 use palisade_terraform::ExportError;
 
@@ -156,6 +159,12 @@ impl From<StateError> for CommandError {
                 "keep each stack's state in a folder of its own: name one with --state-dir".to_owned(),
                 format!("if the stack was renamed, give it the name `{found}` again in the call of `run`"),
             ],
+            StateError::Behind { path, found, .. } => behind(path, found),
+            StateError::Unchecked { error, .. } if error.kind == ErrorKind::Denied => vec![format!(
+                "allow the caller to call `{}`; `iam-policy` prints all that is needed",
+                error.operation
+            )],
+            StateError::Unchecked { error, .. } => vec![error.help.clone()],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
             StateError::LeaseLost { .. } => vec![
                 "for a state in S3: see that nothing stops this process, and that S3 can be reached".to_owned(),
@@ -185,7 +194,7 @@ impl From<ExportError> for CommandError {
 /// The cure of a state file that is not one. It never deletes the file: what is left of it may be all that knows the
 /// objects.
 fn restore(path: &Path) -> String {
-    if path.to_string_lossy().contains("://") {
+    if is_shared(path) {
         return format!(
             "bring {} back as it was, from the versions that the bucket keeps: without its state, a stack knows no objects",
             path.display()
@@ -207,6 +216,11 @@ fn restore(path: &Path) -> String {
     }
 }
 
+/// Whether the state is in a bucket.
+fn is_shared(path: &Path) -> bool {
+    path.to_string_lossy().contains("://")
+}
+
 /// Whether the file is the journal of a state.
 fn is_journal(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "journal")
@@ -223,6 +237,25 @@ fn unjournaled(journal: &Path) -> Vec<String> {
              and put the copy from before it in place: cp {state}.backup {state}"
         ),
     ]
+}
+
+/// The cures of a state that does not have all objects of the stack.
+fn behind(path: &Path, found: &Untracked) -> Vec<String> {
+    let newest = if is_shared(path) {
+        "bring back the newest state, from the versions that the bucket keeps"
+    } else {
+        "put the newest state in its place"
+    };
+    let mut help = vec![
+        format!("{newest}: this one was restored from before the last run, or a copy of it was applied"),
+        "if there is no newer one, delete these objects in the account: the next apply creates what the program needs"
+            .to_owned(),
+    ];
+    if !found.release.is_empty() {
+        let commands = found.release.join(" && ");
+        help.push(format!("to keep them for another use, remove the tags by which they are found: {commands}"));
+    }
+    help
 }
 
 /// Whether two files have the same bytes, so that it is of no use to copy one over the other.
@@ -249,6 +282,8 @@ pub(crate) fn io_help(path: &Path, error: &io::Error, option: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use palisade_core::provider::UntrackedObject;
+
     use super::*;
 
     #[test]
@@ -284,6 +319,18 @@ mod tests {
         insta::assert_snapshot!(text.replace(folder.path().to_str().unwrap(), "FOLDER"), @r"
         error: the state file FOLDER/a.json is empty
         help: put a copy of FOLDER/a.json in its place, from a backup of yours: without its state, a stack knows no objects
+        ");
+    }
+
+    #[test]
+    fn an_older_state_in_a_bucket_is_brought_back_from_its_versions() {
+        let object = UntrackedObject { resource: "Thing.main".to_owned(), id: "thing-1".to_owned() };
+        let found = Box::new(Untracked { objects: vec![object], release: Vec::new() });
+        let error = StateError::Behind { path: "s3://acme/log/".into(), serial: 7, found };
+        insta::assert_snapshot!(CommandError::from(error).text(), @r"
+        error: the state s3://acme/log/ is older than the account, so nothing was changed: its last change is 7, and it does not have Thing.main (thing-1)
+        help: bring back the newest state, from the versions that the bucket keeps: this one was restored from before the last run, or a copy of it was applied
+        help: if there is no newer one, delete these objects in the account: the next apply creates what the program needs
         ");
     }
 

@@ -23,6 +23,11 @@ pub enum Work<'a> {
         /// The kind.
         kind: &'a str,
     },
+    /// Looking for objects that a state which was restored from before a run does not have.
+    Search {
+        /// The kinds of the creations that the plan has.
+        kinds: &'a [&'a str],
+    },
     /// One step of an apply.
     Step {
         /// The kind.

@@ -2,7 +2,7 @@
 //!
 //! The futures here are boxed and nothing runs them: this crate names no runtime.
 
-use std::{any::Any, fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{any::Any, collections::BTreeSet, fmt, pin::Pin, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,19 @@ pub trait Provider: Send + Sync {
         look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 
+    /// Finds objects that a run of the same state has created, and that the state does not have, as after it was restored from
+    /// before that run: each of `search.creations` might create such an object a second time.
+    ///
+    /// The cloud is asked in few calls, so not every kind need be found. A new object may still be hidden. An object whose
+    /// deletion may not show yet is looked at again for as long as that can take, so every object in the answer exists.
+    fn untracked<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _search: &'a Search,
+    ) -> BoxFuture<'a, Result<Untracked, ProviderError>> {
+        Box::pin(std::future::ready(Ok(Untracked::default())))
+    }
+
     /// Makes an object that exists that of the creation with this token, once its id is written down: [`Provider::create`] may
     /// have found an earlier object that can be used again. It can be repeated.
     fn claim<'a>(
@@ -114,6 +127,56 @@ pub enum Look {
     Once,
     /// Until it is seen, or has not been seen for so long, from now on, that the cloud can no longer hide it.
     UntilSeen,
+}
+
+/// What [`Provider::untracked`] looks for.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The name of the stack.
+    pub stack: String,
+    /// The first [`LINEAGE_DIGITS`] of all tokens of the state.
+    pub lineage: String,
+    /// The ids of the objects that the state has.
+    pub ids: BTreeSet<String>,
+    /// The digests of their tokens.
+    pub digests: BTreeSet<String>,
+    /// The creations that are about to be sent.
+    pub creations: Vec<Creation>,
+}
+
+/// A creation that is about to be sent.
+#[derive(Clone, Debug)]
+pub struct Creation {
+    /// The kind of the object.
+    pub kind: String,
+    /// The inputs, as far as they are known.
+    pub inputs: JsonMap,
+}
+
+impl Search {
+    /// Whether a run of the same state has created an object of this stack whose token has this digest, and the state does not
+    /// have it.
+    pub fn misses(&self, stack: &str, digest: &str) -> bool {
+        stack == self.stack && digest.starts_with(&self.lineage) && !self.digests.contains(digest)
+    }
+}
+
+/// Objects that a run of the same state has created, and that the state does not have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Untracked {
+    /// The objects.
+    pub objects: Vec<UntrackedObject>,
+    /// The commands that take from the objects whatever they are recognised by, and leave them in the cloud.
+    pub release: Vec<String>,
+}
+
+/// One of [`Untracked::objects`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct UntrackedObject {
+    /// The address of the resource that it was created for, as in `Vpc.main`.
+    pub resource: String,
+    /// The id that the cloud knows it by.
+    pub id: String,
 }
 
 /// What becomes of a creation that is sent again, while nobody knows what became of the first.

@@ -68,6 +68,9 @@ pub(crate) struct Account {
     pub(crate) acl_associations: BTreeMap<String, AclAssociation>,
     /// The names of secrets that were deleted without recovery, and until when each stays taken.
     pub(crate) freed_names: BTreeMap<String, Millis>,
+    /// The tags of EC2 objects that were deleted, and until when each is still listed.
+    #[serde(skip)]
+    pub(crate) tags_of_deleted: BTreeMap<String, (Tags, Millis)>,
     /// For how long descriptions still tell what was before a change.
     #[serde(skip)]
     pub(crate) lag: Millis,
@@ -118,6 +121,7 @@ impl Account {
             network_acls: BTreeMap::new(),
             acl_associations: BTreeMap::new(),
             freed_names: BTreeMap::new(),
+            tags_of_deleted: BTreeMap::new(),
             lag: 0,
             vault: Vault::default(),
             creation_fails: false,

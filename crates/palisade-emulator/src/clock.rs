@@ -50,6 +50,9 @@ pub(crate) const PASSED_ON: Millis = 15 * SECOND;
 /// How long the name of a secret that was deleted without recovery stays taken.
 pub(crate) const NAME_FREED: Millis = 5 * SECOND;
 
+/// For how long EC2 lists the tags of an object that was deleted.
+pub(crate) const TAGS_LINGER: Millis = 5 * MINUTE;
+
 /// How long EC2 takes to hear of a role, and of whom it trusts.
 pub(crate) const ROLE_KNOWN: Millis = 8 * SECOND;
 

@@ -11,7 +11,7 @@ use std::{
 
 use palisade_aws::{
     Backend, failure,
-    operations::{Effect, Request, Response},
+    operations::{Effect, Request, Response, Service},
 };
 use palisade_core::provider::{BoxFuture, ProviderError};
 use secrecy::SecretString;
@@ -269,7 +269,14 @@ impl State {
         {
             self.clock.advance_to(self.account.now);
         }
+        let deletes = request.service() == Service::Ec2
+            && ["Delete", "Revoke"].iter().any(|verb| action.starts_with(verb))
+            && !matches!(request, Request::DeleteTags(_));
+        let before = deletes.then(|| self.account.tagged());
         let response = self.handle(request)?;
+        if let Some(before) = before {
+            self.account.keep_tags_of_deleted(before);
+        }
         self.has_changed = true;
         self.save().map_err(cannot)?;
         Ok(response)
@@ -339,7 +346,7 @@ fn answer(account: &mut Account, request: Request) -> Answer<Response> {
         DeleteNetworkAclEntry delete_network_acl_entry,
         ReplaceNetworkAclAssociation replace_network_acl_association, DeleteNetworkAcl delete_network_acl,
         CreateFlowLogs create_flow_logs, DescribeFlowLogs describe_flow_logs, DeleteFlowLogs delete_flow_logs,
-        CreateTags create_tags, DeleteTags delete_tags,
+        DescribeTags describe_tags, CreateTags create_tags, DeleteTags delete_tags,
 
         CreateCacheSubnetGroup create_cache_subnet_group, DescribeCacheSubnetGroups describe_cache_subnet_groups,
         ModifyCacheSubnetGroup modify_cache_subnet_group, DeleteCacheSubnetGroup delete_cache_subnet_group,

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use palisade_aws::{
     operations::{
         AddTagsToResource, AddTagsToResourceOutput, CreateTags, CreateTagsOutput, DeleteTags, DeleteTagsOutput,
-        ListTagsForResource, ListTagsForResourceOutput, RemoveTagsFromResource, RemoveTagsFromResourceOutput,
+        DescribeTags, DescribeTagsOutput, ListTagsForResource, ListTagsForResourceOutput, RemoveTagsFromResource,
+        RemoveTagsFromResourceOutput,
     },
+    shapes::{SelectTags, TagDescription},
     types::{Arn, Tags},
 };
 use palisade_core::{Id, Resource};
 
 use crate::{
     account::Account,
+    clock::{Millis, TAGS_LINGER},
     ids::{ACCOUNT, id},
     refusal::{Answer, Refusal, known, refuse, require},
     rule::unknown_rule,
@@ -89,6 +92,61 @@ impl Account {
         let tags = self.ec2_tags(&call.resource_id)?;
         *tags = without(tags, &call.keys);
         Ok(DeleteTagsOutput {})
+    }
+
+    pub(crate) fn describe_tags(&mut self, call: DescribeTags) -> Answer<DescribeTagsOutput> {
+        let is_selected = |id: &String, key: &str, value: &str| match &call.select {
+            SelectTags::OfStack(stack) => key == "palisade:stack" && value == stack,
+            SelectTags::OfObjects(ids) => {
+                ids.contains(id) && ["palisade:stack", "palisade:resource", "palisade:token"].contains(&key)
+            }
+        };
+        let describe = |(id, tags): (&String, &Tags)| {
+            let tags = tags.iter().filter(|(key, value)| is_selected(id, key, value));
+            let tags = tags.map(|(key, value)| TagDescription {
+                resource_id: id.clone(),
+                key: key.to_owned(),
+                value: value.to_owned(),
+            });
+            tags.collect::<Vec<_>>()
+        };
+        let now = self.now;
+        self.tags_of_deleted.retain(|_, (_, forgotten_at)| now < *forgotten_at);
+        let deleted = self.tags_of_deleted.iter().map(|(id, (tags, _))| (id, tags));
+        let existing = self.tagged();
+        let shown = existing.iter().filter(|(_, (_, made))| self.shows(*made)).map(|(id, (tags, _))| (id, tags));
+        Ok(DescribeTagsOutput { tags: shown.chain(deleted).flat_map(describe).collect() })
+    }
+
+    /// The tags of all EC2 objects that have some, each with the time at which the object was made.
+    pub(crate) fn tagged(&self) -> BTreeMap<String, (Tags, Millis)> {
+        fn each<R: Resource, T>(
+            objects: &BTreeMap<Id<R>, T>,
+            tags: impl Fn(&T) -> (&Tags, Millis),
+        ) -> impl Iterator<Item = (String, (Tags, Millis))> {
+            objects
+                .iter()
+                .map(move |(id, object)| (id.to_string(), tags(object)))
+                .map(|(id, (tags, made))| (id, (tags.clone(), made)))
+        }
+        let objects = each(&self.vpcs, |vpc| (&vpc.tags, vpc.made))
+            .chain(each(&self.subnets, |subnet| (&subnet.tags, subnet.made)))
+            .chain(each(&self.flow_logs, |flow_log| (&flow_log.tags, flow_log.made)))
+            .chain(each(&self.route_tables, |table| (&table.tags, table.made)))
+            .chain(each(&self.network_acls, |acl| (&acl.tags, acl.made)))
+            .chain(each(&self.security_groups, |group| (&group.tags, group.made)))
+            .chain(each(&self.rules, |rule| (&rule.tags, rule.made)));
+        objects.filter(|(_, (tags, _))| !tags.is_empty()).collect()
+    }
+
+    /// Lets EC2 list the tags of those objects for a while that were there `before` and are no longer.
+    pub(crate) fn keep_tags_of_deleted(&mut self, before: BTreeMap<String, (Tags, Millis)>) {
+        if self.lag == 0 {
+            return;
+        }
+        let (now, forgotten_at) = (self.tagged(), self.now + TAGS_LINGER);
+        let deleted = before.into_iter().filter(|(id, _)| !now.contains_key(id));
+        self.tags_of_deleted.extend(deleted.map(|(id, (tags, _))| (id, (tags, forgotten_at))));
     }
 
     /// The tags of the EC2 object `text`, as a call about it finds it.

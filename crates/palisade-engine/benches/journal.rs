@@ -8,6 +8,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -145,6 +146,10 @@ impl Writer for Counted<'_> {
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         self.snapshots.fetch_add(1, Ordering::Relaxed);
         self.writer.replace(state)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.writer.path()
     }
 
     fn hold(&self) -> Arc<dyn Hold> {

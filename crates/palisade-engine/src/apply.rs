@@ -22,6 +22,7 @@ use crate::{
     ledger::Ledger,
     slots::{Priority, Slots, StepTurn, priorities},
     steps::{Steps, Task, steps},
+    untracked,
 };
 
 /// How an apply behaves.
@@ -61,6 +62,8 @@ impl Default for ApplyOptions {
 ///
 /// # Errors
 /// - [`StateError::Overtaken`] or [`StateError::Replaced`] if what is kept is not `state` any more. Nothing was begun.
+/// - [`StateError::Behind`] if the account has objects that a later `state` must know, and [`StateError::Unchecked`] if that
+///   cannot be found out. Nothing was begun.
 /// - [`StateError::LeaseLost`] if the stack is no longer held, and [`StateError`] if the state cannot be saved. No call is sent
 ///   from then on, and all waits end. Calls in flight have `options.patience` to come back. All that has happened by then is
 ///   saved by one last attempt, which a store refuses if another run may have changed the state. If that fails too, the state is
@@ -90,7 +93,11 @@ pub async fn apply(
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));
     let ledger = Ledger::new(state, &saved, writer, &gate, listener);
     let executor = Executor::new(provider, graph, ledger, &gate);
+    let search = untracked::search(graph, &saved, plan);
     let mut work = pin!(async {
+        if let Some(search) = &search {
+            untracked::check(provider, &gate, search, (writer.path(), saved.serial), executor.ledger()).await?;
+        }
         let report = Run::new(&executor, &steps, priorities, &gate, options).complete().await;
         let state = executor.into_ledger().finish(graph, plan).await?;
         Ok(Report { outputs: state.outputs, took: begin.elapsed(), ..report })

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use palisade_core::{Address, Finding, provider::ProviderError};
+use palisade_core::{
+    Address, Finding,
+    provider::{ProviderError, Untracked},
+};
 
 use crate::ObjectsError;
 
@@ -29,7 +32,7 @@ pub enum PlanError {
     Impossible(Vec<Finding>),
 }
 
-/// Why the state could not be read or written.
+/// Why the state could not be read or written, or may not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The file is empty, which no write of the engine leaves behind.
@@ -113,6 +116,28 @@ pub enum StateError {
         /// The stack of the program.
         expected: String,
     },
+    /// The account has objects that a run of this state has created, and that the state does not know: it was restored from before
+    /// that run, or a copy of it was applied.
+    #[error("the state {path} is older than the account, so nothing was changed: its last change is {serial}, and it does not have {objects}",
+        path = path.display(), objects = objects(found))]
+    Behind {
+        /// The file.
+        path: PathBuf,
+        /// The serial of the state.
+        serial: u64,
+        /// The objects.
+        found: Box<Untracked>,
+    },
+    /// It could not be found out whether the account has objects that the state does not know.
+    #[error("cannot find out whether the state {path} has all objects of the stack, so nothing was changed: {error}",
+        path = path.display())]
+    Unchecked {
+        /// The file.
+        path: PathBuf,
+        /// What the provider said.
+        #[source]
+        error: Box<ProviderError>,
+    },
     /// Another run holds the state.
     #[error("the stack `{stack}` is locked by {holder}")]
     Locked {
@@ -151,4 +176,13 @@ pub enum StateError {
         #[source]
         error: std::io::Error,
     },
+}
+
+/// The objects in words, as in "Vpc.main (vpc-1) and Vpc.other (vpc-2)".
+fn objects(found: &Untracked) -> String {
+    let objects: Vec<_> = found.objects.iter().map(|object| format!("{} ({})", object.resource, object.id)).collect();
+    match objects.split_last() {
+        Some((last, others @ [_, ..])) => format!("{} and {last}", others.join(", ")),
+        _ => objects.concat(),
+    }
 }

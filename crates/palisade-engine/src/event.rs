@@ -37,6 +37,8 @@ pub enum Event {
     },
     /// A step has failed.
     Failed(Failure),
+    /// The search for objects that the state does not have takes a while: what is found may just be going.
+    Searching,
     /// The run is to stop: what is under way comes back, and nothing else begins.
     Stopping,
     /// A step has begun and not come to its end, as the run is to stop. The next run goes on with it.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use palisade_core::provider::{BoxFuture, ProviderError, Slot, Turn, interrupted};
 use tokio::sync::watch;
 
 use crate::{Hold, StateError};
@@ -63,6 +64,17 @@ impl Gate {
 
     fn error(&self) -> MutexGuard<'_, Option<StateError>> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The turn of a run that has not begun its steps, so that nobody else waits for a slot.
+impl Turn for Gate {
+    fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>> {
+        Box::pin(async { if self.is_open() { Ok(Slot::new(())) } else { Err(interrupted()) } })
+    }
+
+    fn stopped(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.closed())
     }
 }
 

@@ -291,7 +291,7 @@ impl Book<'_> {
         let State { stack, lineage, serial, .. } = &self.state;
         let text = serde_json::json!([stack, lineage, address, serial + 1]).to_string();
         // The state knows all objects whose tokens begin like this, so that nobody else can be using one that it does not know.
-        let digest = format!("{}{}", &sha256(lineage)[..LINEAGE_DIGITS], &sha256(&text)[LINEAGE_DIGITS..]);
+        let digest = format!("{}{}", self.state.lineage_digits(), &sha256(&text)[LINEAGE_DIGITS..]);
         Token { stack: stack.clone(), resource: address.to_string(), digest }
     }
 }
@@ -306,6 +306,8 @@ fn related(address: &Address, Dependencies { all: depends_on, released }: Depend
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use futures_util::{FutureExt, future::join_all};
     use palisade_core::provider::BoxFuture;
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
@@ -348,6 +350,10 @@ mod tests {
         fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
             *self.kept.lock().unwrap() = Some(state.clone());
             Box::pin(async { Ok(()) })
+        }
+
+        fn path(&self) -> PathBuf {
+            "memory".into()
         }
 
         fn hold(&self) -> Arc<dyn Hold> {

@@ -30,6 +30,7 @@ mod slots;
 mod state;
 mod steps;
 mod store;
+mod untracked;
 
 pub use apply::{ApplyOptions, apply};
 pub use durations::{StepDurations, Took};

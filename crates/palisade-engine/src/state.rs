@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_core::{
     Address, Json, JsonMap,
-    provider::{Object, Observation, Token},
+    provider::{LINEAGE_DIGITS, Object, Observation, Token},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::StepDurations;
+use crate::{StepDurations, digest::sha256};
 
 /// What the engine knows to exist, and all that it needs to go on: a deletion needs no program.
 ///
@@ -90,6 +90,11 @@ impl State {
             outputs: JsonMap::new(),
             durations: BTreeMap::new(),
         }
+    }
+
+    /// What the digests of all tokens of this state begin with.
+    pub(crate) fn lineage_digits(&self) -> String {
+        sha256(&self.lineage)[..LINEAGE_DIGITS].to_owned()
     }
 
     /// The attribute of an existing object that a reference names, `id` included; `None` while it is not known.

@@ -1,6 +1,9 @@
 //! [`Store`]: where the state is kept.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use palisade_core::provider::BoxFuture;
 
@@ -79,6 +82,9 @@ pub trait Writer: Send + Sync {
     /// # Errors
     /// As [`Writer::append`].
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>>;
+
+    /// Where the state is kept, as errors name it.
+    fn path(&self) -> PathBuf;
 
     /// What tells, before each call, whether the stack is still held.
     fn hold(&self) -> Arc<dyn Hold>;
@@ -176,6 +182,10 @@ impl Writer for MemoryWriter<'_> {
             *kept = Some(state.clone());
             Ok(())
         })
+    }
+
+    fn path(&self) -> PathBuf {
+        "memory".into()
     }
 
     fn hold(&self) -> Arc<dyn Hold> {

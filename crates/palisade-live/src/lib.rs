@@ -95,7 +95,7 @@ impl Live {
                 CreateNetworkAcl DescribeNetworkAcls CreateNetworkAclEntry ReplaceNetworkAclEntry
                 DeleteNetworkAclEntry ReplaceNetworkAclAssociation DeleteNetworkAcl
                 CreateFlowLogs DescribeFlowLogs DeleteFlowLogs
-                CreateTags DeleteTags
+                DescribeTags CreateTags DeleteTags
             }
             elasticache {
                 CreateCacheSubnetGroup DescribeCacheSubnetGroups ModifyCacheSubnetGroup DeleteCacheSubnetGroup

@@ -162,6 +162,7 @@ impl Lifecycle for CacheParameterGroup {
             RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteCacheParameterGroup::CALL.once()],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);

@@ -129,6 +129,7 @@ impl Lifecycle for CacheSubnetGroup {
             RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteCacheSubnetGroup::CALL.once()],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);

@@ -14,7 +14,7 @@ use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{appear, ec2_arn, gone, in_order, sync_ec2_tags, taken},
-    operations::{CreateFlowLogs, CreateTags, DeleteFlowLogs, DeleteTags, DescribeFlowLogs, Operation},
+    operations::{CreateFlowLogs, CreateTags, DeleteFlowLogs, DeleteTags, DescribeFlowLogs, DescribeTags, Operation},
     shapes::{FlowLogDescription, Select},
     types::{AggregationInterval, Arn, LogGroupArn, Place, RoleArn, Tags, TrafficType},
 };
@@ -105,6 +105,7 @@ impl Lifecycle for FlowLog {
             DeleteTags::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteFlowLogs::CALL.once()],
+        untracked: &[DescribeTags::CALL.together()],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(10, 1, 1);

@@ -171,6 +171,7 @@ impl Lifecycle for FlowLogRole {
             UntagRole::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteRolePolicy::CALL.once(), DeleteRole::CALL.as_needed()],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 2, 2);

@@ -2,7 +2,10 @@
 
 mod rules;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use palisade_core::{
     Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
@@ -190,6 +193,7 @@ impl Lifecycle for KmsKey {
             DeleteAlias::CALL.as_needed(),
             ScheduleKeyDeletion::CALL.once(),
         ],
+        untracked: &[DescribeKey::CALL.each(1), ListResourceTags::CALL.up_to(1)],
     };
     const REPEATED: Repeated = Repeated::MakesAnother;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 2, 2);
@@ -356,6 +360,18 @@ impl KeyDescription {
     /// Whether its deletion is scheduled.
     fn is_going(&self) -> bool {
         self.state == "PendingDeletion"
+    }
+}
+
+/// The key that has an alias, and its tags, unless it is one of those that are `known`.
+pub(crate) async fn key_of_alias(
+    aws: &Aws,
+    alias: &str,
+    known: &BTreeSet<String>,
+) -> Result<Option<(String, Tags)>, ProviderError> {
+    match describe(aws, alias).await? {
+        Some(key) if !known.contains(key.arn.as_str()) => Ok(Some((key.arn.to_string(), tags(aws, &key.arn).await?))),
+        _ => Ok(None),
     }
 }
 

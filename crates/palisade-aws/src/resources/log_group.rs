@@ -113,6 +113,7 @@ impl Lifecycle for LogGroup {
             UntagLogGroup::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteLogGroup::CALL.as_needed()],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
 

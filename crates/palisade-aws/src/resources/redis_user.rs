@@ -302,6 +302,7 @@ impl Lifecycle for RedisUser {
             DescribeCacheClusters::CALL.as_needed(),
             DeleteUser::CALL.once(),
         ],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 60, 10);

@@ -13,7 +13,9 @@ use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
     observe::{RELEASED, appear, ec2_arn, gone, in_order, sync_ec2_tags},
-    operations::{CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, Operation},
+    operations::{
+        CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, DescribeTags, Operation,
+    },
     shapes::{Select, SelectRouteTables},
     types::{Arn, Tags},
 };
@@ -60,6 +62,7 @@ impl Lifecycle for RouteTable {
             DeleteTags::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteRouteTable::CALL.once()],
+        untracked: &[DescribeTags::CALL.together()],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
 

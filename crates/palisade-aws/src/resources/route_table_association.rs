@@ -73,6 +73,7 @@ impl Lifecycle for RouteTableAssociation {
             ReplaceRouteTableAssociation::CALL.up_to(1).carried(&["route_table_id"]),
         ],
         delete: &[DescribeRouteTables::CALL.together(), DisassociateRouteTable::CALL.once()],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 3, 2);

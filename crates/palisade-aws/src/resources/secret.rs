@@ -194,6 +194,7 @@ impl Lifecycle for Secret {
             UntagResource::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DescribeSecret::CALL.once(), DeleteSecret::CALL.once()],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 5);

@@ -15,7 +15,7 @@ use crate::{
     observe::{RELEASED, appear, ec2_arn, gone, in_order, sync_ec2_tags, taken},
     operations::{
         CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
-        DescribeSecurityGroups, Operation, RevokeSecurityGroupEgress,
+        DescribeSecurityGroups, DescribeTags, Operation, RevokeSecurityGroupEgress,
     },
     shapes::{RuleDescription, SecurityGroupDescription, Select, SelectRules, SelectSecurityGroups},
     types::{Arn, Description, Direction, SecurityGroupName, Tags},
@@ -93,6 +93,7 @@ impl Lifecycle for SecurityGroup {
             DeleteTags::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteSecurityGroup::CALL.once()],
+        untracked: &[DescribeTags::CALL.together()],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
 

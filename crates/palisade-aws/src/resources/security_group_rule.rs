@@ -16,7 +16,7 @@ use crate::{
     observe::{appear, gone, in_order, sync_ec2_tags, taken},
     operations::{
         AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
-        DescribeSecurityGroupRules, ModifySecurityGroupRules, Operation, RevokeSecurityGroupEgress,
+        DescribeSecurityGroupRules, DescribeTags, ModifySecurityGroupRules, Operation, RevokeSecurityGroupEgress,
         RevokeSecurityGroupIngress,
     },
     shapes::{RuleDescription, RuleSpecification, Select, SelectRules},
@@ -290,6 +290,7 @@ impl Lifecycle for SecurityGroupRule {
             RevokeSecurityGroupIngress::CALL.once().only("direction", "ingress"),
             RevokeSecurityGroupEgress::CALL.once().only("direction", "egress"),
         ],
+        untracked: &[DescribeTags::CALL.together()],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
 

@@ -14,7 +14,8 @@ use crate::{
     calls::Calls,
     observe::{RELEASED, VISIBLE, gone, in_order, settle, sync_ec2_tags},
     operations::{
-        CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, ModifySubnetAttribute, Operation,
+        CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, DescribeTags, ModifySubnetAttribute,
+        Operation,
     },
     shapes::{Select, SubnetAttribute, SubnetDescription},
     types::{Arn, AvailabilityZone, Cidr, HostnameType, PlannedSubnet, Tags},
@@ -170,6 +171,7 @@ impl Lifecycle for Subnet {
             DeleteTags::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteSubnet::CALL.once()],
+        untracked: &[DescribeTags::CALL.together()],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 5, 2);

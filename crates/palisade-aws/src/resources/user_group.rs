@@ -276,6 +276,7 @@ impl Lifecycle for UserGroup {
             RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteUserGroup::CALL.once(), DescribeUserGroups::CALL.as_needed()],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(60, 120, 60);

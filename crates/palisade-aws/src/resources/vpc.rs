@@ -20,8 +20,8 @@ use crate::{
     observe::{RELEASED, VISIBLE, appear, ec2_arn, gone, in_order, named, settle, sync_ec2_tags},
     operations::{
         CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroupRules,
-        DescribeSecurityGroups, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy, Operation,
-        RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
+        DescribeSecurityGroups, DescribeTags, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy,
+        Operation, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
     },
     shapes::{
         RouteTableDescription, RuleDescription, SecurityGroupDescription, Select, SelectRouteTables, SelectRules,
@@ -143,6 +143,7 @@ impl Lifecycle for Vpc {
             DeleteTags::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DeleteVpc::CALL.once()],
+        untracked: &[DescribeTags::CALL.together()],
     };
     const REPEATED: Repeated = Repeated::MakesAnother;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 2, 2);

@@ -208,8 +208,14 @@ fn unsaved(error: StateError, words: &Words) -> CommandError {
         "nothing that was created is lost: run `{}` again once the state can be written, and it finds what is there",
         words.command
     );
-    // What is kept is not this stack's state as this run knows it, so the next one finds something else.
-    let is_other = matches!(error, StateError::Missing { .. } | StateError::Replaced { .. });
+    // What is kept is not this stack's state as this run knows it, so the next one finds something else; or nothing was begun.
+    let is_other = matches!(
+        error,
+        StateError::Missing { .. }
+            | StateError::Replaced { .. }
+            | StateError::Behind { .. }
+            | StateError::Unchecked { .. }
+    );
     let error = CommandError::from(error);
     if is_other { error } else { error.with_help(again) }
 }

@@ -23,6 +23,7 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             let id = if id.is_empty() { String::new() } else { format!(" [id={id}]") };
             format!("{address}: {} complete after {}{id}", deed(*step), duration(*took))
         }
+        Event::Searching => "Checking for objects of this stack that its state does not have...".to_owned(),
         Event::Stopping => {
             paint(STRONG, "Interrupted: waiting up to 5 s for calls in flight. Press Ctrl-C again to exit now.")
         }
@@ -163,6 +164,7 @@ mod tests {
             finished(StepKind::Create, "vpc-1"),
             finished(StepKind::Update, "vpc-1"),
             finished(StepKind::Delete, ""),
+            Event::Searching,
             Event::Stopping,
             Event::Interrupted { address: vpc.clone(), step: StepKind::Delete },
             Event::Failed(failure()),
@@ -174,6 +176,7 @@ mod tests {
         Vpc.main: Creation complete after 3s [id=vpc-1]
         Vpc.main: Modification complete after 3s [id=vpc-1]
         Vpc.main: Destruction complete after 3s
+        Checking for objects of this stack that its state does not have...
         Interrupted: waiting up to 5 s for calls in flight. Press Ctrl-C again to exit now.
         Vpc.main: Destruction interrupted
         Vpc.main: Creation failed: CreateVpc: VpcLimitExceeded: the maximum number of VPCs has been reached

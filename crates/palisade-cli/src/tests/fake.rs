@@ -12,7 +12,8 @@ use palisade_core::{
     OnChange, Output, Reference, Resource, Risk, Rule, Schema, Stack, Violation,
     calls::{CallCount, Count, Work},
     provider::{
-        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, StepKind, Token, Turn,
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Search, StepKind, Token,
+        Turn, Untracked,
     },
 };
 use palisade_engine::{Condition, MemoryObjects, Object as Kept, Objects, ObjectsError, Put};
@@ -115,6 +116,8 @@ struct Things {
     refused: BTreeSet<String>,
     /// What the buckets hold.
     buckets: Arc<MemoryObjects>,
+    /// What is answered to the search for things that a state does not have.
+    untracked: Option<Result<Untracked, ProviderError>>,
     /// The call during which an interrupt comes.
     interrupted: Option<(&'static str, Interrupts)>,
     /// The command in which the buckets do not answer any more once it is interrupted.
@@ -136,6 +139,11 @@ impl Account {
     pub(crate) fn refuse(&self, text: &str, is_refused: bool) {
         let refused = &mut self.0.lock().unwrap().refused;
         _ = if is_refused { refused.insert(text.to_owned()) } else { refused.remove(text) };
+    }
+
+    /// Answers the search for things that a state does not have.
+    pub(crate) fn find_untracked(&self, answer: Result<Untracked, ProviderError>) {
+        self.0.lock().unwrap().untracked = Some(answer);
     }
 
     /// Lets an interrupt come during a call, which has no answer.
@@ -163,8 +171,8 @@ impl Account {
     }
 
     /// Does what somebody else does to the account.
-    pub(crate) fn edit(&self, edit: impl FnOnce(&mut BTreeMap<String, JsonMap>)) {
-        edit(&mut self.0.lock().unwrap().objects);
+    pub(crate) fn edit<T>(&self, edit: impl FnOnce(&mut BTreeMap<String, JsonMap>) -> T) -> T {
+        edit(&mut self.0.lock().unwrap().objects)
     }
 }
 
@@ -195,6 +203,7 @@ impl Cloud for Account {
         match work {
             Work::Connect => vec![call("Hello", false, Count::Exactly(1))],
             Work::Read { objects, .. } => vec![call("DescribeThings", false, Count::Exactly(objects.min(1)))],
+            Work::Search { .. } => vec![call("ListThings", false, Count::Exactly(1))],
             Work::Find { .. } => vec![call("DescribeThings", false, Count::AsNeeded)],
             Work::Step { step: StepKind::Create, .. } => {
                 vec![call("CreateThing", true, Count::Exactly(1)), call("DescribeThings", false, Count::AsNeeded)]
@@ -354,6 +363,18 @@ impl Provider for Account {
         _look: Look,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn untracked<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _search: &'a Search,
+    ) -> BoxFuture<'a, Result<Untracked, ProviderError>> {
+        let answer = self.0.lock().unwrap().untracked.clone().unwrap_or_else(|| Ok(Untracked::default()));
+        Box::pin(async {
+            self.arrive("ListThings").await;
+            answer
+        })
     }
 
     fn converge<'a>(

@@ -202,6 +202,20 @@ fn the_calls_of_a_plan_are_shown_beside_it() {
       fake:ModifyThing  up to 1  Thing.main
       in all: 0 to 1 to change something, 0 to read
     ");
+    let before = desk.account.edit(std::mem::take);
+    assert_snapshot!(calls(&desk.run("plan --calls").stdout), @r"
+     the account, now and once more before an apply:
+      fake:Hello           1
+      fake:DescribeThings  1  Thing.child, Thing.main
+      in all: 0 to change something, 2 to read
+
+    Calls that make the changes:
+      fake:ListThings              1
+      fake:CreateThing             2  Thing.main, Thing.child
+      fake:DescribeThings  as needed  Thing.main, Thing.child
+      in all: 2 to change something, 1 to read, besides those of waits
+    ");
+    desk.account.edit(|objects| *objects = before);
     let document: serde_json::Value = serde_json::from_str(&desk.run("plan --json --calls --destroy").stdout).unwrap();
     let call = |action: &str, writes, resources: &[&str]| {
         json!({

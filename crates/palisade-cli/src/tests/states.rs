@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, fs, path::PathBuf, sync::Mutex};
 
 use insta::assert_snapshot;
-use palisade_core::{Address, JsonMap, provider::Token};
+use palisade_core::{
+    Address, JsonMap,
+    provider::{ErrorKind, ProviderError, Token, Untracked, UntrackedObject},
+};
 use palisade_engine::{
     Change, Entry, LocalStore, ObjectState, Phase, Record, State, Store,
     format::{self, Identity},
@@ -182,6 +185,40 @@ fn a_journal_that_is_gone_while_a_run_was_open_is_missed() {
     }
     fs::copy(desk.state_dir().join("test.state.json.backup"), store.path()).unwrap();
     assert_eq!(desk.run("apply -y").code, 0);
+}
+
+#[test]
+fn a_state_that_does_not_have_all_objects_is_refused_before_anything_is_changed() {
+    let desk = applied();
+    desk.account.edit(|objects| _ = objects.remove("thing-2"));
+    let object = |resource: &str, id: &str| UntrackedObject { resource: resource.to_owned(), id: id.to_owned() };
+    let (third, fourth) = (object("Thing.child", "thing-3"), object("Thing.other", "thing-4"));
+    let found = Untracked { objects: vec![third, fourth], release: vec!["fake untag thing-3 thing-4".to_owned()] };
+    desk.account.find_untracked(Ok(found.clone()));
+    let before = files(&desk);
+    assert_snapshot!(desk.run("apply -y").stderr, @r"
+    error: the state DESK/state/test.state.json is older than the account, so nothing was changed: its last change is 8, and it does not have Thing.child (thing-3) and Thing.other (thing-4)
+    help: put the newest state in its place: this one was restored from before the last run, or a copy of it was applied
+    help: if there is no newer one, delete these objects in the account: the next apply creates what the program needs
+    help: to keep them for another use, remove the tags by which they are found: fake untag thing-3 thing-4
+    ");
+    desk.account
+        .find_untracked(Ok(Untracked { release: vec!["fake untag".to_owned(), "fake rename".to_owned()], ..found }));
+    assert!(desk.run("apply -y").stderr.ends_with(": fake untag && fake rename\n"));
+    desk.account.find_untracked(Err(ProviderError {
+        kind: ErrorKind::Denied,
+        operation: "ListThings".to_owned(),
+        code: "AccessDenied".to_owned(),
+        message: "you may not".to_owned(),
+        help: String::new(),
+    }));
+    assert_snapshot!(desk.run("apply -y").stderr, @r"
+    error: cannot find out whether the state DESK/state/test.state.json has all objects of the stack, so nothing was changed: you may not
+    help: allow the caller to call `ListThings`; `iam-policy` prints all that is needed
+    ");
+    assert_eq!((files(&desk), desk.account.count()), (before, 1), "nothing was changed");
+    assert_eq!(desk.run("plan").code, 0, "a plan does not look");
+    assert_eq!(desk.run("destroy -y").code, 0, "a destroy creates nothing");
 }
 
 #[test]

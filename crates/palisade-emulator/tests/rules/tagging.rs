@@ -3,11 +3,14 @@
 use palisade_aws::{
     operations::{
         AddTagsToResource, AuthorizeSecurityGroupIngress, CreateCacheParameterGroup, CreateNetworkAcl,
-        CreateRouteTable, CreateTags, CreateVpc, DeleteTags, DescribeVpcs, ListTagsForResource, RemoveTagsFromResource,
+        CreateRouteTable, CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeTags, DescribeVpcs,
+        ListTagsForResource, RemoveTagsFromResource,
     },
-    shapes::{RuleSpecification, Select},
-    types::{Arn, ParameterGroupFamily, Tags},
+    shapes::{RuleSpecification, Select, SelectTags},
+    types::{Arn, Cidr, ParameterGroupFamily, Tags, Tenancy},
 };
+
+use palisade_emulator::Emulator;
 
 use crate::account::{Account, REDIS, account, create_vpc, iam_user, minutes, pass, tags};
 
@@ -53,6 +56,49 @@ async fn every_ec2_object_takes_tags() {
     }
     let vpcs = account.call(DescribeVpcs { select: Select::Ids(vec![network.vpc]) }).await.vpcs;
     assert_eq!(vpcs[0].tags, tags([("b", "2")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tags_of_ec2_objects_are_listed_late_and_outlive_the_objects() {
+    let emulator = Emulator::in_memory("us-east-1");
+    emulator.lag(minutes(1));
+    let account = Account::of(emulator);
+    let owned = |token: &str| {
+        tags([("palisade:stack", "s"), ("palisade:resource", "Vpc.a"), ("palisade:token", token), ("team", "s")])
+    };
+    let mut vpcs = Vec::new();
+    for token in ["1", "2"] {
+        let (cidr_block, instance_tenancy) = (Cidr::reported("10.0.0.0/16").unwrap(), Tenancy::Default);
+        vpcs.push(account.call(CreateVpc { cidr_block, instance_tenancy, tags: owned(token) }).await.vpc_id);
+    }
+    let listed = async |select| {
+        let tags = account.call(DescribeTags { select }).await.tags;
+        tags.into_iter().map(|tag| (tag.resource_id, tag.key, tag.value)).collect::<Vec<_>>()
+    };
+    let of_stack = async |stack: &str| {
+        let tags = listed(SelectTags::OfStack(stack.to_owned())).await;
+        tags.into_iter().map(|(id, ..)| id).collect::<Vec<_>>()
+    };
+    let both: Vec<_> = vpcs.iter().map(ToString::to_string).collect();
+    assert_eq!(of_stack("s").await, [""; 0], "they are too new");
+    pass(minutes(1)).await;
+    assert_eq!((of_stack("s").await, of_stack("t").await), (both.clone(), Vec::new()));
+    let own = |tag: (&str, &str)| (both[1].clone(), tag.0.to_owned(), tag.1.to_owned());
+    let expected = [("palisade:resource", "Vpc.a"), ("palisade:stack", "s"), ("palisade:token", "2")].map(own);
+    assert_eq!(listed(SelectTags::OfObjects(vec![both[1].clone()])).await, expected);
+
+    account.call(DeleteVpc { vpc_id: vpcs[0].clone() }).await;
+    assert!(account.call(DescribeVpcs { select: Select::Ids(vpcs.clone()) }).await.vpcs.len() == 1);
+    assert_eq!(of_stack("s").await.len(), 2, "for a while");
+    pass(minutes(5)).await;
+    assert_eq!(of_stack("s").await, both[1..]);
+
+    let at_once = self::account();
+    let (cidr_block, instance_tenancy) = (Cidr::reported("10.0.0.0/16").unwrap(), Tenancy::Default);
+    let vpc_id = at_once.call(CreateVpc { cidr_block, instance_tenancy, tags: owned("1") }).await.vpc_id;
+    at_once.call(DeleteVpc { vpc_id }).await;
+    let listed = at_once.call(DescribeTags { select: SelectTags::OfStack("s".to_owned()) }).await.tags;
+    assert!(listed.is_empty(), "{listed:?}");
 }
 
 #[tokio::test(start_paused = true)]

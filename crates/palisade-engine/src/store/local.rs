@@ -600,6 +600,10 @@ impl Writer for LocalWriter<'_> {
         Box::pin(async { self.replace_now(state) })
     }
 
+    fn path(&self) -> PathBuf {
+        self.store.path.clone()
+    }
+
     fn hold(&self) -> Arc<dyn Hold> {
         Arc::<FileLock>::clone(&self.lock)
     }

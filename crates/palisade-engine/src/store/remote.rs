@@ -1,6 +1,6 @@
 //! [`RemoteStore`]: the state in a place that several people share.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use palisade_core::provider::BoxFuture;
 use tokio::sync::Mutex;
@@ -272,6 +272,10 @@ impl Writer for RemoteWriter<'_> {
 
     fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(self.store.replace_now(state))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.store.place().path(&self.store.place().log_prefix())
     }
 
     fn hold(&self) -> Arc<dyn Hold> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -12,8 +13,8 @@ use std::{
 use palisade_core::{
     Json, JsonMap, OnChange, Schema,
     provider::{
-        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Token, Turn,
-        interrupted,
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Search, Token,
+        Turn, Untracked, UntrackedObject, interrupted,
     },
 };
 use palisade_engine::{Hold, Record, State, StateError, Writer, format::Identity};
@@ -50,8 +51,23 @@ pub(crate) struct Inner {
     pub(crate) has_client_tokens: bool,
     /// The number of the save that fails.
     pub(crate) failing_save: Option<usize>,
+    /// What becomes of the search for objects that a state does not have. In any case, what was searched for is written down.
+    pub(crate) search: Answer,
+    pub(crate) searches: Vec<Search>,
     /// How many calls there were when it failed.
     pub(crate) calls_before_failure: Option<usize>,
+}
+
+/// What becomes of a search.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Answer {
+    /// It takes no time, and is no call, so that tests which count calls are about the steps alone.
+    #[default]
+    AtOnce,
+    /// It is a call.
+    ByCall,
+    /// It is never answered.
+    Never,
 }
 
 /// The state on disk, the world, and when it was so.
@@ -194,6 +210,10 @@ impl Writer for Account {
         Box::pin(async move { self.lock().save(replace) })
     }
 
+    fn path(&self) -> PathBuf {
+        "state".into()
+    }
+
     fn hold(&self) -> Arc<dyn Hold> {
         struct Loss(Arc<AtomicBool>);
         impl Hold for Loss {
@@ -296,6 +316,29 @@ impl Provider for Account {
                     return Ok(found);
                 }
                 tokio::time::sleep(HIDDEN).await;
+            }
+        })
+    }
+
+    fn untracked<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        search: &'a Search,
+    ) -> BoxFuture<'a, Result<Untracked, ProviderError>> {
+        let look = |inner: &mut Inner| {
+            inner.searches.push(search.clone());
+            let things = inner.world.objects.iter().filter(|(_, thing)| thing.is_seen());
+            let missed = things.filter(|(_, thing)| search.misses("test", &thing.token));
+            let object =
+                |((kind, id), _): (&(String, String), _)| UntrackedObject { resource: kind.clone(), id: id.clone() };
+            Ok(Untracked { objects: missed.map(object).collect(), release: Vec::new() })
+        };
+        Box::pin(async move {
+            let answer = self.lock().search;
+            match answer {
+                Answer::AtOnce => look(&mut self.lock()),
+                Answer::ByCall => self.call(turn, "search".to_owned(), look).await,
+                Answer::Never => std::future::pending().await,
             }
         })
     }

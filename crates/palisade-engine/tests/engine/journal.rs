@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -76,6 +77,10 @@ impl Writer for Watched<'_> {
             self.note(state.clone()).await;
             Ok(())
         })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.writer.path()
     }
 
     fn hold(&self) -> Arc<dyn Hold> {

@@ -18,6 +18,7 @@ mod schema;
 mod shared;
 mod shared_network;
 mod stops;
+mod untracked;
 
 /// How the properties are tested: on the same cases on every machine, so that a failure is one that can be repeated. Other
 /// cases are tried with another seed in `PROPTEST_RNG_SEED`, and more of them with `PROPTEST_CASES`.

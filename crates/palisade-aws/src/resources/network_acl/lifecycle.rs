@@ -18,7 +18,7 @@ use crate::{
     observe::{RELEASED, STALE, appear, ec2_arn, gone, in_order, lost, not_shown, sync_ec2_tags},
     operations::{
         CreateNetworkAcl, CreateNetworkAclEntry, CreateTags, DeleteNetworkAcl, DeleteNetworkAclEntry, DeleteTags,
-        DescribeNetworkAcls, Operation, ReplaceNetworkAclAssociation, ReplaceNetworkAclEntry,
+        DescribeNetworkAcls, DescribeTags, Operation, ReplaceNetworkAclAssociation, ReplaceNetworkAclEntry,
     },
     resources::{Subnet, Vpc},
     shapes::{NetworkAclDescription, NetworkAclEntryDescription, Select, SelectNetworkAcls},
@@ -52,6 +52,7 @@ impl Lifecycle for NetworkAcl {
             ReplaceNetworkAclAssociation::CALL.as_needed(),
             DeleteNetworkAcl::CALL.as_needed(),
         ],
+        untracked: &[DescribeTags::CALL.together()],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(4, 3, 2);

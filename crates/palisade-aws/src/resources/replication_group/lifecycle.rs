@@ -60,6 +60,7 @@ impl Lifecycle for ReplicationGroup {
             RemoveTagsFromResource::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[DescribeReplicationGroups::CALL.as_needed(), DeleteReplicationGroup::CALL.once()],
+        untracked: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(600, 300, 420);

@@ -1,0 +1,75 @@
+//! [`check`]: whether the state has all that earlier runs have created.
+//!
+//! A state that was restored from before the last run looks like any other. The account knows better: its objects carry the
+//! lineage of the state. To create what that run has created would leave those objects in no state.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use palisade_core::{
+    Graph,
+    provider::{Creation, ErrorKind, Provider, Search, Turn},
+};
+
+use tokio::time::timeout;
+
+use crate::{Action, Event, Plan, State, StateError, gate::Gate, ledger::Ledger};
+
+/// How long a search goes on before it is told of.
+const SILENT: Duration = Duration::from_secs(3);
+
+/// What to look for before the first step of `plan`; `None` if nothing can be created twice: the plan creates nothing, or no run has
+/// used `state` before.
+pub(crate) fn search(graph: &Graph, state: &State, plan: &Plan) -> Option<Search> {
+    let steps = plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_)));
+    let creations: Vec<_> = steps
+        .filter_map(|step| {
+            let fields = graph.node(&step.address)?.fields.iter();
+            let known = fields.filter_map(|(name, value)| Some(((*name).to_owned(), value.as_json()?.clone())));
+            Some(Creation { kind: step.address.kind().to_owned(), inputs: known.collect() })
+        })
+        .collect();
+    (state.serial > 0 && !creations.is_empty()).then(|| Search {
+        stack: state.stack.clone(),
+        lineage: state.lineage_digits(),
+        ids: state.objects().filter_map(|(_, object)| object.id.clone()).collect(),
+        digests: state.objects().map(|(_, object)| object.token.digest.clone()).collect(),
+        creations,
+    })
+}
+
+/// Refuses a state that is older than the account: the state at this path, with this serial. A search that takes a while is told of.
+///
+/// # Errors
+/// - [`StateError::Behind`] if the account has objects that the state does not know;
+/// - [`StateError::Unchecked`] if the account could not be asked.
+pub(crate) async fn check(
+    provider: &dyn Provider,
+    gate: &Arc<Gate>,
+    search: &Search,
+    (path, serial): (PathBuf, u64),
+    ledger: &Ledger<'_>,
+) -> Result<(), StateError> {
+    let turn: Arc<dyn Turn> = Arc::<Gate>::clone(gate);
+    let mut search = provider.untracked(&turn, search);
+    let search = async {
+        match timeout(SILENT, &mut search).await {
+            Ok(found) => found,
+            Err(_) => {
+                ledger.tell(Event::Searching);
+                search.await
+            }
+        }
+    };
+    let found = tokio::select! {
+        biased;
+        // No step will begin, so there is nothing to refuse.
+        () = gate.closed() => return Ok(()),
+        found = search => found,
+    };
+    match found {
+        Ok(found) if found.objects.is_empty() => Ok(()),
+        Ok(found) => Err(StateError::Behind { path, serial, found: Box::new(found) }),
+        Err(error) if error.kind == ErrorKind::Interrupted => Ok(()),
+        Err(error) => Err(StateError::Unchecked { path, error: Box::new(error) }),
+    }
+}
