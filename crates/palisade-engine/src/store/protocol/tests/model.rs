@@ -1,7 +1,5 @@
 //! What may happen next, and what must hold.
 
-use std::iter;
-
 use stateright::{Model, Property};
 
 use super::{super::*, world::*};
@@ -71,7 +69,32 @@ pub(super) const HAS_SUCCESSOR: &str = "where no run is at work, a new one can b
 pub(super) const BOTH_FINISH: &str = "both runs finish";
 pub(super) const ONE_FINISHES: &str = "one run finishes after the other has crashed";
 
+impl Bounds {
+    fn has_like_runs(&self) -> bool {
+        [self.writes, self.calls, self.renewals].iter().all(|[a, b]| a == b)
+    }
+}
+
 impl World {
+    /// What may become of a request.
+    fn fates(&self, request: &Request) -> impl Iterator<Item = Fate> {
+        let lost: &[Fate] = match self.faults.losses {
+            0 => &[],
+            _ => &[Fate::AnswerLost(Then::Repeat), Fate::AnswerLost(Then::GiveUp)],
+        };
+        let late: &[Fate] = match request {
+            _ if self.faults.delays == 0 => &[],
+            // A read that arrives late is none.
+            Request::ReadLog
+            | Request::Lease(LeaseRequest::Read | LeaseRequest::ReadFencing)
+            | Request::Log(LogRequest::Get(_)) => &[],
+            // Nobody deletes again what could not be deleted.
+            Request::Prune { .. } => &[Fate::Late(Then::GiveUp)],
+            _ => &[Fate::Late(Then::Repeat), Fate::Late(Then::GiveUp)],
+        };
+        [&[Fate::Arrives], lost, late].into_iter().flatten().copied()
+    }
+
     /// `None` if there is no request.
     fn send(&mut self, index: usize, slot: usize, fate: Fate) -> Option<()> {
         let request = || Some(self.runs[index].operations[slot].as_ref()?.request.clone());
@@ -118,13 +141,8 @@ impl Model for Bounds {
         if world.late.is_some() {
             actions.push(Action::ArriveLate);
         }
-        let fates = |is_write: bool| {
-            let lost = (world.faults.losses > 0).then_some([Then::Repeat, Then::GiveUp].map(Fate::AnswerLost));
-            let late = (world.faults.delays > 0 && is_write).then_some([Then::Repeat, Then::GiveUp].map(Fate::Late));
-            iter::once(Fate::Arrives).chain(lost.into_iter().flatten()).chain(late.into_iter().flatten())
-        };
         for (index, run) in world.runs.iter().enumerate() {
-            if may_tick && world.faults.sleep > 0 && run.is_at_work() {
+            if may_tick && world.faults.sleep > 0 && run.is_at_work() && (index == 0 || self.has_like_runs()) {
                 actions.push(Action::TickAsleep(index));
             }
             for (slot, operation) in run.operations.iter().enumerate() {
@@ -133,15 +151,15 @@ impl Model for Bounds {
                     actions.push(Action::Receive(index, slot));
                     continue;
                 }
-                actions.extend(fates(operation.is_write()).map(|fate| Action::Send(index, slot, fate)));
+                actions.extend(world.fates(&operation.request).map(|fate| Action::Send(index, slot, fate)));
             }
             if run.call.is_some() {
                 actions.push(Action::CallHasEffect(index));
             }
             let is_idle = run.operations[MAIN].is_none();
             match run.phase {
-                // The runs are alike, so it is the first that begins.
-                Phase::New if index > 0 && world.runs[0].phase == Phase::New => {}
+                // Where the runs are alike, it is the first that begins.
+                Phase::New if index > 0 && world.runs[0].phase == Phase::New && self.has_like_runs() => {}
                 Phase::New => actions.push(Action::Lock(index)),
                 Phase::Begun => {
                     let may_release = run.operations[KEEP].is_none() && run.call.is_none();
@@ -151,10 +169,12 @@ impl Model for Bounds {
                         (Purpose::Settle, may_release),
                     ] {
                         if is_idle && may {
-                            actions.extend(fates(true).map(|fate| Action::Start(index, purpose, fate)));
+                            let fates = world.fates(&Request::Log(LogRequest::Content));
+                            actions.extend(fates.map(|fate| Action::Start(index, purpose, fate)));
                         }
                     }
-                    if is_idle && run.renewals > 0 {
+                    let has_done_nothing = run.writes == self.writes[index] && run.calls == self.calls[index];
+                    if is_idle && run.renewals > 0 && has_done_nothing {
                         actions.push(Action::Begin(index));
                     }
                     if run.operations[KEEP].is_none() && run.renewals > 0 {
@@ -238,6 +258,7 @@ impl Model for Bounds {
             }
         }
         world.forget_vain();
+        world.runs.iter_mut().for_each(Run::forget_time);
         Some(world)
     }
 

@@ -213,6 +213,17 @@ impl Run {
         matches!(self.phase, Phase::Locking | Phase::Begun)
     }
 
+    /// Forgets since when it has the lease, if it never looks at that.
+    pub(super) fn forget_time(&mut self) {
+        let has_no_use = self.calls == 0 && self.renewals == 0 && self.operations[KEEP].is_none();
+        if let Some(held) = &mut self.lease.held
+            && has_no_use
+        {
+            held.renewed = Duration::ZERO;
+            self.slept = 0;
+        }
+    }
+
     /// Nothing happens to this run any more, so nothing that it knows matters.
     pub(super) fn end(&mut self, phase: Phase) {
         // A call that is on its way is not called back.
@@ -373,12 +384,16 @@ impl World {
                     answer = Answer::Log(LogAnswer::Nothing);
                     continue;
                 }
-                (Kind::Change(change), Answer::Lease(answer)) => match (*change, change.next(&mut run.lease, answer, now)) {
-                    (_, Ok(Step::Ask(request))) => Request::Lease(request),
-                    (Change::Renew, _) => return,
-                    (Change::Release(_), Ok(_)) if run.writes == 0 && run.calls == 0 => return run.end(Phase::Finished),
-                    (Change::Release(_), _) => return run.end(Phase::Ended),
-                },
+                (Kind::Change(change), Answer::Lease(answer)) => {
+                    match (*change, change.next(&mut run.lease, answer, now)) {
+                        (_, Ok(Step::Ask(request))) => Request::Lease(request),
+                        (Change::Renew, _) => return,
+                        (Change::Release(_), Ok(_)) if run.writes == 0 && run.calls == 0 => {
+                            return run.end(Phase::Finished);
+                        }
+                        (Change::Release(_), _) => return run.end(Phase::Ended),
+                    }
+                }
                 (Kind::Write(write, purpose), Answer::Log(log)) => {
                     match (write.next(run.end.as_mut().unwrap(), log), *purpose) {
                         (Step::Ask(request), _) => Request::Log(request),
@@ -526,14 +541,5 @@ impl World {
             }
         }
         world.runs[1].phase == Phase::Finished && world.lease.is_some_and(|lease| lease.is_free)
-    }
-}
-
-impl Operation {
-    pub(super) fn is_write(&self) -> bool {
-        matches!(
-            self.request,
-            Request::Lease(LeaseRequest::Write(_)) | Request::Log(LogRequest::Put(..)) | Request::Prune { .. }
-        )
     }
 }
