@@ -17,6 +17,7 @@ mod schedule;
 mod schema;
 mod shared;
 mod shared_network;
+mod shared_stalls;
 mod stops;
 
 /// How the properties are tested: on the same cases on every machine, so that a failure is one that can be repeated. Other

@@ -10,6 +10,7 @@ use world::Faults;
 
 use super::*;
 
+mod lease;
 mod model;
 mod world;
 
