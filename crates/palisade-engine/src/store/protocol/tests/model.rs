@@ -208,7 +208,7 @@ impl Model for Bounds {
                 world.serve(&request);
             }
             Action::Receive(index, slot) => {
-                let Operation { kind, answer, .. } = world.runs[index].operations[slot].take()?;
+                let Operation { kind, answer, .. } = *world.runs[index].operations[slot].take()?;
                 world.advance(index, slot, kind, answer?);
             }
             Action::Lock(index) => world.lock(index),

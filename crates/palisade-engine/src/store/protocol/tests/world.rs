@@ -127,8 +127,8 @@ pub(super) struct Run {
     pub(super) log: Log,
     /// The state as this run has it in memory.
     pub(super) state: Changes,
-    /// The operation, and the renewal beside it.
-    pub(super) operations: [Option<Operation>; 2],
+    /// The operation, and the renewal beside it. They are large, and each step copies all that is not behind a pointer.
+    pub(super) operations: [Option<Box<Operation>>; 2],
     /// When the call that is on its way has its effect at the latest, and the number of the lease.
     pub(super) call: Option<(u32, u64)>,
     pub(super) slept: u32,
@@ -353,7 +353,7 @@ impl World {
             (_, answer) => matches!(answer, Answer::Lease(_)),
         };
         if is_awaited {
-            self.runs[index].operations[slot] = Some(Operation { answer: Some(answer), ..operation });
+            self.runs[index].operations[slot] = Some(Box::new(Operation { answer: Some(answer), ..*operation }));
         } else {
             self.advance(index, slot, operation.kind, answer);
         }
@@ -453,7 +453,7 @@ impl World {
                     Answer::Log(LogAnswer::Added(*entry))
                 }
                 _ => {
-                    run.operations[slot] = Some(Operation { kind, request, answer: None });
+                    run.operations[slot] = Some(Box::new(Operation { kind, request, answer: None }));
                     return;
                 }
             };
@@ -527,10 +527,10 @@ impl World {
         for _ in 0..TTL + 12 {
             world.ticks += 1;
             let run = &mut world.runs[1];
-            match run.operations[MAIN].take() {
+            match run.operations[MAIN].take().map(|operation| *operation) {
                 Some(Operation { kind, answer: Some(answer), .. }) => world.advance(1, MAIN, kind, answer),
-                operation @ Some(_) => {
-                    run.operations[MAIN] = operation;
+                Some(operation) => {
+                    run.operations[MAIN] = Some(Box::new(operation));
                     world.arrive(1, MAIN);
                 }
                 None if run.phase == Phase::Begun && self.acknowledged & !run.state == 0 => {
