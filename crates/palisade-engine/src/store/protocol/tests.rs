@@ -79,7 +79,7 @@ fn assert_needed(name: &str, bounds: Bounds, property: &'static str) {
 
 #[test]
 fn all_that_goes_wrong_together_breaks_nothing() {
-    assert_holds("together", TOGETHER, &[BOTH_FINISH, ONE_FINISHES]);
+    assert_holds("together", TOGETHER, &[BOTH_FINISH, ONE_FINISHES, LATE_RENEWAL]);
 }
 
 #[test]

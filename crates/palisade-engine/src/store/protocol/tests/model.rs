@@ -69,6 +69,8 @@ pub(super) const HAS_SUCCESSOR: &str = "where no run is at work, a new one can b
 pub(super) const BOTH_FINISH: &str = "both runs finish";
 pub(super) const ONE_FINISHES: &str = "one run finishes after the other has crashed";
 
+pub(super) const LATE_RENEWAL: &str = "a renewal in the background is delayed while a call is on its way";
+
 impl Bounds {
     fn has_like_runs(&self) -> bool {
         [self.writes, self.calls, self.renewals].iter().all(|[a, b]| a == b)
@@ -277,6 +279,10 @@ impl Model for Bounds {
             }),
             Property::sometimes(BOTH_FINISH, |_, world: &World| {
                 world.runs.iter().all(|run| run.phase == Phase::Finished)
+            }),
+            Property::sometimes(LATE_RENEWAL, |_, world: &World| {
+                let is_late = matches!(world.late, Some(Request::Lease(_)));
+                is_late && world.runs.iter().any(|run| run.operations[KEEP].is_some() && run.call.is_some())
             }),
             Property::sometimes(ONE_FINISHES, |_, world: &World| {
                 world.runs.each_ref().map(|run| run.phase) == [Phase::Crashed, Phase::Finished]
