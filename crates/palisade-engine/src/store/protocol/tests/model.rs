@@ -112,7 +112,7 @@ impl World {
                 then
             }
             Fate::Late(then) => {
-                self.late = request();
+                self.late = Some(request()?);
                 self.faults.delays -= 1;
                 then
             }
@@ -144,7 +144,9 @@ impl Model for Bounds {
             actions.push(Action::ArriveLate);
         }
         for (index, run) in world.runs.iter().enumerate() {
-            if may_tick && world.faults.sleep > 0 && run.is_at_work() && (index == 0 || self.has_like_runs()) {
+            // Where the runs differ, it is the machine of the one with the call: the sleep of the other only makes it wait longer.
+            let may_sleep = world.faults.sleep > 0 && run.is_at_work() && (index == 0 || self.has_like_runs());
+            if may_tick && may_sleep {
                 actions.push(Action::TickAsleep(index));
             }
             for (slot, operation) in run.operations.iter().enumerate() {
@@ -175,6 +177,7 @@ impl Model for Bounds {
                             actions.extend(fates.map(|fate| Action::Start(index, purpose, fate)));
                         }
                     }
+                    // As an apply does first.
                     let has_done_nothing = run.writes == self.writes[index] && run.calls == self.calls[index];
                     if is_idle && run.renewals > 0 && has_done_nothing {
                         actions.push(Action::Begin(index));

@@ -23,7 +23,7 @@ pub(super) struct Faults {
     pub(super) delays: u8,
     /// An answer is lost, and the request is sent again, or the operation given up.
     pub(super) losses: u8,
-    /// How many ticks a machine sleeps.
+    /// For how many steps of the time a machine sleeps.
     pub(super) sleep: u8,
 }
 
