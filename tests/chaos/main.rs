@@ -9,6 +9,7 @@ mod genes;
 mod judge;
 mod life;
 #[path = "../../crates/palisade-engine/tests/engine/shared_network.rs"]
+#[expect(dead_code, reason = "the tests of the engine need more of it")]
 mod network;
 mod others;
 mod place;

@@ -98,7 +98,8 @@ pub trait Writer: Send + Sync {
     /// Gives the stack back. A writer that is only dropped, or whose process ends, gives it back by itself, if not at once.
     ///
     /// # Errors
-    /// [`StateError`] if it cannot be given back; then the hold ends by itself.
+    /// [`StateError`] if it cannot be given back, or if it cannot be found out whether the last write is kept; then the hold ends
+    /// by itself.
     fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
     where
         Self: 'a;

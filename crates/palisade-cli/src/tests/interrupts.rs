@@ -152,6 +152,7 @@ fn an_apply_is_not_held_up_by_a_store_that_does_not_answer() {
 
     error: the store of the state did not answer in time after the interrupt
     help: run `apply` again: it finds what was created, and continues
+    The lock of the stack could not be given back, and ends by itself: there was no answer in time
     ");
     assert!(waits_for_lock(&desk));
 }

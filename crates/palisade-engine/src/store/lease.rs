@@ -41,6 +41,11 @@ impl LeaseHold {
         self.carry_out(place, &mut |_| {}, |state, answer, now| change.next(state, answer, now)).await
     }
 
+    /// Has no call sent any more.
+    pub(super) fn stop(&self) {
+        self.state().stop();
+    }
+
     /// Renews the lease in time, until it cannot be, and returns why.
     pub(super) async fn keep(&self, place: &Place<'_>) -> StateError {
         let mut failure: Option<String> = None;

@@ -189,6 +189,11 @@ impl LeaseState {
         format!("it was not renewed for {} s: {cause}", self.holds_for().as_secs())
     }
 
+    /// This run sends no call any more, as it is about to give the lease back.
+    pub(super) fn stop(&mut self) {
+        self.lose("it has given it back".to_owned());
+    }
+
     fn lose(&mut self, detail: String) {
         if let Some(held) = &mut self.held {
             held.lost.get_or_insert(detail);
@@ -359,6 +364,10 @@ impl Change {
 
     fn attempt(self, state: &mut LeaseState, now: Now) -> Result<Step<LeaseRequest, ()>, StateError> {
         let at = state.count(now);
+        if matches!(self, Self::Release(_)) {
+            // From now on another run may have it.
+            state.stop();
+        }
         let Some(held) = &mut state.held else { return state.check(now).map(|()| Step::Done(())) };
         let mut lease = held.lease.clone();
         match (self, &held.lost) {
@@ -370,8 +379,6 @@ impl Change {
             (Self::Release(serial), _) => {
                 lease.is_free = true;
                 lease.serial = serial.unwrap_or(lease.serial);
-                // From now on another run may have it.
-                held.lost.get_or_insert_with(|| "it has given it back".to_owned());
             }
         }
         Ok(Step::Ask(LeaseRequest::Write(Attempt { lease, replaces: Some(held.etag.clone()), at })))
@@ -441,12 +448,6 @@ impl<T: Clone + PartialEq> LogEnd<T> {
     /// The first position that is free, as far as this run knows.
     pub(super) fn next(&self) -> u64 {
         self.position + 1
-    }
-
-    /// How the lease is given back, where it may be. A write that may yet arrive must find a fence, which the next holder puts
-    /// there only if the lease was not given back.
-    pub(super) fn release(&self, serial: u64) -> Option<Change> {
-        self.sent.is_none().then_some(Change::Release(Some(serial)))
     }
 }
 

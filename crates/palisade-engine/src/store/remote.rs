@@ -236,11 +236,12 @@ impl RemoteStore {
     }
 
     async fn release(&self) -> Result<(), StateError> {
-        let Some(LogWriter { log, end }) = self.log.lock().await.take() else { return Ok(()) };
-        match end.release(log.serial()) {
-            Some(release) => self.lease.change(&self.place(), release).await,
-            None => Ok(()),
-        }
+        let Some(mut writer) = self.log.lock().await.take() else { return Ok(()) };
+        self.lease.stop();
+        // The next run puts no fence after a lease that was given back. So what became of the last write must be known, as it
+        // might arrive while that run is at work. If it cannot be found out, the lease ends by itself.
+        self.write(&mut writer, Write::default(), |_| Ok(None)).await?;
+        self.lease.change(&self.place(), Change::Release(Some(writer.log.serial()))).await
     }
 }
 

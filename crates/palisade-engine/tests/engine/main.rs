@@ -17,6 +17,7 @@ mod schedule;
 mod schema;
 mod shared;
 mod shared_network;
+mod shared_stalls;
 mod stops;
 mod untracked;
 

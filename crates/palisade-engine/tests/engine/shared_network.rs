@@ -40,31 +40,54 @@ pub(crate) enum Fate {
     Late(u64),
 }
 
+/// A kind of call that can be made to wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Call {
+    List,
+    PutLease,
+    PutEntry,
+}
+
 pub(crate) struct Network {
     objects: Arc<dyn Objects>,
     /// What becomes of the next writes; all after them are answered, or as `numbers` say.
     fates: Mutex<Vec<Fate>>,
     numbers: Option<Mutex<Numbers>>,
     is_down: AtomicBool,
+    /// The kind of call of which the next one waits, and how long, before it is sent.
+    stall: Mutex<Option<(Call, Duration)>>,
 }
 
 impl Network {
     /// A way on which all goes well but the first writes.
     pub(crate) fn new(objects: &Arc<impl Objects + 'static>, fates: &[Fate]) -> Arc<Self> {
         let (objects, fates) = (Arc::clone(objects) as _, Mutex::new(fates.iter().rev().copied().collect()));
-        Arc::new(Self { objects, fates, numbers: None, is_down: AtomicBool::new(false) })
+        let (is_down, stall) = (AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { objects, fates, numbers: None, is_down, stall })
     }
 
     /// A way on which anything happens.
     pub(crate) fn random(objects: &Arc<impl Objects + 'static>, seed: u64) -> Arc<Self> {
         let (objects, numbers) = (Arc::clone(objects) as _, Some(Mutex::new(Numbers::new(seed))));
-        let (fates, is_down) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { objects, fates, numbers, is_down })
+        let (fates, is_down, stall) = (Mutex::default(), AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { objects, fates, numbers, is_down, stall })
     }
 
     /// Lets no call through any more, or all again.
     pub(crate) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::Relaxed);
+    }
+
+    /// Stops the run for so long before it sends its next call of this kind.
+    pub(crate) fn stall(&self, call: Call, duration: Duration) {
+        *self.stall.lock().unwrap() = Some((call, duration));
+    }
+
+    async fn wait_before(&self, call: Call) {
+        let stall = self.stall.lock().unwrap().take_if(|(stalled, _)| *stalled == call);
+        if let Some((_, duration)) = stall {
+            sleep(duration).await;
+        }
     }
 
     /// Takes a while, as every call does, one way.
@@ -118,6 +141,7 @@ impl Objects for Network {
         condition: Condition<'a>,
     ) -> BoxFuture<'a, Result<Put, ObjectsError>> {
         Box::pin(async move {
+            self.wait_before(if key.ends_with("lease.json") { Call::PutLease } else { Call::PutEntry }).await;
             self.travel().await;
             let fate = self.fate(true);
             let put = match fate {
@@ -144,6 +168,7 @@ impl Objects for Network {
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, ObjectsError>> {
         Box::pin(async move {
+            self.wait_before(Call::List).await;
             self.travel().await;
             let found = self.objects.list(prefix).await;
             self.travel().await;
