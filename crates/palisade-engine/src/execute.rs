@@ -98,14 +98,14 @@ impl<'a> Executor<'a> {
             return self.go_on(node, found, inputs, turn).await;
         }
         let dependencies = Dependencies::of(self.graph, node);
-        if makes_another {
-            // From its record to its answer, such a creation is one that the next run waits minutes for. Alone, it is that only if
-            // this run is killed during this very call, and not during any other one: `CreateUser` is answered, the machine
-            // dies, and nobody knows whether `CreateVpc` had been sent.
-            turn.alone().await?;
-        }
+        // From its record to its answer, such a creation is one that the next run looks for during minutes. Alone, it is that only
+        // if this run is killed during this very call, and not during any other one: `CreateUser` is answered, the machine dies,
+        // and nobody knows whether `CreateVpc` had been sent.
+        let alone = if makes_another { Some(turn.alone().await?) } else { None };
         let attempt = self.ledger.begin_creation(address, &inputs, dependencies, keep_old).await?;
-        let id = match self.provider.create(&turn.shared(), address.kind(), &inputs, &attempt.token).await {
+        let created = self.provider.create(&turn.shared(), address.kind(), &inputs, &attempt.token).await;
+        drop(alone);
+        let id = match created {
             Ok(id) => id,
             Err(CreateError { error, may_exist }) if attempt.is_first => {
                 if !may_exist {

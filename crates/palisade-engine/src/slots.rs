@@ -4,7 +4,10 @@ use std::{
     cmp::{Ordering, Reverse},
     collections::BinaryHeap,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{self, AtomicBool},
+    },
     task::{Context, Waker},
     time::Duration,
 };
@@ -189,13 +192,28 @@ pub(crate) struct StepTurn {
     gate: Arc<Gate>,
     /// The slot that the step began with, until its first call.
     first: Mutex<Option<Slot>>,
+    /// Whether it has all slots.
+    is_alone: AtomicBool,
     began: OnceLock<Instant>,
+}
+
+/// All slots, which a step has until this is dropped.
+pub(crate) struct Alone<'a> {
+    turn: &'a StepTurn,
+    _all: Slot,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.turn.is_alone.store(false, atomic::Ordering::Relaxed);
+    }
 }
 
 impl StepTurn {
     pub(crate) fn new(slots: &Arc<Slots>, priority: Priority, gate: &Arc<Gate>) -> Arc<Self> {
         let (slots, gate) = (Arc::clone(slots), Arc::clone(gate));
-        Arc::new(Self { slots, priority, gate, first: Mutex::new(None), began: OnceLock::new() })
+        let (first, is_alone) = (Mutex::new(None), AtomicBool::new(false));
+        Arc::new(Self { slots, priority, gate, first, is_alone, began: OnceLock::new() })
     }
 
     /// Waits until the step can make its first call, which it keeps the slot for: what has only begun to wait has not begun,
@@ -207,12 +225,14 @@ impl StepTurn {
         Ok(())
     }
 
-    /// Waits until no other call is under way. None is sent then before the next one of this step has been answered.
-    pub(crate) async fn alone(&self) -> Result<(), ProviderError> {
+    /// Waits until no other call is under way. None is sent then, but those of this step, before the answer is dropped.
+    ///
+    /// Meanwhile the step must not wait for what another one sends.
+    pub(crate) async fn alone(&self) -> Result<Alone<'_>, ProviderError> {
         self.give_way();
         let all = self.wait_for(Share::All).await?;
-        *self.first() = Some(all);
-        Ok(())
+        self.is_alone.store(true, atomic::Ordering::Relaxed);
+        Ok(Alone { turn: self, _all: all })
     }
 
     /// How long ago the step has begun, on tokio's clock.
@@ -244,6 +264,7 @@ impl Turn for StepTurn {
             let first = self.first().take();
             let slot = match first {
                 Some(slot) => slot,
+                None if self.is_alone.load(atomic::Ordering::Relaxed) => Slot::new(()),
                 None => self.wait_for(Share::One).await?,
             };
             // Asked last: between this and the call, nothing is waited for.

@@ -124,6 +124,10 @@ impl Provider for Clockwork {
         token: &'a Token,
     ) -> BoxFuture<'a, Result<String, CreateError>> {
         Box::pin(async move {
+            if kind == "Twin" {
+                // A look before it is a call too.
+                self.call(turn, &token.resource, Duration::from_secs(1)).await?;
+            }
             self.call(turn, &token.resource, took(kind)).await?;
             Ok(token.resource.clone())
         })
