@@ -270,6 +270,29 @@ fn a_released_reference_lets_its_target_be_replaced() {
 }
 
 #[test]
+fn an_object_that_stays_as_it_is_depends_on_what_the_program_refers_to_now() {
+    run(async {
+        let account = Account::default();
+        let program = |is_reference: bool| {
+            graph(|stack| {
+                let net = net(stack, "a", "10", "t");
+                let group = make::<Group>().text("name", "all").refer_all("users", &[]);
+                let route = Some(&net).filter(|_| is_reference);
+                let group = if is_reference { group } else { group.text("route", "net-1:t") };
+                group.refer("route", route, "route").add(stack, "all");
+            })
+        };
+        for (is_reference, expected) in
+            [(true, vec![address("Net.a")]), (false, vec![]), (true, vec![address("Net.a")])]
+        {
+            up(&account, &program(is_reference)).await;
+            let object = state(&account).resources[&address("Group.all")].current.clone().unwrap();
+            assert_eq!(Vec::from_iter(object.depends_on), expected);
+        }
+    });
+}
+
+#[test]
 fn a_reference_that_is_held_makes_the_replacement_impossible() {
     run(async {
         let account = Account::default();
