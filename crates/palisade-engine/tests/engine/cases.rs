@@ -146,6 +146,21 @@ fn an_interrupted_creation_is_found_and_finished() {
 }
 
 #[test]
+fn how_long_an_update_takes_is_learned_from_one_that_does_not_finish_a_creation() {
+    run(async {
+        let account = Account::default();
+        let plan = planned(&account, &one_net("t")).await.unwrap();
+        fail(&account, 0, ErrorKind::Service, true);
+        applied(&account, &one_net("t"), &plan).await;
+        let plan = up(&account, &one_net("t")).await;
+        assert_eq!(action(&plan, "Net.a"), Action::Update);
+        assert_eq!(state(&account).duration("Net", StepKind::Update), None);
+        up(&account, &one_net("new")).await;
+        assert!(state(&account).duration("Net", StepKind::Update).is_some());
+    });
+}
+
+#[test]
 fn an_object_that_turns_up_after_the_plan_is_not_created_twice() {
     run(async {
         let account = Account::default();
