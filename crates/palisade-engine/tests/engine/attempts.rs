@@ -239,6 +239,25 @@ fn an_object_that_is_on_record_and_still_hidden_is_not_taken_for_deleted() {
 }
 
 #[test]
+fn an_object_is_claimed_until_its_creation_has_ended() {
+    run(async {
+        let account = Account::default();
+        let program = |free| one(Known::Never, "1", free);
+        let plan = planned(&account, &program("t")).await.unwrap();
+        fail(&account, 1, ErrorKind::Denied, false);
+        applied(&account, &program("t"), &plan).await;
+        account.lock().fault = None;
+        let current = only(&state(&account)).1.current.clone().unwrap();
+        let claim = ("net-1".to_owned(), current.token.digest);
+        assert_eq!((current.phase, &account.lock().claimed), (Phase::Created, &vec![claim.clone()]));
+        up(&account, &program("t")).await;
+        assert_eq!(account.lock().claimed, [claim.clone(), claim.clone()]);
+        up(&account, &program("new")).await;
+        assert_eq!(account.lock().claimed.len(), 2);
+    });
+}
+
+#[test]
 fn what_never_appears_was_deleted_and_is_created_again() {
     run(async {
         let account = account(Known::Never, Duration::ZERO);
