@@ -36,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) violations: Vec<String>,
     /// The ids of the objects that were claimed, each with the digest of the token.
     pub(crate) claimed: Vec<(String, String)>,
+    /// The inputs that were said to be applied last, for each object that was brought to some.
+    pub(crate) previous: Vec<Option<JsonMap>>,
     /// The calls so far, as in "delete Net.net-1".
     pub(crate) calls: Vec<String>,
     /// When each of them started.
@@ -320,8 +322,9 @@ impl Provider for Account {
         kind: &'a str,
         id: &'a str,
         inputs: &'a JsonMap,
-        _previous: Option<&'a JsonMap>,
+        previous: Option<&'a JsonMap>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.lock().previous.push(previous.cloned());
         let converge = move |inner: &mut Inner| {
             if let Some(missing) = inner.world.missing(inputs) {
                 return inner.refuse(format!("bring {kind} {id} to {missing}, which does not exist"));

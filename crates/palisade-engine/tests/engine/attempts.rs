@@ -258,6 +258,29 @@ fn an_object_is_claimed_until_its_creation_has_ended() {
 }
 
 #[test]
+fn what_was_applied_last_is_nothing_until_a_creation_has_ended_as_it_began() {
+    run(async {
+        let account = Account::default();
+        let program = |free| one(Known::Never, "1", free);
+        let failing = [("t", None), ("t", None), ("new", Some("t")), ("t", Some("new"))];
+        let succeeding = [("t", Some("new")), ("other", Some("t"))];
+        let failing = failing.map(|(free, previous)| (free, previous, true));
+        let succeeding = succeeding.map(|(free, previous)| (free, previous, false));
+        for (free, expected, is_failing) in failing.into_iter().chain(succeeding) {
+            let plan = planned(&account, &program(free)).await.unwrap();
+            account.lock().fault = None;
+            if is_failing {
+                // The call that brings the object to its inputs is the second one, after the creation or a look at it.
+                fail(&account, 1, ErrorKind::Denied, false);
+            }
+            applied(&account, &program(free), &plan).await;
+            let previous = account.lock().previous.pop().unwrap();
+            assert_eq!(previous.as_ref().map(|previous| previous["tag"].as_str().unwrap()), expected, "{free}");
+        }
+    });
+}
+
+#[test]
 fn what_never_appears_was_deleted_and_is_created_again() {
     run(async {
         let account = account(Known::Never, Duration::ZERO);
