@@ -1,5 +1,7 @@
 //! Single cases, each with what a user would notice.
 
+use std::num::NonZeroUsize;
+
 use palisade_core::{Address, Graph, Json, Reference, Stack, Value, provider::ErrorKind};
 use palisade_engine::{
     Action, ApplyOptions, Event, Interruption, Phase, Plan, PlanError, ReplaceOrder, Report, State, StepKind, apply,
@@ -236,6 +238,34 @@ fn a_failure_stops_what_depends_on_it_or_everything() {
             let left = if fail_fast { vec![(all, StepKind::Create)] } else { vec![] };
             assert_eq!((report.added, report.not_begun), (if fail_fast { 1 } else { 2 }, left));
         }
+    });
+}
+
+#[test]
+fn an_update_that_refers_to_what_was_not_created_is_reported_as_left_out() {
+    run(async {
+        let account = Account::default();
+        up(&account, &graph(|stack| _ = group(stack, &[]))).await;
+        let program = graph(|stack| {
+            let a = user(stack, "a", "e");
+            group(stack, &[&a]);
+        });
+        fail(&account, 1, ErrorKind::Denied, false);
+        let report = apply_with(&account, &program, &ApplyOptions::default()).await;
+        assert_eq!(report.skipped, [(address("Group.all"), StepKind::Update, address("User.a"))]);
+    });
+}
+
+#[test]
+fn a_step_that_waits_for_its_first_call_does_not_begin_after_a_failure_that_ends_the_run() {
+    run(async {
+        let account = Account::default();
+        let program = graph(|stack| _ = ["a", "b"].map(|name| user(stack, name, "e")));
+        fail(&account, 0, ErrorKind::Denied, false);
+        let options = ApplyOptions { fail_fast: true, parallelism: NonZeroUsize::MIN, ..ApplyOptions::default() };
+        let report = apply_with(&account, &program, &options).await;
+        assert_eq!(report.not_begun, [(address("User.b"), StepKind::Create)]);
+        assert_eq!(account.lock().calls, ["create User.a"]);
     });
 }
 
