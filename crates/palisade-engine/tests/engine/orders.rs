@@ -113,6 +113,32 @@ fn an_update_that_fails_leaves_what_belongs_to_the_old_object() {
     });
 }
 
+#[test]
+fn a_plan_whose_steps_wait_for_each_other_changes_nothing_and_says_so() {
+    run(async {
+        let account = Account::default();
+        let program = |a: &str, b: &str| {
+            graph(|stack| {
+                make::<User>().text("name", a).add(stack, "a");
+                make::<User>().text("name", b).add(stack, "b");
+            })
+        };
+        up(&account, &program("one", "two")).await;
+        let before = state(&account).resources;
+        let mut plan = planned(&account, &program("two", "one")).await.unwrap();
+        let calls = account.lock().calls.len();
+        // None of the two could be created, as the other one still has the name.
+        for step in &mut plan.steps {
+            step.action = Action::Replace(ReplaceOrder::CreateFirst);
+        }
+        let (report, _) = applied(&account, &program("two", "one"), &plan).await;
+        assert_eq!(report.failures[0].error.message, "the step waits for others that wait for it");
+        assert!(report.not_begun.is_empty(), "{report:?}");
+        assert_eq!(account.lock().calls.len(), calls);
+        assert_eq!(state(&account).resources, before);
+    });
+}
+
 proptest! {
     #![proptest_config(crate::config(300))]
 
