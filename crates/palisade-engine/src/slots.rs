@@ -1,8 +1,8 @@
 //! [`Slots`]: how many calls are under way at a time, and whose is the next.
 
 use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
+    cmp::Reverse,
+    collections::BTreeMap,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Waker},
@@ -15,7 +15,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{gate::Gate, steps::Steps};
 
-/// The slots of a run. A slot is not handed on by whoever gives it back, but by [`Slots::poll_hand_out`], once all that can
+/// The slots of a run. A slot is not handed on by whoever gives it back, but by [`Slots::hand_out`], once all that can
 /// go on has done so: then whatever the end of a call has made ready is in the line too, and can be the next.
 #[derive(Debug)]
 pub(crate) struct Slots(Mutex<Line>);
@@ -23,7 +23,8 @@ pub(crate) struct Slots(Mutex<Line>);
 #[derive(Debug)]
 struct Line {
     free: usize,
-    waiting: BinaryHeap<Waiting>,
+    /// The calls that wait, by their priorities, and of equals by their arrival. The last one is the next.
+    waiting: BTreeMap<(Priority, Reverse<usize>), oneshot::Sender<()>>,
     arrivals: usize,
     /// Of the task that hands out.
     waker: Option<Waker>,
@@ -38,15 +39,9 @@ pub(crate) struct Priority {
     place: Reverse<usize>,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    order: (Priority, Reverse<usize>),
-    granted: oneshot::Sender<()>,
-}
-
 impl Slots {
     pub(crate) fn new(count: NonZeroUsize) -> Self {
-        Self(Mutex::new(Line { free: count.get(), waiting: BinaryHeap::new(), arrivals: 0, waker: None }))
+        Self(Mutex::new(Line { free: count.get(), waiting: BTreeMap::new(), arrivals: 0, waker: None }))
     }
 
     /// Waits in the line for a slot. Whoever stops waiting leaves the line, and gives back a slot that was on its way.
@@ -57,20 +52,18 @@ impl Slots {
         Held(Arc::clone(self))
     }
 
-    /// Gives what is free to those that are first in the line, and tells whether it gave anything. The task of `context` is
-    /// woken when there may be more to give.
-    pub(crate) fn poll_hand_out(&self, context: &Context<'_>) -> bool {
+    /// Gives what is free to those that are first in the line, which wakes them. The task of `context` is woken when there may
+    /// be more to give.
+    pub(crate) fn hand_out(&self, context: &Context<'_>) {
         let mut line = self.line();
         line.waker = Some(context.waker().clone());
-        let before = line.free;
         while line.free > 0 {
-            let Some(next) = line.waiting.pop() else { break };
+            let Some((_, granted)) = line.waiting.pop_last() else { break };
             // Else it has stopped waiting.
-            if next.granted.send(()).is_ok() {
+            if granted.send(()).is_ok() {
                 line.free -= 1;
             }
         }
-        line.free < before
     }
 
     fn give_back(&self) {
@@ -88,7 +81,7 @@ impl Line {
     fn queue(&mut self, priority: Priority) -> oneshot::Receiver<()> {
         let (granted, receiver) = oneshot::channel();
         self.arrivals += 1;
-        self.waiting.push(Waiting { order: (priority, Reverse(self.arrivals)), granted });
+        self.waiting.insert((priority, Reverse(self.arrivals)), granted);
         self.wake();
         receiver
     }
@@ -123,26 +116,6 @@ impl Drop for Place<'_> {
         }
     }
 }
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order.cmp(&other.order)
-    }
-}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-
-impl Eq for Waiting {}
 
 /// The priorities of all steps: longest remaining path first. `expected` says how long a step of a kind takes.
 pub(crate) fn priorities(steps: &Steps, expected: impl Fn(&str, StepKind) -> Duration) -> Vec<Priority> {
@@ -224,5 +197,112 @@ impl Turn for StepTurn {
 
     fn stopped(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.gate.closed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        task::Wake,
+    };
+
+    use futures_util::FutureExt;
+    use tokio::sync::watch;
+
+    use super::*;
+
+    fn one() -> Arc<Slots> {
+        Arc::new(Slots::new(NonZeroUsize::MIN))
+    }
+
+    fn priority(seconds: u64) -> Priority {
+        Priority { remaining: Duration::from_secs(seconds), place: Reverse(0) }
+    }
+
+    fn hand_out(slots: &Slots) {
+        slots.hand_out(&Context::from_waker(Waker::noop()));
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_longest_way_goes_first_and_of_equals_the_first_that_came() {
+        let slots = one();
+        let mut first = pin!(slots.take(priority(1)));
+        let mut second = pin!(slots.take(priority(1)));
+        let mut longest = pin!(slots.take(priority(2)));
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none() && (&mut longest).now_or_never().is_none());
+        hand_out(&slots);
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        drop((&mut longest).now_or_never().expect("it has the slot"));
+        hand_out(&slots);
+        assert!((&mut second).now_or_never().is_none());
+        drop((&mut first).now_or_never().expect("it has the slot"));
+        hand_out(&slots);
+        assert!((&mut second).now_or_never().is_some());
+    }
+
+    #[test]
+    fn whoever_stops_waiting_gives_back_a_slot_that_was_on_its_way() {
+        let slots = one();
+        let mut leaving = Box::pin(slots.take(priority(2)));
+        let mut staying = pin!(slots.take(priority(1)));
+        assert!((&mut leaving).now_or_never().is_none() && (&mut staying).now_or_never().is_none());
+        hand_out(&slots);
+        drop(leaving);
+        hand_out(&slots);
+        assert!((&mut staying).now_or_never().is_some());
+    }
+
+    #[test]
+    fn whoever_has_left_the_line_gets_no_slot() {
+        let slots = one();
+        let mut leaving = Box::pin(slots.take(priority(2)));
+        let mut staying = pin!(slots.take(priority(1)));
+        assert!((&mut leaving).now_or_never().is_none() && (&mut staying).now_or_never().is_none());
+        drop(leaving);
+        hand_out(&slots);
+        assert!((&mut staying).now_or_never().is_some());
+    }
+
+    #[test]
+    fn whoever_hands_out_is_woken_when_a_slot_is_asked_for_or_given_back() {
+        let slots = one();
+        let woken = Arc::new(Woken::default());
+        let hand_out = || {
+            woken.0.store(false, Relaxed);
+            slots.hand_out(&Context::from_waker(&Waker::from(Arc::clone(&woken))));
+        };
+        hand_out();
+        let mut taken = pin!(slots.take(priority(1)));
+        assert!((&mut taken).now_or_never().is_none() && woken.0.load(Relaxed));
+        hand_out();
+        let held = taken.now_or_never().expect("it has the slot");
+        assert!(!woken.0.load(Relaxed));
+        drop(held);
+        assert!(woken.0.load(Relaxed));
+    }
+
+    #[test]
+    fn a_step_that_gives_way_leaves_its_slot_to_others() {
+        let (slots, gate) = (one(), Arc::new(Gate::new(Arc::new(()), watch::channel(false).1)));
+        let [first, second] = [2, 1].map(|seconds| StepTurn::new(&slots, priority(seconds), &gate));
+        let (mut first_begins, mut second_begins) = (pin!(first.begin()), pin!(second.begin()));
+        assert!((&mut first_begins).now_or_never().is_none() && (&mut second_begins).now_or_never().is_none());
+        hand_out(&slots);
+        assert!(first_begins.now_or_never().is_some() && (&mut second_begins).now_or_never().is_none());
+        first.give_way();
+        hand_out(&slots);
+        assert!(second_begins.now_or_never().is_some());
     }
 }
