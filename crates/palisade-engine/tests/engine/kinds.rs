@@ -49,13 +49,17 @@ pub(crate) static GROUP: Schema = schema(
     &[],
 );
 
-/// A server, which serves the versions from `oldest` to `newest`: those that refer to it leave a version before it does, and
-/// come to one after it has.
+/// A server, whose name has another first letter than that of any other one. It serves the versions from `oldest` to `newest`:
+/// those that refer to it leave a version before it does, and come to one after it has.
 pub(crate) static SERVER: Schema = schema(
     "Server",
     "",
     &[
-        FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
+        FieldSchema {
+            identity: true,
+            clashes: Some(|one, other| one.as_str().map(|name| &name[..1]) == other.as_str().map(|name| &name[..1])),
+            ..FieldSchema::new("name", OnChange::Replace)
+        },
         FieldSchema {
             late: Some(|old, new| new.as_str() > old.as_str()),
             ..FieldSchema::new("oldest", OnChange::Update)

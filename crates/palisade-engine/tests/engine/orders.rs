@@ -1,12 +1,12 @@
 //! Where one object goes and another one comes in its place: who moves over when, and what is there at every moment.
 
 use palisade_core::{Graph, Json, provider::ErrorKind};
-use palisade_engine::{Action, ReplaceOrder};
+use palisade_engine::{Action, ReplaceOrder, StepKind};
 use proptest::prelude::*;
 
 use crate::{
     account::{Account, Fault, Moment, World},
-    kinds::{Group, Net, User, make},
+    kinds::{Group, Net, Server, User, make},
     runs::{applied, graph, planned, run, state, up},
 };
 
@@ -111,6 +111,46 @@ fn an_update_that_fails_leaves_what_belongs_to_the_old_object() {
         assert_eq!((nets_of(&world, "a1").len(), nets_of(&world, "a2").len()), (1, 1));
         up(&account, &simple(2)).await;
     });
+}
+
+#[test]
+fn a_change_waits_for_that_of_what_it_depends_on_through_others_that_stay() {
+    run(async {
+        let account = Account::default();
+        let program = |tag: &str| {
+            graph(|stack| {
+                let first = make::<Net>().text("tag", tag).refer_all("peers", &[]).add(stack, "a");
+                let between = make::<Net>().refer_all("peers", &[&first]).add(stack, "b");
+                make::<Net>().text("tag", tag).refer_all("peers", &[&between]).add(stack, "c");
+            })
+        };
+        up(&account, &program("old")).await;
+        let plan = planned(&account, &program("new")).await.unwrap();
+        let call = account.lock().calls.len();
+        account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+        let (report, _) = applied(&account, &program("new"), &plan).await;
+        let [first, last] = ["Net.a", "Net.c"].map(|address| address.parse().unwrap());
+        assert_eq!(report.skipped, [(last, StepKind::Update, first)]);
+    });
+}
+
+#[test]
+fn a_creation_waits_for_the_deletion_of_that_alone_with_which_it_cannot_exist_at_a_time() {
+    let server = |name: &str| graph(|stack| _ = make::<Server>().text("name", name).add(stack, name));
+    for (name, is_created) in [("t", true), ("s2", false)] {
+        run(async {
+            let account = Account::default();
+            up(&account, &server("s1")).await;
+            let plan = planned(&account, &server(name)).await.unwrap();
+            let call = account.lock().calls.len();
+            account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+            let (report, _) = applied(&account, &server(name), &plan).await;
+            let failed: Vec<_> = report.failures.iter().map(|failure| failure.step).collect();
+            assert_eq!((failed, report.added), (vec![StepKind::Delete], usize::from(is_created)), "{name} {report:?}");
+            account.lock().fault = None;
+            up(&account, &server(name)).await;
+        });
+    }
 }
 
 #[test]
