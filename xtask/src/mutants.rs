@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
 };
 
@@ -20,13 +20,21 @@ const CARGO_MUTANTS: CargoTool =
 /// The list of the survivors that are accepted, from the root of the repository.
 const ACCEPTED: &str = "docs/mutants.md";
 
-/// What is changed, and the tests that have to notice. What is left out of both is in `.cargo/mutants.toml`.
+/// What is changed, and the tests that have to notice. What is left unchanged is in `.cargo/mutants.toml`.
 struct Part {
     package: &'static str,
     /// The files, as globs.
     files: &'static [&'static str],
-    /// The test binaries of the packages that `tests` names, beside the unit tests.
-    tests: &'static [&'static str],
+    /// The tests that notice most mutants in little time.
+    quick: Tests,
+    /// All tests.
+    full: Tests,
+}
+
+/// What `cargo test` gets.
+struct Tests {
+    arguments: &'static [&'static str],
+    skipped: &'static [&'static str],
 }
 
 const PARTS: [Part; 2] = [
@@ -38,14 +46,45 @@ const PARTS: [Part; 2] = [
             "crates/palisade-aws/src/observe.rs",
             "crates/palisade-aws/src/resources/**/*.rs",
         ],
-        tests: &["--package=palisade-aws", "--package=palisade-tests", "--lib", "--test=suite", "--test=chaos"],
+        quick: Tests {
+            arguments: &["--package=palisade-aws", "--package=palisade-tests", "--lib", "--test=suite"],
+            skipped: &NOT_ABOUT_A_RUN,
+        },
+        full: Tests {
+            arguments: &["--package=palisade-aws", "--package=palisade-tests", "--lib", "--test=suite", "--test=chaos"],
+            skipped: &NOT_ABOUT_A_RUN,
+        },
     },
     Part {
         package: "palisade-engine",
         files: &["crates/palisade-engine/src/**/*.rs"],
-        tests: &["--package=palisade-engine", "--package=palisade-tests", "--lib", "--test=engine", "--test=suite"],
+        quick: Tests {
+            arguments: &["--package=palisade-engine", "--lib", "--test=engine"],
+            // The model of the shared state, and those that count or measure.
+            skipped: &[
+                "store::protocol::tests",
+                "a_long_journal_becomes",
+                "makespans_against",
+                "a_change_costs_the_same",
+            ],
+        },
+        full: Tests {
+            arguments: &[
+                "--package=palisade-engine",
+                "--package=palisade-tests",
+                "--lib",
+                "--test=engine",
+                "--test=suite",
+            ],
+            skipped: &NOT_ABOUT_A_RUN,
+        },
     },
 ];
+
+/// Of the chaos test, the regressions stay: the random lives take minutes. The others start programs in real time, or look at
+/// the texts of a program alone.
+const NOT_ABOUT_A_RUN: [&str; 6] =
+    ["the_account_becomes_the_program_whatever_happens", "interrupts::", "canary::", "fuzz::", "readme::", "rules::"];
 
 /// Which of the mutants are tried: all, without options.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -90,32 +129,93 @@ fn judge(workspace: &Workspace, selection: &Selection, program: &Path) -> Result
         command.current_dir(&workspace.root).args(["mutants", "--list", "--package", part.package]);
         command.args(part.files.iter().map(|glob| format!("--file={glob}")));
         let keys = keys(&step::capture(&mut command)?);
-        tried.add(&try_part(workspace, selection, program, &part)?, &keys)?;
+        try_part(workspace, selection, program, &part, &keys, &mut tried)?;
         known.extend(keys.into_values());
     }
     print!("\n{}", tried.summary());
     Ok(verdict(&accepted, &known, &tried))
 }
 
-/// Tries the mutants of a part, and returns the folder of what came of it.
-fn try_part(workspace: &Workspace, selection: &Selection, program: &Path, part: &Part) -> Result<PathBuf, String> {
+/// Tries the mutants of a part: first with the quick tests and few random cases, and then, those that survive it, with all.
+fn try_part(
+    workspace: &Workspace,
+    selection: &Selection,
+    program: &Path,
+    part: &Part,
+    keys: &BTreeMap<String, String>,
+    tried: &mut Tried,
+) -> Result<(), String> {
     let folder = workspace.empty_folder(&format!("mutation/{}", part.package))?;
-    let mut command = Command::new(program);
-    command.current_dir(&workspace.root).args(["mutants", "--package", part.package, "--output"]).arg(&folder);
-    command.args(part.tests.iter().map(|argument| format!("--cargo-arg={argument}")));
-    command.args(selection.shard.iter().flat_map(|shard| ["--shard", shard]));
-    match &selection.filter {
-        Some(filter) => command.arg(format!("--file={filter}")),
-        None => command.args(part.files.iter().map(|glob| format!("--file={glob}"))),
+    let results = folder.join("mutants.out");
+    let command = |tests: &Tests| {
+        let mut command = Command::new(program);
+        command.current_dir(&workspace.root).args(["mutants", "--package", part.package, "--output"]).arg(&folder);
+        command.args(tests.arguments.iter().map(|argument| format!("--cargo-arg={argument}")));
+        command.arg("--cargo-test-arg=--");
+        command.args(tests.skipped.iter().map(|test| format!("--cargo-test-arg=--skip={test}")));
+        match &selection.filter {
+            Some(filter) => command.arg(format!("--file={filter}")),
+            None => command.args(part.files.iter().map(|glob| format!("--file={glob}"))),
+        };
+        // A failure has been noticed: its smallest case, and its line, are of no use.
+        command.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command
     };
-    let status = step::status(&mut command)?;
+    let mut quick = command(&part.quick);
+    quick.args(selection.shard.iter().flat_map(|shard| ["--shard", shard]));
+    quick.arg("--minimum-test-timeout=60").env("PROPTEST_CASES", "4");
+    run_cargo_mutants(&mut quick)?;
+    let first = outcomes(&results)?;
+    tried.add(&first, keys, Round::Quick);
+    let survivors = &first[MISSED];
+    if survivors.is_empty() {
+        return Ok(());
+    }
+    let list = results.join("previously_caught.txt");
+    fs::write(&list, all_but(keys, survivors)).map_err(|error| format!("{}: {error}", list.display()))?;
+    run_cargo_mutants(command(&part.full).arg("--iterate"))?;
+    tried.add(&outcomes(&results)?, keys, Round::Full);
+    Ok(())
+}
+
+/// What `cargo mutants --iterate` is to leave out, so that it tries the `survivors` alone.
+fn all_but(keys: &BTreeMap<String, String>, survivors: &[String]) -> String {
+    keys.keys().filter(|line| !survivors.contains(line)).map(|line| format!("{line}\n")).collect()
+}
+
+fn run_cargo_mutants(command: &mut Command) -> Result<(), String> {
+    let status = step::status(command)?;
     match status.code() {
         // All were noticed, or there are none; or some were missed, or some only ended by the timeout.
-        Some(0 | 2 | 3) => Ok(folder.join("mutants.out")),
+        Some(0 | 2 | 3) => Ok(()),
         Some(4) => Err("the tests fail without a mutant".to_owned()),
         _ => Err(format!("cargo-mutants: {status}")),
     }
 }
+
+/// The mutants that were caught, were missed, ended by the timeout, and do not compile, as lines of `cargo mutants --list`.
+type Outcomes = [Vec<String>; 4];
+
+/// Reads what cargo-mutants has written into `folder`.
+fn outcomes(folder: &Path) -> Result<Outcomes, String> {
+    let read = |name| {
+        let file = folder.join(name);
+        let lines = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Ok::<_, String>(lines.lines().map(str::to_owned).collect())
+    };
+    Ok([read("caught.txt")?, read("missed.txt")?, read("timeout.txt")?, read("unviable.txt")?])
+}
+
+/// Which tests the mutants were tried with.
+#[derive(Clone, Copy, PartialEq)]
+enum Round {
+    /// What these miss is tried again, so that it is not counted yet.
+    Quick,
+    Full,
+}
+
+/// Where in [`Outcomes`] those are that were missed.
+const MISSED: usize = 1;
 
 /// What came of the mutants, by what they are called in the list.
 #[derive(Debug, Default)]
@@ -127,15 +227,15 @@ struct Tried {
 }
 
 impl Tried {
-    fn add(&mut self, folder: &Path, keys: &BTreeMap<String, String>) -> Result<(), String> {
-        for (column, file) in ["caught.txt", "missed.txt", "timeout.txt", "unviable.txt"].into_iter().enumerate() {
-            let file = folder.join(file);
-            let lines = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-            for line in lines.lines() {
+    fn add(&mut self, outcomes: &Outcomes, keys: &BTreeMap<String, String>, round: Round) {
+        for (column, lines) in outcomes.iter().enumerate() {
+            if round == Round::Quick && column == MISSED {
+                continue;
+            }
+            for line in lines {
                 self.count(column, line, keys.get(line).map_or(line, String::as_str));
             }
         }
-        Ok(())
     }
 
     fn count(&mut self, column: usize, line: &str, key: &str) {
@@ -143,7 +243,7 @@ impl Tried {
         self.counts.entry(file.to_owned()).or_default()[column] += 1;
         match column {
             0 | 2 => _ = self.noticed.insert(key.to_owned()),
-            1 => _ = self.missed.insert(key.to_owned()),
+            MISSED => _ = self.missed.insert(key.to_owned()),
             _ => {}
         }
     }
@@ -248,6 +348,20 @@ mod tests {
         assert_eq!(accepted(text), Ok(set(&["crates/a.rs: replace g with ()"])));
         assert!(accepted("- `crates/a.rs: replace g with ()`").is_err());
         assert!(accepted("- `crates/a.rs: replace g with ()`:  \n").is_err());
+    }
+
+    #[test]
+    fn what_the_quick_tests_miss_counts_once_all_tests_have_missed_it() {
+        let keys = keys("a.rs:1:1: x\na.rs:2:1: y\na.rs:3:1: z");
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let quick = [lines(&["a.rs:1:1: x"]), lines(&["a.rs:2:1: y", "a.rs:3:1: z"]), vec![], vec![]];
+        assert_eq!(all_but(&keys, &quick[MISSED]), "a.rs:1:1: x\n");
+        let mut tried = Tried::default();
+        tried.add(&quick, &keys, Round::Quick);
+        assert_eq!((&tried.noticed, &tried.missed), (&set(&["a.rs: x"]), &set(&[])));
+        tried.add(&[lines(&["a.rs:2:1: y"]), lines(&["a.rs:3:1: z"]), vec![], vec![]], &keys, Round::Full);
+        assert_eq!((&tried.noticed, &tried.missed), (&set(&["a.rs: x", "a.rs: y"]), &set(&["a.rs: z"])));
+        assert_eq!(tried.counts["a.rs"], [2, 1, 0, 0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! [`apply`]: a plan becomes done.
 
-use std::{future::poll_fn, num::NonZeroUsize, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
 use palisade_core::{
@@ -318,14 +318,11 @@ impl<'r, 'a> Run<'r, 'a> {
 /// have recorded is written.
 async fn next(running: &mut (impl Stream<Item = Ended> + Unpin), slots: &Slots, ledger: &Ledger<'_>) -> Option<Ended> {
     poll_fn(|context| {
-        loop {
-            if let Poll::Ready(ended) = running.poll_next_unpin(context) {
-                return Poll::Ready(ended);
-            }
-            if ledger.is_gathering() || !slots.poll_hand_out(context) {
-                return Poll::Pending;
-            }
+        let ended = running.poll_next_unpin(context);
+        if ended.is_pending() && !ledger.is_gathering() {
+            slots.hand_out(context);
         }
+        ended
     })
     .await
 }

@@ -451,6 +451,34 @@ mod tests {
     }
 
     #[test]
+    fn an_update_records_what_it_may_reach_and_writes_nothing_that_is_on_record() {
+        run(async {
+            let store = Counted::default();
+            let mut listener = |_| {};
+            let ledger = ledger(&store, &mut listener);
+            let inputs =
+                |free: u8| JsonMap::from_iter([("fixed".to_owned(), 1.into()), ("free".to_owned(), free.into())]);
+            let to = |number| Dependencies { all: [address(number)].into(), ..Dependencies::default() };
+            ledger.begin_creation(&address(0), &inputs(1), to(1), false).await.unwrap();
+            ledger.ready(&address(0), inputs(1), to(1), Observation::default(), None).await.unwrap();
+            let update = async |inputs: JsonMap, dependencies: Dependencies| {
+                let writes = store.appends.lock().unwrap().len();
+                ledger.begin_update(&address(0), &inputs, &dependencies).await.unwrap();
+                let object = ledger.look(|state| state.current(&address(0)).unwrap().clone());
+                let depends_on = object.depends_on.iter().map(Address::name).map(str::to_owned).collect::<Vec<_>>();
+                (store.appends.lock().unwrap().len() - writes, object.attempted, depends_on.concat())
+            };
+            assert_eq!(update(inputs(1), to(1)).await, (0, None, "n1".into()));
+            assert_eq!(update(inputs(2), to(1)).await, (1, Some(inputs(2)), "n1".into()));
+            assert_eq!(update(inputs(2), to(1)).await, (0, Some(inputs(2)), "n1".into()));
+            assert_eq!(update(inputs(2), to(2)).await, (1, Some(inputs(2)), "n1n2".into()));
+            // The object may have what was sent before, until this update has come to its end.
+            assert_eq!(update(inputs(1), to(1)).await, (0, Some(inputs(2)), "n1n2".into()));
+            assert_eq!(update(inputs(3), to(1)).await, (1, Some(inputs(3)), "n1n2".into()));
+        });
+    }
+
+    #[test]
     fn changes_that_are_ready_together_share_a_write() {
         run(async {
             let store = Counted::default();

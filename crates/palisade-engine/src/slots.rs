@@ -1,8 +1,8 @@
 //! [`Slots`]: how many calls are under way at a time, and whose is the next.
 
 use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
+    cmp::Reverse,
+    collections::BTreeMap,
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -18,7 +18,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{gate::Gate, steps::Steps};
 
-/// The slots of a run. A slot is not handed on by whoever gives it back, but by [`Slots::poll_hand_out`], once all that can
+/// The slots of a run. A slot is not handed on by whoever gives it back, but by [`Slots::hand_out`], once all that can
 /// go on has done so: then whatever the end of a call has made ready is in the line too, and can be the next.
 #[derive(Debug)]
 pub(crate) struct Slots(Mutex<Line>);
@@ -27,7 +27,8 @@ pub(crate) struct Slots(Mutex<Line>);
 struct Line {
     count: usize,
     free: usize,
-    waiting: BinaryHeap<Waiting>,
+    /// The calls that wait, by their priorities, and of equals by their arrival. The last one is the next.
+    waiting: BTreeMap<(Priority, Reverse<usize>), Waiting>,
     arrivals: usize,
     /// Of the task that hands out.
     waker: Option<Waker>,
@@ -42,9 +43,9 @@ pub(crate) struct Priority {
     place: Reverse<usize>,
 }
 
+/// Somebody in the line.
 #[derive(Debug)]
 struct Waiting {
-    order: (Priority, Reverse<usize>),
     share: Share,
     granted: oneshot::Sender<()>,
 }
@@ -59,7 +60,7 @@ enum Share {
 
 impl Slots {
     pub(crate) fn new(count: NonZeroUsize) -> Self {
-        let (count, waiting) = (count.get(), BinaryHeap::new());
+        let (count, waiting) = (count.get(), BTreeMap::new());
         Self(Mutex::new(Line { count, free: count, waiting, arrivals: 0, waker: None }))
     }
 
@@ -71,23 +72,22 @@ impl Slots {
         Held { slots: Arc::clone(self), share }
     }
 
-    /// Gives what is free to those that are first in the line, and tells whether it gave anything. The task of `context` is
-    /// woken when there may be more to give.
-    pub(crate) fn poll_hand_out(&self, context: &Context<'_>) -> bool {
+    /// Gives what is free to those that are first in the line, which wakes them. The task of `context` is woken when there may
+    /// be more to give.
+    pub(crate) fn hand_out(&self, context: &Context<'_>) {
         let mut line = self.line();
         line.waker = Some(context.waker().clone());
-        let before = line.free;
-        while let Some(next) = line.waiting.peek() {
-            let size = line.size(next.share);
+        while let Some(next) = line.waiting.last_entry() {
+            let (share, is_closed) = (next.get().share, next.get().granted.is_closed());
+            let size = line.size(share);
             // Whoever has stopped waiting takes nothing. All others wait with the first one until there is enough for it.
-            if size > line.free && !next.granted.is_closed() {
+            if size > line.free && !is_closed {
                 break;
             }
-            if line.waiting.pop().is_some_and(|next| next.granted.send(()).is_ok()) {
+            if line.waiting.pop_last().is_some_and(|(_, next)| next.granted.send(()).is_ok()) {
                 line.free -= size;
             }
         }
-        line.free < before
     }
 
     fn give_back(&self, share: Share) {
@@ -112,7 +112,7 @@ impl Line {
     fn queue(&mut self, priority: Priority, share: Share) -> oneshot::Receiver<()> {
         let (granted, receiver) = oneshot::channel();
         self.arrivals += 1;
-        self.waiting.push(Waiting { order: (priority, Reverse(self.arrivals)), share, granted });
+        self.waiting.insert((priority, Reverse(self.arrivals)), Waiting { share, granted });
         self.wake();
         receiver
     }
@@ -151,26 +151,6 @@ impl Drop for Place<'_> {
         }
     }
 }
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order.cmp(&other.order)
-    }
-}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-
-impl Eq for Waiting {}
 
 /// The priorities of all steps: longest remaining path first. `expected` says how long a step of a kind takes.
 pub(crate) fn priorities(steps: &Steps, expected: impl Fn(&str, StepKind) -> Duration) -> Vec<Priority> {
@@ -278,5 +258,112 @@ impl Turn for StepTurn {
 
     fn stopped(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.gate.closed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        task::Wake,
+    };
+
+    use futures_util::FutureExt;
+    use tokio::sync::watch;
+
+    use super::*;
+
+    fn one() -> Arc<Slots> {
+        Arc::new(Slots::new(NonZeroUsize::MIN))
+    }
+
+    fn priority(seconds: u64) -> Priority {
+        Priority { remaining: Duration::from_secs(seconds), place: Reverse(0) }
+    }
+
+    fn hand_out(slots: &Slots) {
+        slots.hand_out(&Context::from_waker(Waker::noop()));
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_longest_way_goes_first_and_of_equals_the_first_that_came() {
+        let slots = one();
+        let mut first = pin!(slots.take(priority(1)));
+        let mut second = pin!(slots.take(priority(1)));
+        let mut longest = pin!(slots.take(priority(2)));
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none() && (&mut longest).now_or_never().is_none());
+        hand_out(&slots);
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        drop((&mut longest).now_or_never().expect("it has the slot"));
+        hand_out(&slots);
+        assert!((&mut second).now_or_never().is_none());
+        drop((&mut first).now_or_never().expect("it has the slot"));
+        hand_out(&slots);
+        assert!((&mut second).now_or_never().is_some());
+    }
+
+    #[test]
+    fn whoever_stops_waiting_gives_back_a_slot_that_was_on_its_way() {
+        let slots = one();
+        let mut leaving = Box::pin(slots.take(priority(2)));
+        let mut staying = pin!(slots.take(priority(1)));
+        assert!((&mut leaving).now_or_never().is_none() && (&mut staying).now_or_never().is_none());
+        hand_out(&slots);
+        drop(leaving);
+        hand_out(&slots);
+        assert!((&mut staying).now_or_never().is_some());
+    }
+
+    #[test]
+    fn whoever_has_left_the_line_gets_no_slot() {
+        let slots = one();
+        let mut leaving = Box::pin(slots.take(priority(2)));
+        let mut staying = pin!(slots.take(priority(1)));
+        assert!((&mut leaving).now_or_never().is_none() && (&mut staying).now_or_never().is_none());
+        drop(leaving);
+        hand_out(&slots);
+        assert!((&mut staying).now_or_never().is_some());
+    }
+
+    #[test]
+    fn whoever_hands_out_is_woken_when_a_slot_is_asked_for_or_given_back() {
+        let slots = one();
+        let woken = Arc::new(Woken::default());
+        let hand_out = || {
+            woken.0.store(false, Relaxed);
+            slots.hand_out(&Context::from_waker(&Waker::from(Arc::clone(&woken))));
+        };
+        hand_out();
+        let mut taken = pin!(slots.take(priority(1)));
+        assert!((&mut taken).now_or_never().is_none() && woken.0.load(Relaxed));
+        hand_out();
+        let held = taken.now_or_never().expect("it has the slot");
+        assert!(!woken.0.load(Relaxed));
+        drop(held);
+        assert!(woken.0.load(Relaxed));
+    }
+
+    #[test]
+    fn a_step_that_gives_way_leaves_its_slot_to_others() {
+        let (slots, gate) = (one(), Arc::new(Gate::new(Arc::new(()), watch::channel(false).1)));
+        let [first, second] = [2, 1].map(|seconds| StepTurn::new(&slots, priority(seconds), &gate));
+        let (mut first_begins, mut second_begins) = (pin!(first.begin()), pin!(second.begin()));
+        assert!((&mut first_begins).now_or_never().is_none() && (&mut second_begins).now_or_never().is_none());
+        hand_out(&slots);
+        assert!(first_begins.now_or_never().is_some() && (&mut second_begins).now_or_never().is_none());
+        first.give_way();
+        hand_out(&slots);
+        assert!(second_begins.now_or_never().is_some());
     }
 }

@@ -218,3 +218,32 @@ where
     }
     call().await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, future::ready};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_log_is_long_once_it_is_more_than_twice_its_state_and_more_than_a_short_one() {
+        let is_long = |snapshot, journal| Log { snapshot, journal, ..Log::default() }.is_long();
+        assert!(!is_long(1, SHORT) && is_long(1, SHORT + 1));
+        assert!(!is_long(SHORT, 2 * SHORT) && is_long(SHORT, 2 * SHORT + 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_repeated_after_ever_longer_pauses_while_its_failure_may_pass() {
+        for (is_transient, calls, millis) in [(true, 6, 200 + 400 + 800 + 1600 + 3200), (false, 1, 0)] {
+            let (begin, made) = (Instant::now(), Cell::new(0));
+            let call = || {
+                made.set(made.get() + 1);
+                ready(Err::<(), _>(ObjectsError { message: String::new(), help: String::new(), is_transient }))
+            };
+            assert!(patiently(call).await.is_err());
+            assert_eq!((made.get(), begin.elapsed()), (calls, Duration::from_millis(millis)));
+        }
+    }
+}

@@ -35,6 +35,10 @@ pub(crate) struct Inner {
     pub(crate) moments: Vec<Moment>,
     /// What the account had to refuse.
     pub(crate) violations: Vec<String>,
+    /// The ids of the objects that were claimed, each with the digest of the token.
+    pub(crate) claimed: Vec<(String, String)>,
+    /// The inputs that were said to be applied last, for each object that was brought to some.
+    pub(crate) previous: Vec<Option<JsonMap>>,
     /// The calls so far, as in "delete Net.net-1".
     pub(crate) calls: Vec<String>,
     /// When each of them started.
@@ -343,14 +347,27 @@ impl Provider for Account {
         })
     }
 
+    fn claim<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        id: &'a str,
+        _inputs: &'a JsonMap,
+        token: &'a Token,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.lock().claimed.push((id.to_owned(), token.digest.clone()));
+        Box::pin(async { Ok(()) })
+    }
+
     fn converge<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
         id: &'a str,
         inputs: &'a JsonMap,
-        _previous: Option<&'a JsonMap>,
+        previous: Option<&'a JsonMap>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.lock().previous.push(previous.cloned());
         let converge = move |inner: &mut Inner| {
             if let Some(missing) = inner.world.missing(inputs) {
                 return inner.refuse(format!("bring {kind} {id} to {missing}, which does not exist"));

@@ -239,6 +239,48 @@ fn an_object_that_is_on_record_and_still_hidden_is_not_taken_for_deleted() {
 }
 
 #[test]
+fn an_object_is_claimed_until_its_creation_has_ended() {
+    run(async {
+        let account = Account::default();
+        let program = |free| one(Known::Never, "1", free);
+        let plan = planned(&account, &program("t")).await.unwrap();
+        fail(&account, 1, ErrorKind::Denied, false);
+        applied(&account, &program("t"), &plan).await;
+        account.lock().fault = None;
+        let current = only(&state(&account)).1.current.clone().unwrap();
+        let claim = ("net-1".to_owned(), current.token.digest);
+        assert_eq!((current.phase, &account.lock().claimed), (Phase::Created, &vec![claim.clone()]));
+        up(&account, &program("t")).await;
+        assert_eq!(account.lock().claimed, [claim.clone(), claim.clone()]);
+        up(&account, &program("new")).await;
+        assert_eq!(account.lock().claimed.len(), 2);
+    });
+}
+
+#[test]
+fn what_was_applied_last_is_nothing_until_a_creation_has_ended_as_it_began() {
+    run(async {
+        let account = Account::default();
+        let program = |free| one(Known::Never, "1", free);
+        let failing = [("t", None), ("t", None), ("new", Some("t")), ("t", Some("new"))];
+        let succeeding = [("t", Some("new")), ("other", Some("t"))];
+        let failing = failing.map(|(free, previous)| (free, previous, true));
+        let succeeding = succeeding.map(|(free, previous)| (free, previous, false));
+        for (free, expected, is_failing) in failing.into_iter().chain(succeeding) {
+            let plan = planned(&account, &program(free)).await.unwrap();
+            account.lock().fault = None;
+            if is_failing {
+                // The call that brings the object to its inputs is the second one, after the creation or a look at it.
+                fail(&account, 1, ErrorKind::Denied, false);
+            }
+            applied(&account, &program(free), &plan).await;
+            let previous = account.lock().previous.pop().unwrap();
+            assert_eq!(previous.as_ref().map(|previous| previous["tag"].as_str().unwrap()), expected, "{free}");
+        }
+    });
+}
+
+#[test]
 fn what_never_appears_was_deleted_and_is_created_again() {
     run(async {
         let account = account(Known::Never, Duration::ZERO);

@@ -1,5 +1,7 @@
 //! Single cases, each with what a user would notice.
 
+use std::{num::NonZeroUsize, time::Duration};
+
 use palisade_core::{Address, Graph, Json, Reference, Stack, Value, provider::ErrorKind};
 use palisade_engine::{
     Action, ApplyOptions, Event, Interruption, Phase, Plan, PlanError, ReplaceOrder, Report, State, StepKind, apply,
@@ -146,6 +148,24 @@ fn an_interrupted_creation_is_found_and_finished() {
 }
 
 #[test]
+fn how_long_an_update_takes_is_learned_from_one_that_does_not_finish_a_creation() {
+    run(async {
+        let account = Account::default();
+        account.lock().pace = Duration::from_secs(1);
+        let plan = planned(&account, &one_net("t")).await.unwrap();
+        fail(&account, 0, ErrorKind::Service, true);
+        applied(&account, &one_net("t"), &plan).await;
+        let plan = up(&account, &one_net("t")).await;
+        assert_eq!(action(&plan, "Net.a"), Action::Update);
+        assert_eq!(state(&account).duration("Net", StepKind::Update), None);
+        up(&account, &one_net("new")).await;
+        // One call changes the object, and another one reads it.
+        let took = state(&account).duration("Net", StepKind::Update).unwrap();
+        assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(3), "{took:?}");
+    });
+}
+
+#[test]
 fn an_object_that_turns_up_after_the_plan_is_not_created_twice() {
     run(async {
         let account = Account::default();
@@ -225,6 +245,34 @@ fn a_failure_stops_what_depends_on_it_or_everything() {
 }
 
 #[test]
+fn an_update_that_refers_to_what_was_not_created_is_reported_as_left_out() {
+    run(async {
+        let account = Account::default();
+        up(&account, &graph(|stack| _ = group(stack, &[]))).await;
+        let program = graph(|stack| {
+            let a = user(stack, "a", "e");
+            group(stack, &[&a]);
+        });
+        fail(&account, 1, ErrorKind::Denied, false);
+        let report = apply_with(&account, &program, &ApplyOptions::default()).await;
+        assert_eq!(report.skipped, [(address("Group.all"), StepKind::Update, address("User.a"))]);
+    });
+}
+
+#[test]
+fn a_step_that_waits_for_its_first_call_does_not_begin_after_a_failure_that_ends_the_run() {
+    run(async {
+        let account = Account::default();
+        let program = graph(|stack| _ = ["a", "b"].map(|name| user(stack, name, "e")));
+        fail(&account, 0, ErrorKind::Denied, false);
+        let options = ApplyOptions { fail_fast: true, parallelism: NonZeroUsize::MIN, ..ApplyOptions::default() };
+        let report = apply_with(&account, &program, &options).await;
+        assert_eq!(report.not_begun, [(address("User.b"), StepKind::Create)]);
+        assert_eq!(account.lock().calls, ["create User.a"]);
+    });
+}
+
+#[test]
 fn an_interrupt_lets_no_further_call_be_sent() {
     run(async {
         let account = Account::default();
@@ -266,6 +314,29 @@ fn a_released_reference_lets_its_target_be_replaced() {
         let plan = up(&account, &program("2")).await;
         assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::DeleteFirst));
         assert_eq!(action(&plan, "Group.all"), Action::Update);
+    });
+}
+
+#[test]
+fn an_object_that_stays_as_it_is_depends_on_what_the_program_refers_to_now() {
+    run(async {
+        let account = Account::default();
+        let program = |is_reference: bool| {
+            graph(|stack| {
+                let net = net(stack, "a", "10", "t");
+                let group = make::<Group>().text("name", "all").refer_all("users", &[]);
+                let route = Some(&net).filter(|_| is_reference);
+                let group = if is_reference { group } else { group.text("route", "net-1:t") };
+                group.refer("route", route, "route").add(stack, "all");
+            })
+        };
+        for (is_reference, expected) in
+            [(true, vec![address("Net.a")]), (false, vec![]), (true, vec![address("Net.a")])]
+        {
+            up(&account, &program(is_reference)).await;
+            let object = state(&account).resources[&address("Group.all")].current.clone().unwrap();
+            assert_eq!(Vec::from_iter(object.depends_on), expected);
+        }
     });
 }
 

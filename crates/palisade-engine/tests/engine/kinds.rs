@@ -1,4 +1,4 @@
-//! Three kinds of resource that have, between them, all that a schema can say.
+//! Four kinds of resource that have, between them, nearly all that a schema can say.
 
 use std::{collections::BTreeSet, marker::PhantomData};
 
@@ -49,10 +49,33 @@ pub(crate) static GROUP: Schema = schema(
     &[],
 );
 
+/// A server, whose name has another first letter than that of any other one. It serves the versions from `oldest` to `newest`:
+/// those that refer to it leave a version before it does, and come to one after it has.
+pub(crate) static SERVER: Schema = schema(
+    "Server",
+    "",
+    &[
+        FieldSchema {
+            identity: true,
+            clashes: Some(|one, other| one.as_str().map(|name| &name[..1]) == other.as_str().map(|name| &name[..1])),
+            ..FieldSchema::new("name", OnChange::Replace)
+        },
+        FieldSchema {
+            late: Some(|old, new| new.as_str() > old.as_str()),
+            ..FieldSchema::new("oldest", OnChange::Update)
+        },
+        FieldSchema {
+            late: Some(|old, new| new.as_str() < old.as_str()),
+            ..FieldSchema::new("newest", OnChange::Update)
+        },
+    ],
+    &[],
+);
+
 pub(crate) const REFERENCES: [&str; 6] = ["peers", "sponsor", "net", "users", "owner", "route"];
 
 pub(crate) fn schema_of(kind: &str) -> Option<&'static Schema> {
-    [&NET, &USER, &GROUP].into_iter().find(|schema| schema.kind == kind)
+    [&NET, &USER, &GROUP, &SERVER].into_iter().find(|schema| schema.kind == kind)
 }
 
 const fn schema(
@@ -78,7 +101,7 @@ macro_rules! kinds {
         }
     )*};
 }
-kinds!(Net NET, User USER, Group GROUP);
+kinds!(Net NET, User USER, Group GROUP, Server SERVER);
 
 /// The resource type of a kind.
 #[derive(Debug, Deserialize, Serialize)]

@@ -8,6 +8,7 @@ mod cases;
 mod crashes;
 mod journal;
 mod kinds;
+mod late;
 mod orders;
 mod random;
 mod renames;

@@ -1,12 +1,12 @@
 //! Where one object goes and another one comes in its place: who moves over when, and what is there at every moment.
 
 use palisade_core::{Graph, Json, provider::ErrorKind};
-use palisade_engine::{Action, ReplaceOrder};
+use palisade_engine::{Action, ReplaceOrder, Report, StepKind};
 use proptest::prelude::*;
 
 use crate::{
     account::{Account, Fault, Moment, World},
-    kinds::{Group, Net, User, make},
+    kinds::{Group, Net, Server, User, make},
     runs::{applied, graph, planned, run, state, up},
 };
 
@@ -103,13 +103,198 @@ fn an_update_that_fails_leaves_what_belongs_to_the_old_object() {
         assert_eq!(step("User.a"), Action::Replace(ReplaceOrder::CreateFirst));
         assert_eq!((step("Net.n0"), step("Group.g0")), (Action::Replace(ReplaceOrder::CreateFirst), Action::Update));
         // The creations of the user and of the network take three calls each.
-        let call = account.lock().calls.len() + 6;
-        account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
-        let (report, _) = applied(&account, &simple(2), &plan).await;
+        let report = fail_at(&account, &simple(2), 6).await;
         assert_eq!(report.failures[0].address.kind(), "Group");
         let world = account.lock().world.clone();
         assert_eq!((nets_of(&world, "a1").len(), nets_of(&world, "a2").len()), (1, 1));
         up(&account, &simple(2)).await;
+    });
+}
+
+#[test]
+fn a_change_waits_for_that_of_what_it_depends_on_through_others_that_stay() {
+    run(async {
+        let account = Account::default();
+        let program = |tag: &str| {
+            graph(|stack| {
+                let first = make::<Net>().text("tag", tag).refer_all("peers", &[]).add(stack, "a");
+                let between = make::<Net>().refer_all("peers", &[&first]).add(stack, "b");
+                make::<Net>().text("tag", tag).refer_all("peers", &[&between]).add(stack, "c");
+            })
+        };
+        up(&account, &program("old")).await;
+        let report = fail_at(&account, &program("new"), 0).await;
+        let [first, last] = ["Net.a", "Net.c"].map(|address| address.parse().unwrap());
+        assert_eq!(report.skipped, [(last, StepKind::Update, first)]);
+    });
+}
+
+#[test]
+fn a_creation_waits_for_the_deletion_of_that_alone_with_which_it_cannot_exist_at_a_time() {
+    let server = |name: &str| graph(|stack| _ = make::<Server>().text("name", name).add(stack, name));
+    for (name, is_created) in [("t", true), ("s2", false)] {
+        run(async {
+            let account = Account::default();
+            up(&account, &server("s1")).await;
+            let report = fail_at(&account, &server(name), 0).await;
+            let failed: Vec<_> = report.failures.iter().map(|failure| failure.step).collect();
+            assert_eq!((failed, report.added), (vec![StepKind::Delete], usize::from(is_created)), "{name} {report:?}");
+            up(&account, &server(name)).await;
+        });
+    }
+}
+
+/// Applies the program, of which the call numbered `call` fails.
+async fn fail_at(account: &Account, graph: &Graph, call: usize) -> Report {
+    let plan = planned(account, graph).await.unwrap();
+    let call = account.lock().calls.len() + call;
+    account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+    let (report, _) = applied(account, graph, &plan).await;
+    account.lock().fault = None;
+    report
+}
+
+/// A network that a group refers to, which may have a user.
+fn owned(range: &str, has_user: bool) -> Graph {
+    graph(|stack| {
+        let net = make::<Net>().text("range", range).refer_all("peers", &[]).add(stack, "n");
+        let user = make::<User>().text("name", "u").add(stack, "u");
+        let users = if has_user { vec![&user] } else { vec![] };
+        make::<Group>().text("name", "g").refer_all("users", &users).refer("owner", Some(&net), "id").add(stack, "g");
+    })
+}
+
+/// Replaces the network, and leaves its predecessor, as the deletion fails.
+async fn leave_predecessor(account: &Account) {
+    up(account, &owned("1", false)).await;
+    // Both the creation and the change of the group are read, and the former takes two calls.
+    let report = fail_at(account, &owned("2", false), 5).await;
+    assert_eq!(report.failures[0].step, StepKind::Delete);
+}
+
+#[test]
+fn what_is_left_of_a_replacement_waits_for_nobody_who_has_left_it() {
+    run(async {
+        let account = Account::default();
+        leave_predecessor(&account).await;
+        let plan = planned(&account, &owned("2", true)).await.unwrap();
+        assert_eq!(plan.counts(), (0, 1, 1));
+        let calls = [0, 1].map(|call| {
+            let world = account.lock().world.clone();
+            (call, Account::of(world, Some(state(&account))))
+        });
+        for (call, account) in calls {
+            let report = fail_at(&account, &owned("2", true), call).await;
+            assert!(report.failures.len() == 1 && report.skipped.is_empty(), "{report:?}");
+        }
+    });
+}
+
+#[test]
+fn what_is_left_of_a_replacement_waits_for_whoever_was_brought_back_to_it() {
+    run(async {
+        let account = Account::default();
+        leave_predecessor(&account).await;
+        let group = ("Group".to_owned(), "g".to_owned());
+        account.lock().world.objects.get_mut(&group).unwrap().fields.insert("owner".to_owned(), "net-1".into());
+        let report = fail_at(&account, &owned("2", false), 0).await;
+        let [net, group] = ["Net.n", "Group.g"].map(|address| address.parse().unwrap());
+        assert_eq!(report.skipped, [(net, StepKind::Delete, group)]);
+        up(&account, &owned("2", false)).await;
+    });
+}
+
+#[test]
+fn what_is_deleted_before_its_successor_exists_is_not_kept_until_others_have_left() {
+    let program = |range: &str| {
+        graph(|stack| {
+            let net = make::<Net>().text("range", range).refer_all("peers", &[]).add(stack, "n");
+            make::<User>().text("name", "u").refer("net", Some(&net), "id").add(stack, "u");
+            make::<Group>().text("name", "g").refer_all("users", &[]).refer("owner", Some(&net), "id").add(stack, "g");
+        })
+    };
+    let group_fails_at = |call| {
+        run(async {
+            let account = Account::default();
+            up(&account, &program("1")).await;
+            let report = fail_at(&account, &program("2"), call).await;
+            up(&account, &program("2")).await;
+            (report.failures[0].address.kind() == "Group").then_some(report)
+        })
+    };
+    let report = (0..10).find_map(group_fails_at).unwrap();
+    let [net, group] = ["Net.n", "Group.g"].map(|address| address.parse().unwrap());
+    assert_eq!(report.skipped, [(net, StepKind::Delete, group)]);
+}
+
+#[test]
+fn a_change_waits_for_no_creation_of_something_else() {
+    run(async {
+        let account = Account::default();
+        let program = |is_after: bool| {
+            graph(|stack| {
+                let owner = make::<User>().text("name", "o").add(stack, "o");
+                let user = make::<User>().text("name", "u").add(stack, "u");
+                let users = if is_after { vec![&user] } else { vec![] };
+                let group = make::<Group>().text("name", "g").refer_all("users", &users);
+                group.refer("owner", Some(&owner), "id").add(stack, "g");
+                if is_after {
+                    make::<Net>().text("range", "1").refer("sponsor", Some(&owner), "id").add(stack, "n");
+                }
+            })
+        };
+        up(&account, &program(false)).await;
+        let plan = planned(&account, &program(true)).await.unwrap();
+        assert_eq!(plan.counts(), (1, 1, 0));
+        let calls = account.lock().calls.len();
+        applied(&account, &program(true), &plan).await;
+        let begun = account.lock().calls[calls..calls + 2].to_vec();
+        assert!(
+            begun.contains(&"create Net.n".to_owned()) && begun.contains(&"converge Group.g".to_owned()),
+            "{begun:?}"
+        );
+    });
+}
+
+#[test]
+fn a_successor_waits_for_an_older_object_with_which_it_cannot_exist_at_a_time() {
+    run(async {
+        let account = Account::default();
+        let server = |name: &str| graph(|stack| _ = make::<Server>().text("name", name).add(stack, "a"));
+        up(&account, &server("s1")).await;
+        let report = fail_at(&account, &server("t"), 3).await;
+        assert_eq!(report.failures[0].step, StepKind::Delete);
+        let calls = account.lock().calls.len();
+        up(&account, &server("s2")).await;
+        let calls = account.lock().calls[calls..].to_vec();
+        let at = |call: &str| calls.iter().position(|made| made == call).unwrap();
+        assert!(at("delete Server.s1") < at("create Server.a"), "{calls:?}");
+    });
+}
+
+#[test]
+fn a_plan_whose_steps_wait_for_each_other_changes_nothing_and_says_so() {
+    run(async {
+        let account = Account::default();
+        let program = |a: &str, b: &str| {
+            graph(|stack| {
+                make::<User>().text("name", a).add(stack, "a");
+                make::<User>().text("name", b).add(stack, "b");
+            })
+        };
+        up(&account, &program("one", "two")).await;
+        let before = state(&account).resources;
+        let mut plan = planned(&account, &program("two", "one")).await.unwrap();
+        let calls = account.lock().calls.len();
+        // None of the two could be created, as the other one still has the name.
+        for step in &mut plan.steps {
+            step.action = Action::Replace(ReplaceOrder::CreateFirst);
+        }
+        let (report, _) = applied(&account, &program("two", "one"), &plan).await;
+        assert_eq!(report.failures[0].error.message, "the step waits for others that wait for it");
+        assert!(report.not_begun.is_empty(), "{report:?}");
+        assert_eq!(account.lock().calls.len(), calls);
+        assert_eq!(state(&account).resources, before);
     });
 }
 

@@ -130,6 +130,9 @@ fn what_was_written_is_loaded() {
         // What the store has is left out, and what is between it and the change is missed.
         writer.append(&[record(3, "a"), record(4, "a")]).await.unwrap();
         state.apply(&record(4, "a").change);
+        let written = keys(&objects).await;
+        writer.append(&[record(3, "a"), record(4, "a")]).await.unwrap();
+        assert_eq!(keys(&objects).await, written, "nothing is new");
         assert!(matches!(
             writer.append(&[record(6, "a")]).await,
             Err(StateError::Overtaken { found: 4, expected: 5, .. })
@@ -242,7 +245,10 @@ fn a_run_that_was_paused_past_its_lease_writes_nothing_any_more() {
             // The first one wakes up.
             assert!(matches!(first.hold().check(), Err(StateError::LeaseLost { .. })));
             let next = record(4, "1");
-            assert!(matches!(first.append(std::slice::from_ref(&next)).await, Err(StateError::Overtaken { .. })));
+            let Err(StateError::Overtaken { path, .. }) = first.append(std::slice::from_ref(&next)).await else {
+                panic!("it has written over what another run has written");
+            };
+            assert_eq!(path.to_str().unwrap(), format!("memory://{NEXT}"), "where the other one has come before");
             state.apply(&next.change);
             assert!(matches!(first.replace(&state).await, Err(StateError::Overtaken { .. })));
             assert!(matches!(first.append(&[next]).await, Err(StateError::Overtaken { .. })), "however often it tries");
