@@ -128,7 +128,7 @@ fn deeds(item: &Item, contents: &Json) -> Vec<Request> {
         }
         "UserGroup" => {
             let users = row("user_groups")["settings"]["users"].as_array().into_iter().flatten();
-            let last = users.filter_map(Json::as_str).last().and_then(|user| Id::reported(user).ok());
+            let last = users.filter_map(Json::as_str).next_back().and_then(|user| Id::reported(user).ok());
             let remove = last.into_iter().collect();
             let modify = ModifyUserGroup { user_group_id: id(item), engine: None, add: [].into(), remove };
             deeds.push(modify.into());

@@ -298,9 +298,9 @@ mod tests {
     #[test]
     fn the_longest_way_goes_first_and_of_equals_the_first_that_came() {
         let slots = one();
-        let mut first = pin!(slots.take(priority(1)));
-        let mut second = pin!(slots.take(priority(1)));
-        let mut longest = pin!(slots.take(priority(2)));
+        let mut first = pin!(slots.take(priority(1), Share::One));
+        let mut second = pin!(slots.take(priority(1), Share::One));
+        let mut longest = pin!(slots.take(priority(2), Share::One));
         assert!((&mut first).now_or_never().is_none());
         assert!((&mut second).now_or_never().is_none() && (&mut longest).now_or_never().is_none());
         hand_out(&slots);
@@ -316,8 +316,8 @@ mod tests {
     #[test]
     fn whoever_stops_waiting_gives_back_a_slot_that_was_on_its_way() {
         let slots = one();
-        let mut leaving = Box::pin(slots.take(priority(2)));
-        let mut staying = pin!(slots.take(priority(1)));
+        let mut leaving = Box::pin(slots.take(priority(2), Share::One));
+        let mut staying = pin!(slots.take(priority(1), Share::One));
         assert!((&mut leaving).now_or_never().is_none() && (&mut staying).now_or_never().is_none());
         hand_out(&slots);
         drop(leaving);
@@ -328,12 +328,32 @@ mod tests {
     #[test]
     fn whoever_has_left_the_line_gets_no_slot() {
         let slots = one();
-        let mut leaving = Box::pin(slots.take(priority(2)));
-        let mut staying = pin!(slots.take(priority(1)));
+        let mut leaving = Box::pin(slots.take(priority(2), Share::One));
+        let mut staying = pin!(slots.take(priority(1), Share::One));
         assert!((&mut leaving).now_or_never().is_none() && (&mut staying).now_or_never().is_none());
         drop(leaving);
         hand_out(&slots);
         assert!((&mut staying).now_or_never().is_some());
+    }
+
+    #[test]
+    fn whoever_needs_all_slots_waits_for_them_with_all_others_behind_it() {
+        let slots = Arc::new(Slots::new(NonZeroUsize::new(2).unwrap()));
+        let mut under_way = pin!(slots.take(priority(3), Share::One));
+        let mut all = pin!(slots.take(priority(2), Share::All));
+        let mut later = pin!(slots.take(priority(1), Share::One));
+        assert!((&mut under_way).now_or_never().is_none());
+        assert!((&mut all).now_or_never().is_none() && (&mut later).now_or_never().is_none());
+        hand_out(&slots);
+        let held = (&mut under_way).now_or_never().expect("it has a slot");
+        assert!((&mut all).now_or_never().is_none() && (&mut later).now_or_never().is_none());
+        drop(held);
+        hand_out(&slots);
+        let held = (&mut all).now_or_never().expect("it has both");
+        assert!((&mut later).now_or_never().is_none());
+        drop(held);
+        hand_out(&slots);
+        assert!((&mut later).now_or_never().is_some());
     }
 
     #[test]
@@ -345,7 +365,7 @@ mod tests {
             slots.hand_out(&Context::from_waker(&Waker::from(Arc::clone(&woken))));
         };
         hand_out();
-        let mut taken = pin!(slots.take(priority(1)));
+        let mut taken = pin!(slots.take(priority(1), Share::One));
         assert!((&mut taken).now_or_never().is_none() && woken.0.load(Relaxed));
         hand_out();
         let held = taken.now_or_never().expect("it has the slot");
