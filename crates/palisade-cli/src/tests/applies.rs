@@ -166,7 +166,7 @@ fn a_failure_tells_what_was_done_and_what_to_do_next() {
     Thing.fine: Creating...
     Thing.bad: Creation failed: CreateThing: InvalidText: the text must not explode
     Thing.child: Creation left out, as Thing.bad failed
-    Thing.fine: Creation complete after 5m 0s [id=thing-1]
+    Thing.fine: Creation complete after 10m 0s [id=thing-1]
 
     error: cannot create Thing.bad: CreateThing: InvalidText: the text must not explode
       --> crates/palisade-cli/src/tests/stacks.rs:25:11
