@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::{
     account::{Account, Fault},
-    kinds::{Group, Net, User, make, output},
+    kinds::{Group, Net, User, make, output, users},
     runs::{applied, assert_settled, graph, planned, run, state, up},
 };
 
@@ -387,13 +387,8 @@ fn what_is_replaced_with_its_target_is_deleted_before_it() {
 fn a_name_goes_over_to_another_resource_once_it_is_free() {
     run(async {
         let account = Account::default();
-        let program = |names: &[(&str, &str)]| {
-            let add =
-                |stack: &mut Stack, (of, name): &(&str, &str)| _ = make::<User>().text("name", name).add(stack, of);
-            graph(|stack| names.iter().for_each(|pair| add(stack, pair)))
-        };
-        up(&account, &program(&[("a", "one")])).await;
-        let plan = up(&account, &program(&[("a", "two"), ("b", "one")])).await;
+        up(&account, &users(&[("a", "one")])).await;
+        let plan = up(&account, &users(&[("a", "two"), ("b", "one")])).await;
         assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::CreateFirst));
         assert_eq!(action(&plan, "User.b"), Action::Create);
     });
@@ -403,12 +398,7 @@ fn a_name_goes_over_to_another_resource_once_it_is_free() {
 fn two_objects_can_exchange_their_identities() {
     run(async {
         let account = Account::default();
-        let program = |a: &str, b: &str| {
-            graph(|stack| {
-                make::<User>().text("name", a).add(stack, "a");
-                make::<User>().text("name", b).add(stack, "b");
-            })
-        };
+        let program = |a: &str, b: &str| users(&[("a", a), ("b", b)]);
         up(&account, &program("one", "two")).await;
         let plan = up(&account, &program("two", "one")).await;
         assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::DeleteFirst));

@@ -1,12 +1,14 @@
-//! Four kinds of resource that have, between them, nearly all that a schema can say.
+//! Kinds of resource that have, between them, nearly all that a schema can say.
 
 use std::{collections::BTreeSet, marker::PhantomData};
 
 use palisade_core::{
-    Address, AttributeSchema, Declaration, Declare, Field, FieldSchema, Handle, IntoInput, OnChange, Output, Reference,
-    Resource, Schema, Stack,
+    Address, AttributeSchema, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, OnChange, Output,
+    Reference, Resource, Schema, Stack,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::runs::graph;
 
 /// A network: the cloud chooses its id.
 pub(crate) static NET: Schema = schema(
@@ -160,4 +162,9 @@ impl<K: Kind> Declare for Make<K> {
 
 pub(crate) fn output(target: &Address, attribute: &str) -> Output<String> {
     Output::new(Reference { address: target.clone(), attribute: attribute.to_owned() })
+}
+
+/// Users, by their resources and their names.
+pub(crate) fn users(names: &[(&str, &str)]) -> Graph {
+    graph(|stack| names.iter().for_each(|(of, name)| _ = make::<User>().text("name", name).add(stack, of)))
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     account::{Account, Fault, Moment, World},
-    kinds::{Group, Net, Server, User, make},
+    kinds::{Group, Net, Server, User, make, users},
     runs::{applied, graph, planned, run, state, up},
 };
 
@@ -191,14 +191,15 @@ fn what_is_left_of_a_replacement_waits_for_nobody_who_has_left_it() {
 }
 
 #[test]
-fn what_is_left_of_a_replacement_waits_for_whoever_was_brought_back_to_it() {
+fn what_is_left_of_a_replacement_waits_for_an_object_that_was_brought_back_to_it() {
     run(async {
         let account = Account::default();
         leave_predecessor(&account).await;
-        let group = ("Group".to_owned(), "g".to_owned());
-        account.lock().world.objects.get_mut(&group).unwrap().fields.insert("owner".to_owned(), "net-1".into());
-        let report = fail_at(&account, &owned("2", false), 0).await;
         let [net, group] = ["Net.n", "Group.g"].map(|address| address.parse().unwrap());
+        let predecessor = state(&account).resources[&net].deposed[0].id.clone().unwrap();
+        let thing = ("Group".to_owned(), "g".to_owned());
+        account.lock().world.objects.get_mut(&thing).unwrap().fields.insert("owner".to_owned(), predecessor.into());
+        let report = fail_at(&account, &owned("2", false), 0).await;
         assert_eq!(report.skipped, [(net, StepKind::Delete, group)]);
         up(&account, &owned("2", false)).await;
     });
@@ -276,12 +277,7 @@ fn a_successor_waits_for_an_older_object_with_which_it_cannot_exist_at_a_time() 
 fn a_plan_whose_steps_wait_for_each_other_changes_nothing_and_says_so() {
     run(async {
         let account = Account::default();
-        let program = |a: &str, b: &str| {
-            graph(|stack| {
-                make::<User>().text("name", a).add(stack, "a");
-                make::<User>().text("name", b).add(stack, "b");
-            })
-        };
+        let program = |a: &str, b: &str| users(&[("a", a), ("b", b)]);
         up(&account, &program("one", "two")).await;
         let before = state(&account).resources;
         let mut plan = planned(&account, &program("two", "one")).await.unwrap();
