@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use palisade_core::{Address, FieldSchema, Graph, Json, Node, OnChange, Value};
 
 use crate::{
-    Action, Entry, ObjectState, State, Step,
-    identity::{has_identity, identity, identity_of},
+    Action, Change, Entry, ObjectState, Phase, Plan, State, Step,
+    identity::{Identity, has_identity, identity, identity_of},
 };
 
 /// A state as a program means it.
@@ -50,6 +50,32 @@ pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut State) -> bool {
         entry.deposed.extend(entry.current.take());
     }
     is_set_aside
+}
+
+/// Forgets each object that others have deleted, and whose name another resource of the plan takes: both would have the same id. If
+/// the run were killed then, the next one would delete the new object in the place of the old one.
+pub(crate) fn forget_gone(graph: &Graph, plan: &Plan, state: &mut State) {
+    let creations = plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_)));
+    let creations: Vec<_> = creations.filter_map(|step| Some((step, graph.node(&step.address)?))).collect();
+    let taken = creations.iter().filter_map(|(_, node)| {
+        let value = |field: &str| node.fields.get(field).map_or(Some(Json::Null), |value| value.as_json().cloned());
+        Some((place(node, &identity(node.schema, value)?), &node.address))
+    });
+    let taken: HashMap<_, _> = taken.collect();
+    for (step, node) in &creations {
+        // What is ready, and created all the same, is gone.
+        let gone = state.current(&step.address).filter(|object| object.phase == Phase::Ready);
+        let gone = gone.filter(|_| step.action == Action::Create).and_then(|object| identity_of(node.schema, object));
+        let taker = gone.and_then(|gone| taken.get(&place(node, &gone)));
+        if taker.is_some_and(|taker| **taker != step.address) {
+            state.apply(&Change::Deleted { address: step.address.clone(), deposed: None, took: None });
+        }
+    }
+}
+
+/// Where an object with this identity would be looked for.
+fn place(node: &Node, identity: &Identity) -> (String, String) {
+    (node.address.kind().to_owned(), identity.group(node.schema))
 }
 
 /// Whether no difference between `object` and what `step` creates forces a replacement. A value that is known only after the

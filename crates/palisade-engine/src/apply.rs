@@ -14,8 +14,8 @@ use tokio::{
 };
 
 use crate::{
-    Action, Change, Event, Failure, Interruption, Phase, Plan, Report, State, StateError, Step, StepKind, Writer,
-    align::{aligned, set_aside},
+    Event, Failure, Interruption, Plan, Report, State, StateError, StepKind, Writer,
+    align::{aligned, forget_gone, set_aside},
     execute::{Executor, StepError},
     format::Identity,
     gate::Gate,
@@ -86,8 +86,8 @@ pub async fn apply(
     let mut state = aligned(graph, &saved).state;
     for step in &plan.steps {
         set_aside(graph, step, &mut state);
-        forget_gone(step, &mut state);
     }
+    forget_gone(graph, plan, &mut state);
     let steps = steps(graph, &state, plan);
     let typical = |kind: &str, step| provider.typical_duration(kind, step);
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));
@@ -108,16 +108,6 @@ pub async fn apply(
         result = &mut work => return result,
     }
     work.await
-}
-
-/// Forgets the object that others have deleted since the last apply, and that is created again. Where ids are names, another
-/// resource may be about to create one with its id: an interrupted run would leave two resources with one object, and the next
-/// one would delete the second's for the first.
-fn forget_gone(step: &Step, state: &mut State) {
-    let address = &step.address;
-    if step.action == Action::Create && state.current(address).is_some_and(|object| object.phase == Phase::Ready) {
-        state.apply(&Change::Deleted { address: address.clone(), deposed: None, took: None });
-    }
 }
 
 /// The steps on their way.

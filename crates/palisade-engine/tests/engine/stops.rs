@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::{
     account::Account,
+    kinds::users,
     random::{edit, graph_of},
     runs::{planned, run, state, up},
 };
@@ -119,6 +120,21 @@ fn fail_each_save(before: &Graph, after: &Graph) {
             assert_eq!(account.lock().calls.len(), calls, "after the failed write: {:?}", account.lock().calls);
             up(&account, after).await;
         }
+    });
+}
+
+#[test]
+fn what_others_deleted_stays_on_record_until_its_creation_begins() {
+    run(async {
+        let (account, program) = (Account::default(), users(&[("a", "one"), ("b", "two")]));
+        up(&account, &program).await;
+        account.lock().world.objects.retain(|(_, id), _| id != "one");
+        let before = state(&account).resources;
+        let plan = planned(&account, &program).await.unwrap();
+        assert_eq!(plan.counts(), (1, 0, 0));
+        stopped_at(0, &account, &program, &plan).await.unwrap();
+        assert_eq!(state(&account).resources, before);
+        up(&account, &program).await;
     });
 }
 
