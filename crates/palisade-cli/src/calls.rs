@@ -47,10 +47,8 @@ impl Forecast {
         for (kind, addresses) in kinds {
             refresh.add(cloud.calls(Work::Read { kind, objects: addresses.len() }), &addresses);
         }
-        let creates = |step: &&Step| matches!(step.action, Action::Create | Action::Replace(_));
-        let kinds: Vec<_> = plan.steps.iter().filter(creates).map(|step| step.address.kind()).collect();
-        // Of a new stack, there is nothing that its state could have lost.
-        if state.serial > 0 && !kinds.is_empty() {
+        let kinds: Vec<_> = plan.searched(state).map(|step| step.address.kind()).collect();
+        if !kinds.is_empty() {
             apply.add(cloud.calls(Work::Search { kinds: &kinds }), &[]);
         }
         for step in &plan.steps {

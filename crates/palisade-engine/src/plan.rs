@@ -3,6 +3,8 @@
 use palisade_core::{AcceptedRisk, Address, Json, Reason, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::State;
+
 /// What an apply will do, and why. It is data: it can be shown, serialised and compared.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Plan {
@@ -196,6 +198,14 @@ impl Plan {
             }
         }
         counts
+    }
+
+    /// The steps that create what `state` may not know of, if it is older than the account: an apply searches for that before
+    /// it begins. None in a stack that no run has used before.
+    pub fn searched(&self, state: &State) -> impl Iterator<Item = &Step> {
+        let is_used = state.serial > 0;
+        let creates = move |step: &&Step| is_used && matches!(step.action, Action::Create | Action::Replace(_));
+        self.steps.iter().filter(creates)
     }
 
     /// The step of `address`.

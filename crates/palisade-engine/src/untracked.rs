@@ -12,7 +12,7 @@ use palisade_core::{
 
 use tokio::time::timeout;
 
-use crate::{Action, Event, Plan, State, StateError, gate::Gate, ledger::Ledger};
+use crate::{Event, Plan, State, StateError, gate::Gate, ledger::Ledger};
 
 /// How long a search goes on before it is told of.
 const SILENT: Duration = Duration::from_secs(3);
@@ -20,15 +20,15 @@ const SILENT: Duration = Duration::from_secs(3);
 /// What to look for before the first step of `plan`; `None` if nothing can be created twice: the plan creates nothing, or no run has
 /// used `state` before.
 pub(crate) fn search(graph: &Graph, state: &State, plan: &Plan) -> Option<Search> {
-    let steps = plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_)));
-    let creations: Vec<_> = steps
+    let creations: Vec<_> = plan
+        .searched(state)
         .filter_map(|step| {
             let fields = graph.node(&step.address)?.fields.iter();
             let known = fields.filter_map(|(name, value)| Some(((*name).to_owned(), value.as_json()?.clone())));
             Some(Creation { kind: step.address.kind().to_owned(), inputs: known.collect() })
         })
         .collect();
-    (state.serial > 0 && !creations.is_empty()).then(|| Search {
+    (!creations.is_empty()).then(|| Search {
         stack: state.stack.clone(),
         lineage: state.lineage_digits(),
         ids: state.objects().filter_map(|(_, object)| object.id.clone()).collect(),
