@@ -11,10 +11,11 @@ use std::{
 
 use palisade::prelude::*;
 use palisade_aws::{
-    Aws, AwsProvider, Backend, Supplier,
+    Aws, AwsProvider, Backend, Supplier, failure,
     operations::{
-        DeleteAlias, DeleteFlowLogsOutput, DeleteNetworkAclOutput, DeleteRouteTableOutput, DeleteSecurityGroupOutput,
-        DeleteSubnetOutput, DeleteTags, DeleteVpcOutput, Request, Response, RevokeSecurityGroupIngressOutput, UntagKey,
+        CreateTags, DeleteAlias, DeleteFlowLogsOutput, DeleteNetworkAclOutput, DeleteRouteTableOutput,
+        DeleteSecurityGroupOutput, DeleteSubnetOutput, DeleteTags, DeleteVpcOutput, Request, Response,
+        RevokeSecurityGroupIngressOutput, UntagKey,
     },
 };
 use palisade_core::{
@@ -35,6 +36,8 @@ struct Account {
     lag: Duration,
     /// The deletions that nobody has noticed yet, and when they are.
     going: Arc<Mutex<Vec<(Instant, Request)>>>,
+    /// The action that the caller has no right to; empty if there is none.
+    denied: &'static str,
 }
 
 /// The answer to a deletion of an object that EC2 lists.
@@ -60,6 +63,9 @@ impl Backend for Account {
 
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
         Box::pin(async move {
+            if request.action() == self.denied {
+                return Err(failure(self.denied, "UnauthorizedOperation", "You are not authorized to do this."));
+            }
             let now = Instant::now();
             let noticed: Vec<_> = self.going.lock().unwrap().extract_if(.., |(at, _)| *at <= now).collect();
             for (_, request) in noticed {
@@ -100,7 +106,7 @@ const LINEAGE: &str = "0123456789abcdef0123456789abcdef";
 impl Desk {
     fn new() -> Self {
         let emulator = Emulator::in_memory("us-east-1");
-        Self::of(Account { emulator, lag: Duration::ZERO, going: Arc::default() }, LINEAGE)
+        Self::of(Account { emulator, lag: Duration::ZERO, going: Arc::default(), denied: "" }, LINEAGE)
     }
 
     fn of(account: Account, lineage: &'static str) -> Self {
@@ -365,6 +371,47 @@ fn objects_that_were_released_are_left_alone() {
         desk.apply(&program(&[])).await;
         let left: Vec<_> = desk.emulator().inventory().into_iter().map(|item| (item.kind, item.stack)).collect();
         assert_eq!(left, [("KmsKey", None), ("KmsKey", None), ("Vpc", None), ("Vpc", None)]);
+    });
+}
+
+#[test]
+fn a_kind_that_the_caller_may_not_read_any_more_stops_nobody() {
+    run(async {
+        let desk = Desk::new();
+        desk.apply(&network(1)).await;
+        let first = desk.files();
+        let guarded = graph(|stack| {
+            let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+            stack.add("table-0", RouteTable::builder().vpc_id(&vpc));
+            let group = SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("redis"));
+            stack.add("redis", group.description(description!("redis")));
+        });
+        desk.apply(&guarded).await;
+        desk.restore(&first);
+        let found = desk.refused(desk.try_apply(&network(2)).await, &Before::of(&desk));
+        assert_eq!(resources(&found), ["SecurityGroup.redis"]);
+        // The policy of a program without security groups.
+        let narrow = Desk::of(Account { denied: "DescribeSecurityGroups", ..desk.account.clone() }, LINEAGE);
+        narrow.restore(&first);
+        narrow.apply(&network(2)).await;
+    });
+}
+
+#[test]
+fn a_tag_that_somebody_wrote_is_not_printed_raw() {
+    run(async {
+        let desk = Desk::new();
+        desk.apply(&network(1)).await;
+        let first = desk.files();
+        desk.apply(&network(2)).await;
+        let table =
+            desk.state().await.resources[&Address::new("RouteTable", "table-1")].current.clone().unwrap().id.unwrap();
+        desk.restore(&first);
+        let tags =
+            Tags::reported([("palisade:resource".to_owned(), "\u{1b}[31mA.b\nhelp: run this".to_owned())].into());
+        desk.emulator().answer(CreateTags { resource_id: table, tags }.into()).await.unwrap();
+        let found = desk.refused(desk.try_apply(&network(2)).await, &Before::of(&desk));
+        assert_eq!(resources(&found), ["RouteTable"]);
     });
 }
 

@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::try_join_all;
 use palisade_core::{
     JsonMap, Resource as _,
-    provider::{Object, ProviderError, Search, Untracked, UntrackedObject},
+    provider::{ErrorKind, Object, ProviderError, Search, Untracked, UntrackedObject},
 };
 use tokio::time::Instant;
 
@@ -81,7 +81,9 @@ async fn seen_in_ec2(aws: &Aws, search: &Search) -> Result<Vec<Seen>, ProviderEr
 
 /// The object, if it has the tags of one that the state misses.
 fn missed(search: &Search, kind: &'static str, id: String, tags: &Tags, alias: Option<String>) -> Option<Seen> {
-    let resource = tags.get("palisade:resource").unwrap_or(kind).to_owned();
+    // Anybody who may tag can write anything there, and it is printed.
+    let resource = tags.get("palisade:resource").filter(|text| text.chars().all(|c| c.is_ascii_graphic()));
+    let resource = resource.unwrap_or(kind).to_owned();
     let is_missed = search.misses(tags.get("palisade:stack")?, tags.get("palisade:token")?);
     is_missed.then_some(Seen { kind, id, resource, alias })
 }
@@ -90,7 +92,11 @@ fn missed(search: &Search, kind: &'static str, id: String, tags: &Tags, alias: O
 async fn existing(aws: &Aws, seen: Vec<Seen>) -> Result<Vec<Seen>, ProviderError> {
     let each = seen.into_iter().map(async |seen| {
         let object = Object { id: seen.id.clone(), inputs: JsonMap::new(), attributes: JsonMap::new() };
-        let read = found(lifecycle(seen.kind)?.read(aws, &[object]).await)?;
+        let read = match lifecycle(seen.kind)?.read(aws, &[object]).await {
+            // A program has the rights for the kinds that it creates. Of another kind, it makes no second object.
+            Err(error) if error.kind == ErrorKind::Denied => None,
+            read => found(read)?,
+        };
         Ok(read.into_iter().flatten().any(|observation| observation.is_some()).then_some(seen))
     });
     Ok(try_join_all(each).await?.into_iter().flatten().collect())
