@@ -93,6 +93,8 @@ fn case() -> impl Strategy<Value = Case> {
         for (begin, others, edits, weather) in changes {
             let program = edited(&history, &edits);
             history.push(program.clone());
+            // Others act between two applies, not during one.
+            let others = if matches!(begin, Begin::During(_)) { Vec::new() } else { others };
             applies.push(Apply { begin, others, program, weather });
         }
         Case { kept, lag, applies, last }

@@ -101,7 +101,7 @@ impl<'a> Executor<'a> {
         // From its record to its answer, such a creation is one that the next run looks for during minutes. Alone, it is that only
         // if this run is killed during this very call, and not during any other one: `CreateUser` is answered, the machine dies,
         // and nobody knows whether `CreateVpc` had been sent.
-        let alone = if makes_another { Some(turn.alone().await?) } else { None };
+        let alone = if makes_another { Some(turn.alone().await.map_err(|_| StepError::NotBegun)?) } else { None };
         let attempt = self.ledger.begin_creation(address, &inputs, dependencies, keep_old).await?;
         let created = self.provider.create(&turn.shared(), address.kind(), &inputs, &attempt.token).await;
         drop(alone);

@@ -18,8 +18,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{gate::Gate, steps::Steps};
 
-/// The slots of a run. A slot is not handed on by whoever gives it back, but by [`Slots::hand_out`], once all that can
-/// go on has done so: then whatever the end of a call has made ready is in the line too, and can be the next.
+/// The slots of a run. A slot that is given back is handed on by [`Slots::hand_out`], once all steps have gone as far as they
+/// can: then what the end of a call has made ready is in the line too, and can be the next.
 #[derive(Debug)]
 pub(crate) struct Slots(Mutex<Line>);
 
@@ -64,7 +64,7 @@ impl Slots {
         Self(Mutex::new(Line { count, free: count, waiting, arrivals: 0, waker: None }))
     }
 
-    /// Waits in the line for a share of the slots. Whoever stops waiting leaves the line, and gives back what was on its way.
+    /// Waits in the line for a share of the slots. A future that is dropped leaves the line, and gives back what it was granted.
     async fn take(self: &Arc<Self>, priority: Priority, share: Share) -> Held {
         let mut place = Place { slots: self, share, granted: self.line().queue(priority, share) };
         // The other end is in the line, which lives as long as the slots.
@@ -80,7 +80,7 @@ impl Slots {
         while let Some(next) = line.waiting.last_entry() {
             let (share, is_closed) = (next.get().share, next.get().granted.is_closed());
             let size = line.size(share);
-            // Whoever has stopped waiting takes nothing. All others wait with the first one until there is enough for it.
+            // A closed one takes nothing. Until there is enough for the first one, all others wait with it.
             if size > line.free && !is_closed {
                 break;
             }
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_stops_waiting_gives_back_a_slot_that_was_on_its_way() {
+    fn a_dropped_future_gives_back_the_slot_that_it_was_granted() {
         let slots = one();
         let mut leaving = Box::pin(slots.take(priority(2), Share::One));
         let mut staying = pin!(slots.take(priority(1), Share::One));
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_left_the_line_gets_no_slot() {
+    fn a_dropped_future_gets_no_slot() {
         let slots = one();
         let mut leaving = Box::pin(slots.take(priority(2), Share::One));
         let mut staying = pin!(slots.take(priority(1), Share::One));
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_needs_all_slots_waits_for_them_with_all_others_behind_it() {
+    fn a_call_that_needs_all_slots_waits_for_them_and_all_later_calls_wait_behind_it() {
         let slots = Arc::new(Slots::new(NonZeroUsize::new(2).unwrap()));
         let mut under_way = pin!(slots.take(priority(3), Share::One));
         let mut all = pin!(slots.take(priority(2), Share::All));
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_hands_out_is_woken_when_a_slot_is_asked_for_or_given_back() {
+    fn the_task_that_hands_out_is_woken_when_a_slot_is_asked_for_or_given_back() {
         let slots = one();
         let woken = Arc::new(Woken::default());
         let hand_out = || {

@@ -316,7 +316,7 @@ impl KmsKey {
                 // An attempt of which no answer came has made it.
                 Some(owner) if owner.arn == *id => return Ok(()),
                 Some(owner) if !is_kin(aws, &owner.arn, &key.tags).await? => return Err(taken(error)),
-                // Whoever scheduled its deletion by hand has left it its alias, and nothing takes that away any more.
+                // A key whose deletion somebody has scheduled by hand keeps its alias until it is deleted.
                 Some(owner) if owner.is_going() || start.elapsed() >= GIVEN_AWAY => {
                     gone(aws.call(DeleteAlias { alias: self.alias.clone() }).await)?;
                 }
