@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::unheard::Nothing;
 
-/// The account, which tells of the `nth` call that changes something as soon as it has had its effect. Nobody gets its answer,
+/// The account, which signals the `nth` call that changes something as soon as it has had its effect. Its answer gets lost,
 /// and what else is on its way then does not get there.
 struct Account {
     emulator: Emulator,

@@ -32,7 +32,7 @@ use crate::schema_changes::cases::declare;
 #[derive(Clone)]
 struct Account {
     emulator: Emulator,
-    /// For how long every description tells of what was deleted.
+    /// For how long every description shows what was deleted.
     lag: Duration,
     /// The deletions that nobody has noticed yet, and when they are.
     going: Arc<Mutex<Vec<(Instant, Request)>>>,

@@ -219,8 +219,7 @@ impl Life {
         judge::equals(&self.emulator, &self.state().await, program, &self.snapshots)
     }
 
-    /// The secrets have the values that were supplied, and the users and caches let in whoever has those of their secrets, and
-    /// nobody else.
+    /// The secrets have the values that were supplied, and the users and caches accept those of their secrets, and no other one.
     async fn check_values(&mut self, program: &Graph) -> Result<(), String> {
         self.learn_secrets().await;
         let state = self.state().await;

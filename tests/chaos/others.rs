@@ -36,7 +36,7 @@ pub(crate) fn others() -> impl Strategy<Value = Vec<Other>> {
     prop_oneof![2 => Just(Vec::new()), 1 => vec(other, 1..4)]
 }
 
-/// How long after that the next run begins: every description tells of it, and what takes minutes goes on.
+/// How long after that the next run begins: every description shows it, and what takes minutes is still under way.
 const BEFORE: Duration = Duration::from_secs(60);
 
 impl Other {

@@ -214,7 +214,7 @@ impl Writer for PlaceWriter<'_> {
     where
         Self: 'a,
     {
-        unreachable!("whoever took the lock gives it back")
+        unreachable!("the run gives back the writer that it got from the lock")
     }
 }
 

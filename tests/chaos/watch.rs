@@ -23,7 +23,7 @@ use crate::place::Lease;
 pub(crate) struct Watch {
     emulator: Emulator,
     lease: Option<Lease>,
-    /// Whether what was sent goes on although the process stands still.
+    /// Whether calls that were sent have their effect although the process stands still.
     stands_still: bool,
     wrong: Mutex<Vec<String>>,
     /// The caches whose deletion this run has sent.

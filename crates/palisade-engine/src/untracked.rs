@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::{Event, Plan, State, StateError, gate::Gate, ledger::Ledger};
 
-/// How long a search goes on before it is told of.
+/// After how long the user hears of a search.
 const SILENT: Duration = Duration::from_secs(3);
 
 /// What to look for before the first step of `plan`; `None` if nothing can be created twice: the plan creates nothing, or no run has
@@ -37,7 +37,7 @@ pub(crate) fn search(graph: &Graph, state: &State, plan: &Plan) -> Option<Search
     })
 }
 
-/// Refuses a state that is older than the account: the state at this path, with this serial. A search that takes a while is told of.
+/// Refuses a state that is older than the account: the state at this path, with this serial. The user hears of a long search.
 ///
 /// # Errors
 /// - [`StateError::Behind`] if the account has objects that the state does not know;

@@ -1,5 +1,5 @@
-//! What is around the runs: the objects in S3, which are written on a condition, the account in AWS, and the time; and how a run
-//! goes on with an answer, by the functions of [`protocol`](super::super).
+//! What is around the runs: the objects in S3, which are written on a condition, the account in AWS, and the time; and what a run
+//! does with an answer, by the functions of [`protocol`](super::super).
 //!
 //! A read of the log is one step. In S3 it is a list and several reads, and gives what there was at the time of the list: an
 //! entry does not change, and if one is missing the read begins anew.
@@ -174,7 +174,7 @@ fn etag(lease: &Lease) -> String {
 }
 
 impl Log {
-    /// Goes on by an entry at the next position. False if it does not fit.
+    /// Adds an entry at the next position. False if it does not fit.
     fn add(&mut self, position: u64, entry: Entry) -> bool {
         match entry.content {
             Content::State { state, fences } => {
@@ -359,7 +359,7 @@ impl World {
         }
     }
 
-    /// A run goes on with an answer until it makes the next request to S3, or its operation ends.
+    /// A run takes an answer, and works until it makes the next request to S3, or its operation ends.
     pub(super) fn advance(&mut self, index: usize, slot: usize, mut kind: Kind, mut answer: Answer) {
         let now = self.now(index);
         let rules = self.runs[index].lease.rules;
