@@ -866,3 +866,29 @@ fn what_others_deleted_is_no_longer_that_of_its_resource_when_another_one_takes_
         }
     }
 }
+
+#[test]
+fn what_an_interrupted_replacement_left_goes_before_a_third_object_comes() {
+    fn logs(stack: &mut Stack, group: &LogGroupName) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let group = stack.add("flows", LogGroup::builder().name(group.clone()));
+        let role = stack.add("flows", FlowLogRole::builder().name(name!("flows")).log_group(&group));
+        stack.add("main", FlowLog::builder().vpc_id(&vpc).log_group(&group).role(&role));
+    }
+    fn first(stack: &mut Stack) {
+        logs(stack, &log_group_name!("/redis/one"));
+    }
+    fn second(stack: &mut Stack) {
+        logs(stack, &log_group_name!("/redis/two"));
+    }
+    fn third(stack: &mut Stack) {
+        logs(stack, &log_group_name!("/redis/three"));
+    }
+    // A VPC has two flow logs at most. At one of these moments, the second one is there, and the first is not deleted.
+    for at in 1..120 {
+        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies =
+            [apply(Next, first, Weather::fine()), apply(Next, second, killed), apply(Next, third, Weather::fine())];
+        assert!(!lives(InFolder, 0, &applies, &Weather::fine()));
+    }
+}

@@ -9,7 +9,7 @@ use palisade_core::{
 use petgraph::{algo::toposort, graph::DiGraph};
 
 use crate::{
-    Action, ObjectState, OutputChange, Phase, Plan, PlanError, State, Step,
+    Action, ObjectState, OutputChange, Phase, Plan, PlanError, ReplaceOrder, State, Step,
     align::{Aligned, aligned, set_aside},
     field_diff::{creation, deletion, difference, drift},
     impossible::impossible,
@@ -190,6 +190,12 @@ impl<'a> Known<'a> {
         deposed.map(|object| object.id.clone().unwrap_or_default()).collect()
     }
 
+    /// Whether an interrupted replacement has left an object of `address` that had been finished.
+    fn has_predecessor(&self, address: &Address) -> bool {
+        let entry = self.state.resources.get(address);
+        entry.is_some_and(|entry| entry.deposed.iter().any(|object| object.phase == Phase::Ready))
+    }
+
     /// Whether the refresh has found attributes that are not on record.
     fn has_new_attributes(&self, address: &Address) -> bool {
         let attributes = |state: &'a State| Some(&state.current(address)?.observed.as_ref()?.attributes);
@@ -216,7 +222,10 @@ fn compare(
         Phase::Ready => known.has_new_attributes(&node.address).then_some(NEW_ATTRIBUTES),
     };
     let action = if found.changes.iter().any(|change| change.forces_replacement) {
-        Action::Replace(replace_order(node.schema, &found.changes))
+        // Where its predecessor is still in use, an object that was never finished goes before a third one comes.
+        let is_superfluous = object.phase != Phase::Ready && known.has_predecessor(&node.address);
+        let order = if is_superfluous { ReplaceOrder::DeleteFirst } else { replace_order(node.schema, &found.changes) };
+        Action::Replace(order)
     } else if is_changed || reason.is_some() {
         Action::Update
     } else {

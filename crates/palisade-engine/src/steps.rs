@@ -237,7 +237,9 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The two steps of a replacement follow each other. What an earlier one left goes once there is a new object.
+    /// The two steps of a replacement follow each other. What an earlier one left goes once there is an object that has been
+    /// finished: the current one, or else the new one. It must not wait longer, as an account may have room for two only: a VPC
+    /// has two flow logs at most.
     fn replace_in_order(&mut self, plan: &Plan) {
         for step in &plan.steps {
             let Some(&make) = self.makes.get(&step.address) else { continue };
@@ -246,6 +248,10 @@ impl<'a> Builder<'a> {
                     Action::Replace(ReplaceOrder::DeleteFirst) => self.order(delete, make, Wait::Needed),
                     _ => self.order(make, delete, Wait::Preferred),
                 }
+            }
+            let current = self.state.current(&step.address).filter(|_| step.action != Action::Create);
+            if current.is_some_and(|current| current.phase == Phase::Ready) {
+                continue;
             }
             for target in self.deposed(step) {
                 // What has never been ready, nothing has ever referred to.
