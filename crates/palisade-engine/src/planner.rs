@@ -190,10 +190,12 @@ impl<'a> Known<'a> {
         deposed.map(|object| object.id.clone().unwrap_or_default()).collect()
     }
 
-    /// Whether an interrupted replacement has left an object of `address` that had been finished.
-    fn has_predecessor(&self, address: &Address) -> bool {
+    /// Whether the resource has an earlier object that was finished, and none of its objects is referred to.
+    fn is_unused_successor(&self, address: &Address) -> bool {
         let entry = self.state.resources.get(address);
-        entry.is_some_and(|entry| entry.deposed.iter().any(|object| object.phase == Phase::Ready))
+        let has_predecessor =
+            entry.is_some_and(|entry| entry.deposed.iter().any(|object| object.phase == Phase::Ready));
+        has_predecessor && !self.state.objects().any(|(_, object)| object.depends_on.contains(address))
     }
 
     /// Whether the refresh has found attributes that are not on record.
@@ -223,7 +225,7 @@ fn compare(
     };
     let action = if found.changes.iter().any(|change| change.forces_replacement) {
         // Where its predecessor is still in use, an object that was never finished goes before a third one comes.
-        let is_superfluous = object.phase != Phase::Ready && known.has_predecessor(&node.address);
+        let is_superfluous = object.phase != Phase::Ready && known.is_unused_successor(&node.address);
         let order = if is_superfluous { ReplaceOrder::DeleteFirst } else { replace_order(node.schema, &found.changes) };
         Action::Replace(order)
     } else if is_changed || reason.is_some() {
