@@ -165,6 +165,7 @@ impl From<StateError> for CommandError {
                 error.operation
             )],
             StateError::Unchecked { error, .. } => vec![error.help.clone()],
+            StateError::Unanswered { .. } => vec!["run the command again: it waits until that call has had its effect".to_owned()],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
             StateError::LeaseLost { .. } => vec![
                 "for a state in S3: see that nothing stops this process, and that S3 can be reached".to_owned(),

@@ -289,7 +289,10 @@ impl<'r, 'a> Run<'r, 'a> {
                     self.progress[step.index()] = Progress::Ended;
                     self.fail(step, waits_for_itself());
                 }
-                Progress::Begun => self.interrupt(step, false),
+                Progress::Begun => {
+                    self.gate.leave_unanswered();
+                    self.interrupt(step, false);
+                }
                 Progress::Ended | Progress::Skipped => {}
             }
         }

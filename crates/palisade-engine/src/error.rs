@@ -154,6 +154,13 @@ pub enum StateError {
         /// How that came about.
         detail: String,
     },
+    /// This run does not give the stack back, as it has ended without the answer to a call. The next run is to begin once that call
+    /// can have no effect any more.
+    #[error("a call for the stack `{stack}` was not answered, and may still have its effect")]
+    Unanswered {
+        /// The stack.
+        stack: String,
+    },
     /// The place where the state is shared did not do what was asked of it.
     #[error("cannot {action} {path}: {error}", path = path.display())]
     Unreachable {

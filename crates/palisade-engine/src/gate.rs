@@ -49,6 +49,11 @@ impl Gate {
         self.failed.send_replace(true);
     }
 
+    /// Tells that the run ends without the answer to a call.
+    pub(crate) fn leave_unanswered(&self) {
+        self.hold.leave_unanswered();
+    }
+
     /// Ends once the gate is closed. A hold that ends without a word is noticed by whoever asks [`Gate::is_open`].
     pub(crate) async fn closed(&self) {
         tokio::select! {

@@ -98,8 +98,8 @@ pub trait Writer: Send + Sync {
     /// Gives the stack back. A writer that is only dropped, or whose process ends, gives it back by itself, if not at once.
     ///
     /// # Errors
-    /// [`StateError`] if it cannot be given back, or if it cannot be found out whether the last write is kept; then the hold ends
-    /// by itself.
+    /// [`StateError::Unanswered`] after [`Hold::leave_unanswered`], and [`StateError`] if it cannot be given back, or if it cannot be found
+    /// out whether the last write is kept. Then the hold ends by itself.
     fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
     where
         Self: 'a;
@@ -112,6 +112,9 @@ pub trait Hold: Send + Sync {
     /// # Errors
     /// [`StateError::LeaseLost`] if others may change the stack by now.
     fn check(&self) -> Result<(), StateError>;
+
+    /// Tells that this run ends without the answer to a call. If the hold can last longer than the process, it is not given back.
+    fn leave_unanswered(&self) {}
 }
 
 /// Keeps the state in memory, for tests and rehearsals.

@@ -88,7 +88,7 @@ pub(super) fn execute(
         Ok(Err(error)) => error.to_string(),
         Err(Interrupted) => "there was no answer in time".to_owned(),
     };
-    context.terminal.note(&format!("The lock of the stack could not be given back, and ends by itself: {left}"));
+    context.terminal.note(&format!("The lock of the stack is not given back, and ends by itself: {left}"));
     ended
 }
 

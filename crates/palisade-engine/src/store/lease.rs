@@ -112,6 +112,10 @@ impl Hold for LeaseHold {
     fn check(&self) -> Result<(), StateError> {
         self.state().check(self.clock.now())
     }
+
+    fn leave_unanswered(&self) {
+        self.state().leave_unanswered();
+    }
 }
 
 /// The lowest serial that the state can have, as the lease says.

@@ -35,11 +35,13 @@ pub(super) struct Rules {
     sleep_counts: bool,
     /// A run that has taken the lease looks at the end of the log: it is no later run's, and a fence of its own is the last.
     read_again: bool,
+    /// A run that ends without the answer to a call does not give the lease back.
+    answered: bool,
 }
 
 impl Rules {
     pub(super) const ALL: Self =
-        Self { one_text: true, fence: true, margin: true, sleep_counts: true, read_again: true };
+        Self { one_text: true, fence: true, margin: true, sleep_counts: true, read_again: true, answered: true };
 }
 
 /// The time since some moment, read from two clocks.
@@ -127,6 +129,8 @@ struct Held {
     renewed: Duration,
     /// Why it is not held any more.
     lost: Option<String>,
+    /// Whether a call may yet have its effect that nobody waits for any more.
+    is_unanswered: bool,
 }
 
 /// What the holder of a lease does to keep it.
@@ -192,6 +196,13 @@ impl LeaseState {
     /// This run sends no call any more, as it is about to give the lease back.
     pub(super) fn stop(&mut self) {
         self.lose("it has given it back".to_owned());
+    }
+
+    /// This run ends without the answer to a call, which may yet have its effect. So the lease is to run out.
+    pub(super) fn leave_unanswered(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.is_unanswered = self.rules.answered;
+        }
     }
 
     fn lose(&mut self, detail: String) {
@@ -307,7 +318,7 @@ impl Acquire {
         at: Option<Duration>,
     ) -> Result<Step<LeaseRequest, Taken>, StateError> {
         let Some((taken, first)) = self.attempts.get(&lease.fencing) else { return Err(state.locked_error(lease)) };
-        state.held = Some(Held { lease, etag, renewed: at.unwrap_or(*first), lost: None });
+        state.held = Some(Held { lease, etag, renewed: at.unwrap_or(*first), lost: None, is_unanswered: false });
         Ok(Step::Done(*taken))
     }
 }
@@ -376,6 +387,9 @@ impl Change {
                 return Err(state.lost_error(detail));
             }
             (Self::Renew, None) => lease.renewals += 1,
+            (Self::Release(_), _) if held.is_unanswered => {
+                return Err(StateError::Unanswered { stack: state.stack.clone() });
+            }
             (Self::Release(serial), _) => {
                 lease.is_free = true;
                 lease.serial = serial.unwrap_or(lease.serial);

@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) pace: Duration,
     /// Whether the lock of the stack is lost.
     pub(crate) is_lost: Arc<AtomicBool>,
+    /// Whether a run has ended without the answer to a call.
+    pub(crate) is_unanswered: Arc<AtomicBool>,
     pub(crate) saves: usize,
     pub(crate) fault: Option<Fault>,
     /// For how long an object is hidden from those who look for it.
@@ -219,13 +221,21 @@ impl Writer for Account {
     }
 
     fn hold(&self) -> Arc<dyn Hold> {
-        struct Loss(Arc<AtomicBool>);
-        impl Hold for Loss {
+        struct Flags {
+            is_lost: Arc<AtomicBool>,
+            is_unanswered: Arc<AtomicBool>,
+        }
+        impl Hold for Flags {
             fn check(&self) -> Result<(), StateError> {
-                if self.0.load(Ordering::Relaxed) { Err(lost()) } else { Ok(()) }
+                if self.is_lost.load(Ordering::Relaxed) { Err(lost()) } else { Ok(()) }
+            }
+
+            fn leave_unanswered(&self) {
+                self.is_unanswered.store(true, Ordering::Relaxed);
             }
         }
-        Arc::new(Loss(Arc::clone(&self.lock().is_lost)))
+        let inner = self.lock();
+        Arc::new(Flags { is_lost: Arc::clone(&inner.is_lost), is_unanswered: Arc::clone(&inner.is_unanswered) })
     }
 
     fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>> {

@@ -132,3 +132,15 @@ fn a_lease_is_not_given_back_while_a_write_may_yet_come() {
         assert_eq!(store(&objects, "3").load().await.unwrap(), Some(state), "it has found the fence");
     });
 }
+
+#[test]
+fn a_lease_is_not_given_back_while_a_call_may_yet_have_its_effect() {
+    run(async {
+        let objects = objects();
+        let (first, begin) = (take(&objects, "1").await.unwrap(), Instant::now());
+        first.hold().leave_unanswered();
+        assert!(matches!(first.release().await, Err(StateError::Unanswered { .. })), "the user is told");
+        let _second = take(&objects, "2").await.unwrap();
+        assert!(begin.elapsed() >= TTL, "{:?}", begin.elapsed());
+    });
+}

@@ -1,11 +1,11 @@
 //! A run that is asked to stop at any moment.
 
-use std::{pin::pin, sync::atomic::Ordering};
+use std::{pin::pin, sync::atomic::Ordering, time::Duration};
 
 use palisade_core::Graph;
 use palisade_engine::{ApplyOptions, Plan, Report, StateError, apply};
 use proptest::prelude::*;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 use crate::{
     account::Account,
@@ -79,6 +79,7 @@ fn stop_everywhere(before: &Graph, after: &Graph) {
             let left = report.interrupted.len() + report.not_begun.len();
             assert_eq!(done + left, add + change + destroy, "{report:?}");
             assert!(report.interrupted.iter().all(|interruption| interruption.is_answered));
+            assert!(!account.lock().is_unanswered.load(Ordering::Relaxed));
             up(&account, after).await;
         }
     });
@@ -135,6 +136,27 @@ fn what_others_deleted_stays_on_record_until_its_creation_begins() {
         stopped_at(0, &account, &program, &plan).await.unwrap();
         assert_eq!(state(&account).resources, before);
         up(&account, &program).await;
+    });
+}
+
+#[test]
+fn a_call_that_is_not_answered_in_time_is_reported_and_keeps_the_hold() {
+    run(async {
+        let (account, program) = (Account::default(), users(&[("a", "one")]));
+        let plan = planned(&account, &program).await.unwrap();
+        account.lock().pace = ApplyOptions::default().patience * 2;
+        let (stop, receiver) = watch::channel(false);
+        let options = ApplyOptions { stop: receiver, ..ApplyOptions::default() };
+        let mut listener = |_| {};
+        let apply = apply(&account, &account, state(&account), &program, &plan, &options, &mut listener);
+        let interrupt = async {
+            sleep(Duration::from_secs(1)).await;
+            stop.send_replace(true);
+        };
+        let (report, ()) = tokio::join!(apply, interrupt);
+        let answered: Vec<_> = report.unwrap().interrupted.iter().map(|each| each.is_answered).collect();
+        assert_eq!(answered, [false]);
+        assert!(account.lock().is_unanswered.load(Ordering::Relaxed));
     });
 }
 

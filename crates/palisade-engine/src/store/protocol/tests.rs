@@ -107,6 +107,7 @@ fn each_rule_is_needed() {
     assert_needed("two texts", Bounds { rules: rules(|rules| rules.one_text = false), ..LOG }, KEPT);
     assert_needed("no fence", Bounds { rules: rules(|rules| rules.fence = false), ..LOG }, KEPT);
     assert_needed("not read again", Bounds { rules: rules(|rules| rules.read_again = false), ..LOG }, KEPT);
+    assert_needed("not answered", Bounds { rules: rules(|rules| rules.answered = false), ..CALLS }, NO_LATE_EFFECT);
     assert_needed("no margin", Bounds { rules: rules(|rules| rules.margin = false), ..CALLS }, NO_LATE_EFFECT);
     assert_needed(
         "sleep does not count",

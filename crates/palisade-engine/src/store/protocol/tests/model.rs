@@ -166,7 +166,7 @@ impl Model for Bounds {
                 Phase::New if index > 0 && world.runs[0].phase == Phase::New && self.has_like_runs() => {}
                 Phase::New => actions.push(Action::Lock(index)),
                 Phase::Begun => {
-                    let may_release = run.operations[KEEP].is_none() && run.call.is_none();
+                    let may_release = run.operations[KEEP].is_none();
                     for (purpose, may) in [
                         (Purpose::Append, run.writes > 0),
                         (Purpose::Replace, run.writes > 0),
@@ -221,6 +221,9 @@ impl Model for Bounds {
                 let run = &mut world.runs[index];
                 if purpose == Purpose::Settle {
                     run.lease.stop();
+                    if run.call.is_some() {
+                        run.lease.leave_unanswered();
+                    }
                 } else {
                     // Each write adds one change that no other one equals.
                     run.state |= 1 << (4 * index + usize::from(run.writes));
