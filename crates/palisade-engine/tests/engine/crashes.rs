@@ -5,9 +5,27 @@ use proptest::prelude::*;
 
 use crate::{
     account::Account,
+    kinds::users,
     random::{assert_impossible, edit, graph_of, lag},
     runs::{applied, assert_settled, planned, run, up},
 };
+
+#[test]
+fn the_object_that_takes_the_name_of_a_deleted_one_is_not_taken_for_it() {
+    run(async {
+        let account = Account::default();
+        up(&account, &users(&[("a", "one"), ("b", "two")])).await;
+        account.lock().world.objects.retain(|(_, id), _| id != "one");
+        let program = users(&[("a", "three"), ("b", "one")]);
+        let plan = planned(&account, &program).await.unwrap();
+        let first = account.lock().moments.len();
+        applied(&account, &program, &plan).await;
+        let moments = account.lock().moments[first..].to_vec();
+        for moment in moments {
+            up(&Account::again(&moment), &program).await;
+        }
+    });
+}
 
 proptest! {
     #![proptest_config(crate::config(60))]

@@ -85,6 +85,25 @@ fn a_kind_without_identity_keeps_its_object_only_if_all_is_the_same() {
 }
 
 #[test]
+fn a_kind_without_identity_keeps_its_object_only_if_it_refers_to_the_same() {
+    run(async {
+        let account = Account::default();
+        let program = |name: &str, sponsor: &str| {
+            graph(|stack| {
+                let [one, two] = ["one", "two"].map(|name| make::<User>().text("name", name).add(stack, name));
+                let sponsor = if sponsor == "one" { one } else { two };
+                make::<Net>().text("range", "10").refer("sponsor", Some(&sponsor), "id").add(stack, name);
+            })
+        };
+        up(&account, &program("before", "one")).await;
+        let plan = planned(&account, &program("after", "two")).await.unwrap();
+        assert_eq!(step(&plan, "Net.after").action, Action::Create);
+        let plan = planned(&account, &program("after", "one")).await.unwrap();
+        assert_eq!(step(&plan, "Net.after").moved_from, Some(address("Net.before")));
+    });
+}
+
+#[test]
 fn a_name_that_could_be_that_of_two_moves_nothing() {
     run(async {
         let nets = |names: &[&str]| {

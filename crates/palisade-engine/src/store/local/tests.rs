@@ -348,8 +348,10 @@ fn a_later_format_is_refused_before_anything_else_is_looked_at() {
         let Err(StateError::Newer { path: of, found: 4, known: 3 }) = store.load_now() else { panic!("it is read") };
         assert_eq!(of, path);
     }
-    write(&store, r#"{"version": 4, "resources": []}"#);
-    assert!(matches!(store.load_now(), Err(StateError::Corrupt { .. })));
+    for none in [r#"{"version": 4, "resources": []}"#, r#"{"format": 0}"#] {
+        write(&store, none);
+        assert!(matches!(store.load_now(), Err(StateError::Corrupt { .. })));
+    }
 }
 
 #[test]

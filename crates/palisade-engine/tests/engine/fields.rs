@@ -1,0 +1,82 @@
+//! What a plan says of the fields of a resource, and what another tool gets to know of them.
+
+use std::collections::BTreeMap;
+
+use palisade_core::{Graph, Json, provider::ErrorKind};
+use palisade_engine::{Plan, existing};
+
+use crate::{
+    account::{Account, Fault},
+    kinds::{Net, User, make, output},
+    runs::{applied, graph, planned, run, state, up},
+};
+
+/// The changes of the only step: the fields, with their values before and after.
+fn changes(plan: &Plan) -> Vec<(&str, Option<&Json>, Option<&Json>)> {
+    let [step] = plan.steps.as_slice() else { panic!("{plan:#?}") };
+    step.changes
+        .iter()
+        .map(|change| {
+            (change.field.as_str(), change.before.as_ref(), change.after.as_ref().and_then(|value| value.as_json()))
+        })
+        .collect()
+}
+
+#[test]
+fn what_says_nothing_is_left_out_of_what_comes_and_of_what_goes() {
+    run(async {
+        let account = Account::default();
+        let program = graph(|stack| {
+            let net = make::<Net>().text("range", "10").refer_all("peers", &[]);
+            net.with::<BTreeMap<String, String>>("tag", BTreeMap::new()).add(stack, "a");
+        });
+        let range = Json::from("10");
+        assert_eq!(changes(&planned(&account, &program).await.unwrap()), [("range", None, Some(&range))]);
+        up(&account, &program).await;
+        let deletion = planned(&account, &Graph::empty("test")).await.unwrap();
+        assert_eq!(changes(&deletion), [("range", Some(&range), None)]);
+    });
+}
+
+#[test]
+fn of_an_unfinished_object_what_an_update_sets_is_read_and_the_rest_is_as_it_was_created() {
+    run(async {
+        let account = Account::default();
+        let program = graph(|stack| {
+            make::<User>().text("name", "one").text("engine", "valkey").text("access", "on").add(stack, "a");
+        });
+        let plan = planned(&account, &program).await.unwrap();
+        let create = account.lock().calls.len();
+        account.lock().fault = Some(Fault { call: create + 1, after_effect: false, kind: ErrorKind::Service });
+        applied(&account, &program, &plan).await;
+        // The account does not write it as the program does.
+        for thing in account.lock().world.objects.values_mut() {
+            thing.fields.insert("engine".into(), "VALKEY".into());
+        }
+        let plan = planned(&account, &program).await.unwrap();
+        assert_eq!(changes(&plan), [("access", Some(&Json::Null), Some(&Json::from("on")))]);
+    });
+}
+
+#[test]
+fn of_what_exists_another_tool_gets_the_id_the_fields_and_the_attributes() {
+    run(async {
+        let account = Account::default();
+        let program = |name: &str| {
+            graph(|stack| {
+                let net = make::<Net>().text("range", "10").text("tag", "t").add(stack, name);
+                make::<User>().text("name", "one").refer("net", Some(&net), "id").add(stack, "b");
+                stack.output("route", output(&net, "route"));
+            })
+        };
+        let plan = planned(&account, &program("a")).await.unwrap();
+        let create_user = account.lock().calls.len() + 3;
+        account.lock().fault = Some(Fault { call: create_user, after_effect: false, kind: ErrorKind::Service });
+        applied(&account, &program("a"), &plan).await;
+        // The user does not exist, and the network has another name by now.
+        let known = existing(&program("now"), &state(&account));
+        let known: Vec<_> = known.into_iter().map(|(of, known)| (of.to_string(), Json::Object(known))).collect();
+        let net = serde_json::json!({ "id": "net-1", "range": "10", "tag": "t", "route": "net-1:t" });
+        assert_eq!(known, [("Net.now".to_owned(), net)]);
+    });
+}
