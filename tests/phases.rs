@@ -293,6 +293,7 @@ fn all_known(state: &State) -> Search {
         ids: objects().filter_map(|(_, object)| object.id.clone()).collect(),
         digests: objects().map(|(_, object)| object.token.digest.clone()).collect(),
         creations: objects().map(creation).collect(),
+        deleted: [].into(),
     }
 }
 

@@ -173,7 +173,7 @@ pub fn calls_for(work: Work<'_>) -> Vec<CallCount> {
         Work::Find { kind } => {
             calls_of(kind).iter().flat_map(|calls| calls.find).filter_map(|call| call.in_step(false, &[])).collect()
         }
-        Work::Search { kinds } => search(kinds),
+        Work::Search { created, deleted } => search(created, deleted),
         Work::Step { kind, step, fields } => {
             let Some(calls) = calls_of(kind) else { return Vec::new() };
             let phases = match step {
@@ -187,12 +187,16 @@ pub fn calls_for(work: Work<'_>) -> Vec<CallCount> {
     }
 }
 
-/// The calls of the look for objects that the creations of `kinds` might make a second time.
-fn search(kinds: &[&str]) -> Vec<CallCount> {
+/// The calls of the look for objects that a restored state does not have: for each creation its own, and those that find the objects
+/// of several kinds once.
+fn search(created: &[&str], deleted: &[&str]) -> Vec<CallCount> {
+    fn planned<'k>(kinds: &'k [&'k str]) -> impl Iterator<Item = &'static Planned> {
+        kinds.iter().filter_map(|kind| calls_of(kind)).flat_map(|calls| calls.untracked)
+    }
+    let is_shared = |planned: &&Planned| matches!(planned.times, Times::Together);
     let mut calls: Vec<CallCount> = Vec::new();
-    for planned in kinds.iter().filter_map(|kind| calls_of(kind)).flat_map(|calls| calls.untracked) {
-        let is_shared = matches!(planned.times, Times::Together);
-        if !is_shared || !calls.iter().any(|call| call.action == planned.call.action) {
+    for planned in planned(created).chain(planned(deleted).filter(is_shared)) {
+        if !is_shared(&planned) || !calls.iter().any(|call| call.action == planned.call.action) {
             calls.extend(planned.in_refresh(1));
         }
     }
@@ -205,12 +209,17 @@ mod tests {
 
     #[test]
     fn ec2_is_searched_once_for_all_kinds_and_kms_for_each_key() {
-        let calls = |kinds: &[&str]| -> Vec<_> {
-            calls_for(Work::Search { kinds }).into_iter().map(|call| (call.action, call.count)).collect()
+        let calls = |created: &[&str], deleted: &[&str]| -> Vec<_> {
+            let calls = calls_for(Work::Search { created, deleted });
+            calls.into_iter().map(|call| (call.action, call.count)).collect()
         };
         let ec2 = ("DescribeTags", Count::Exactly(1));
         let (key, tags) = (("DescribeKey", Count::Exactly(1)), ("ListResourceTags", Count::UpTo(1)));
-        assert_eq!(calls(&["Vpc", "Subnet", "KmsKey", "RedisUser", "Vpc", "KmsKey"]), [ec2, key, tags, key, tags]);
-        assert_eq!(calls(&["RedisUser", "Secret", "RouteTableAssociation"]), []);
+        let kinds = ["Vpc", "Subnet", "KmsKey", "RedisUser", "Vpc", "KmsKey"];
+        assert_eq!(calls(&kinds, &[]), [ec2, key, tags, key, tags]);
+        assert_eq!(calls(&kinds, &kinds), [ec2, key, tags, key, tags]);
+        assert_eq!(calls(&[], &kinds), [ec2]);
+        let others = ["RedisUser", "Secret", "RouteTableAssociation"];
+        assert_eq!(calls(&others, &others), []);
     }
 }

@@ -51,7 +51,8 @@ pub(crate) async fn untracked(aws: &Aws, search: &Search) -> Result<Untracked, P
 /// What the tags say.
 async fn seen(aws: &Aws, search: &Search) -> Result<Vec<Seen>, ProviderError> {
     let mut seen = Vec::new();
-    if search.creations.iter().any(|creation| is_listed(&creation.kind)) {
+    let mut kinds = search.creations.iter().map(|creation| &creation.kind).chain(&search.deleted);
+    if kinds.any(|kind| is_listed(kind)) {
         seen.extend(seen_in_ec2(aws, search).await?);
     }
     for creation in search.creations.iter().filter(|creation| creation.kind == KmsKey::SCHEMA.kind) {

@@ -47,10 +47,8 @@ impl Forecast {
         for (kind, addresses) in kinds {
             refresh.add(cloud.calls(Work::Read { kind, objects: addresses.len() }), &addresses);
         }
-        let kinds: Vec<_> = plan.searched(state).map(|step| step.address.kind()).collect();
-        if !kinds.is_empty() {
-            apply.add(cloud.calls(Work::Search { kinds: &kinds }), &[]);
-        }
+        let (created, deleted) = plan.searched(state);
+        apply.add(cloud.calls(Work::Search { created: &created, deleted: &deleted }), &[]);
         for step in &plan.steps {
             for (kind, fields) in works(step) {
                 let work = Work::Step { kind: step.address.kind(), step: kind, fields: &fields };

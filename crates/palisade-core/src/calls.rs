@@ -25,8 +25,10 @@ pub enum Work<'a> {
     },
     /// Looking for objects that a state which was restored from before a run does not have.
     Search {
-        /// The kinds of the creations that the plan has.
-        kinds: &'a [&'a str],
+        /// The kinds of the objects that the plan creates.
+        created: &'a [&'a str],
+        /// The kinds of those that it deletes.
+        deleted: &'a [&'a str],
     },
     /// One step of an apply.
     Step {

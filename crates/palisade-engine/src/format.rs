@@ -378,7 +378,7 @@ fn format_of(bytes: &[u8], path: &Path) -> Result<u64, StateError> {
     let head: Head = serde_json::from_slice(bytes).map_err(|error| corrupt(path, error.to_string()))?;
     match head.format.as_u64() {
         None | Some(0) => Err(corrupt(path, "it does not say which format it has")),
-        Some(found @ ..=FORMAT) => Ok(found),
+        Some(found @ 1..=FORMAT) => Ok(found),
         Some(found) => Err(StateError::Newer { path: path.to_owned(), found, known: FORMAT }),
     }
 }

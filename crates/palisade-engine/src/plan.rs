@@ -170,6 +170,16 @@ impl Step {
     pub fn is_idle(&self) -> bool {
         self.action == Action::Nothing && self.deposed.is_empty() && self.moved_from.is_none()
     }
+
+    /// Whether an object is created.
+    pub(crate) fn creates(&self) -> bool {
+        matches!(self.action, Action::Create | Action::Replace(_))
+    }
+
+    /// Whether an object is deleted.
+    fn deletes(&self) -> bool {
+        matches!(self.action, Action::Delete | Action::Replace(_)) || !self.deposed.is_empty()
+    }
 }
 
 impl Plan {
@@ -200,12 +210,14 @@ impl Plan {
         counts
     }
 
-    /// The steps that create what `state` may not know of, if it is older than the account: an apply searches for that before
-    /// it begins. None in a stack that no run has used before.
-    pub fn searched(&self, state: &State) -> impl Iterator<Item = &Step> {
-        let is_used = state.serial > 0;
-        let creates = move |step: &&Step| is_used && matches!(step.action, Action::Create | Action::Replace(_));
-        self.steps.iter().filter(creates)
+    /// The kinds of the objects that are created, and of those that are deleted, if `state` may be older than the account: an apply
+    /// searches for what it does not know before it begins. None in a stack that no run has used before.
+    pub fn searched(&self, state: &State) -> (Vec<&str>, Vec<&str>) {
+        let kinds = |is_meant: fn(&Step) -> bool| {
+            let meant = self.steps.iter().filter(|step| state.serial > 0 && is_meant(step));
+            meant.map(|step| step.address.kind()).collect()
+        };
+        (kinds(Step::creates), kinds(Step::deletes))
     }
 
     /// The step of `address`.

@@ -186,9 +186,9 @@ impl SavedPlan {
             return Err(PlanFormatError::NotAPlan);
         }
         match head.format {
+            0 => return Err(PlanFormatError::Corrupt("it does not say which format it has".to_owned())),
             1..=FORMAT => {}
-            found if found > FORMAT => return Err(PlanFormatError::Newer { found, known: FORMAT }),
-            _ => return Err(PlanFormatError::Corrupt("it does not say which format it has".to_owned())),
+            found => return Err(PlanFormatError::Newer { found, known: FORMAT }),
         }
         let document: Document<'_> = serde_json::from_slice(bytes).map_err(corrupt)?;
         if document.checksum != sha256(document.content.get()) {

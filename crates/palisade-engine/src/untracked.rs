@@ -17,23 +17,28 @@ use crate::{Event, Plan, State, StateError, gate::Gate, ledger::Ledger};
 /// After how long the user hears of a search.
 const SILENT: Duration = Duration::from_secs(3);
 
-/// What to look for before the first step of `plan`; `None` if nothing can be created twice: the plan creates nothing, or no run has
-/// used `state` before.
+/// What to look for before the first step of `plan`; `None` if the plan neither creates nor deletes anything, or no run has used `state`
+/// before.
 pub(crate) fn search(graph: &Graph, state: &State, plan: &Plan) -> Option<Search> {
-    let creations: Vec<_> = plan
-        .searched(state)
+    let (created, deleted) = plan.searched(state);
+    if created.is_empty() && deleted.is_empty() {
+        return None;
+    }
+    let creations = plan.steps.iter().filter(|step| step.creates());
+    let creations = creations
         .filter_map(|step| {
             let fields = graph.node(&step.address)?.fields.iter();
             let known = fields.filter_map(|(name, value)| Some(((*name).to_owned(), value.as_json()?.clone())));
             Some(Creation { kind: step.address.kind().to_owned(), inputs: known.collect() })
         })
         .collect();
-    (!creations.is_empty()).then(|| Search {
+    Some(Search {
         stack: state.stack.clone(),
         lineage: state.lineage_digits(),
         ids: state.objects().filter_map(|(_, object)| object.id.clone()).collect(),
         digests: state.objects().map(|(_, object)| object.token.digest.clone()).collect(),
         creations,
+        deleted: deleted.into_iter().map(str::to_owned).collect(),
     })
 }
 

@@ -226,7 +226,7 @@ fn the_calls_of_a_plan_are_shown_beside_it() {
     let things = ["Thing.child", "Thing.main"];
     let expected = json!({
         "refresh": [call("Hello", false, &[]), call("DescribeThings", false, &things)],
-        "apply": [call("DeleteThing", true, &things)],
+        "apply": [call("ListThings", false, &[]), call("DeleteThing", true, &things)],
     });
     assert_eq!(document["calls"], expected);
     assert!(serde_json::from_value::<Plan>(document).is_ok(), "it is the plan all the same");

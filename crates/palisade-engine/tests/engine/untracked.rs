@@ -60,11 +60,11 @@ fn what_the_last_run_has_created_is_not_created_again() {
     run(async {
         let (account, newest) = restored().await;
         let older = state(&account);
-        // The same addition, another one, and a replacement.
+        // The same addition, another one, a replacement, and a destruction.
         let replaced = graph(|stack| {
             _ = make::<Net>().text("range", "other").text("tag", "t").refer_all("peers", &[]).add(stack, "a");
         });
-        for program in [nets(&["a", "b"]), nets(&["a", "c"]), replaced] {
+        for program in [nets(&["a", "b"]), nets(&["a", "c"]), replaced, nets(&[])] {
             let refused = try_apply(&account, &program, &ApplyOptions::default()).await;
             let Err(StateError::Behind { path, serial, found }) = refused else { panic!("{refused:?}") };
             assert_eq!((path.to_str(), serial), (Some("state"), older.serial));
@@ -78,18 +78,23 @@ fn what_the_last_run_has_created_is_not_created_again() {
 }
 
 #[test]
-fn nothing_is_searched_for_where_nothing_can_be_created_twice() {
+fn what_neither_creates_nor_deletes_searches_for_nothing() {
     run(async {
         let account = Account::default();
         up(&account, &nets(&["a", "b"])).await;
         assert!(account.lock().searches.is_empty(), "the state is new");
-        let changed = graph(|stack| {
-            _ = make::<Net>().text("range", "a").text("tag", "new").refer_all("peers", &[]).add(stack, "a");
-        });
-        up(&account, &changed).await;
-        assert!(account.lock().searches.is_empty(), "one is changed, and one deleted");
-        up(&account, &nets(&["a", "b"])).await;
-        assert_eq!(account.lock().searches.len(), 1, "one is created");
+        let tagged = |names: &[&str]| {
+            let net = |name: &str| make::<Net>().text("range", name).text("tag", "new").refer_all("peers", &[]);
+            graph(|stack| names.iter().for_each(|name| _ = net(name).add(stack, name)))
+        };
+        up(&account, &tagged(&["a", "b"])).await;
+        assert!(account.lock().searches.is_empty(), "both are changed");
+        up(&account, &tagged(&["a"])).await;
+        let search = account.lock().searches.pop().expect("one is deleted");
+        assert_eq!((search.creations.len(), search.deleted), (0, ["Net".to_owned()].into()));
+        up(&account, &tagged(&["a", "b"])).await;
+        let search = account.lock().searches.pop().expect("one is created");
+        assert_eq!((search.creations.len(), search.deleted), (1, [].into()));
     });
 }
 
