@@ -231,7 +231,6 @@ impl OutputChange {
     pub fn is_change(&self) -> bool {
         match (&self.before, &self.after) {
             (Some(before), Some(after)) => after.as_json() != Some(before),
-            (None, None) => false,
             _ => true,
         }
     }

@@ -63,8 +63,12 @@ fn an_object_that_is_gone_is_created_again() {
         account.lock().world.objects.clear();
         let plan = up(&account, &one_net("t")).await;
         assert_eq!(action(&plan, "Net.a"), Action::Create);
-        assert_eq!(reason(&plan, "Net.a").unwrap(), "it was deleted outside of this program");
+        let gone = "it was deleted outside of this program";
+        assert_eq!(reason(&plan, "Net.a").unwrap(), gone);
         assert_eq!((plan.drift.len(), &plan.drift[0].field, &plan.drift[0].after), (1, &None, &Json::Null));
+        account.lock().world.objects.clear();
+        let plan = planned(&account, &Graph::empty("test")).await.unwrap();
+        assert_eq!((action(&plan, "Net.a"), reason(&plan, "Net.a").unwrap()), (Action::Delete, gone.to_owned()));
     });
 }
 

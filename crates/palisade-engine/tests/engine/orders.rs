@@ -274,6 +274,44 @@ fn a_successor_waits_for_an_older_object_with_which_it_cannot_exist_at_a_time() 
 }
 
 #[test]
+fn an_unfinished_successor_goes_before_a_third_object_comes_if_nobody_refers_to_it() {
+    run(async {
+        let program = |range: &str, is_referred_to: bool| {
+            graph(|stack| {
+                let net = make::<Net>().text("range", range).add(stack, "a");
+                if is_referred_to {
+                    make::<Group>().text("name", "all").refer("route", Some(&net), "route").add(stack, "all");
+                }
+            })
+        };
+        for (is_referred_to, fails_at, order) in [
+            // The creation of the second object is not finished.
+            (false, 1, ReplaceOrder::DeleteFirst),
+            (true, 1, ReplaceOrder::CreateFirst),
+            // The first one is not deleted.
+            (false, 3, ReplaceOrder::CreateFirst),
+        ] {
+            let account = Account::default();
+            up(&account, &program("10", is_referred_to)).await;
+            let second = planned(&account, &program("20", is_referred_to)).await.unwrap();
+            let call = account.lock().calls.len() + fails_at;
+            account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+            assert!(!applied(&account, &program("20", is_referred_to), &second).await.0.is_complete());
+            account.lock().fault = None;
+            let third = planned(&account, &program("30", is_referred_to)).await.unwrap();
+            let step = third.step(&"Net.a".parse().unwrap()).unwrap();
+            assert_eq!((step.action, &step.deposed[..]), (Action::Replace(order), &["net-1".to_owned()][..]));
+            // A destruction counts both objects.
+            assert_eq!(
+                planned(&account, &Graph::empty("test")).await.unwrap().counts(),
+                (0, 0, 2 + usize::from(is_referred_to))
+            );
+            up(&account, &program("30", is_referred_to)).await;
+        }
+    });
+}
+
+#[test]
 fn a_plan_whose_steps_wait_for_each_other_changes_nothing_and_says_so() {
     run(async {
         let account = Account::default();
