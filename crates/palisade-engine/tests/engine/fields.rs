@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade_core::{Graph, Json, provider::ErrorKind};
-use palisade_engine::{Plan, existing};
+use palisade_engine::{Action, Plan, existing};
 
 use crate::{
     account::{Account, Fault},
@@ -78,5 +78,24 @@ fn of_what_exists_another_tool_gets_the_id_the_fields_and_the_attributes() {
         let known: Vec<_> = known.into_iter().map(|(of, known)| (of.to_string(), Json::Object(known))).collect();
         let net = serde_json::json!({ "id": "net-1", "range": "10", "tag": "t", "route": "net-1:t" });
         assert_eq!(known, [("Net.now".to_owned(), net)]);
+    });
+}
+
+#[test]
+fn an_interrupted_change_is_repeated_even_if_it_shows() {
+    run(async {
+        let account = Account::default();
+        let program = |tag: &str| graph(|stack| _ = make::<Net>().text("tag", tag).add(stack, "a"));
+        up(&account, &program("t")).await;
+        let plan = planned(&account, &program("new")).await.unwrap();
+        let call = account.lock().calls.len();
+        account.lock().fault = Some(Fault { call, after_effect: true, kind: ErrorKind::Service });
+        assert!(!applied(&account, &program("new"), &plan).await.0.is_complete());
+        // What is to change anyway needs no reason.
+        for (tag, why) in [("new", Some("its last change was interrupted")), ("third", None)] {
+            let plan = planned(&account, &program(tag)).await.unwrap();
+            assert_eq!((plan.steps[0].action, plan.steps[0].reason.as_deref()), (Action::Update, why));
+        }
+        up(&account, &program("new")).await;
     });
 }
