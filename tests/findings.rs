@@ -231,8 +231,13 @@ fn what_meets_is_of_one_network() {
         stack.add("fine", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&here.1));
         let elsewhere = stack.add("b", Subnet::private(&main, cidr!("10.0.2.0/24"), az!("us-east-1b")));
         stack.add("table", RouteTableAssociation::builder().subnet_id(&elsewhere).route_table_id(&there.1));
+        let foreign = stack.add("c", Subnet::private(&other, cidr!("10.1.1.0/24"), az!("us-east-1a")));
+        stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&subnet, &foreign]));
     });
-    insta::assert_snapshot!(found, @"RouteTableAssociation.table: Subnet.b and RouteTable.there are in two VPCs");
+    insta::assert_snapshot!(found, @"
+    RouteTableAssociation.table: Subnet.b and RouteTable.there are in two VPCs
+    CacheSubnetGroup.redis: Subnet.a and Subnet.c are in two VPCs
+    ");
     // Networks that are not of the stack may be peered.
     let found = findings(|stack| {
         let [one, other] =

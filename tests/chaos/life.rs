@@ -43,7 +43,7 @@ const RUNS: usize = 2;
 const FOR_EVER: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 /// By then, all that was begun has come to its end.
-const REST: Duration = Duration::from_secs(3 * 60 * 60);
+const REST: Duration = Duration::from_hours(3);
 
 /// A stopped run is over by then.
 const STOPPED: Duration = Duration::from_secs(5);

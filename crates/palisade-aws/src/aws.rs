@@ -50,7 +50,7 @@ const ATTEMPTS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For how long a call is repeated that was throttled. The rate of all calls falls meanwhile, so this is the time in which
 /// others in the account leave room for it.
-const THROTTLED: Duration = Duration::from_secs(10 * 60);
+const THROTTLED: Duration = Duration::from_mins(10);
 
 impl Aws {
     /// The account behind `backend`, for whoever works alone.

@@ -23,11 +23,11 @@ use crate::{
 };
 
 /// How long a new EC2 object may take to be seen by every part of EC2.
-pub(crate) const VISIBLE: Duration = Duration::from_secs(5 * 60);
+pub(crate) const VISIBLE: Duration = Duration::from_mins(5);
 /// How long the interfaces of a deleted cache may keep a subnet or a security group from being deleted.
-pub(crate) const RELEASED: Duration = Duration::from_secs(20 * 60);
+pub(crate) const RELEASED: Duration = Duration::from_mins(20);
 /// How long a user group, or what uses it, may be between two states.
-pub(crate) const GROUP_SETTLED: Duration = Duration::from_secs(20 * 60);
+pub(crate) const GROUP_SETTLED: Duration = Duration::from_mins(20);
 
 /// How long a description may go on telling how things were before a change that was accepted.
 pub(crate) const STALE: Duration = Duration::from_secs(60);

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long AWS may take to tell whether what is seen is what was looked for: as long as the creation of a cache.
-const CLEAR: Duration = Duration::from_secs(90 * 60);
+const CLEAR: Duration = Duration::from_mins(90);
 
 /// The registry: one line for each resource.
 const REGISTRY: &[Kind] = &[

@@ -158,7 +158,7 @@ impl<B> Rehearsal<B> {
     /// # Errors
     /// What the account answers.
     pub fn by_hand<O: Operation>(&self, operation: O) -> Result<O::Output, ProviderError> {
-        self.runtime.block_on(self.aws.call_until_settled(Duration::from_secs(60 * 60), operation))
+        self.runtime.block_on(self.aws.call_until_settled(Duration::from_hours(1), operation))
     }
 
     /// The stack as Terraform JSON, with `import` blocks for all that was applied.

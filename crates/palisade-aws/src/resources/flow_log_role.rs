@@ -76,7 +76,7 @@ impl IntoInput<RoleArn> for &Handle<FlowLogRole> {
 }
 
 /// How long EC2 may take to hear of a role, and IAM to forget the policies of one.
-pub(super) const PROPAGATED: Duration = Duration::from_secs(3 * 60);
+pub(super) const PROPAGATED: Duration = Duration::from_mins(3);
 
 /// The name of the role's one policy.
 const POLICY: &str = "write-flow-logs";

@@ -159,7 +159,7 @@ fn terraform(resource: &mut TerraformResource, _: &Graph) {
 }
 
 /// How long the name of a secret that was deleted at once stays taken.
-const DELETED: Duration = Duration::from_secs(2 * 60);
+const DELETED: Duration = Duration::from_mins(2);
 
 /// How many versions of a secret AWS keeps.
 const VERSIONS: usize = 100;

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use crate::{
     account::Account,
-    kinds::users,
+    kinds::{Net, User, make, users},
     random::{assert_impossible, edit, graph_of, lag},
-    runs::{applied, assert_settled, planned, run, up},
+    runs::{applied, assert_settled, graph, planned, run, up},
 };
 
 #[test]
@@ -16,7 +16,12 @@ fn the_object_that_takes_the_name_of_a_deleted_one_is_not_taken_for_it() {
         let account = Account::default();
         up(&account, &users(&[("a", "one"), ("b", "two")])).await;
         account.lock().world.objects.retain(|(_, id), _| id != "one");
-        let program = users(&[("a", "three"), ("b", "one")]);
+        // The one waits for its network, so the other takes the name first.
+        let program = graph(|stack| {
+            let net = make::<Net>().text("range", "10").add(stack, "net");
+            make::<User>().text("name", "three").refer("net", Some(&net), "id").add(stack, "a");
+            make::<User>().text("name", "one").add(stack, "b");
+        });
         let plan = planned(&account, &program).await.unwrap();
         let first = account.lock().moments.len();
         applied(&account, &program, &plan).await;

@@ -29,13 +29,13 @@ use crate::{
 };
 
 /// How long a creation or a change of a replication group may take.
-const AVAILABLE: Duration = Duration::from_secs(90 * 60);
+const AVAILABLE: Duration = Duration::from_mins(90);
 /// The status of a group that is not there yet.
 const CREATING: &str = "creating";
 /// The status of a group that will never be there.
 const CREATE_FAILED: &str = "create-failed";
 /// How long a deletion may take, with the final snapshot.
-const DELETED: Duration = Duration::from_secs(60 * 60);
+const DELETED: Duration = Duration::from_hours(1);
 
 /// The fields that say how many replicas there are.
 const REPLICAS: &[&str] = &["num_cache_clusters", "replicas_per_node_group"];
