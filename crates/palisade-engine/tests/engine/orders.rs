@@ -1,7 +1,7 @@
 //! Where one object goes and another one comes in its place: who moves over when, and what is there at every moment.
 
 use palisade_core::{Graph, Json, provider::ErrorKind};
-use palisade_engine::{Action, ReplaceOrder, Report, StepKind};
+use palisade_engine::{Action, PlanError, ReplaceOrder, Report, StepKind};
 use proptest::prelude::*;
 
 use crate::{
@@ -308,6 +308,65 @@ fn an_unfinished_successor_goes_before_a_third_object_comes_if_nobody_refers_to_
             );
             up(&account, &program("30", is_referred_to)).await;
         }
+    });
+}
+
+/// The only finding of a plan that is impossible.
+async fn refused(account: &Account, program: &Graph) -> String {
+    let Err(PlanError::Impossible(findings)) = planned(account, program).await else { panic!("planned") };
+    let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
+    let notes = finding.spans.iter().map(|span| format!("note: {}", span.label));
+    let lines = [finding.message.clone()].into_iter().chain(notes).chain([format!("help: {}", finding.help)]);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_reference_to_what_has_to_go_with_a_replaced_object_makes_that_replacement_impossible() {
+    run(async {
+        let program = |names: [&str; 2], engine: &str| {
+            graph(|stack| {
+                let user = |name| make::<User>().text("name", name).text("engine", engine);
+                // It is replaced, too, and has nothing to do with it.
+                user(names[0]).add(stack, "a");
+                let owner = user(names[1]).add(stack, "b");
+                let net = make::<Net>().text("range", "10").refer("sponsor", Some(&owner), "id").add(stack, "net");
+                make::<Group>().text("name", "all").refer("route", Some(&net), "route").add(stack, "all");
+            })
+        };
+        let account = Account::default();
+        up(&account, &program(["one", "two"], "1")).await;
+        insta::assert_snapshot!(refused(&account, &program(["one", "two"], "2")).await, @"
+        Net.net cannot be replaced while Group.all refers to it: a change of `sponsor` forces the replacement, and it has to go before User.b, which is replaced under the same `name`
+        note: is replaced, as `sponsor` changes
+        note: refers to Net.net and stays
+        note: is deleted before its successor is created
+        help: change `name` of User.b as well, so that the new object can be created before the old one is deleted
+        ");
+        // As the help says.
+        up(&account, &program(["one", "other"], "2")).await;
+    });
+}
+
+#[test]
+fn a_reference_that_goes_over_to_a_namesake_makes_its_creation_impossible() {
+    run(async {
+        let program = |of: &str, name: &str| {
+            graph(|stack| {
+                let server = make::<Server>().text("name", name).text("oldest", "1").text("newest", "1").add(stack, of);
+                make::<Group>().text("name", "all").refer("owner", Some(&server), "id").add(stack, "all");
+            })
+        };
+        let account = Account::default();
+        up(&account, &program("a", "s1")).await;
+        insta::assert_snapshot!(refused(&account, &program("b", "s2")).await, @"
+        Server.b cannot be created before an object of Server.a is deleted, as the two have one `name`, and Group.all refers to the old one until the new one exists
+        note: cannot be created
+        note: refers to Server.a until it is changed
+        help: give Server.b another `name`, or take it under its old name
+        ");
+        // As the help says, both ways.
+        assert!(planned(&account, &program("a", "s1")).await.is_ok());
+        up(&account, &program("b", "t2")).await;
     });
 }
 

@@ -103,6 +103,9 @@ fn what_the_plan_does_not_touch_may_change() {
         up(&account, &before).await;
         let program = nets(&[("a", "1", "new"), ("b", "2", "t"), ("c", "3", "t"), ("d", "4", "t")]);
         let kept = saved(&account, &program).await;
+        let document: Json = serde_json::from_str(&kept).unwrap();
+        let declared: Vec<_> = document["content"]["declared"].as_object().unwrap().keys().collect();
+        assert_eq!(declared, ["Net.a"], "it holds the fields of no other");
         // In the account, in the state and in the program; of the program's changes each kind.
         edit_object(&account, "Net.b", "tag", "by hand");
         let later = nets(&[("a", "1", "new"), ("b", "2", "t"), ("c", "30", "t"), ("e", "5", "t")]);
