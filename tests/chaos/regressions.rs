@@ -892,3 +892,25 @@ fn what_an_interrupted_replacement_left_goes_before_a_third_object_comes() {
         assert!(!lives(InFolder, 0, &applies, &Weather::fine()));
     }
 }
+
+#[test]
+fn what_an_interrupted_deletion_has_taken_from_an_object_may_show_late() {
+    fn first(stack: &mut Stack) {
+        stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("logs", KmsKey::builder().alias(kms_alias!("alias/logs")).policy(KeyPolicy::administered()));
+    }
+    fn third(stack: &mut Stack) {
+        let main = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let subnet = stack.add("a", Subnet::private(&main, cidr!("10.0.3.0/24"), az!("us-east-1a")));
+        let rules = network_rules![NetworkRule::serve(rule_number!(100), port!(6379), private_range!("10.0.0.0/16"))];
+        stack.add("isolated", NetworkAcl::builder().vpc_id(&main).subnet_ids([&subnet]).rules(rules));
+    }
+    let applies = [
+        apply(Next, first, Weather { faults: vec![(6, Fault::TimedOut)], ..Weather::fine() }),
+        apply(During(13), nothing, Weather { end: End::KilledAtAwait(27), ..Weather::fine() }),
+        apply(During(50), third, Weather::fine()),
+    ];
+    lives(InFolder, 700, &applies, &Weather::fine());
+}

@@ -94,7 +94,7 @@ async fn existing(aws: &Aws, seen: Vec<Seen>) -> Result<Vec<Seen>, ProviderError
     let each = seen.into_iter().map(async |seen| {
         let object = Object { id: seen.id.clone(), inputs: JsonMap::new(), attributes: JsonMap::new() };
         let read = match lifecycle(seen.kind)?.read(aws, &[object]).await {
-            // A program has the rights for the kinds that it creates. Of another kind, it makes no second object.
+            // A program has the rights for its own kinds. Of another kind, it makes no second object; at most, a deletion fails.
             Err(error) if error.kind == ErrorKind::Denied => None,
             read => found(read)?,
         };

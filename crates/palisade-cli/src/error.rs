@@ -165,7 +165,7 @@ impl From<StateError> for CommandError {
                 error.operation
             )],
             StateError::Unchecked { error, .. } => vec![error.help.clone()],
-            StateError::Unanswered { .. } => vec!["run the command again: it waits until that call has had its effect".to_owned()],
+            StateError::Unanswered { .. } => vec!["run the command again: it waits until the lock has ended".to_owned()],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
             StateError::LeaseLost { .. } => vec![
                 "for a state in S3: see that nothing stops this process, and that S3 can be reached".to_owned(),
@@ -249,12 +249,14 @@ fn behind(path: &Path, found: &Untracked) -> Vec<String> {
     };
     let mut help = vec![
         format!("{newest}: this one was restored from before the last run, or a copy of it was applied"),
-        "if there is no newer one, delete these objects in the account: the next apply creates what the program needs"
-            .to_owned(),
+        "if there is no newer one, delete these objects in the account, and run the command again".to_owned(),
     ];
     if !found.release.is_empty() {
         let commands = found.release.join(" && ");
-        help.push(format!("to keep them for another use, remove the tags by which they are found: {commands}"));
+        help.push(format!(
+            "to keep them for another use, remove the tags by which they are found: {commands}. A VPC that they are in cannot be \
+             deleted then"
+        ));
     }
     help
 }
@@ -331,7 +333,7 @@ mod tests {
         insta::assert_snapshot!(CommandError::from(error).text(), @r"
         error: the state s3://acme/log/ is older than the account, so nothing was changed: its last change is 7, and it does not have Thing.main (thing-1)
         help: bring back the newest state, from the versions that the bucket keeps: this one was restored from before the last run, or a copy of it was applied
-        help: if there is no newer one, delete these objects in the account: the next apply creates what the program needs
+        help: if there is no newer one, delete these objects in the account, and run the command again
         ");
     }
 

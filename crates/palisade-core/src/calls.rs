@@ -23,7 +23,8 @@ pub enum Work<'a> {
         /// The kind.
         kind: &'a str,
     },
-    /// Looking for objects that a state which was restored from before a run does not have.
+    /// Looking for objects that a state which was restored from before a run does not have. It takes no call if the plan neither
+    /// creates nor deletes anything.
     Search {
         /// The kinds of the objects that the plan creates.
         created: &'a [&'a str],

@@ -69,8 +69,8 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 
     /// Finds objects that a run of the same state has created, and that the state does not have, as after it was restored from
-    /// before that run: each of `search.creations` might create such an object a second time, and a deletion is refused for as long
-    /// as such an object is in what is deleted.
+    /// before that run: each of `search.creations` might create such an object a second time, and the cloud refuses to delete what
+    /// contains one.
     ///
     /// The cloud is asked in few calls, so not every kind need be found. A new object may still be hidden. An object whose
     /// deletion may not show yet is looked at again for as long as that can take, so every object in the answer exists.

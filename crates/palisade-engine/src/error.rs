@@ -154,9 +154,9 @@ pub enum StateError {
         /// How that came about.
         detail: String,
     },
-    /// This run does not give the stack back, as it has ended without the answer to a call. The next run is to begin once that call
-    /// can have no effect any more.
-    #[error("a call for the stack `{stack}` was not answered, and may still have its effect")]
+    /// This run does not give the stack back, as it gave up a call without an answer. The next run is to begin once that call can
+    /// no longer take effect.
+    #[error("a call for the stack `{stack}` was given up without an answer, and may still take effect")]
     Unanswered {
         /// The stack.
         stack: String,

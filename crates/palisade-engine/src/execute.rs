@@ -197,11 +197,11 @@ impl<'a> Executor<'a> {
     ) -> Result<String, StepError> {
         let address = &node.address;
         let Some(id) = object.id.clone() else { return Err(lost(address)) };
-        self.ledger.begin_update(address, &inputs, &dependencies).await?;
         if object.may_become_other_than(&inputs) {
             // Otherwise what the interrupted step has sent could look like what is wanted now, and show later.
             self.provider.catch_up(&turn.shared()).await?;
         }
+        self.ledger.begin_update(address, &inputs, &dependencies).await?;
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
         let is_first = object.phase != Phase::Ready && object.inputs == inputs && object.attempted.is_none();
         let previous = object.previous(&inputs);
@@ -224,6 +224,9 @@ impl<'a> Executor<'a> {
         if let Some(object) = &object {
             // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
             self.appears(address, object, turn).await?;
+        }
+        if *target == Target::Current {
+            self.ledger.begin_deletion(address).await?;
         }
         let object = object.and_then(|object| object.object());
         if let Some(object) = &object {

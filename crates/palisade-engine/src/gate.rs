@@ -49,7 +49,7 @@ impl Gate {
         self.failed.send_replace(true);
     }
 
-    /// Tells that the run ends without the answer to a call.
+    /// Tells that the run gave up a call without an answer.
     pub(crate) fn leave_unanswered(&self) {
         self.hold.leave_unanswered();
     }

@@ -15,8 +15,8 @@ use palisade_core::{
 use tokio::{sync, task::yield_now};
 
 use crate::{
-    Action, Change, Event, ObjectState, Plan, Record, State, StateError, Took, Writer, dependencies::Dependencies,
-    digest::sha256, gate::Gate, steps::Target,
+    Action, Change, Event, ObjectState, Phase, Plan, Record, State, StateError, Took, Writer,
+    dependencies::Dependencies, digest::sha256, gate::Gate, steps::Target,
 };
 
 /// The state of a running apply, and who is told of it. All steps that run at a time share one.
@@ -157,6 +157,18 @@ impl<'a> Ledger<'a> {
         }
         let (address, inputs) = (address.clone(), attempted);
         self.write(Change::Attempted { address, inputs, depends_on: union.all, released: union.released }).await
+    }
+
+    /// Records that an object is about to be deleted. That may take several calls, so an interruption may leave an object that has lost
+    /// what it had, and does not show it yet.
+    pub(crate) async fn begin_deletion(&self, address: &Address) -> Result<(), Unsaved> {
+        let Some(object) = self.look(|state| state.current(address).cloned()) else { return Ok(()) };
+        // Where a change was interrupted before, the next one waits already, and knows what to send again.
+        if object.phase != Phase::Ready || object.attempted.is_some() {
+            return Ok(());
+        }
+        let (address, Dependencies { all: depends_on, released }) = (address.clone(), Dependencies::recorded(&object));
+        self.write(Change::Attempted { address, inputs: JsonMap::new(), depends_on, released }).await
     }
 
     /// Records that an object has been brought to `inputs`, and what it is then.

@@ -21,6 +21,7 @@ const GONE: &str = "it was deleted outside of this program";
 const UNSETTLED: &str = "its creation is unsettled: nothing is seen of it, and the apply looks for it first";
 const UNSEEN: &str = "it was created, and is not seen yet: the apply waits for it";
 const UNFINISHED: &str = "its creation was not finished";
+const UNDELETED: &str = "its deletion was not finished, and may have taken from it what it still shows";
 const INTERRUPTED: &str = "its last change was interrupted";
 const ADOPTED: &str = "it was changed outside of this program to what the program says now";
 const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last apply did not record";
@@ -219,6 +220,7 @@ fn compare(
         _ if known.unseen.contains(&node.address) => Some(UNSEEN),
         Phase::Creating | Phase::Created => Some(UNFINISHED),
         Phase::Ready if is_changed => None,
+        Phase::Ready if object.is_being_deleted() => Some(UNDELETED),
         Phase::Ready if object.attempted.is_some() => Some(INTERRUPTED),
         Phase::Ready if !found.adopted.is_empty() => Some(ADOPTED),
         Phase::Ready => known.has_new_attributes(&node.address).then_some(NEW_ATTRIBUTES),

@@ -54,7 +54,7 @@ pub enum Change {
         /// The resource.
         address: Address,
     },
-    /// An update begins: the object may get these inputs from now on.
+    /// An update begins: the object may get these inputs from now on. Or its deletion begins, and there are none.
     Attempted {
         /// The resource.
         address: Address,

@@ -56,7 +56,7 @@ pub struct ObjectState {
     /// The inputs that were applied last, or are being applied.
     pub inputs: JsonMap,
     /// The inputs that an update was to bring, which has not come to its end: of each field, the object may have this value
-    /// or that of `inputs`.
+    /// or that of `inputs`. None at all if it was a deletion: then the object may have lost whatever it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempted: Option<JsonMap>,
     /// What the cloud answered after the last apply; `None` until the creation has ended.
@@ -184,7 +184,12 @@ impl ObjectState {
             Phase::Ready => None,
         };
         let sent = sent.into_iter().chain(&self.attempted).flatten();
-        { sent }.any(|(field, value)| wanted.get(field) != Some(value))
+        self.is_being_deleted() || { sent }.any(|(field, value)| wanted.get(field) != Some(value))
+    }
+
+    /// Whether its deletion has begun.
+    pub(crate) fn is_being_deleted(&self) -> bool {
+        self.attempted.as_ref().is_some_and(JsonMap::is_empty)
     }
 
     /// Whether an input has the value of the id or of an attribute of `target`.

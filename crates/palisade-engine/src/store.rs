@@ -113,7 +113,7 @@ pub trait Hold: Send + Sync {
     /// [`StateError::LeaseLost`] if others may change the stack by now.
     fn check(&self) -> Result<(), StateError>;
 
-    /// Tells that this run ends without the answer to a call. If the hold can last longer than the process, it is not given back.
+    /// Tells that this run gave up a call without an answer. A hold that can outlive the process is then left to run out.
     fn leave_unanswered(&self) {}
 }
 

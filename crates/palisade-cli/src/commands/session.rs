@@ -141,7 +141,13 @@ impl Session {
     ) -> Result<Result<Report, StateError>, Interrupted> {
         let provider = &*self.connection.provider;
         let options = &ApplyOptions { stop: self.interrupts.receiver(), patience: ANSWERED, ..options };
-        self.within(SAVED, palisade_engine::apply(provider, writer, state, graph, plan, options, listener))
+        let applied =
+            self.within(SAVED, palisade_engine::apply(provider, writer, state, graph, plan, options, listener));
+        if applied.is_err() {
+            // It was broken off wherever it was.
+            writer.hold().leave_unanswered();
+        }
+        applied
     }
 
     /// Opens the place of the stack's state.

@@ -136,7 +136,7 @@ fn an_apply_is_not_held_up_by_a_call_without_an_answer() {
 
     Done and recorded: 0 added, 0 changed, 0 destroyed.
     help: run `apply` again: it goes on from here
-    The lock of the stack is not given back, and ends by itself: a call for the stack `test` was not answered, and may still have its effect
+    The lock of the stack is not given back, and ends by itself: a call for the stack `test` was given up without an answer, and may still take effect
     ");
     assert!(waits_for_lock(&desk));
 }

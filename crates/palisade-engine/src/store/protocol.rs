@@ -35,7 +35,7 @@ pub(super) struct Rules {
     sleep_counts: bool,
     /// A run that has taken the lease looks at the end of the log: it is no later run's, and a fence of its own is the last.
     read_again: bool,
-    /// A run that ends without the answer to a call does not give the lease back.
+    /// A run that gave up a call without an answer does not give the lease back.
     answered: bool,
 }
 
@@ -129,7 +129,7 @@ struct Held {
     renewed: Duration,
     /// Why it is not held any more.
     lost: Option<String>,
-    /// Whether a call may yet have its effect that nobody waits for any more.
+    /// Whether a call was given up that may still take effect.
     is_unanswered: bool,
 }
 
@@ -198,7 +198,7 @@ impl LeaseState {
         self.lose("it has given it back".to_owned());
     }
 
-    /// This run ends without the answer to a call, which may yet have its effect. So the lease is to run out.
+    /// This run gave up a call without an answer, and it may still take effect. So the lease is to run out.
     pub(super) fn leave_unanswered(&mut self) {
         if let Some(held) = &mut self.held {
             held.is_unanswered = self.rules.answered;

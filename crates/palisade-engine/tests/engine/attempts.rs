@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     account::{Account, Fault, HIDDEN, Moment},
-    kinds::{Net, User, make},
+    kinds::{Net, User, make, users},
     random::{assert_impossible, edit, graph_of, lag},
     runs::{applied, assert_settled, graph, planned, run, state, up},
 };
@@ -353,4 +353,49 @@ proptest! {
             assert_settled(&account, &graph).await;
         });
     }
+}
+
+#[test]
+fn an_object_whose_deletion_has_begun_is_brought_to_what_it_should_be_once_that_shows() {
+    run(async {
+        for after_effect in [false, true] {
+            let account = Account::default();
+            let program = users(&[("a", "one"), ("b", "two")]);
+            up(&account, &program).await;
+            let plan = planned(&account, &users(&[("b", "two")])).await.unwrap();
+            fail(&account, 0, ErrorKind::Service, after_effect);
+            assert!(!applied(&account, &users(&[("b", "two")]), &plan).await.0.is_complete());
+            account.lock().fault = None;
+            assert_eq!(planned(&account, &Graph::empty("test")).await.unwrap().counts(), (0, 0, 2));
+
+            let plan = up(&account, &program).await;
+            let (expected, waits) = if after_effect { (Action::Create, 0) } else { (Action::Update, 1) };
+            assert_eq!((plan.steps[0].action, account.lock().waits), (expected, waits));
+            let why = [
+                "its deletion was not finished, and may have taken from it what it still shows",
+                "it was deleted outside of this program",
+            ];
+            assert_eq!(reason(&plan), why[usize::from(after_effect)]);
+        }
+    });
+}
+
+#[test]
+fn a_deletion_after_an_interrupted_change_forgets_nothing_of_it() {
+    run(async {
+        let account = Account::default();
+        let program =
+            |access: &str| graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"));
+        up(&account, &program("on")).await;
+        for after in [program("off"), Graph::empty("test")] {
+            let plan = planned(&account, &after).await.unwrap();
+            fail(&account, 0, ErrorKind::Service, false);
+            assert!(!applied(&account, &after, &plan).await.0.is_complete());
+        }
+        account.lock().fault = None;
+        let attempted = only(&state(&account)).1.current.clone().unwrap().attempted.unwrap();
+        assert_eq!(attempted["access"], "off");
+        up(&account, &program("on")).await;
+        assert_eq!(account.lock().waits, 1);
+    });
 }
