@@ -1,6 +1,6 @@
 //! A change that AWS accepts and does not make is not taken for done.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use palisade::prelude::*;
 use palisade_aws::{
@@ -51,4 +51,33 @@ fn a_change_that_does_not_show_is_an_error() {
     let error = runtime.block_on(after.converge(&aws, &id, Some(&before))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
     assert!(error.message.contains("redis-users"), "{error}");
+}
+
+#[test]
+fn how_a_user_logs_in_shows_by_the_end_of_a_change_whatever_was_attempted_before() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| {
+        let [one, two] = [("one", secret_name!("redis/one")), ("two", secret_name!("redis/two"))]
+            .map(|(name, secret)| stack.add(name, Secret::builder().name(secret).generated()));
+        let user = RedisUser::with_password(name!("writer"), user_name!("writer"), [&one, &two]);
+        stack.add("writer", user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
+    });
+    let state = rehearsal.state();
+    let object = state.resources[&"RedisUser.writer".parse().unwrap()].current.clone().unwrap();
+    let two: RedisUser = serde_json::from_value(object.inputs.into()).unwrap();
+    // The interrupted change may have left one password.
+    let mut attempted = two.clone();
+    attempted.passwords.pop_last();
+    let wanted = RedisUser { authentication_type: AuthenticationType::Iam, passwords: [].into(), ..two.clone() };
+
+    let emulator = rehearsal.emulator().clone();
+    emulator.lag(Duration::from_secs(2));
+    let aws = Aws::new(Arc::new(emulator), Arc::new(Nothing));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let id = Id::reported(object.id.unwrap()).unwrap();
+    let read = runtime.block_on(async {
+        wanted.converge(&aws, &id, Some(&attempted)).await.unwrap();
+        RedisUser::read(&aws, &[id]).await.unwrap().pop().flatten().unwrap()
+    });
+    assert_eq!(read.fields.authentication_type, Some(AuthenticationType::Iam));
 }
