@@ -99,3 +99,25 @@ fn an_interrupted_change_is_repeated_even_if_it_shows() {
         up(&account, &program("new")).await;
     });
 }
+
+#[test]
+fn what_an_interrupted_change_may_have_changed_is_not_known() {
+    run(async {
+        let account = Account::default();
+        let program = |range: &str, tag: &str| {
+            graph(|stack| {
+                let net = make::<Net>().text("range", range).text("tag", tag).add(stack, "a");
+                stack.output("id", output(&net, "id"));
+                stack.output("route", output(&net, "route"));
+            })
+        };
+        up(&account, &program("10", "t")).await;
+        let plan = planned(&account, &program("10", "new")).await.unwrap();
+        let call = account.lock().calls.len();
+        account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Service });
+        assert!(!applied(&account, &program("10", "new"), &plan).await.0.is_complete());
+        let plan = planned(&account, &program("10", "t")).await.unwrap();
+        let known = plan.outputs.iter().map(|output| output.after.as_ref().unwrap().as_json().is_some());
+        assert_eq!(known.collect::<Vec<_>>(), [true, false], "the route is made of the tag");
+    });
+}

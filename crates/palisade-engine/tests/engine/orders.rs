@@ -306,6 +306,15 @@ fn an_unfinished_successor_goes_before_a_third_object_comes_if_nobody_refers_to_
                 planned(&account, &Graph::empty("test")).await.unwrap().counts(),
                 (0, 0, 2 + usize::from(is_referred_to))
             );
+            if order == ReplaceOrder::DeleteFirst {
+                // The second object is looked for and deleted, and the third one is refused.
+                let call = account.lock().calls.len() + 2;
+                account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+                assert!(!applied(&account, &program("30", false), &third).await.0.is_complete());
+                account.lock().fault = None;
+                assert!(state(&account).resources[&"Net.a".parse().unwrap()].current.is_none());
+                assert_eq!(planned(&account, &Graph::empty("test")).await.unwrap().counts(), (0, 0, 1));
+            }
             up(&account, &program("30", is_referred_to)).await;
         }
     });
