@@ -914,3 +914,21 @@ fn what_an_interrupted_deletion_has_taken_from_an_object_may_show_late() {
     ];
     lives(InFolder, 700, &applies, &Weather::fine());
 }
+
+#[test]
+fn a_look_before_a_standstill_is_not_the_last_one() {
+    fn vpcs(stack: &mut Stack) {
+        stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let group = log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/foreign");
+        stack.add("flows", FlowLogRole::builder().name(name!("flows")).log_group(group));
+    }
+    for nth in 1..10 {
+        for at in 1..20 {
+            let killed = Weather { end: End::KilledAtWrite { nth, part: 0 }, ..Weather::fine() };
+            let stands_still = Weather { slowness: 4, pause: Some((at, 336)), ..Weather::fine() };
+            let applies = [apply(Next, vpcs, killed), apply(Next, nothing, stands_still)];
+            lives(InFolder, 700, &applies, &Weather::fine());
+        }
+    }
+}

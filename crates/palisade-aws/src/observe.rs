@@ -51,6 +51,8 @@ where
     let start = Instant::now();
     let seen = AtomicBool::new(exists);
     aws.wait(&format!("{what} {goal}"), limit, || {
+        // If the process stands still, the answer is from before that.
+        let waited = start.elapsed();
         let description = describe();
         let (seen, settled) = (&seen, &settled);
         async move {
@@ -60,7 +62,7 @@ where
                     settled(description)
                 }
                 None if seen.load(Ordering::Relaxed) => Err(lost(what, "is gone")),
-                None if start.elapsed() >= VISIBLE => Err(lost(what, "was created, and nothing is seen of it")),
+                None if waited >= VISIBLE => Err(lost(what, "was created, and nothing is seen of it")),
                 None => Ok(None),
             }
         }
@@ -104,8 +106,10 @@ where
 {
     let start = Instant::now();
     loop {
+        // If the process stands still, the answer is from before that.
+        let waited = start.elapsed();
         let answer = poll().await?;
-        if is_seen(&answer) || start.elapsed() >= STALE {
+        if is_seen(&answer) || waited >= STALE {
             return Ok(answer);
         }
         aws.pause(Duration::from_secs(1)).await?;

@@ -151,14 +151,16 @@ impl Provider for AwsProvider {
             let (lifecycle, aws) = (lifecycle(kind)?, self.aws.in_turn(turn));
             let (start, mut pause) = (Instant::now(), Duration::from_secs(1));
             loop {
-                let sighting = lifecycle.find(&aws, inputs, token).await?;
                 // When the creation was sent is not on record, and no two machines agree on the time. So the wait counts from
-                // now, which is never too short.
+                // now, which is never too short. The last look is one that begins once the time is up: if the process stood
+                // still, the answer is from before that.
+                let waited = start.elapsed();
+                let sighting = lifecycle.find(&aws, inputs, token).await?;
                 match sighting {
                     Sighting::Seen(id) => return Ok(Some(id)),
                     Sighting::Nothing | Sighting::Unclear if look == Look::Once => return Ok(None),
-                    Sighting::Nothing if start.elapsed() >= VISIBLE => return Ok(None),
-                    Sighting::Unclear if start.elapsed() >= CLEAR => return Err(unclear(&token.resource)),
+                    Sighting::Nothing if waited >= VISIBLE => return Ok(None),
+                    Sighting::Unclear if waited >= CLEAR => return Err(unclear(&token.resource)),
                     Sighting::Nothing | Sighting::Unclear => aws.pause(pause).await?,
                 }
                 pause = (pause * 2).min(Duration::from_secs(30));

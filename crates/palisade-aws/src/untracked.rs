@@ -39,8 +39,10 @@ struct Seen {
 pub(crate) async fn untracked(aws: &Aws, search: &Search) -> Result<Untracked, ProviderError> {
     let (start, mut pause) = (Instant::now(), Duration::from_secs(1));
     loop {
+        // If the process stands still, the answers are from before that.
+        let waited = start.elapsed();
         let seen = existing(aws, seen(aws, search).await?).await?;
-        if seen.is_empty() || start.elapsed() >= STALE {
+        if seen.is_empty() || waited >= STALE {
             return Ok(Untracked { release: release(aws.region(), &seen), objects: objects(seen) });
         }
         aws.pause(pause).await?;
