@@ -354,11 +354,11 @@ impl Lifecycle for RedisUser {
             for group in &user.user_group_ids {
                 user_group::at_rest(aws, group).await?;
             }
-            // An account that has not shown how the user logged in so far need not show how it does from now on. Which way that was is not
-            // certain after an interrupted change, but an account that shows passwords, or IAM, shows whatever it is.
-            let shows_more_than_none =
+            // An account that has not shown how the user logged in so far need not show how it does from now on. One that names
+            // passwords or IAM does show it, though an interrupted change leaves open which of them it is.
+            let names_a_way =
                 matches!(authentication_type(&user), Some(AuthenticationType::Password | AuthenticationType::Iam));
-            let is_shown = previous.is_some_and(|previous| shows_more_than_none || previous.authenticates_as(&user));
+            let is_shown = previous.is_some_and(|previous| names_a_way || previous.authenticates_as(&user));
             let is_silent = request.engine.is_none() && request.access_string.is_none() && self.authenticates_as(&user);
             aws.call_until_settled(GROUP_SETTLED, request).await?;
             if is_silent {

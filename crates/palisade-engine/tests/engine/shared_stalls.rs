@@ -139,7 +139,7 @@ fn a_lease_is_not_given_back_while_a_call_may_yet_have_its_effect() {
         let objects = objects();
         let (first, begin) = (take(&objects, "1").await.unwrap(), Instant::now());
         first.hold().leave_unanswered();
-        assert!(matches!(first.release().await, Err(StateError::Unanswered { .. })), "the user is told");
+        assert!(matches!(first.release().await, Err(StateError::Unanswered { .. })));
         let _second = take(&objects, "2").await.unwrap();
         assert!(begin.elapsed() >= TTL, "{:?}", begin.elapsed());
     });
