@@ -126,6 +126,13 @@ impl Account {
         self.0.lock().unwrap()
     }
 
+    /// Makes the call fail that has `number` others before it, from now on.
+    pub(crate) fn fail(&self, number: usize, kind: ErrorKind, after_effect: bool) {
+        let mut inner = self.lock();
+        let call = inner.calls.len() + number;
+        inner.fault = Some(Fault { call, after_effect, kind });
+    }
+
     /// Makes a call: it takes a while, it may fail, and its effect may be refused.
     async fn call<T>(
         &self,

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use crate::{
-    account::{Account, Fault, HIDDEN, Moment},
+    account::{Account, HIDDEN, Moment},
     kinds::{Net, User, make, users},
     random::{assert_impossible, edit, graph_of, lag},
     runs::{applied, assert_settled, graph, planned, run, state, up},
@@ -59,16 +59,10 @@ fn account(known: Known, lag: Duration) -> Account {
     account
 }
 
-fn fail(account: &Account, number: usize, kind: ErrorKind, after_effect: bool) {
-    let mut inner = account.lock();
-    let call = inner.calls.len() + number;
-    inner.fault = Some(Fault { call, after_effect, kind });
-}
-
 /// Applies, and the answer to the creation is lost.
 async fn lose(account: &Account, graph: &Graph) {
     let plan = planned(account, graph).await.unwrap();
-    fail(account, 0, ErrorKind::Service, true);
+    account.fail(0, ErrorKind::Service, true);
     let (report, _) = applied(account, graph, &plan).await;
     assert_eq!(report.failures.len(), 1);
     account.lock().fault = None;
@@ -100,7 +94,7 @@ fn the_refusal_of_a_second_attempt_forgets_nothing_of_the_first() {
                     let account = account(known, Duration::from_secs(240));
                     lose(&account, &one(known, "1", "t")).await;
                     let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
-                    fail(&account, 1, kind, false);
+                    account.fail(1, kind, false);
                     let (report, _) = applied(&account, &one(known, "1", "t"), &plan).await;
                     account.lock().fault = None;
                     assert_eq!(creations(&account), 2);
@@ -167,7 +161,7 @@ fn what_is_known_to_have_had_no_effect_is_not_looked_for() {
             run(async {
                 let account = account(known, Duration::ZERO);
                 let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
-                fail(&account, 0, kind, false);
+                account.fail(0, kind, false);
                 applied(&account, &one(known, "1", "t"), &plan).await;
                 account.lock().fault = None;
                 let is_ambiguous = matches!(kind, ErrorKind::Service | ErrorKind::TimedOut);
@@ -188,11 +182,11 @@ fn what_was_looked_for_in_vain_is_not_looked_for_again() {
         let known = Known::Never;
         let account = account(known, Duration::ZERO);
         let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
-        fail(&account, 0, ErrorKind::Service, false);
+        account.fail(0, ErrorKind::Service, false);
         applied(&account, &one(known, "1", "t"), &plan).await;
         // Looked for, and then refused.
         let plan = planned(&account, &one(known, "1", "t")).await.unwrap();
-        fail(&account, 2, ErrorKind::Quota, false);
+        account.fail(2, ErrorKind::Quota, false);
         let (report, _) = applied(&account, &one(known, "1", "t"), &plan).await;
         assert_eq!(report.failures[0].error.kind, ErrorKind::Quota);
         account.lock().fault = None;
@@ -244,7 +238,7 @@ fn an_object_is_claimed_until_its_creation_has_ended() {
         let account = Account::default();
         let program = |free| one(Known::Never, "1", free);
         let plan = planned(&account, &program("t")).await.unwrap();
-        fail(&account, 1, ErrorKind::Denied, false);
+        account.fail(1, ErrorKind::Denied, false);
         applied(&account, &program("t"), &plan).await;
         account.lock().fault = None;
         let current = only(&state(&account)).1.current.clone().unwrap();
@@ -271,7 +265,7 @@ fn what_was_applied_last_is_nothing_until_a_creation_has_ended_as_it_began() {
             account.lock().fault = None;
             if is_failing {
                 // The call that brings the object to its inputs is the second one, after the creation or a look at it.
-                fail(&account, 1, ErrorKind::Denied, false);
+                account.fail(1, ErrorKind::Denied, false);
             }
             applied(&account, &program(free), &plan).await;
             let previous = account.lock().previous.pop().unwrap();
@@ -286,7 +280,7 @@ fn what_never_appears_was_deleted_and_is_created_again() {
         let account = account(Known::Never, Duration::ZERO);
         let program = one(Known::Never, "1", "t");
         let plan = planned(&account, &program).await.unwrap();
-        fail(&account, 1, ErrorKind::Denied, false);
+        account.fail(1, ErrorKind::Denied, false);
         applied(&account, &program, &plan).await;
         account.lock().fault = None;
         account.lock().world.objects.clear();
@@ -305,14 +299,14 @@ fn a_refused_creation_brings_back_only_what_it_has_deposed() {
         up(&account, &program("1")).await;
         // The replacement leaves its predecessor, and its successor is deleted by somebody else.
         let plan = planned(&account, &program("2")).await.unwrap();
-        fail(&account, 3, ErrorKind::Denied, false);
+        account.fail(3, ErrorKind::Denied, false);
         applied(&account, &program("2"), &plan).await;
         account.lock().fault = None;
         let successor = only(&state(&account)).1.current.clone().unwrap();
         assert_eq!((successor.phase, only(&state(&account)).1.deposed.len()), (Phase::Ready, 1));
         account.lock().world.objects.remove(&("Net".to_owned(), successor.id.unwrap()));
         let plan = planned(&account, &program("3")).await.unwrap();
-        fail(&account, 0, ErrorKind::Quota, false);
+        account.fail(0, ErrorKind::Quota, false);
         applied(&account, &program("3"), &plan).await;
         account.lock().fault = None;
         let recorded = state(&account);
@@ -341,7 +335,7 @@ proptest! {
                     Ok(plan) => plan,
                     Err(error) => return assert_impossible(&account, &graph, error),
                 };
-                fail(&account, call, KINDS[kind], after_effect);
+                account.fail(call, KINDS[kind], after_effect);
                 applied(&account, &graph, &plan).await;
                 account.lock().fault = None;
             }
@@ -363,7 +357,7 @@ fn an_object_whose_deletion_has_begun_is_brought_to_what_it_should_be_once_that_
             let program = users(&[("a", "one"), ("b", "two")]);
             up(&account, &program).await;
             let plan = planned(&account, &users(&[("b", "two")])).await.unwrap();
-            fail(&account, 0, ErrorKind::Service, after_effect);
+            account.fail(0, ErrorKind::Service, after_effect);
             assert!(!applied(&account, &users(&[("b", "two")]), &plan).await.0.is_complete());
             account.lock().fault = None;
             assert_eq!(planned(&account, &Graph::empty("test")).await.unwrap().counts(), (0, 0, 2));
@@ -389,7 +383,7 @@ fn a_deletion_after_an_interrupted_change_forgets_nothing_of_it() {
         up(&account, &program("on")).await;
         for after in [program("off"), Graph::empty("test")] {
             let plan = planned(&account, &after).await.unwrap();
-            fail(&account, 0, ErrorKind::Service, false);
+            account.fail(0, ErrorKind::Service, false);
             assert!(!applied(&account, &after, &plan).await.0.is_complete());
         }
         account.lock().fault = None;

@@ -10,7 +10,7 @@ use palisade_engine::{
 use tokio::sync::watch;
 
 use crate::{
-    account::{Account, Fault},
+    account::Account,
     kinds::{Group, Net, User, make, output, users},
     runs::{applied, assert_settled, graph, planned, run, state, up},
 };
@@ -41,13 +41,6 @@ fn action(plan: &Plan, of: &str) -> Action {
 
 fn one_net(tag: &str) -> Graph {
     graph(|stack| _ = net(stack, "a", "10", tag))
-}
-
-/// Makes the next call of an apply fail that has `number` others before it.
-fn fail(account: &Account, number: usize, kind: ErrorKind, after_effect: bool) {
-    let mut inner = account.lock();
-    let call = inner.calls.len() + number;
-    inner.fault = Some(Fault { call, after_effect, kind });
 }
 
 async fn apply_with(account: &Account, graph: &Graph, options: &ApplyOptions) -> Report {
@@ -141,7 +134,7 @@ fn an_interrupted_creation_is_found_and_finished() {
     run(async {
         let account = Account::default();
         let plan = planned(&account, &one_net("t")).await.unwrap();
-        fail(&account, 0, ErrorKind::Service, true);
+        account.fail(0, ErrorKind::Service, true);
         applied(&account, &one_net("t"), &plan).await;
         let entry = state(&account).resources[&address("Net.a")].current.clone().unwrap();
         assert_eq!((entry.phase, entry.id), (Phase::Creating, None));
@@ -157,7 +150,7 @@ fn how_long_an_update_takes_is_learned_from_one_that_does_not_finish_a_creation(
         let account = Account::default();
         account.lock().pace = Duration::from_secs(1);
         let plan = planned(&account, &one_net("t")).await.unwrap();
-        fail(&account, 0, ErrorKind::Service, true);
+        account.fail(0, ErrorKind::Service, true);
         applied(&account, &one_net("t"), &plan).await;
         let plan = up(&account, &one_net("t")).await;
         assert_eq!(action(&plan, "Net.a"), Action::Update);
@@ -174,7 +167,7 @@ fn an_object_that_turns_up_after_the_plan_is_not_created_twice() {
     run(async {
         let account = Account::default();
         let first = planned(&account, &one_net("t")).await.unwrap();
-        fail(&account, 0, ErrorKind::Service, true);
+        account.fail(0, ErrorKind::Service, true);
         applied(&account, &one_net("t"), &first).await;
         // `first` knows nothing of the object; what it wants is the same.
         let (report, _) = applied(&account, &one_net("t"), &first).await;
@@ -190,20 +183,20 @@ fn an_attempt_at_the_same_creation_has_the_same_token() {
         account.lock().has_client_tokens = true;
         let token = || state(&account).resources[&address("Net.a")].current.clone().unwrap().token.digest;
         let plan = planned(&account, &one_net("t")).await.unwrap();
-        fail(&account, 0, ErrorKind::Service, false);
+        account.fail(0, ErrorKind::Service, false);
         applied(&account, &one_net("t"), &plan).await;
         let first = token();
         assert_eq!(first.len(), 64);
         account.lock().fault = None;
         let plan = planned(&account, &one_net("t")).await.unwrap();
         // The apply looks for the object before it creates one.
-        fail(&account, 1, ErrorKind::Service, false);
+        account.fail(1, ErrorKind::Service, false);
         applied(&account, &one_net("t"), &plan).await;
         assert_eq!(token(), first);
         account.lock().fault = None;
         let plan = planned(&account, &one_net("other")).await.unwrap();
         // It is looked for as long as it can be hidden.
-        fail(&account, 2, ErrorKind::Service, false);
+        account.fail(2, ErrorKind::Service, false);
         applied(&account, &one_net("other"), &plan).await;
         assert_ne!(token(), first);
     });
@@ -218,7 +211,7 @@ fn a_refused_creation_leaves_the_object_that_it_was_to_replace() {
         let before = state(&account).resources;
         let plan = planned(&account, &program("20")).await.unwrap();
         assert_eq!(action(&plan, "Net.a"), Action::Replace(ReplaceOrder::CreateFirst));
-        fail(&account, 0, ErrorKind::Quota, false);
+        account.fail(0, ErrorKind::Quota, false);
         let (report, events) = applied(&account, &program("20"), &plan).await;
         assert_eq!((report.failures.len(), report.skipped.len()), (1, 1));
         assert_eq!(state(&account).resources, before);
@@ -238,7 +231,7 @@ fn a_failure_stops_what_depends_on_it_or_everything() {
         for fail_fast in [false, true] {
             let account = Account::default();
             // Both users have begun by then.
-            fail(&account, 1, ErrorKind::Denied, false);
+            account.fail(1, ErrorKind::Denied, false);
             let report = apply_with(&account, &program, &ApplyOptions { fail_fast, ..ApplyOptions::default() }).await;
             let (b, all, free) = (address("User.b"), address("Group.all"), address("Net.free"));
             assert_eq!(report.skipped, [(free, StepKind::Create, b)]);
@@ -257,7 +250,7 @@ fn an_update_that_refers_to_what_was_not_created_is_reported_as_left_out() {
             let a = user(stack, "a", "e");
             group(stack, &[&a]);
         });
-        fail(&account, 1, ErrorKind::Denied, false);
+        account.fail(1, ErrorKind::Denied, false);
         let report = apply_with(&account, &program, &ApplyOptions::default()).await;
         assert_eq!(report.skipped, [(address("Group.all"), StepKind::Update, address("User.a"))]);
     });
@@ -268,7 +261,7 @@ fn a_step_that_waits_for_its_first_call_does_not_begin_after_a_failure_that_ends
     run(async {
         let account = Account::default();
         let program = graph(|stack| _ = ["a", "b"].map(|name| user(stack, name, "e")));
-        fail(&account, 0, ErrorKind::Denied, false);
+        account.fail(0, ErrorKind::Denied, false);
         let options = ApplyOptions { fail_fast: true, parallelism: NonZeroUsize::MIN, ..ApplyOptions::default() };
         let report = apply_with(&account, &program, &options).await;
         assert_eq!(report.not_begun, [(address("User.b"), StepKind::Create)]);

@@ -6,7 +6,7 @@ use palisade_core::{Graph, Json, provider::ErrorKind};
 use palisade_engine::{Action, Plan, existing};
 
 use crate::{
-    account::{Account, Fault},
+    account::Account,
     kinds::{Net, User, make, output},
     runs::{applied, graph, planned, run, state, up},
 };
@@ -46,8 +46,7 @@ fn of_an_unfinished_object_what_an_update_sets_is_read_and_the_rest_is_as_it_was
             make::<User>().text("name", "one").text("engine", "valkey").text("access", "on").add(stack, "a");
         });
         let plan = planned(&account, &program).await.unwrap();
-        let create = account.lock().calls.len();
-        account.lock().fault = Some(Fault { call: create + 1, after_effect: false, kind: ErrorKind::Service });
+        account.fail(1, ErrorKind::Service, false);
         applied(&account, &program, &plan).await;
         // The account does not write it as the program does.
         for thing in account.lock().world.objects.values_mut() {
@@ -70,8 +69,7 @@ fn of_what_exists_another_tool_gets_the_id_the_fields_and_the_attributes() {
             })
         };
         let plan = planned(&account, &program("a")).await.unwrap();
-        let create_user = account.lock().calls.len() + 3;
-        account.lock().fault = Some(Fault { call: create_user, after_effect: false, kind: ErrorKind::Service });
+        account.fail(3, ErrorKind::Service, false);
         applied(&account, &program("a"), &plan).await;
         // The user does not exist, and the network has another name by now.
         let known = existing(&program("now"), &state(&account));
@@ -88,8 +86,7 @@ fn an_interrupted_change_is_repeated_even_if_it_shows() {
         let program = |tag: &str| graph(|stack| _ = make::<Net>().text("tag", tag).add(stack, "a"));
         up(&account, &program("t")).await;
         let plan = planned(&account, &program("new")).await.unwrap();
-        let call = account.lock().calls.len();
-        account.lock().fault = Some(Fault { call, after_effect: true, kind: ErrorKind::Service });
+        account.fail(0, ErrorKind::Service, true);
         assert!(!applied(&account, &program("new"), &plan).await.0.is_complete());
         // What is to change anyway needs no reason.
         for (tag, why) in [("new", Some("its last change was interrupted")), ("third", None)] {
@@ -113,8 +110,7 @@ fn what_an_interrupted_change_may_have_changed_is_not_known() {
         };
         up(&account, &program("10", "t")).await;
         let plan = planned(&account, &program("10", "new")).await.unwrap();
-        let call = account.lock().calls.len();
-        account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Service });
+        account.fail(0, ErrorKind::Service, false);
         assert!(!applied(&account, &program("10", "new"), &plan).await.0.is_complete());
         let plan = planned(&account, &program("10", "t")).await.unwrap();
         let known = plan.outputs.iter().map(|output| output.after.as_ref().unwrap().as_json().is_some());

@@ -5,7 +5,7 @@ use palisade_engine::{ApplyOptions, Report, StepKind, apply};
 use tokio::sync::watch;
 
 use crate::{
-    account::{Account, Fault},
+    account::Account,
     kinds::{Group, Server, User, make},
     runs::{applied, assert_settled, graph, planned, run, state, up},
 };
@@ -41,8 +41,7 @@ async fn fail_at(account: &Account, call: usize) -> Report {
     up(account, &program("2", "3", false)).await;
     let after = program("3", "4", true);
     let plan = planned(account, &after).await.unwrap();
-    let call = account.lock().calls.len() + call;
-    account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+    account.fail(call, ErrorKind::Denied, false);
     let (report, _) = applied(account, &after, &plan).await;
     account.lock().fault = None;
     report

@@ -5,7 +5,7 @@ use palisade_engine::{Action, PlanError, ReplaceOrder, Report, StepKind};
 use proptest::prelude::*;
 
 use crate::{
-    account::{Account, Fault, Moment, World},
+    account::{Account, Moment, World},
     kinds::{Group, Net, Server, User, make, users},
     runs::{applied, graph, planned, run, state, up},
 };
@@ -147,8 +147,7 @@ fn a_creation_waits_for_the_deletion_of_that_alone_with_which_it_cannot_exist_at
 /// Applies the program, of which the call numbered `call` fails.
 async fn fail_at(account: &Account, graph: &Graph, call: usize) -> Report {
     let plan = planned(account, graph).await.unwrap();
-    let call = account.lock().calls.len() + call;
-    account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+    account.fail(call, ErrorKind::Denied, false);
     let (report, _) = applied(account, graph, &plan).await;
     account.lock().fault = None;
     report
@@ -294,8 +293,7 @@ fn an_unfinished_successor_goes_before_a_third_object_comes_if_nobody_refers_to_
             let account = Account::default();
             up(&account, &program("10", is_referred_to)).await;
             let second = planned(&account, &program("20", is_referred_to)).await.unwrap();
-            let call = account.lock().calls.len() + fails_at;
-            account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+            account.fail(fails_at, ErrorKind::Denied, false);
             assert!(!applied(&account, &program("20", is_referred_to), &second).await.0.is_complete());
             account.lock().fault = None;
             let third = planned(&account, &program("30", is_referred_to)).await.unwrap();
@@ -308,8 +306,7 @@ fn an_unfinished_successor_goes_before_a_third_object_comes_if_nobody_refers_to_
             );
             if order == ReplaceOrder::DeleteFirst {
                 // The second object is looked for and deleted, and the third one is refused.
-                let call = account.lock().calls.len() + 2;
-                account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+                account.fail(2, ErrorKind::Denied, false);
                 assert!(!applied(&account, &program("30", false), &third).await.0.is_complete());
                 account.lock().fault = None;
                 assert!(state(&account).resources[&"Net.a".parse().unwrap()].current.is_none());
@@ -416,8 +413,7 @@ proptest! {
             let first = account.lock().moments.len().saturating_sub(1);
             let plan = planned(&account, &after.graph()).await.unwrap();
             let kind = if is_service { ErrorKind::Service } else { ErrorKind::Denied };
-            let call = account.lock().calls.len() + call;
-            account.lock().fault = Some(Fault { call, after_effect, kind });
+            account.fail(call, kind, after_effect);
             applied(&account, &after.graph(), &plan).await;
             account.lock().fault = None;
             up(&account, &after.graph()).await;

@@ -5,7 +5,7 @@ use palisade_engine::{Action, Plan, ReplaceOrder};
 use proptest::prelude::*;
 
 use crate::{
-    account::{Account, Fault},
+    account::Account,
     kinds::{Group, Net, User, make, output},
     random::{Spec, assert_impossible, counted, edit, graph_of, program, renamed},
     runs::{applied, graph, planned, run, state, up},
@@ -144,8 +144,7 @@ fn a_program_that_is_taken_back_half_way_keeps_the_old_object() {
                 let plan = planned(&account, &owned("new", "t")).await.unwrap();
                 assert_eq!(step(&plan, "User.u").action, Action::Replace(ReplaceOrder::CreateFirst));
                 let old_net = step(&plan, "Net.n").id.clone().unwrap();
-                let call = account.lock().calls.len() + call;
-                account.lock().fault = Some(Fault { call, after_effect, kind });
+                account.fail(call, kind, after_effect);
                 applied(&account, &owned("new", "t"), &plan).await;
                 account.lock().fault = None;
                 let is_gone = |kind, id| account.lock().world.thing(kind, id).is_none();
@@ -170,8 +169,7 @@ fn an_object_that_may_yet_appear_is_looked_for_after_its_program_was_taken_back(
         let account = Account::default();
         up(&account, &owned("old", "t")).await;
         let plan = planned(&account, &owned("new", "t")).await.unwrap();
-        let call = account.lock().calls.len();
-        account.lock().fault = Some(Fault { call, after_effect: true, kind: ErrorKind::Service });
+        account.fail(0, ErrorKind::Service, true);
         applied(&account, &owned("new", "t"), &plan).await;
         // The plan finds nothing, and the apply does.
         let world = account.lock().world.clone();
@@ -230,8 +228,7 @@ proptest! {
             let graph = graph_of(&after);
             let Ok(plan) = planned(&account, &graph).await else { return };
             let kind = if is_service { ErrorKind::Service } else { ErrorKind::Denied };
-            let call = account.lock().calls.len() + call;
-            account.lock().fault = Some(Fault { call, after_effect, kind });
+            account.fail(call, kind, after_effect);
             applied(&account, &graph, &plan).await;
             account.lock().fault = None;
             match planned(&account, &before).await {

@@ -299,8 +299,7 @@ proptest! {
             let kept = saved(&account, &graph).await;
             let fresh = planned(&account, &graph).await.unwrap();
             assert_eq!(rest(&account, &graph, &kept).await.unwrap().plan, fresh);
-            let call = account.lock().calls.len() + call;
-            account.lock().fault = Some(Fault { call, after_effect, kind: ErrorKind::Service });
+            account.fail(call, ErrorKind::Service, after_effect);
             // The reads before the apply may be hit as well.
             if let Ok(remaining) = rest(&account, &graph, &kept).await {
                 applied(&account, &graph, &remaining.plan).await;
@@ -432,7 +431,7 @@ fn what_was_deposed_unsettled_may_be_seen_by_the_time_the_plan_is_carried_out() 
         let other = nets(&[("a", "2", "t")]);
         let plan = planned(&account, &other).await.unwrap();
         let call = account.lock().calls.len();
-        account.lock().fault = Some(Fault { call, after_effect: false, kind: ErrorKind::Denied });
+        account.fail(0, ErrorKind::Denied, false);
         applied(&account, &other, &plan).await;
         account.lock().fault = None;
         assert_eq!(account.lock().calls[call], "find Net.a");

@@ -145,8 +145,7 @@ fn a_search_that_fails_is_an_error_before_anything_is_begun() {
         let program = nets(&["a", "b"]);
         let plan = planned(&account, &program).await.unwrap();
         for kind in [ErrorKind::Denied, ErrorKind::Service, ErrorKind::NotFound] {
-            let call = account.lock().calls.len();
-            account.lock().fault = Some(Fault { call, after_effect: false, kind });
+            account.fail(0, kind, false);
             let options = ApplyOptions::default();
             let refused = apply(&account, &account, older.clone(), &program, &plan, &options, &mut |_| {}).await;
             assert!(matches!(refused, Err(StateError::Unchecked { error, .. }) if error.kind == kind));
