@@ -254,8 +254,7 @@ fn behind(path: &Path, found: &Untracked) -> Vec<String> {
     if !found.release.is_empty() {
         let commands = found.release.join(" && ");
         help.push(format!(
-            "to keep them for another use, remove the tags by which they are found: {commands}. A VPC that they are in cannot be \
-             deleted then"
+            "to keep them, and with them the VPC that they are in, remove the tags by which they are found: {commands}"
         ));
     }
     help
