@@ -185,9 +185,9 @@ fn sets_are_not_empty_and_ranges_not_reversed() {
     CacheSubnetGroup.default: the description is empty, and ElastiCache refuses a group without one
     SecurityGroupRule.rule: the first port is greater than the last
     SecurityGroupRule.again: the first port is greater than the last
-    SecurityGroupRule.again: SecurityGroupRule.rule says the same, and AWS takes a rule once
     Vpc.dns: host names need the DNS server
     ReplicationGroup.redis: there is no security group
+    SecurityGroupRule.rule and SecurityGroupRule.again have the same `security_group_id`, `direction`, `ip_protocol`, `from_port`, `to_port` and `cidr_ipv4`
     ");
 }
 

@@ -932,3 +932,64 @@ fn a_look_before_a_standstill_is_not_the_last_one() {
         }
     }
 }
+
+/// A group with a rule for itself and one for a range, each under one of two names.
+fn exchanged(stack: &mut Stack, names: [&str; 3], about: Description) {
+    let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    let group = SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("redis"));
+    let group = stack.add("redis", group.description(description!("redis")));
+    let rule = || SecurityGroupRule::ingress(&group);
+    let [itself, one, two] = names;
+    stack.add(itself, rule().peer(&group).port(port!(6379)).description(about.clone()));
+    stack.add(one, rule().peer(private_range!("10.0.1.0/24")).port(port!(6379)).description(about.clone()));
+    stack.add(two, rule().peer(private_range!("10.0.2.0/24")).port(port!(6379)).description(about));
+}
+
+#[test]
+fn rules_exchange_their_peers() {
+    fn first(stack: &mut Stack) {
+        exchanged(stack, ["a", "b", "c"], description!("redis"));
+    }
+    fn turned(stack: &mut Stack) {
+        exchanged(stack, ["b", "c", "a"], description!("redis over TLS"));
+    }
+    fn renamed(stack: &mut Stack) {
+        exchanged(stack, ["a", "c", "d"], description!("valkey"));
+    }
+    for at in 0..60 {
+        let killed = || Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies = [apply(Next, first, Weather::fine()), apply(Next, turned, killed())];
+        lives(InFolder, 0, &applies, &Weather::fine());
+        let applies = [apply(Next, turned, Weather::fine()), apply(Next, renamed, killed())];
+        lives(InFolder, 0, &applies, &Weather::fine());
+    }
+}
+
+#[test]
+fn a_cache_that_has_changed_its_users_already_may_show_the_earlier_ones() {
+    fn program(stack: &mut Stack, id: Name) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let subnet = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("redis"));
+        let group = stack.add("redis", group.description(description!("redis")));
+        let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&subnet]));
+        let default = stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased();
+        let users = UserGroup::builder().user_group_id(id).engine(EngineKind::Redis).user_ids([&default]);
+        let users = stack.add("users", users);
+        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_0);
+        let cache = cache.node_type(node_type!("cache.t4g.micro")).single_node().subnet_group_name(&subnets);
+        let cache = cache.security_group_ids([&group]).authentication(&users);
+        stack.add("redis", cache.encrypted(AtRest::AwsOwnedKey, InTransit::Required));
+    }
+    fn first(stack: &mut Stack) {
+        program(stack, name!("one"));
+    }
+    fn second(stack: &mut Stack) {
+        program(stack, name!("two"));
+    }
+    for at in (20..420).step_by(3) {
+        let killed = Weather { slowness: 4, parallelism: 1, end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies = [apply(Next, first, Weather::fine()), apply(Next, second, killed)];
+        lives(InFolder, 1500, &applies, &Weather::fine());
+    }
+}

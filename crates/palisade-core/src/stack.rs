@@ -279,8 +279,8 @@ impl Stack {
         let mut findings = Vec::new();
         for node in &self.nodes {
             let identity = node.schema.fields.iter().filter(|field| field.identity);
-            let values: Vec<_> =
-                identity.filter_map(|field| Some((field.name, node.fields.get(field.name)?))).collect();
+            let values = identity.filter_map(|field| Some((field.name, node.fields.get(field.name)?)));
+            let values: Vec<_> = values.filter(|(_, value)| value.as_json() != Some(&Json::Null)).collect();
             if values.is_empty() {
                 continue;
             }
@@ -288,15 +288,14 @@ impl Stack {
             match seen.insert(key, node) {
                 Some(first) if first.address != node.address => {
                     let names: Vec<_> = values.iter().map(|(name, _)| format!("`{name}`")).collect();
+                    let names = match names.split_last() {
+                        Some((last, others @ [_, ..])) => format!("{} and {last}", others.join(", ")),
+                        _ => names.concat(),
+                    };
                     findings.push(Finding {
-                        message: format!(
-                            "{} and {} have the same {}",
-                            first.address,
-                            node.address,
-                            names.join(" and ")
-                        ),
+                        message: format!("{} and {} have the same {names}", first.address, node.address),
                         spans: vec![Span::new(node.location, "the second"), Span::new(first.location, "the first")],
-                        help: "AWS refuses the second of them: give each its own".to_owned(),
+                        help: "AWS refuses the second of them: change it, or remove it".to_owned(),
                     });
                 }
                 _ => {}

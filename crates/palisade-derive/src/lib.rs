@@ -41,7 +41,8 @@ mod valid;
 /// - `replace_if = path`: a change replaces where the `fn(&Json, &Json) -> bool` says so of the old and new value.
 /// - `late_if = path`: a change in place waits for those who refer to the object, where the `fn(&Json, &Json) -> bool` says so
 ///   of the old and new value.
-/// - `identity`: no two objects with this value can exist at a time.
+/// - `identity`: no two objects with this value (and that of all other such fields) can exist at a time. Without `replace`, the
+///   value can be changed in place, and one of several objects that exchange it is replaced: so not where an object holds data.
 /// - `clashes = path`: nor can two of which the `fn(&Json, &Json) -> bool` says so.
 /// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
 /// - `held = path`: but not one to a resource of which the `fn(&Node) -> bool` says so.

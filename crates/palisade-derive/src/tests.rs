@@ -63,18 +63,6 @@ fn mistakes_are_answered_with_what_to_write() {
             /// A net.
             #[resource(terraform = "x_net")]
             struct Net {
-                /// The addresses.
-                #[field(identity)]
-                range: Cidr,
-            }
-        }),
-        @"an `identity` cannot be changed in place: add `replace`"
-    );
-    insta::assert_snapshot!(
-        resource(&parse_quote! {
-            /// A net.
-            #[resource(terraform = "x_net")]
-            struct Net {
                 range: Cidr,
             }
         }),

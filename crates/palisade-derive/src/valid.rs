@@ -46,9 +46,6 @@ fn field(field: &Field) -> syn::Result<()> {
     if field.attrs.replace && field.attrs.replace_if.is_some() {
         return Err(Error::new(span, "`replace` and `replace_if` exclude each other"));
     }
-    if field.attrs.identity && !field.attrs.replace {
-        return Err(Error::new(span, "an `identity` cannot be changed in place: add `replace`"));
-    }
     if field.attrs.clashes.is_some() && !field.attrs.identity {
         return Err(Error::new(span, "only values of an `identity` clash"));
     }

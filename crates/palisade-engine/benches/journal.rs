@@ -184,6 +184,7 @@ fn state(size: usize) -> State {
             token,
             inputs: inputs.clone(),
             attempted: None,
+            is_being_deleted: false,
             observed: Some(Observation { fields: inputs.clone(), attributes: JsonMap::new() }),
             depends_on: BTreeSet::new(),
             released: BTreeSet::new(),

@@ -168,6 +168,7 @@ fn applied(graph: &Graph) -> State {
             phase: Phase::Ready,
             token,
             attempted: None,
+            is_being_deleted: false,
             observed: Some(Observation { fields: inputs.clone(), attributes: JsonMap::new() }),
             inputs,
             released: depends_on.iter().filter(is_released).cloned().collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use palisade_core::{Address, FieldSchema, Graph, Json, Node, OnChange, Value};
+use palisade_core::{Address, Graph, Json, Node, OnChange, Value};
 
 use crate::{
     Action, Change, Entry, ObjectState, Phase, Plan, State, Step,
@@ -12,26 +12,36 @@ use crate::{
 /// A state as a program means it.
 pub(crate) struct Aligned {
     pub(crate) state: State,
-    /// The resources that the program has renamed, each with its earlier address.
+    /// The resources that stand under another address than before, each with its earlier address.
     pub(crate) moved: BTreeMap<Address, Address>,
 }
 
 /// The state as the program means it. Two things are not read as a deletion and a creation, as no object need change:
 ///
-/// - A resource that has another address in the program: its objects stand under the new address.
+/// - A resource that has another address in the program: its objects stand under the new address. Two that exchange their
+///   identities in the program have exchanged their addresses.
 /// - A resource whose replacement was interrupted, and whose declaration was then taken back: the older object is the
 ///   current one again, and the newer one is left to be deleted.
 ///
 /// It follows from graph and state alone, so that a plan need not write it down for the apply to find the same.
 pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
     let namesakes = Namesakes::new(graph, state);
+    let mut holders = Holders::default();
     let mut aligned = Aligned { state: state.clone(), moved: BTreeMap::new() };
     // What a resource refers to comes before it, so a reference leads to where its target stands by then.
     for node in graph.nodes() {
-        if let Some(earlier) = aligned.earlier_address(&namesakes, node) {
-            aligned.rename(earlier, &node.address);
+        if aligned.state.current(&node.address).is_some_and(|current| aligned.is_within_reach(node, current)) {
+            continue;
         }
-        aligned.take_back(node);
+        let earlier = if has_identity(node.schema) {
+            aligned.holder(&mut holders, graph, node)
+        } else {
+            aligned.earlier_address(&namesakes, node).cloned()
+        };
+        match earlier {
+            Some(earlier) => aligned.exchange(&earlier, &node.address),
+            None => aligned.take_back(node),
+        }
     }
     aligned.rename_references();
     aligned
@@ -93,10 +103,29 @@ fn can_become(object: &ObjectState, node: &Node, step: &Step) -> bool {
     })
 }
 
-/// The resources that are in one of program and state only, by what each of the program says without a reference. Whatever
-/// is the same under two names is found in one place, so that large stacks are not compared each with each.
+/// Where the objects stand that have an identity. It is made when the first of them is looked for.
+#[derive(Default)]
+struct Holders(Option<HashMap<(String, String), Address>>);
+
+impl Holders {
+    fn of(&mut self, graph: &Graph, state: &State) -> &mut HashMap<(String, String), Address> {
+        self.0.get_or_insert_with(|| {
+            let schemas: HashMap<_, _> = graph.nodes().map(|node| (node.address.kind(), node.schema)).collect();
+            let current =
+                state.resources.iter().filter_map(|(address, entry)| Some((address, entry.current.as_ref()?)));
+            let holders = current.filter_map(|(address, object)| {
+                let identity = identity_of(schemas.get(address.kind())?, object)?;
+                Some(((address.kind().to_owned(), identity.text()), address.clone()))
+            });
+            holders.collect()
+        })
+    }
+}
+
+/// The resources of kinds without identity that are in one of program and state only, by what each of the program says without a
+/// reference. Whatever is the same under two names is found in one place, so that large stacks are not compared each with each.
 struct Namesakes<'a> {
-    /// The fields of each kind by which its resources are told apart, and that hold a reference in none of the new ones.
+    /// The fields of each kind that hold a reference in none of the new ones.
     fields: HashMap<&'a str, Vec<&'static str>>,
     /// Those that are new in the program.
     new: HashMap<(&'a str, String), Vec<&'a Node>>,
@@ -107,12 +136,11 @@ struct Namesakes<'a> {
 impl<'a> Namesakes<'a> {
     fn new(graph: &'a Graph, state: &'a State) -> Self {
         let mut namesakes = Self { fields: HashMap::new(), new: HashMap::new(), gone: HashMap::new() };
-        let new: Vec<_> = graph.nodes().filter(|node| !state.resources.contains_key(&node.address)).collect();
+        let is_new = |node: &&Node| !has_identity(node.schema) && !state.resources.contains_key(&node.address);
+        let new: Vec<_> = graph.nodes().filter(is_new).collect();
         for node in &new {
-            let fields = namesakes.fields.entry(node.address.kind()).or_insert_with(|| {
-                let is_asked_for = |field: &&FieldSchema| field.identity || !has_identity(node.schema);
-                node.schema.fields.iter().filter(is_asked_for).map(|field| field.name).collect()
-            });
+            let all = || node.schema.fields.iter().map(|field| field.name).collect();
+            let fields = namesakes.fields.entry(node.address.kind()).or_insert_with(all);
             fields.retain(|field| node.fields.get(field).is_none_or(|value| value.as_json().is_some()));
         }
         for node in new {
@@ -158,10 +186,33 @@ impl Aligned {
         (candidates.next().is_none() && rivals.next().is_none()).then_some(earlier)
     }
 
-    fn rename(&mut self, earlier: &Address, now: &Address) {
-        let Some(entry) = self.state.resources.remove(earlier) else { return };
-        self.state.resources.insert(now.clone(), entry);
-        self.moved.insert(now.clone(), earlier.clone());
+    /// The other address at which the state has the object with the identity that `node` declares.
+    fn holder(&self, holders: &mut Holders, graph: &Graph, node: &Node) -> Option<Address> {
+        let wanted = self.wanted_identity(node)?;
+        let holders = holders.of(graph, &self.state);
+        let key = |identity: &Identity| (node.address.kind().to_owned(), identity.text());
+        let earlier = holders.get(&key(&wanted))?.clone();
+        let current = self.state.current(&node.address);
+        if let Some(old) = current.and_then(|object| identity_of(node.schema, object)) {
+            holders.insert(key(&old), earlier.clone());
+        }
+        holders.insert(key(&wanted), node.address.clone());
+        Some(earlier)
+    }
+
+    /// Lets the entries of two addresses change places. The second address may have none.
+    fn exchange(&mut self, earlier: &Address, now: &Address) {
+        let entries = [earlier, now].map(|address| {
+            let entry = self.state.resources.remove(address);
+            entry.map(|entry| (entry, self.moved.remove(address).unwrap_or_else(|| address.clone())))
+        });
+        for (address, entry) in [now, earlier].into_iter().zip(entries) {
+            let Some((entry, origin)) = entry else { continue };
+            self.state.resources.insert(address.clone(), entry);
+            if origin != *address {
+                self.moved.insert(address.clone(), origin);
+            }
+        }
     }
 
     /// Lets what refers to the renamed resources refer to them by their new addresses.
@@ -180,13 +231,10 @@ impl Aligned {
         }
     }
 
-    /// Makes an older object the current one again if it is what `node` declares, and the current one is not.
+    /// Makes an older object the current one again if it is what `node` declares, which the current one is not.
     fn take_back(&mut self, node: &Node) {
         let Some(entry) = self.state.resources.get(&node.address) else { return };
         let is_wanted = |object: &ObjectState| self.is_within_reach(node, object);
-        if entry.current.as_ref().is_some_and(is_wanted) {
-            return;
-        }
         let Some(index) = entry.deposed.iter().rposition(is_wanted) else { return };
         if let Some(entry) = self.state.resources.get_mut(&node.address) {
             let older = entry.deposed.remove(index);
@@ -194,11 +242,8 @@ impl Aligned {
         }
     }
 
-    /// Whether `object` is the one that `node` declares: it has its identity or, where the kind has none, all its values.
+    /// Whether `object` has all values that `node` declares.
     fn is_same(&self, node: &Node, object: &ObjectState) -> bool {
-        if has_identity(node.schema) {
-            return self.has_identity_of(node, object);
-        }
         let mut fields = node.schema.fields.iter().map(|field| field.name);
         fields.all(|field| self.wanted(node, field).as_json() == Some(object.input(field)))
     }
@@ -216,8 +261,12 @@ impl Aligned {
     }
 
     fn has_identity_of(&self, node: &Node, object: &ObjectState) -> bool {
-        let wanted = identity(node.schema, |field| self.wanted(node, field).into_json());
+        let wanted = self.wanted_identity(node);
         wanted.is_some() && wanted == identity_of(node.schema, object)
+    }
+
+    fn wanted_identity(&self, node: &Node) -> Option<Identity> {
+        identity(node.schema, |field| self.wanted(node, field).into_json())
     }
 
     /// The value of a field, in which what the state knows has been put in place of the references.

@@ -197,8 +197,9 @@ impl<'a> Executor<'a> {
     ) -> Result<String, StepError> {
         let address = &node.address;
         let Some(id) = object.id.clone() else { return Err(lost(address)) };
-        if object.may_become_other_than(&inputs) {
-            // Otherwise what the interrupted step has sent could look like what is wanted now, and show later.
+        if object.may_be_ahead_of_its_description(&inputs) {
+            // Otherwise what the interrupted step has sent could look like what is wanted now, and show later; or what it has done
+            // already would be asked for again.
             self.provider.catch_up(&turn.shared()).await?;
         }
         self.ledger.begin_update(address, &inputs, &dependencies).await?;
@@ -225,9 +226,7 @@ impl<'a> Executor<'a> {
             // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
             self.appears(address, object, turn).await?;
         }
-        if *target == Target::Current {
-            self.ledger.begin_deletion(address).await?;
-        }
+        self.ledger.begin_deletion(address, target).await?;
         let object = object.and_then(|object| object.object());
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;

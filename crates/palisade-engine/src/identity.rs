@@ -33,6 +33,11 @@ impl Identity {
         values.all(|(field, (a, b))| a == b || field.clashes.is_some_and(|clashes| clashes(a, b)))
     }
 
+    /// As a text: another identity of the same kind has another one.
+    pub(crate) fn text(&self) -> String {
+        Json::Array(self.0.clone()).to_string()
+    }
+
     /// What those have in common that may clash.
     pub(crate) fn group(&self, schema: &Schema) -> String {
         let fields = schema.fields.iter().filter(|field| field.identity);

@@ -15,8 +15,8 @@ use palisade_core::{
 use tokio::{sync, task::yield_now};
 
 use crate::{
-    Action, Change, Event, ObjectState, Phase, Plan, Record, State, StateError, Took, Writer,
-    dependencies::Dependencies, digest::sha256, gate::Gate, steps::Target,
+    Action, Change, Event, ObjectState, Plan, Record, State, StateError, Took, Writer, dependencies::Dependencies,
+    digest::sha256, gate::Gate, steps::Target,
 };
 
 /// The state of a running apply, and who is told of it. All steps that run at a time share one.
@@ -161,14 +161,19 @@ impl<'a> Ledger<'a> {
 
     /// Records that an object is about to be deleted. That may take several calls, so an interruption may leave an object that has lost
     /// what it had, and does not show it yet.
-    pub(crate) async fn begin_deletion(&self, address: &Address) -> Result<(), Unsaved> {
-        let Some(object) = self.look(|state| state.current(address).cloned()) else { return Ok(()) };
-        // Where a change was interrupted before, the next one waits already, and knows what to send again.
-        if object.phase != Phase::Ready || object.attempted.is_some() {
+    pub(crate) async fn begin_deletion(&self, address: &Address, target: &Target) -> Result<(), Unsaved> {
+        let deposed = target.token().map(str::to_owned);
+        let is_known = self.look(|state| {
+            let object = match &deposed {
+                None => state.current(address),
+                Some(token) => state.deposed(address, token),
+            };
+            object.is_none_or(|object| object.is_being_deleted)
+        });
+        if is_known {
             return Ok(());
         }
-        let (address, Dependencies { all: depends_on, released }) = (address.clone(), Dependencies::recorded(&object));
-        self.write(Change::Attempted { address, inputs: JsonMap::new(), depends_on, released }).await
+        self.write(Change::Deleting { address: address.clone(), deposed }).await
     }
 
     /// Records that an object has been brought to `inputs`, and what it is then.
@@ -187,10 +192,7 @@ impl<'a> Ledger<'a> {
 
     /// Records that an object does not exist any more.
     pub(crate) async fn deleted(&self, address: &Address, target: &Target, took: Option<Took>) -> Result<(), Unsaved> {
-        let deposed = match target {
-            Target::Current => None,
-            Target::Deposed(token) => Some(token.clone()),
-        };
+        let deposed = target.token().map(str::to_owned);
         self.write(Change::Deleted { address: address.clone(), deposed, took }).await
     }
 

@@ -220,7 +220,7 @@ fn compare(
         _ if known.unseen.contains(&node.address) => Some(UNSEEN),
         Phase::Creating | Phase::Created => Some(UNFINISHED),
         Phase::Ready if is_changed => None,
-        Phase::Ready if object.is_being_deleted() => Some(UNDELETED),
+        Phase::Ready if object.is_being_deleted => Some(UNDELETED),
         Phase::Ready if object.attempted.is_some() => Some(INTERRUPTED),
         Phase::Ready if !found.adopted.is_empty() => Some(ADOPTED),
         Phase::Ready => known.has_new_attributes(&node.address).then_some(NEW_ATTRIBUTES),
@@ -238,6 +238,7 @@ fn compare(
     let touched = |field: &&str| {
         found.adopted.contains(field)
             || found.changes.iter().any(|change| change.field == **field)
+            || object.is_being_deleted
             || object.attempted.as_ref().is_some_and(|attempted| attempted.get(*field) != object.inputs.get(*field))
     };
     let attributes = node.schema.attributes.iter();

@@ -54,7 +54,7 @@ pub enum Change {
         /// The resource.
         address: Address,
     },
-    /// An update begins: the object may get these inputs from now on. Or its deletion begins, and there are none.
+    /// An update begins: the object may get these inputs from now on.
     Attempted {
         /// The resource.
         address: Address,
@@ -64,6 +64,14 @@ pub enum Change {
         depends_on: BTreeSet<Address>,
         /// Those of `depends_on` that may be deleted first.
         released: BTreeSet<Address>,
+    },
+    /// A deletion begins: from now on, the object may lose what it has.
+    Deleting {
+        /// The resource.
+        address: Address,
+        /// The digest of the object's token, if it is not the current one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deposed: Option<String>,
     },
     /// The object refers to other resources than before, by the same values.
     Related {
@@ -123,6 +131,7 @@ impl State {
                     token: token.clone(),
                     inputs: inputs.clone(),
                     attempted: None,
+                    is_being_deleted: false,
                     observed: None,
                     depends_on: depends_on.clone(),
                     released: released.clone(),
@@ -145,6 +154,11 @@ impl State {
                     object.released.clone_from(released);
                 }
             }
+            Change::Deleting { address, deposed } => {
+                if let Some(object) = self.object_mut(address, deposed.as_deref()) {
+                    object.is_being_deleted = true;
+                }
+            }
             Change::Related { address, depends_on, released } => {
                 if let Some(object) = self.current_mut(address) {
                     object.depends_on.clone_from(depends_on);
@@ -156,6 +170,7 @@ impl State {
                     object.phase = Phase::Ready;
                     object.inputs.clone_from(inputs);
                     object.attempted = None;
+                    object.is_being_deleted = false;
                     object.depends_on.clone_from(depends_on);
                     object.released.clone_from(released);
                     object.observed = Some(observed.clone());
@@ -175,6 +190,12 @@ impl State {
 
     fn current_mut(&mut self, address: &Address) -> Option<&mut ObjectState> {
         self.resources.get_mut(address)?.current.as_mut()
+    }
+
+    /// The object of the resource that has this token, or the current one if none is named.
+    fn object_mut(&mut self, address: &Address, deposed: Option<&str>) -> Option<&mut ObjectState> {
+        let Some(token) = deposed else { return self.current_mut(address) };
+        self.resources.get_mut(address)?.deposed.iter_mut().find(|object| object.token.digest == token)
     }
 
     /// Changes the objects of a resource, and forgets it if none is left.

@@ -11,7 +11,7 @@ use petgraph::{
 
 use crate::{
     Action, FieldChange, Plan, ReplaceOrder, State,
-    steps::{Steps, Task, Wait, steps},
+    steps::{Steps, Task, Wait, Work, steps},
 };
 
 /// Two objects whose identities clash cannot exist at a time, so such a successor has to wait.
@@ -28,7 +28,7 @@ pub(crate) fn replace_order(schema: &Schema, changes: &[FieldChange]) -> Replace
 
 /// Lets those successors come second that cannot come first, as they wait for something that waits for the deletion of
 /// their predecessor: an object that is replaced and refers to another one that is deleted first, or one whose identity
-/// goes over to another resource.
+/// goes over to another resource. Of objects that would exchange their identities in place, one is replaced.
 pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) {
     // Each round leaves fewer successors that come first.
     loop {
@@ -37,6 +37,9 @@ pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) {
         if turned.is_empty() {
             // What is left exchanges identities. One of the objects has to go first, and any will do.
             turned.extend(in_a_circle(&steps).first());
+        }
+        if turned.is_empty() {
+            turned.extend(exchanged(graph, plan, &steps).map(|update| (update, update)));
         }
         if turned.is_empty() {
             return;
@@ -62,6 +65,19 @@ fn forced(steps: &Steps) -> Vec<(NodeIndex, NodeIndex)> {
         candidates.retain(|&(create, delete)| has_path_connecting(&needed, delete, create, None));
     }
     candidates
+}
+
+/// An update that is to take over an identity from one that waits for it.
+fn exchanged(graph: &Graph, plan: &Plan, steps: &Steps) -> Option<NodeIndex> {
+    let mut circles = tarjan_scc(steps).into_iter().filter(|circle| circle.len() > 1).flatten();
+    circles.find(|&step| {
+        let Work { address, task } = &steps[step];
+        let known = graph.node(address).zip(plan.step(address)).filter(|_| *task == Task::Update);
+        known.is_some_and(|(node, step)| {
+            let mut fields = step.changes.iter().filter_map(|change| node.schema.field(&change.field));
+            fields.any(|field| field.identity)
+        })
+    })
 }
 
 /// The replacements whose two steps wait for each other, as creation and deletion.

@@ -56,9 +56,12 @@ pub struct ObjectState {
     /// The inputs that were applied last, or are being applied.
     pub inputs: JsonMap,
     /// The inputs that an update was to bring, which has not come to its end: of each field, the object may have this value
-    /// or that of `inputs`. None at all if it was a deletion: then the object may have lost whatever it had.
+    /// or that of `inputs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempted: Option<JsonMap>,
+    /// Whether a deletion has begun, which has not come to its end: the object may have lost what it had.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_being_deleted: bool,
     /// What the cloud answered after the last apply; `None` until the creation has ended.
     pub observed: Option<Observation>,
     /// The resources that it refers to, so that a later deletion finds its order without the program.
@@ -177,19 +180,12 @@ impl ObjectState {
         previous
     }
 
-    /// Whether a step that was interrupted may have sent other values than those that are `wanted`.
-    pub(crate) fn may_become_other_than(&self, wanted: &JsonMap) -> bool {
-        let sent = match self.phase {
-            Phase::Creating | Phase::Created => Some(&self.inputs),
-            Phase::Ready => None,
-        };
-        let sent = sent.into_iter().chain(&self.attempted).flatten();
-        self.is_being_deleted() || { sent }.any(|(field, value)| wanted.get(field) != Some(value))
-    }
-
-    /// Whether its deletion has begun.
-    pub(crate) fn is_being_deleted(&self) -> bool {
-        self.attempted.as_ref().is_some_and(JsonMap::is_empty)
+    /// Whether a step that was interrupted may have sent what descriptions do not show yet, and what matters to one that brings
+    /// the object to what is `wanted`. A creation that goes on to the same end only repeats itself.
+    pub(crate) fn may_be_ahead_of_its_description(&self, wanted: &JsonMap) -> bool {
+        let is_other_creation =
+            self.phase != Phase::Ready && self.inputs.iter().any(|(field, value)| wanted.get(field) != Some(value));
+        is_other_creation || self.attempted.is_some() || self.is_being_deleted
     }
 
     /// Whether an input has the value of the id or of an attribute of `target`.
@@ -204,6 +200,11 @@ impl ObjectState {
         names.extend(self.id.as_deref());
         values.any(|value| contains_any(value, &names))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn contains_any(value: &Json, texts: &[&str]) -> bool {

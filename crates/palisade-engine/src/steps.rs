@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
-use palisade_core::{Address, Graph, Json, JsonMap, Node, Value};
+use palisade_core::{Address, Graph, Json, JsonMap, Node, Schema, Value};
 use petgraph::{
     algo::{DfsSpace, has_path_connecting},
     graph::{DiGraph, EdgeIndex, NodeIndex},
@@ -62,6 +62,16 @@ pub(crate) enum Target {
     Deposed(String),
 }
 
+impl Target {
+    /// The digest of the object's token, if it is not the current one.
+    pub(crate) fn token(&self) -> Option<&str> {
+        match self {
+            Self::Current => None,
+            Self::Deposed(token) => Some(token),
+        }
+    }
+}
+
 impl Work {
     pub(crate) fn kind(&self) -> StepKind {
         match self.task {
@@ -82,7 +92,7 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     builder.prepare_late();
     builder.make_after_dependencies();
     builder.replace_in_order(plan);
-    builder.create_after_namesakes(plan);
+    builder.make_after_namesakes(plan);
     builder.delete_after_dependents();
     builder.change_late();
     // Whoever goes over from an object to its successor finds there what belongs to it, and leaves behind what is whole. So
@@ -263,33 +273,35 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// An object is created after the deletion of one that has its identity, as when a resource gets another name in the
-    /// program.
-    fn create_after_namesakes(&mut self, plan: &Plan) {
+    /// An object gets its identity after all that may have it have been deleted, or have got another one.
+    fn make_after_namesakes(&mut self, plan: &Plan) {
         let mut going: HashMap<_, Vec<_>> = HashMap::new();
         let schemas: HashMap<_, _> = self.graph.nodes().map(|node| (node.address.kind(), node.schema)).collect();
-        for (address, target) in self.deletes.keys() {
+        let deletes = self.deletes.iter().map(|((address, target), &delete)| (*address, target, delete));
+        let updates = plan.steps.iter().filter(|step| step.action == Action::Update);
+        let updates = updates.map(|step| (&step.address, &Target::Current, self.makes[&step.address]));
+        for (address, target, end) in deletes.chain(updates) {
             let schema = schemas.get(address.kind());
             let object = self.object(address, target);
             let Some((schema, object)) = schema.zip(object) else { continue };
-            if let Some(identity) = identity_of(schema, object) {
+            for identity in self.old_identities(schema, address, target, object) {
                 let group = (address.kind(), identity.group(schema));
-                going.entry(group).or_default().push((*address, target, identity));
+                going.entry(group).or_default().push((address, target, end, identity));
             }
         }
         let mut edges = Vec::new();
         for step in &plan.steps {
             let kind = step.address.kind();
             let Some((schema, new)) = schemas.get(kind).zip(self.new_identity(step)) else { continue };
-            for (address, target, old) in going.get(&(kind, new.group(schema))).into_iter().flatten() {
+            for (address, target, end, old) in going.get(&(kind, new.group(schema))).into_iter().flatten() {
                 let is_other = *address != &step.address || *target != &Target::Current;
                 if is_other && Identity::clashes_with(old, &new, schema) {
-                    edges.push((self.deletes[&(*address, Target::clone(target))], self.makes[&step.address]));
+                    edges.push((*end, self.makes[&step.address]));
                 }
             }
         }
-        for (delete, create) in edges {
-            self.order(delete, create, Wait::Needed);
+        for (end, make) in edges {
+            self.order(end, make, Wait::Needed);
         }
     }
 
@@ -483,13 +495,37 @@ impl<'a> Builder<'a> {
         old.zip(self.new_identity(step)).is_some_and(|(old, new)| old.clashes_with(&new, node.schema))
     }
 
-    /// The identity of the object that `step` creates, if it creates one, and as far as it is known.
+    /// The identities that an object may have before the apply: as it was brought to, as an update that was interrupted was to
+    /// bring it to, and as the plan has found it.
+    fn old_identities(
+        &self,
+        schema: &Schema,
+        address: &Address,
+        target: &Target,
+        object: &ObjectState,
+    ) -> Vec<Identity> {
+        let mut identities = Vec::from_iter(identity_of(schema, object));
+        let changes = self.plan.get(address).filter(|_| *target == Target::Current).map(|step| &step.changes);
+        let found = |field: &str| {
+            let change = changes.into_iter().flatten().find(|change| change.field == field)?;
+            change.before.clone()
+        };
+        let attempted = |field: &str| object.attempted.as_ref()?.get(field).cloned();
+        for other in [&attempted as &dyn Fn(&str) -> Option<Json>, &found] {
+            let value = |field: &str| Some(other(field).unwrap_or_else(|| object.input(field).clone()));
+            identities.extend(identity(schema, value).filter(|identity| !identities.contains(identity)));
+        }
+        identities
+    }
+
+    /// The identity of the object after `step`, if that makes one or changes it, and as far as it is known.
     fn new_identity(&self, step: &Step) -> Option<Identity> {
-        if !matches!(step.action, Action::Create | Action::Replace(_)) {
+        let is_change = matches!(step.action, Action::Update | Action::Replace(_));
+        if !is_change && step.action != Action::Create {
             return None;
         }
         let node: &Node = self.graph.node(&step.address)?;
-        let old = matches!(step.action, Action::Replace(_)).then(|| self.state.current(&step.address)).flatten();
+        let old = is_change.then(|| self.state.current(&step.address)).flatten();
         identity(node.schema, |field| match step.changes.iter().find(|change| change.field == field) {
             Some(change) => change.after.as_ref()?.as_json().cloned(),
             None => Some(old.map(|object| object.input(field).clone()).unwrap_or_default()),

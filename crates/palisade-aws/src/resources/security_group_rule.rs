@@ -84,25 +84,25 @@ use crate::{
 )]
 pub struct SecurityGroupRule {
     /// The group that the rule belongs to.
-    #[field(replace, private)]
+    #[field(replace, identity, private)]
     pub security_group_id: Id<SecurityGroup>,
     /// Which way.
-    #[field(replace, private, terraform = false)]
+    #[field(replace, identity, private, terraform = false)]
     pub direction: Direction,
     /// The protocol.
-    #[field(default = Protocol::Tcp)]
+    #[field(identity, default = Protocol::Tcp)]
     pub ip_protocol: Protocol,
     /// The lowest port.
-    #[field(private)]
+    #[field(identity, private)]
     pub from_port: Port,
     /// The highest port.
-    #[field(private)]
+    #[field(identity, private)]
     pub to_port: Port,
     /// The addresses at the other end, where these are the peer.
-    #[field(private, replace_if = appears_or_goes)]
+    #[field(identity, private, replace_if = appears_or_goes)]
     pub cidr_ipv4: Option<PrivateRange>,
     /// The group at the other end, where that is the peer.
-    #[field(private, replace_if = appears_or_goes)]
+    #[field(identity, private, replace_if = appears_or_goes)]
     pub referenced_security_group_id: Option<Id<SecurityGroup>>,
     /// What the rule is for.
     pub description: Description,
@@ -191,29 +191,12 @@ impl<S: BuilderState> SecurityGroupRuleBuilder<S> {
 
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
     let Some(rule) = stack.declared(node) else { return Vec::new() };
-    [reversed, duplicate].into_iter().filter_map(|check| check(rule)).collect()
+    reversed(rule).into_iter().collect()
 }
 
 fn reversed(rule: Declared<'_, SecurityGroupRule>) -> Option<Finding> {
     (rule.from_port().known()? > rule.to_port().known()?)
         .then(|| rule.finding("the first port is greater than the last", "write the lower port first"))
-}
-
-/// AWS refuses a rule that a group has already, whatever it is described as.
-fn duplicate(rule: Declared<'_, SecurityGroupRule>) -> Option<Finding> {
-    let is_same = |other: &Declared<'_, SecurityGroupRule>| {
-        other.security_group_id() == rule.security_group_id()
-            && other.direction() == rule.direction()
-            && other.ip_protocol() == rule.ip_protocol()
-            && other.from_port() == rule.from_port()
-            && other.to_port() == rule.to_port()
-            && other.cidr_ipv4() == rule.cidr_ipv4()
-            && other.referenced_security_group_id() == rule.referenced_security_group_id()
-    };
-    let mut before = rule.stack().resources::<SecurityGroupRule>().take_while(|other| *other != rule);
-    let first = before.find(is_same)?;
-    let message = format!("{} says the same, and AWS takes a rule once", first.address());
-    Some(rule.finding(&message, "remove one of the two").also(&first, "the first of the two"))
 }
 
 /// A peer of another kind makes another rule; one of the same kind is changed in place.

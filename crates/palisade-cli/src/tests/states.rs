@@ -341,6 +341,7 @@ fn what_an_interrupted_apply_left_is_shown_as_what_it_is() {
         token,
         inputs,
         attempted: None,
+        is_being_deleted: false,
         observed: None,
         depends_on,
         released,

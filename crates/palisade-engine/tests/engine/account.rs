@@ -292,25 +292,28 @@ impl Provider for Account {
         token: &'a Token,
     ) -> BoxFuture<'a, Result<String, CreateError>> {
         let create = move |inner: &mut Inner| {
-            let fields: JsonMap = only(kind, inputs, |on_change| !matches!(on_change, OnChange::Update));
+            let fields: JsonMap =
+                only(kind, inputs, |on_change| kind == "Rule" || !matches!(on_change, OnChange::Update));
             if let Some(missing) = inner.world.missing(&fields) {
                 return inner.refuse(format!("create {kind} with {missing}, which does not exist"));
             }
-            let of_token = inner.world.find(kind, token);
-            if let Some((id, _)) = of_token.filter(|_| kind == "Net" && inner.has_client_tokens) {
-                return Ok(id.clone());
+            let of_token = inner.world.find(kind, token).map(|(id, _)| id.clone());
+            match of_token {
+                Some(id) if kind == "Net" && inner.has_client_tokens => return Ok(id),
+                Some(_) if kind != "Net" => return Err(error(ErrorKind::AlreadyExists, "the name is taken")),
+                _ => {}
             }
             inner.world.next += 1;
             let id = match inputs.get("name").and_then(Json::as_str) {
                 Some(name) => name.to_owned(),
-                None => format!("net-{}", inner.world.next),
+                None => format!("{}-{}", kind.to_lowercase(), inner.world.next),
             };
             let key = (kind.to_owned(), id.clone());
-            if inner.world.thing(kind, &id).is_some_and(|thing| thing.token == token.digest) {
-                return Err(error(ErrorKind::AlreadyExists, "the name is taken"));
-            }
             if inner.world.objects.contains_key(&key) {
                 return inner.refuse(format!("create a second {kind} {id}"));
+            }
+            if let Some(rival) = inner.world.rival(kind, &id, inputs) {
+                return inner.refuse(format!("create {kind} {id} beside {rival}"));
             }
             let seen_from = Instant::now() + inner.lag;
             inner.world.objects.insert(key, Thing { fields, token: token.digest.clone(), seen_from });
@@ -396,6 +399,9 @@ impl Provider for Account {
             if let Some(missing) = inner.world.missing(inputs) {
                 return inner.refuse(format!("bring {kind} {id} to {missing}, which does not exist"));
             }
+            if let Some(rival) = inner.world.rival(kind, id, inputs) {
+                return inner.refuse(format!("change {kind} {id} beside {rival}"));
+            }
             let Some(thing) = inner.world.objects.get_mut(&(kind.to_owned(), id.to_owned())) else {
                 return inner.refuse(format!("bring {kind} {id}, which does not exist, to its inputs"));
             };
@@ -458,6 +464,18 @@ impl World {
 
     pub(crate) fn thing(&self, kind: &str, id: &str) -> Option<&Thing> {
         self.objects.get(&(kind.to_owned(), id.to_owned()))
+    }
+
+    /// An object that cannot exist beside one with these fields.
+    fn rival(&self, kind: &str, id: &str, fields: &JsonMap) -> Option<&str> {
+        let others = self.objects.iter().filter(|((of, other), _)| of == kind && other != id);
+        let text = |fields: &JsonMap, field: &str| Some(fields.get(field)?.as_str()?.to_owned());
+        let clashes = |other: &JsonMap| match kind {
+            "Rule" => text(other, "peer") == text(fields, "peer"),
+            "Server" => text(other, "name").zip(text(fields, "name")).is_some_and(|(one, two)| one[..1] == two[..1]),
+            _ => false,
+        };
+        { others }.find(|(_, thing)| clashes(&thing.fields)).map(|((_, id), _)| id.as_str())
     }
 
     /// A reference in `fields` to what does not exist.

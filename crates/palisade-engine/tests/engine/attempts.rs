@@ -375,6 +375,64 @@ fn an_object_whose_deletion_has_begun_is_brought_to_what_it_should_be_once_that_
 }
 
 #[test]
+fn an_object_that_is_taken_back_after_its_deletion_has_begun_is_waited_for() {
+    run(async {
+        let account = Account::default();
+        let program = |name: &str| users(&[("a", name)]);
+        up(&account, &program("one")).await;
+        let plan = planned(&account, &program("two")).await.unwrap();
+        // The successor is created, brought to its inputs and read. The next call deletes the object.
+        account.fail(3, ErrorKind::Service, false);
+        assert!(!applied(&account, &program("two"), &plan).await.0.is_complete());
+        account.lock().fault = None;
+        let plan = up(&account, &program("one")).await;
+        assert_eq!((plan.steps[0].id.as_deref(), account.lock().waits), (Some("one"), 1));
+        assert_eq!(reason(&plan), "its deletion was not finished, and may have taken from it what it still shows");
+        assert!(!only(&state(&account)).1.current.clone().unwrap().is_being_deleted);
+    });
+}
+
+#[test]
+fn an_object_whose_deletion_has_begun_before_its_creation_ended_is_waited_for() {
+    run(async {
+        let account = Account::default();
+        let program = users(&[("a", "one")]);
+        // It is created, and not brought to its inputs.
+        for graph in [&program, &Graph::empty("test")] {
+            let plan = planned(&account, graph).await.unwrap();
+            // The first call creates, or looks whether the object appears.
+            account.fail(1, ErrorKind::Service, false);
+            assert!(!applied(&account, graph, &plan).await.0.is_complete());
+            account.lock().fault = None;
+        }
+        let object = only(&state(&account)).1.current.clone().unwrap();
+        assert!(object.phase == Phase::Created && object.is_being_deleted);
+        up(&account, &program).await;
+        assert_eq!(account.lock().waits, 1);
+    });
+}
+
+#[test]
+fn a_change_that_was_interrupted_goes_on_once_descriptions_show_it() {
+    run(async {
+        for after_effect in [false, true] {
+            let account = Account::default();
+            let program = |access: &str| {
+                graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"))
+            };
+            up(&account, &program("on")).await;
+            let plan = planned(&account, &program("off")).await.unwrap();
+            account.fail(0, ErrorKind::Service, after_effect);
+            assert!(!applied(&account, &program("off"), &plan).await.0.is_complete());
+            account.lock().fault = None;
+            assert_eq!(account.lock().waits, 0);
+            up(&account, &program("off")).await;
+            assert_eq!(account.lock().waits, 1);
+        }
+    });
+}
+
+#[test]
 fn a_deletion_after_an_interrupted_change_forgets_nothing_of_it() {
     run(async {
         let account = Account::default();
@@ -389,6 +447,7 @@ fn a_deletion_after_an_interrupted_change_forgets_nothing_of_it() {
         account.lock().fault = None;
         let attempted = only(&state(&account)).1.current.clone().unwrap().attempted.unwrap();
         assert_eq!(attempted["access"], "off");
+        assert!(only(&state(&account)).1.current.clone().unwrap().is_being_deleted);
         up(&account, &program("on")).await;
         assert_eq!(account.lock().waits, 1);
     });

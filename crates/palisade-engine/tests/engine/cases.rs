@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::{
     account::Account,
-    kinds::{Group, Net, User, make, output, users},
+    kinds::{Group, Net, Server, User, make, output, servers},
     runs::{applied, assert_settled, graph, planned, run, state, up},
 };
 
@@ -384,10 +384,10 @@ fn what_is_replaced_with_its_target_is_deleted_before_it() {
 fn a_name_goes_over_to_another_resource_once_it_is_free() {
     run(async {
         let account = Account::default();
-        up(&account, &users(&[("a", "one")])).await;
-        let plan = up(&account, &users(&[("a", "two"), ("b", "one")])).await;
-        assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::CreateFirst));
-        assert_eq!(action(&plan, "User.b"), Action::Create);
+        up(&account, &servers(&[("a", "s1")])).await;
+        let plan = up(&account, &servers(&[("a", "t1"), ("b", "s2")])).await;
+        assert_eq!(action(&plan, "Server.a"), Action::Replace(ReplaceOrder::CreateFirst));
+        assert_eq!(action(&plan, "Server.b"), Action::Create);
     });
 }
 
@@ -395,12 +395,12 @@ fn a_name_goes_over_to_another_resource_once_it_is_free() {
 fn two_objects_can_exchange_their_identities() {
     run(async {
         let account = Account::default();
-        let program = |a: &str, b: &str| users(&[("a", a), ("b", b)]);
-        up(&account, &program("one", "two")).await;
-        let plan = up(&account, &program("two", "one")).await;
-        assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::DeleteFirst));
-        assert_eq!(action(&plan, "User.b"), Action::Replace(ReplaceOrder::CreateFirst));
-        assert_eq!(reason(&plan, "User.a").unwrap(), "it is deleted first, as User.b takes over its identity");
+        let program = |a: &str, b: &str| servers(&[("a", a), ("b", b)]);
+        up(&account, &program("s1", "t1")).await;
+        let plan = up(&account, &program("t2", "s2")).await;
+        assert_eq!(action(&plan, "Server.a"), Action::Replace(ReplaceOrder::DeleteFirst));
+        assert_eq!(action(&plan, "Server.b"), Action::Replace(ReplaceOrder::CreateFirst));
+        assert_eq!(reason(&plan, "Server.a").unwrap(), "it is deleted first, as Server.b takes over its identity");
     });
 }
 
@@ -408,17 +408,17 @@ fn two_objects_can_exchange_their_identities() {
 fn what_is_replaced_goes_before_the_target_whose_name_its_new_target_takes() {
     run(async {
         let account = Account::default();
-        let add = |stack: &mut Stack, of: &str, name: &str| make::<User>().text("name", name).add(stack, of);
+        let add = |stack: &mut Stack, of: &str, name: &str| make::<Server>().text("name", name).add(stack, of);
         let net = |stack: &mut Stack, user: &Address| {
             make::<Net>().text("range", "1").refer("sponsor", Some(user), "id").add(stack, "n");
         };
         let before = graph(|stack| {
-            let a = add(stack, "a", "one");
+            let a = add(stack, "a", "s1");
             net(stack, &a);
         });
         let after = graph(|stack| {
-            add(stack, "a", "two");
-            let b = add(stack, "b", "one");
+            add(stack, "a", "t1");
+            let b = add(stack, "b", "s2");
             net(stack, &b);
         });
         up(&account, &before).await;

@@ -74,10 +74,21 @@ pub(crate) static SERVER: Schema = schema(
     &[],
 );
 
+/// A rule: the cloud chooses its id. No two have one peer, which can be changed.
+pub(crate) static RULE: Schema = schema(
+    "Rule",
+    "rule-",
+    &[
+        FieldSchema { identity: true, ..FieldSchema::new("peer", OnChange::Update) },
+        FieldSchema::new("about", OnChange::Update),
+    ],
+    &[],
+);
+
 pub(crate) const REFERENCES: [&str; 6] = ["peers", "sponsor", "net", "users", "owner", "route"];
 
 pub(crate) fn schema_of(kind: &str) -> Option<&'static Schema> {
-    [&NET, &USER, &GROUP, &SERVER].into_iter().find(|schema| schema.kind == kind)
+    [&NET, &USER, &GROUP, &SERVER, &RULE].into_iter().find(|schema| schema.kind == kind)
 }
 
 const fn schema(
@@ -103,7 +114,7 @@ macro_rules! kinds {
         }
     )*};
 }
-kinds!(Net NET, User USER, Group GROUP, Server SERVER);
+kinds!(Net NET, User USER, Group GROUP, Server SERVER, Rule RULE);
 
 /// The resource type of a kind.
 #[derive(Debug, Deserialize, Serialize)]
@@ -165,6 +176,14 @@ pub(crate) fn output(target: &Address, attribute: &str) -> Output<String> {
 }
 
 /// Users, by their resources and their names.
+pub(crate) fn servers(names: &[(&str, &str)]) -> Graph {
+    graph(|stack| names.iter().for_each(|(of, name)| _ = make::<Server>().text("name", name).add(stack, of)))
+}
+
+pub(crate) fn rules(peers: &[(&str, &str)]) -> Graph {
+    graph(|stack| peers.iter().for_each(|(of, peer)| _ = make::<Rule>().text("peer", peer).add(stack, of)))
+}
+
 pub(crate) fn users(names: &[(&str, &str)]) -> Graph {
     graph(|stack| names.iter().for_each(|(of, name)| _ = make::<User>().text("name", name).add(stack, of)))
 }

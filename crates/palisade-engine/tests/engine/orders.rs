@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     account::{Account, Moment, World},
-    kinds::{Group, Net, Server, User, make, users},
+    kinds::{Group, Net, Server, User, make, servers},
     runs::{applied, graph, planned, run, state, up},
 };
 
@@ -380,16 +380,16 @@ fn a_reference_that_goes_over_to_a_namesake_makes_its_creation_impossible() {
 fn a_plan_whose_steps_wait_for_each_other_changes_nothing_and_says_so() {
     run(async {
         let account = Account::default();
-        let program = |a: &str, b: &str| users(&[("a", a), ("b", b)]);
-        up(&account, &program("one", "two")).await;
+        let program = |a: &str, b: &str| servers(&[("a", a), ("b", b)]);
+        up(&account, &program("s1", "t1")).await;
         let before = state(&account).resources;
-        let mut plan = planned(&account, &program("two", "one")).await.unwrap();
+        let mut plan = planned(&account, &program("t2", "s2")).await.unwrap();
         let calls = account.lock().calls.len();
         // None of the two could be created, as the other one still has the name.
         for step in &mut plan.steps {
             step.action = Action::Replace(ReplaceOrder::CreateFirst);
         }
-        let (report, _) = applied(&account, &program("two", "one"), &plan).await;
+        let (report, _) = applied(&account, &program("t2", "s2"), &plan).await;
         assert_eq!(report.failures[0].error.message, "the step waits for others that wait for it");
         assert!(report.not_begun.is_empty(), "{report:?}");
         assert_eq!(account.lock().calls.len(), calls);

@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*};
 
 use crate::{
     account::{Account, Fault},
-    kinds::{Group, Net, User, make},
+    kinds::{Group, Net, Rule, User, make},
     runs::{applied, assert_settled, planned, run, state, up},
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct Spec {
 }
 
 pub(crate) fn program() -> impl Strategy<Value = Vec<Spec>> {
-    let spec = (0..3_u8, 0..3_u8, 0..4_u8, 0..2_u8, 0..3_u8, any::<[u8; 3]>());
+    let spec = (0..4_u8, 0..3_u8, 0..4_u8, 0..2_u8, 0..3_u8, any::<[u8; 3]>());
     let spec = spec.prop_map(|(kind, name, identity, fixed, free, references)| {
         // A name mostly comes with its own identity.
         let identity = if identity == 3 { (name + 1) % 3 } else { name };
@@ -93,6 +93,10 @@ pub(crate) fn graph_of(specs: &[Spec]) -> Graph {
                 let user = user.text("access", &format!("on {free}")).text("secret", &format!("s{free}"));
                 users.push(user.refer("net", pick(&nets, 0).as_ref(), "id").add(&mut stack, &name));
             }
+            3 => {
+                let rule = make::<Rule>().text("peer", &format!("p{identity}")).text("about", &format!("a{free}"));
+                rule.add(&mut stack, &name);
+            }
             _ => {
                 let members: Vec<_> = pick(&users, 0).into_iter().chain(pick(&users, 1)).collect();
                 let members: Vec<_> = members.iter().collect();
@@ -111,7 +115,7 @@ pub(crate) fn graph_of(specs: &[Spec]) -> Graph {
 }
 
 /// Whether a plan may be refused: an object has to go before one with its identity can come, and something that stays
-/// refers to it, directly or through others, or two objects exchange their identities.
+/// refers to it, directly or through others.
 fn has_conflict(state: &State, graph: &Graph) -> bool {
     state.resources.iter().any(|(address, entry)| {
         entry.current.iter().chain(&entry.deposed).enumerate().any(|(index, old)| {
@@ -121,16 +125,14 @@ fn has_conflict(state: &State, graph: &Graph) -> bool {
                 return false;
             };
             // A resource that has only another name in the program keeps its object.
-            let is_moved = index == 0 && entry.current.is_some() && graph.node(address).is_none();
-            let is_moved = is_moved && !state.resources.contains_key(&heir.address);
+            let is_moved = index == 0 && entry.current.is_some();
             let is_renamed = heir.address != *address && !is_moved;
             let is_replaced = ["engine", "net"].iter().any(|field| {
                 let new = heir.fields.get(field).cloned().unwrap_or(Value::Json(Json::Null));
                 // A reference counts as changed: it may be to what is replaced.
                 new.as_json() != Some(old.inputs.get(*field).unwrap_or(&Json::Null))
             });
-            let is_exchanged = is_renamed && state.resources.contains_key(&heir.address);
-            is_exchanged || (is_renamed || is_replaced) && is_needed(state, graph, address)
+            (is_renamed || is_replaced) && is_needed(state, graph, address)
         })
     })
 }

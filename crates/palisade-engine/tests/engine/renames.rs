@@ -5,8 +5,8 @@ use palisade_engine::{Action, Plan, ReplaceOrder};
 use proptest::prelude::*;
 
 use crate::{
-    account::Account,
-    kinds::{Group, Net, User, make, output},
+    account::{Account, World},
+    kinds::{Group, Net, Rule, User, make, output, rules, users},
     random::{Spec, assert_impossible, counted, edit, graph_of, program, renamed},
     runs::{applied, graph, planned, run, state, up},
 };
@@ -47,6 +47,120 @@ fn a_new_name_in_the_program_is_recorded_and_changes_nothing() {
         assert_eq!(state.serial, saved.serial + 1, "one write records all");
         let group = state.resources[&address("Group.after")].current.as_ref().unwrap();
         assert_eq!(group.depends_on, [address("User.after")].into());
+    });
+}
+
+/// What a plan does to the resource at an address, and which one it was before.
+fn moves(plan: &Plan, of: &str) -> (Action, Option<String>) {
+    let step = step(plan, of);
+    (step.action, step.moved_from.as_ref().map(ToString::to_string))
+}
+
+#[test]
+fn resources_that_exchange_their_identities_have_exchanged_their_names() {
+    run(async {
+        let (kept, was) = (Action::Nothing, |of: &str| Some(of.to_owned()));
+        let account = Account::default();
+        up(&account, &users(&[("a", "one"), ("b", "two"), ("c", "three")])).await;
+        let world = account.lock().world.clone();
+        // What refers to one of them follows.
+        let group = |stack: &mut Stack, of: &Address| {
+            make::<Group>().text("name", "all").refer_all("users", &[of]).add(stack, "all");
+        };
+        let user = |stack: &mut Stack, of: &str, name: &str| make::<User>().text("name", name).add(stack, of);
+        let program = graph(|stack| {
+            let a = user(stack, "a", "two");
+            user(stack, "b", "three");
+            user(stack, "c", "one");
+            group(stack, &a);
+        });
+        let plan = up(&account, &program).await;
+        assert_eq!(moves(&plan, "User.a"), (kept, was("User.b")));
+        assert_eq!(moves(&plan, "User.b"), (kept, was("User.c")));
+        assert_eq!(moves(&plan, "User.c"), (kept, was("User.a")));
+        let thing = |world: &World, of: &str| world.thing("User", of).cloned();
+        for name in ["one", "two", "three"] {
+            assert_eq!(thing(&account.lock().world, name), thing(&world, name));
+        }
+        // A second exchange, in which the group keeps its user under another name.
+        let program = graph(|stack| {
+            user(stack, "a", "three");
+            let b = user(stack, "b", "two");
+            user(stack, "c", "one");
+            group(stack, &b);
+        });
+        let plan = up(&account, &program).await;
+        assert_eq!((moves(&plan, "Group.all"), moves(&plan, "User.c")), ((kept, None), (kept, None)));
+        assert_eq!(moves(&plan, "User.b"), (kept, was("User.a")));
+    });
+}
+
+#[test]
+fn a_list_that_loses_its_first_loses_one_object() {
+    run(async {
+        let account = Account::default();
+        up(&account, &rules(&[("0", "x"), ("1", "y"), ("2", "z")])).await;
+        let plan = up(&account, &rules(&[("0", "y"), ("1", "z")])).await;
+        assert_eq!(plan.counts(), (0, 0, 1));
+        assert_eq!(moves(&plan, "Rule.2"), (Action::Delete, Some("Rule.0".to_owned())));
+        assert_eq!(moves(&plan, "Rule.0"), (Action::Nothing, Some("Rule.1".to_owned())));
+    });
+}
+
+#[test]
+fn a_name_that_is_handed_on_leaves_its_first_holder_to_be_created_anew() {
+    run(async {
+        let account = Account::default();
+        up(&account, &users(&[("a", "one")])).await;
+        let plan = up(&account, &users(&[("a", "two"), ("b", "one")])).await;
+        assert_eq!(moves(&plan, "User.a"), (Action::Create, None));
+        assert_eq!(moves(&plan, "User.b"), (Action::Nothing, Some("User.a".to_owned())));
+    });
+}
+
+#[test]
+fn an_identity_that_can_be_changed_is_taken_once_it_is_free() {
+    run(async {
+        let rule = |peer: &str| graph(|stack| _ = make::<Rule>().text("peer", peer).add(stack, "a"));
+        let peers = |account: &Account| {
+            let world = account.lock().world.clone();
+            world
+                .objects
+                .into_values()
+                .map(|thing| thing.fields["peer"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        // Others have given the objects each the identity of the next.
+        let turn = |account: &Account, to: &[&str]| {
+            let mut inner = account.lock();
+            for (thing, peer) in inner.world.objects.values_mut().zip(to) {
+                thing.fields.insert("peer".to_owned(), (*peer).into());
+            }
+        };
+        let program = rules(&[("a", "x"), ("b", "y"), ("c", "z")]);
+        let account = Account::default();
+        up(&account, &program).await;
+        turn(&account, &["y", "z", "w"]);
+        let plan = up(&account, &program).await;
+        assert_eq!((plan.counts(), peers(&account)), ((0, 3, 0), ["x", "y", "z"].map(str::to_owned).to_vec()));
+        // In a circle, one has to go.
+        turn(&account, &["y", "z", "x"]);
+        let plan = up(&account, &program).await;
+        assert_eq!(plan.counts(), (1, 2, 1));
+        let replaced = plan.steps.iter().find(|step| step.action != Action::Update).unwrap();
+        assert_eq!(moves(&plan, "Rule.c").0, Action::Replace(ReplaceOrder::DeleteFirst));
+        assert_eq!(replaced.reason.as_deref(), Some("it is deleted first, as Rule.a takes over its identity"));
+        // An update that was interrupted may hold an identity that nothing shows.
+        let account = Account::default();
+        up(&account, &rule("x")).await;
+        let plan = planned(&account, &rule("y")).await.unwrap();
+        account.fail(1, ErrorKind::Service, true);
+        assert!(!applied(&account, &rule("y"), &plan).await.0.is_complete());
+        account.lock().fault = None;
+        turn(&account, &["x"]);
+        let plan = planned(&account, &rules(&[("a", "x"), ("b", "y")])).await.unwrap();
+        turn(&account, &["y"]);
+        assert!(applied(&account, &rules(&[("a", "x"), ("b", "y")]), &plan).await.0.is_complete());
     });
 }
 

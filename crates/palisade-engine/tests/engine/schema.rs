@@ -71,6 +71,9 @@ fn changes() -> Vec<Change> {
             took,
         }),
         Change::Ready { .. } => {
+            Some(Change::Deleting { address: address.clone(), deposed: Some(token.digest.clone()) })
+        }
+        Change::Deleting { .. } => {
             Some(Change::Deleted { address: address.clone(), deposed: Some(token.digest.clone()), took })
         }
         Change::Deleted { .. } => Some(Change::Outputs { outputs: JsonMap::new() }),
