@@ -6,7 +6,7 @@ use palisade_core::{
     Address, Json,
     calls::{CallCount, Count, Work},
 };
-use palisade_engine::{Action, Phase, Plan, State, Step, StepKind};
+use palisade_engine::{Action, Plan, State, Step, StepKind};
 use serde::Serialize;
 
 use crate::Cloud;
@@ -37,7 +37,7 @@ impl Forecast {
         let mut kinds: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
         for (address, entry) in &state.resources {
             let unsettled = entry.current.iter().chain(&entry.deposed);
-            for _ in unsettled.filter(|object| object.phase == Phase::Creating && object.id.is_none()) {
+            for _ in unsettled.filter(|object| object.id.is_none()) {
                 refresh.add(cloud.calls(Work::Find { kind: address.kind() }), &[address]);
             }
             if entry.current.as_ref().is_some_and(|object| object.id.is_some()) {

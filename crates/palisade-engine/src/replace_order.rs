@@ -11,7 +11,7 @@ use petgraph::{
 
 use crate::{
     Action, FieldChange, Plan, ReplaceOrder, State,
-    steps::{Steps, Task, Wait, Work, steps},
+    steps::{Steps, Task, Wait, Work, changes_identity, steps},
 };
 
 /// Two objects whose identities clash cannot exist at a time, so such a successor has to wait.
@@ -73,10 +73,7 @@ fn exchanged(graph: &Graph, plan: &Plan, steps: &Steps) -> Option<NodeIndex> {
     circles.find(|&step| {
         let Work { address, task } = &steps[step];
         let known = graph.node(address).zip(plan.step(address)).filter(|_| *task == Task::Update);
-        known.is_some_and(|(node, step)| {
-            let mut fields = step.changes.iter().filter_map(|change| node.schema.field(&change.field));
-            fields.any(|field| field.identity)
-        })
+        known.is_some_and(|(node, step)| changes_identity(node.schema, step))
     })
 }
 

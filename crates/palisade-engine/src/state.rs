@@ -159,7 +159,7 @@ impl ObjectState {
 
     /// Whether its creation has begun, and it is not known whether the object exists.
     pub(crate) fn is_unsettled(&self) -> bool {
-        self.phase == Phase::Creating && self.id.is_none()
+        self.id.is_none()
     }
 
     /// What was applied last; null where the program that did so knew no such field.

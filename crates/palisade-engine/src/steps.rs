@@ -82,6 +82,12 @@ impl Work {
     }
 }
 
+/// Whether a step changes a value that no two objects can have.
+pub(crate) fn changes_identity(schema: &Schema, step: &Step) -> bool {
+    let mut fields = step.changes.iter().filter_map(|change| schema.field(&change.field));
+    fields.any(|field| field.identity)
+}
+
 /// The steps of `plan`, which was made of `graph` and `state`.
 pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     let mut builder = Builder::new(graph, state);
@@ -518,14 +524,15 @@ impl<'a> Builder<'a> {
         identities
     }
 
-    /// The identity of the object after `step`, if that makes one or changes it, and as far as it is known.
+    /// The identity that an object gets by `step`, as far as it is known.
     fn new_identity(&self, step: &Step) -> Option<Identity> {
-        let is_change = matches!(step.action, Action::Update | Action::Replace(_));
-        if !is_change && step.action != Action::Create {
-            return None;
-        }
         let node: &Node = self.graph.node(&step.address)?;
-        let old = is_change.then(|| self.state.current(&step.address)).flatten();
+        let old = match step.action {
+            Action::Create => None,
+            Action::Replace(_) => self.state.current(&step.address),
+            Action::Update if changes_identity(node.schema, step) => self.state.current(&step.address),
+            Action::Update | Action::Delete | Action::Nothing => return None,
+        };
         identity(node.schema, |field| match step.changes.iter().find(|change| change.field == field) {
             Some(change) => change.after.as_ref()?.as_json().cloned(),
             None => Some(old.map(|object| object.input(field).clone()).unwrap_or_default()),

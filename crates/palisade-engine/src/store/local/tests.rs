@@ -480,10 +480,19 @@ fn obstruct(path: &Path) -> PathBuf {
 
 #[test]
 fn a_write_that_has_failed_is_known_again_and_can_be_repeated() {
-    // The journal is there, and the mark is not.
     let (_folder, store) = store();
     replace(&store, &state(1)).unwrap();
     let first = writer(&store);
+    first.begin_now(&Identity::of(&state(1))).unwrap();
+    // There is no journal yet.
+    let obstacle = obstruct(&store.journal_path());
+    for _ in 0..2 {
+        let error = first.append_now(&[record(2)]).unwrap_err();
+        assert!(matches!(&error, StateError::Io { path, .. } if *path == obstacle), "{error:?}");
+        assert_eq!(store.load_now().unwrap(), Some(state(1)));
+    }
+    fs::remove_dir(obstacle).unwrap();
+    // The journal is there, and the mark is not.
     let obstacle = obstruct(store.path());
     for _ in 0..2 {
         assert!(matches!(first.append_now(&[record(2)]), Err(StateError::Io { .. })));
@@ -622,6 +631,10 @@ fn a_lock_names_its_holder_and_ends_when_it_is_dropped() {
     let lock = store.lock_now("apply, process 7").unwrap();
     let Err(StateError::Locked { holder, .. }) = store.lock_now("destroy") else { panic!("it is locked twice") };
     assert_eq!(holder, "apply, process 7");
+    // It has not written its name yet.
+    fs::write(store.sibling("lock"), "").unwrap();
+    let Err(StateError::Locked { holder, .. }) = store.lock_now("destroy") else { panic!("it is locked twice") };
+    assert_eq!(holder, "another process");
     drop(lock);
     drop(store.lock_now("destroy").unwrap());
 }
