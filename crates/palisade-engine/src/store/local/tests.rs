@@ -335,6 +335,11 @@ fn a_file_of_the_format_before_is_read_and_gets_no_journal() {
     write(&store, &format!("{old}\n"));
     assert_eq!(store.load_now().unwrap(), Some(state(1)));
     assert!(text(store.path()).starts_with(r#"{"format":1,"#), "reading writes nothing");
+    // At no moment is there a journal beside it, which that version would not know of.
+    let obstacle = obstruct(store.path());
+    assert!(append(&store, &[record(2)]).is_err());
+    assert!(!store.journal_path().exists());
+    fs::remove_dir(obstacle).unwrap();
     append(&store, &[record(2)]).unwrap();
     assert!(text(store.path()).starts_with(r#"{"format":3,"#));
     assert_eq!(store.load_now().unwrap(), Some(changed(2)));
