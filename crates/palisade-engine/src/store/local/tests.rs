@@ -96,6 +96,23 @@ fn changes_are_added_until_the_state_is_replaced() {
 }
 
 #[test]
+fn the_snapshot_is_marked_once_and_only_beside_a_journal() {
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    let writer = writer(&store);
+    let snapshot = || FileId::of(&fs::metadata(store.path()).unwrap());
+    let before = snapshot();
+    // Nothing of this is new.
+    writer.append_now(&[record(1)]).unwrap();
+    assert!(snapshot() == before && store.load_now().unwrap() == Some(state(1)));
+    writer.append_now(&[record(2)]).unwrap();
+    let marked = snapshot();
+    assert!(marked != before);
+    writer.append_now(&[record(3)]).unwrap();
+    assert!(snapshot() == marked);
+}
+
+#[test]
 fn the_documents_begin_with_their_format() {
     let (_folder, store) = store();
     replace(&store, &state(1)).unwrap();
