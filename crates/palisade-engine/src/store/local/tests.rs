@@ -333,6 +333,16 @@ fn a_long_journal_becomes_a_part_of_the_snapshot() {
         assert_eq!(store.load_now().unwrap().unwrap().serial, serial);
     }
     assert!((900_000..=SHORT).contains(&longest), "{longest}");
+    // Beside a long snapshot, it may be twice as long as that.
+    let Change::Outputs { outputs } = long(1).change else { panic!() };
+    let outputs = (0..7).map(|copy| (copy.to_string(), outputs["1"].clone())).collect();
+    replace(&store, &State { outputs, ..state(40) }).unwrap();
+    for serial in 41..54 {
+        append(&store, &[long(serial)]).unwrap();
+    }
+    assert!(fs::metadata(store.journal_path()).unwrap().len() > 1_300_000);
+    append(&store, &[long(54)]).unwrap();
+    assert!(!store.journal_path().exists());
 }
 
 #[test]
