@@ -993,3 +993,43 @@ fn a_cache_that_has_changed_its_users_already_may_show_the_earlier_ones() {
         lives(InFolder, 1500, &applies, &Weather::fine());
     }
 }
+
+#[test]
+fn a_secret_that_comes_back_still_uses_its_key() {
+    fn secret(stack: &mut Stack, has_key: bool, uses_key: bool) {
+        let secret = Secret::builder().name(secret_name!("redis/password")).generated();
+        let policy = KeyPolicy::administered().secrets_manager();
+        let key =
+            has_key.then(|| stack.add("secrets", KmsKey::builder().alias(kms_alias!("alias/secrets")).policy(policy)));
+        match key.filter(|_| uses_key) {
+            Some(key) => stack.add("password", secret.kms_key_id(&key)),
+            None => stack.add("password", secret),
+        };
+    }
+    fn first(stack: &mut Stack) {
+        secret(stack, true, true);
+    }
+    fn second(stack: &mut Stack) {
+        secret(stack, true, false);
+    }
+    fn third(stack: &mut Stack) {
+        secret(stack, false, false);
+    }
+    // Others delete the secret, among other things. It is recovered, and may not be given another key.
+    for object in 0..2 {
+        for deed in 0..5 {
+            let applies =
+                [apply(Next, first, Weather::fine()), apply(Next, third, Weather::fine()).after(&[(object, deed)])];
+            lives(InFolder, 0, &applies, &Weather::fine());
+            for write in 0..8 {
+                let faults = vec![(write, Fault::Unavailable)];
+                let applies = [
+                    apply(Next, first, Weather::fine()),
+                    apply(Next, second, Weather { faults, ..Weather::fine() }).after(&[(object, deed)]),
+                    apply(Next, third, Weather::fine()),
+                ];
+                lives(InFolder, 0, &applies, &Weather::fine());
+            }
+        }
+    }
+}

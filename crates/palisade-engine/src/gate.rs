@@ -75,7 +75,11 @@ impl Gate {
 /// The turn of a run that has not begun its steps, so that nobody else waits for a slot.
 impl Turn for Gate {
     fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>> {
-        Box::pin(async { if self.is_open() { Ok(Slot::new(())) } else { Err(interrupted()) } })
+        Box::pin(async { self.may_send().map(|()| Slot::new(())) })
+    }
+
+    fn may_send(&self) -> Result<(), ProviderError> {
+        if self.is_open() { Ok(()) } else { Err(interrupted()) }
     }
 
     fn stopped(&self) -> BoxFuture<'_, ()> {

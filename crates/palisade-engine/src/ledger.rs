@@ -113,7 +113,9 @@ impl<'a> Ledger<'a> {
                 has_deposed: continued.is_none() && old.is_some() && (keep_old || is_unsettled),
                 token: continued.unwrap_or_else(|| book.fresh_token(address)),
             };
-            let Dependencies { all: depends_on, released } = dependencies;
+            // What others have deleted may come back by it, with all that it referred to. So may what an earlier attempt has left.
+            let recorded = old.filter(|_| !attempt.has_deposed).map(Dependencies::recorded).unwrap_or_default();
+            let Dependencies { all: depends_on, released } = recorded.union(&dependencies);
             let (address, inputs) = (address.clone(), inputs.clone());
             let (keep_old, token) = (attempt.has_deposed, attempt.token.clone());
             let begun = Change::Begun { address, keep_old, token, inputs, depends_on, released };

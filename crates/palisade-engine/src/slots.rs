@@ -248,8 +248,12 @@ impl Turn for StepTurn {
                 None => self.wait_for(Share::One).await?,
             };
             // Asked last: between this and the call, nothing is waited for.
-            if self.gate.is_open() { Ok(slot) } else { Err(interrupted()) }
+            self.may_send().map(|()| slot)
         })
+    }
+
+    fn may_send(&self) -> Result<(), ProviderError> {
+        self.gate.may_send()
     }
 
     fn give_way(&self) {

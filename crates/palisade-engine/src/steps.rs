@@ -321,18 +321,23 @@ impl<'a> Builder<'a> {
                 if !self.refers(dependent, address, object) {
                     continue;
                 }
-                let Some(first) = self.end_of_reference(dependent) else { continue };
-                if dependent.object.released.contains(*address) {
-                    released.push((first, delete));
-                } else {
-                    needed.push((first, delete));
+                match self.end_of_reference(dependent) {
+                    Some(first) if dependent.object.released.contains(*address) => released.push((first, delete)),
+                    Some(first) => needed.push((first, delete)),
+                    // What others have deleted may come back with all that it referred to, as a secret does that can be
+                    // recovered.
+                    None if dependent.target == Target::Current => {
+                        released.extend(self.makes.get(dependent.address).map(|&make| (make, delete)));
+                    }
+                    None => {}
                 }
             }
         }
         for (first, delete) in needed {
             self.order(first, delete, Wait::Needed);
         }
-        // The cloud drops these references by itself, so that this order is only the quieter one, where there is a choice.
+        // The cloud drops these references by itself, or there are none. So this order is only the better one, where there is a
+        // choice.
         released.sort();
         for (first, delete) in released {
             self.prefer(first, delete, Wait::Needed);

@@ -421,3 +421,28 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn what_a_lost_object_referred_to_goes_after_the_object_is_made_anew() {
+    run(async {
+        let account = Account::default();
+        let program = |has_net: bool| {
+            graph(|stack| {
+                let net = has_net.then(|| make::<Net>().text("range", "10").add(stack, "net"));
+                make::<User>().text("name", "one").refer("net", net.as_ref(), "id").add(stack, "a");
+            })
+        };
+        up(&account, &program(true)).await;
+        // It may come back with all that it referred to, also by an attempt that is interrupted before it has changed that.
+        account.lock().world.objects.retain(|(kind, _), _| kind != "User");
+        let plan = planned(&account, &program(false)).await.unwrap();
+        account.fail(1, ErrorKind::Service, false);
+        assert!(!applied(&account, &program(false), &plan).await.0.is_complete());
+        account.lock().fault = None;
+        let calls = |of: &Account| of.lock().calls.clone();
+        assert!(calls(&account).iter().all(|call| !call.starts_with("delete")), "{:?}", calls(&account));
+        up(&account, &program(false)).await;
+        let place = |call: &str| calls(&account).iter().rposition(|made| made.starts_with(call)).unwrap();
+        assert!(place("converge User") < place("delete Net"));
+    });
+}
