@@ -25,6 +25,16 @@ pub trait Backend: Send + Sync {
 
     /// Answers one call. It is not repeated here.
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>>;
+
+    /// Answers one call in a turn, whose slot the caller holds. A backend that waits before it sends, or sends several requests,
+    /// gives up once the turn is to stop, and asks [`Turn::may_send`] right before each request.
+    fn answer_in_turn<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        request: Request,
+    ) -> BoxFuture<'a, Result<Response, ProviderError>> {
+        self.answer(request)
+    }
 }
 
 /// Supplies the values of the secrets whose source is outside of AWS; see

@@ -89,7 +89,7 @@ impl Batches {
             let underway = (request.effect() == Effect::Write).then(|| &self.writes[request.service() as usize]);
             let _underway = underway.map(Underway::begin);
             let _slot = turn.slot().await?;
-            return self.backend.answer(request).await;
+            return self.backend.answer_in_turn(turn, request).await;
         }
         turn.give_way();
         let answer = self.join(turn, &request).await;
@@ -135,7 +135,7 @@ impl Batches {
                 Err(error) => return Arc::new(Err(error)),
             };
             let request = lock(&asked).take().expect("a request is taken once, by the one future that sends it");
-            Arc::new(backend.answer(request).await)
+            Arc::new(backend.answer_in_turn(&turn, request).await)
         }
     }
 }

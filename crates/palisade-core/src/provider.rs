@@ -212,6 +212,13 @@ pub trait Turn: Send + Sync {
     /// Fails with [`ErrorKind::Interrupted`] once the run is to stop.
     fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>>;
 
+    /// Asks once more whether a call may be sent, after whoever holds a slot has waited for anything else.
+    ///
+    /// Fails with [`ErrorKind::Interrupted`] once the run is to stop.
+    fn may_send(&self) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// Gives back the slot that the step began with, if it has sent no call yet: it is about to wait for what others send,
     /// and they may need the slot for it.
     fn give_way(&self) {}

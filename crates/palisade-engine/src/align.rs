@@ -18,7 +18,7 @@ pub(crate) struct Aligned {
 
 /// The state as the program means it. Two things are not read as a deletion and a creation, as no object need change:
 ///
-/// - A resource that has another address in the program: its objects stand under the new address. Two that exchange their
+/// - A resource that has another address in the program: its object stands under the new address. Two that exchange their
 ///   identities in the program have exchanged their addresses.
 /// - A resource whose replacement was interrupted, and whose declaration was then taken back: the older object is the
 ///   current one again, and the newer one is left to be deleted.
@@ -28,22 +28,25 @@ pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
     let namesakes = Namesakes::new(graph, state);
     let mut holders = Holders::default();
     let mut aligned = Aligned { state: state.clone(), moved: BTreeMap::new() };
+    let mut has_moved = false;
     // What a resource refers to comes before it, so a reference leads to where its target stands by then.
     for node in graph.nodes() {
         if aligned.state.current(&node.address).is_some_and(|current| aligned.is_within_reach(node, current)) {
             continue;
         }
-        let earlier = if has_identity(node.schema) {
-            aligned.holder(&mut holders, graph, node)
+        if has_identity(node.schema) {
+            has_moved |= aligned.bring(&mut holders, graph, state, node);
+        } else if let Some(earlier) = aligned.earlier_address(&namesakes, node) {
+            let earlier = earlier.clone();
+            aligned.rename(&earlier, &node.address);
+            has_moved = true;
         } else {
-            aligned.earlier_address(&namesakes, node).cloned()
-        };
-        match earlier {
-            Some(earlier) => aligned.exchange(&earlier, &node.address),
-            None => aligned.take_back(node),
+            aligned.take_back(node);
         }
     }
-    aligned.rename_references();
+    if has_moved {
+        aligned.note_moves(state);
+    }
     aligned
 }
 
@@ -105,19 +108,32 @@ fn can_become(object: &ObjectState, node: &Node, step: &Step) -> bool {
 
 /// Where the objects stand that have an identity. It is made when the first of them is looked for.
 #[derive(Default)]
-struct Holders(Option<HashMap<(String, String), Address>>);
+struct Holders<'a>(Option<Found<'a>>);
 
-impl Holders {
-    fn of(&mut self, graph: &Graph, state: &State) -> &mut HashMap<(String, String), Address> {
+struct Found<'a> {
+    /// The digest of the token of the object that has an identity, by kind and identity.
+    tokens: HashMap<(&'a str, String), &'a str>,
+    /// The address at which the object stands that has a token.
+    addresses: HashMap<&'a str, &'a Address>,
+}
+
+impl<'a> Holders<'a> {
+    fn of(&mut self, graph: &'a Graph, state: &'a State) -> &mut Found<'a> {
         self.0.get_or_insert_with(|| {
             let schemas: HashMap<_, _> = graph.nodes().map(|node| (node.address.kind(), node.schema)).collect();
-            let current =
-                state.resources.iter().filter_map(|(address, entry)| Some((address, entry.current.as_ref()?)));
-            let holders = current.filter_map(|(address, object)| {
-                let identity = identity_of(schemas.get(address.kind())?, object)?;
-                Some(((address.kind().to_owned(), identity.text()), address.clone()))
-            });
-            holders.collect()
+            let entries = || state.resources.iter();
+            let deposed = entries().flat_map(|(address, entry)| entry.deposed.iter().map(move |old| (address, old)));
+            let current = entries().filter_map(|(address, entry)| Some((address, entry.current.as_ref()?)));
+            let (mut tokens, mut addresses) = (HashMap::new(), HashMap::new());
+            // Of two with one identity, the current one counts: the other one is not there, or about to go.
+            for (address, object) in deposed.chain(current) {
+                let Some(schema) = schemas.get(address.kind()) else { continue };
+                if let Some(identity) = identity_of(schema, object) {
+                    tokens.insert((address.kind(), identity.text()), object.token.digest.as_str());
+                    addresses.insert(object.token.digest.as_str(), address);
+                }
+            }
+            Found { tokens, addresses }
         })
     }
 }
@@ -186,47 +202,89 @@ impl Aligned {
         (candidates.next().is_none() && rivals.next().is_none()).then_some(earlier)
     }
 
-    /// The other address at which the state has the object with the identity that `node` declares.
-    fn holder(&self, holders: &mut Holders, graph: &Graph, node: &Node) -> Option<Address> {
-        let wanted = self.wanted_identity(node)?;
-        let holders = holders.of(graph, &self.state);
-        let key = |identity: &Identity| (node.address.kind().to_owned(), identity.text());
-        let earlier = holders.get(&key(&wanted))?.clone();
-        let current = self.state.current(&node.address);
-        if let Some(old) = current.and_then(|object| identity_of(node.schema, object)) {
-            holders.insert(key(&old), earlier.clone());
-        }
-        holders.insert(key(&wanted), node.address.clone());
-        Some(earlier)
+    fn rename(&mut self, earlier: &Address, now: &Address) {
+        let Some(entry) = self.state.resources.remove(earlier) else { return };
+        self.state.resources.insert(now.clone(), entry);
     }
 
-    /// Lets the entries of two addresses change places. The second address may have none.
-    fn exchange(&mut self, earlier: &Address, now: &Address) {
-        let entries = [earlier, now].map(|address| {
-            let entry = self.state.resources.remove(address);
-            entry.map(|entry| (entry, self.moved.remove(address).unwrap_or_else(|| address.clone())))
-        });
-        for (address, entry) in [now, earlier].into_iter().zip(entries) {
-            let Some((entry, origin)) = entry else { continue };
-            self.state.resources.insert(address.clone(), entry);
-            if origin != *address {
-                self.moved.insert(address.clone(), origin);
+    /// Makes the object that has the identity that `node` declares its current one, wherever that stands. Tells whether there is
+    /// one.
+    fn bring<'a>(&mut self, holders: &mut Holders<'a>, graph: &'a Graph, state: &'a State, node: &'a Node) -> bool {
+        let (now, Some(wanted)) = (&node.address, self.wanted_identity(node)) else { return false };
+        let has_wanted = |object: &&ObjectState| identity_of(node.schema, object).as_ref() == Some(&wanted);
+        let found = holders.of(graph, state);
+        let elsewhere = found.tokens.get(&(now.kind(), wanted.text())).copied();
+        let elsewhere = elsewhere.and_then(|token| Some((token, *found.addresses.get(token)?)));
+        let current = elsewhere
+            .and_then(|(token, address)| self.state.current(address).filter(|object| object.token.digest == token));
+        let own = self.state.resources.get(now).and_then(|entry| entry.deposed.iter().rfind(has_wanted));
+        let own = own.and_then(|own| Some((*found.addresses.get_key_value(own.token.digest.as_str())?.0, now)));
+        let Some((token, earlier)) = elsewhere.filter(|_| current.is_some()).or(own).or(elsewhere) else {
+            return false;
+        };
+        // Of two resources that claim one object, the one that has it keeps it.
+        let is_kept = |other| current.is_some_and(|object| self.is_within_reach(other, object));
+        if graph.node(earlier).is_some_and(is_kept) {
+            return false;
+        }
+        let is_exchanged = current.is_some();
+        let Some(entry) = self.state.resources.get_mut(earlier) else { return false };
+        let object = if is_exchanged { entry.current.take() } else { entry.take_deposed(token) };
+        let Some(object) = object else { return false };
+        let displaced = self.state.resources.entry(now.clone()).or_default().current.replace(object);
+        found.addresses.insert(token, now);
+        if let Some(displaced) = displaced {
+            // It takes the place of the one that comes; or it stays, to be deleted.
+            let home = if is_exchanged { earlier } else { now };
+            if let Some((&token, _)) = found.addresses.get_key_value(displaced.token.digest.as_str()) {
+                found.addresses.insert(token, home);
             }
+            let entry = self.state.resources.entry(home.clone()).or_default();
+            if is_exchanged { entry.current = Some(displaced) } else { entry.deposed.push(displaced) }
         }
+        if self.state.resources.get(earlier).is_some_and(|entry| entry.objects().next().is_none()) {
+            self.state.resources.remove(earlier);
+        }
+        true
     }
 
-    /// Lets what refers to the renamed resources refer to them by their new addresses.
-    fn rename_references(&mut self) {
-        if self.moved.is_empty() {
+    /// Notes which resources stand under another address than in `before`, and lets what refers to objects that have moved refer
+    /// to them by their new addresses.
+    fn note_moves(&mut self, before: &State) {
+        let objects = self.state.objects();
+        let now: HashMap<_, _> =
+            objects.map(|(address, object)| (object.token.digest.clone(), address.clone())).collect();
+        let moved = before
+            .resources
+            .iter()
+            .filter(|(address, entry)| entry.objects().any(|object| now.get(&object.token.digest) != Some(address)));
+        let moved: HashMap<_, _> = moved.collect();
+        if moved.is_empty() {
             return;
         }
-        let now: HashMap<_, _> = self.moved.iter().map(|(now, earlier)| (earlier, now)).collect();
+        let places = moved
+            .iter()
+            .flat_map(|(address, entry)| entry.objects().map(move |object| (&object.token.digest, *address)));
+        let places: HashMap<_, _> = places.collect();
+        for (address, entry) in &self.state.resources {
+            let earlier = entry.current.as_ref().and_then(|object| places.get(&object.token.digest));
+            if let Some(&earlier) = earlier.filter(|earlier| **earlier != address) {
+                self.moved.insert(address.clone(), earlier.clone());
+            }
+        }
         for object in self.state.resources.values_mut().flat_map(Entry::objects_mut) {
+            let known = object.clone();
             for addresses in [&mut object.depends_on, &mut object.released] {
-                if addresses.iter().any(|address| now.contains_key(address)) {
-                    *addresses =
-                        addresses.iter().map(|address| (*now.get(address).unwrap_or(&address)).clone()).collect();
+                if !addresses.iter().any(|address| moved.contains_key(address)) {
+                    continue;
                 }
+                let each = addresses.iter().flat_map(|address| {
+                    let targets = moved.get(address).into_iter().flat_map(|entry| entry.objects());
+                    let targets = targets.filter(|target| before.refers(&known, address, target));
+                    let new: Vec<_> = targets.filter_map(|target| now.get(&target.token.digest)).collect();
+                    if new.is_empty() { vec![address] } else { new }
+                });
+                *addresses = each.cloned().collect();
             }
         }
     }

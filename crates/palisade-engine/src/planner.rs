@@ -74,7 +74,14 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
             step.deposed.push(String::new());
         }
     }
-    delete_first(graph, &state, &mut plan);
+    let replaced = delete_first(graph, &state, &mut plan);
+    for output in graph.outputs() {
+        let change = plan.outputs.iter_mut().find(|change| change.name == output.name);
+        let is_new = |reference: &&Reference| replaced.contains(&reference.address);
+        if let Some(change) = change.filter(|_| output.value.references().iter().any(is_new)) {
+            change.after = Some(output.value.clone());
+        }
+    }
     let findings = impossible(graph, &state, &plan);
     if findings.is_empty() { Ok(Planned { plan, state }) } else { Err(PlanError::Impossible(findings)) }
 }

@@ -1,9 +1,10 @@
 //! Whether a replaced object or its successor comes first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use palisade_core::{FieldSchema, Graph, Schema, Value};
+use palisade_core::{Address, FieldSchema, Graph, Schema, Value};
 use petgraph::{
+    Direction,
     algo::{has_path_connecting, tarjan_scc},
     graph::NodeIndex,
     visit::EdgeRef,
@@ -11,7 +12,7 @@ use petgraph::{
 
 use crate::{
     Action, FieldChange, Plan, ReplaceOrder, State,
-    steps::{Steps, Task, Wait, Work, changes_identity, steps},
+    steps::{Steps, Task, Wait, steps},
 };
 
 /// Two objects whose identities clash cannot exist at a time, so such a successor has to wait.
@@ -28,8 +29,9 @@ pub(crate) fn replace_order(schema: &Schema, changes: &[FieldChange]) -> Replace
 
 /// Lets those successors come second that cannot come first, as they wait for something that waits for the deletion of
 /// their predecessor: an object that is replaced and refers to another one that is deleted first, or one whose identity
-/// goes over to another resource. Of objects that would exchange their identities in place, one is replaced.
-pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) {
+/// goes over to another resource. Of objects that would exchange their identities in place, one is replaced, and returned.
+pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) -> Vec<Address> {
+    let mut replaced = Vec::new();
     // Each round leaves fewer successors that come first.
     loop {
         let steps = steps(graph, state, plan);
@@ -39,10 +41,10 @@ pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) {
             turned.extend(in_a_circle(&steps).first());
         }
         if turned.is_empty() {
-            turned.extend(exchanged(graph, plan, &steps).map(|update| (update, update)));
+            turned.extend(exchanged(&steps).into_iter().map(|update| (update, update)));
         }
         if turned.is_empty() {
-            return;
+            return replaced;
         }
         let mut reasons: HashMap<_, _> = turned
             .into_iter()
@@ -50,6 +52,7 @@ pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) {
             .collect();
         for step in &mut plan.steps {
             if let Some(reason) = reasons.remove(&step.address) {
+                replaced.extend((step.action == Action::Update).then(|| step.address.clone()));
                 step.action = Action::Replace(ReplaceOrder::DeleteFirst);
                 step.reason = Some(reason);
             }
@@ -61,20 +64,24 @@ pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) {
 fn forced(steps: &Steps) -> Vec<(NodeIndex, NodeIndex)> {
     let mut candidates = in_a_circle(steps);
     if !candidates.is_empty() {
-        let needed = steps.filter_map(|_, _| Some(()), |_, wait| (*wait == Wait::Needed).then_some(()));
+        let needed = steps.filter_map(|_, _| Some(()), |_, wait| wait.is_needed().then_some(()));
         candidates.retain(|&(create, delete)| has_path_connecting(&needed, delete, create, None));
     }
     candidates
 }
 
-/// An update that is to take over an identity from one that waits for it.
-fn exchanged(graph: &Graph, plan: &Plan, steps: &Steps) -> Option<NodeIndex> {
-    let mut circles = tarjan_scc(steps).into_iter().filter(|circle| circle.len() > 1).flatten();
-    circles.find(|&step| {
-        let Work { address, task } = &steps[step];
-        let known = graph.node(address).zip(plan.step(address)).filter(|_| *task == Task::Update);
-        known.is_some_and(|(node, step)| changes_identity(node.schema, step))
-    })
+/// Of the steps of each circle an update that is to take over an identity from one that waits for it, if there is one.
+fn exchanged(steps: &Steps) -> Vec<NodeIndex> {
+    let circles = tarjan_scc(steps).into_iter().filter(|circle| circle.len() > 1);
+    let taken = circles.filter_map(|circle| {
+        let circle: HashSet<_> = circle.into_iter().collect();
+        let takes = |step: NodeIndex| {
+            let mut before = steps.edges_directed(step, Direction::Incoming);
+            before.any(|edge| *edge.weight() == Wait::Identity && circle.contains(&edge.source()))
+        };
+        circle.iter().copied().filter(|&step| steps[step].task == Task::Update && takes(step)).min()
+    });
+    taken.collect()
 }
 
 /// The replacements whose two steps wait for each other, as creation and deletion.

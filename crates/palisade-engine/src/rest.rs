@@ -245,13 +245,14 @@ impl<'a> Rest<'a> {
     /// The steps of the plan that cannot be carried out before steps that it does not have.
     fn waiting_for_others(&self, kept: &HashSet<&Address>) -> Vec<StaleItem> {
         let steps = steps(self.graph, self.now, self.fresh);
-        let needed = steps.edge_references().filter(|edge| *edge.weight() == Wait::Needed);
+        let needed = steps.edge_references().filter(|edge| edge.weight().is_needed());
         let mut items = Vec::new();
         for edge in needed {
             let (first, then) = (&steps[edge.source()], &steps[edge.target()]);
             // What refers to an object gets the values that the plan saw, whatever else is changed of that object.
-            let is_no_matter =
-                matches!(first.task, Task::Prepare { .. } | Task::Update) && !matches!(then.task, Task::Delete(_));
+            let is_no_matter = *edge.weight() != Wait::Identity
+                && matches!(first.task, Task::Prepare { .. } | Task::Update)
+                && !matches!(then.task, Task::Delete(_));
             if is_no_matter || kept.contains(&first.address) {
                 continue;
             }

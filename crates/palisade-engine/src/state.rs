@@ -144,6 +144,12 @@ impl Entry {
         self.current.iter().chain(&self.deposed)
     }
 
+    /// Takes the object beside the current one out whose token has this digest.
+    pub(crate) fn take_deposed(&mut self, token: &str) -> Option<ObjectState> {
+        let index = self.deposed.iter().position(|object| object.token.digest == token)?;
+        Some(self.deposed.remove(index))
+    }
+
     /// The current object and the others, to be changed.
     pub(crate) fn objects_mut(&mut self) -> impl Iterator<Item = &mut ObjectState> {
         self.current.iter_mut().chain(&mut self.deposed)

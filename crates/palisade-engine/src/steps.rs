@@ -22,8 +22,17 @@ pub(crate) type Steps = DiGraph<Work, Wait>;
 pub(crate) enum Wait {
     /// The two cannot be done in the other order.
     Needed,
+    /// The same, as the second takes over an identity that the first sets free.
+    Identity,
     /// They can, and had better not: a replaced object lives until its successor does, with all that belongs to it.
     Preferred,
+}
+
+impl Wait {
+    /// Whether there is no other order.
+    pub(crate) fn is_needed(self) -> bool {
+        matches!(self, Self::Needed | Self::Identity)
+    }
 }
 
 /// One step: one object of one resource.
@@ -83,7 +92,7 @@ impl Work {
 }
 
 /// Whether a step changes a value that no two objects can have.
-pub(crate) fn changes_identity(schema: &Schema, step: &Step) -> bool {
+fn changes_identity(schema: &Schema, step: &Step) -> bool {
     let mut fields = step.changes.iter().filter_map(|change| schema.field(&change.field));
     fields.any(|field| field.identity)
 }
@@ -302,12 +311,13 @@ impl<'a> Builder<'a> {
             for (address, target, end, old) in going.get(&(kind, new.group(schema))).into_iter().flatten() {
                 let is_other = *address != &step.address || *target != &Target::Current;
                 if is_other && Identity::clashes_with(old, &new, schema) {
-                    edges.push((*end, self.makes[&step.address]));
+                    let make = self.prepares.get(&step.address).unwrap_or(&self.makes[&step.address]);
+                    edges.push((*end, *make));
                 }
             }
         }
         for (end, make) in edges {
-            self.order(end, make, Wait::Needed);
+            self.order(end, make, Wait::Identity);
         }
     }
 
@@ -414,6 +424,7 @@ impl<'a> Builder<'a> {
     /// that all others refer to has as many as there are others.
     fn order(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
         match self.edges.entry((first, then)) {
+            Entry::Occupied(edge) if self.steps[*edge.get()] == Wait::Identity => {}
             Entry::Occupied(edge) => self.steps[*edge.get()] = wait,
             Entry::Vacant(edge) => _ = edge.insert(self.steps.add_edge(first, then, wait)),
         }

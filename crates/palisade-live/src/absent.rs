@@ -1,7 +1,9 @@
 //! [`Absent`]: the client of a service whose SDK is not compiled.
 
+use std::sync::Arc;
+
 use palisade_aws::operations::Operation;
-use palisade_core::provider::{ErrorKind, ProviderError};
+use palisade_core::provider::{ErrorKind, ProviderError, Turn};
 
 /// A client that answers every call with what to add to the program's features.
 ///
@@ -11,6 +13,10 @@ pub(crate) struct Absent;
 
 impl Absent {
     /// Says which feature the operation takes. The features are called as the services are in permissions.
+    pub(crate) fn in_turn(&self, _: &Arc<dyn Turn>) -> &Self {
+        self
+    }
+
     pub(crate) async fn answer<O: Operation>(&self, _: O) -> Result<O::Output, ProviderError> {
         let feature = O::SERVICE.as_str();
         Err(ProviderError {

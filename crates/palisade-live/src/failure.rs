@@ -7,7 +7,7 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use palisade_aws::failure;
-use palisade_core::provider::{ErrorKind, ProviderError};
+use palisade_core::provider::{ErrorKind, ProviderError, interrupted};
 
 /// Why a call has no usable answer.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     BadCredentials { cause: String },
     /// The SDK refused to make the request.
     Unsendable,
+    /// It was not sent, as the run is to stop.
+    Interrupted,
     /// The answer lacks a field that AWS always sends.
     Lacks(&'static str),
     /// The answer has a value that this version does not know.
@@ -123,6 +125,7 @@ impl Failure {
             Self::BadCredentials { cause } => {
                 error(ErrorKind::Denied, format!("the AWS credentials cannot be used: {cause}"), LOG_IN)
             }
+            Self::Interrupted => interrupted(),
             Self::Unsendable => error(ErrorKind::Invalid, format!("the SDK refuses to send {action}"), NETWORK),
             Self::Lacks(field) => error(ErrorKind::Service, format!("the answer lacks {field}"), UNEXPECTED),
             Self::Unusable { field, value } => error(

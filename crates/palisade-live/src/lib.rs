@@ -22,13 +22,13 @@ mod s3_state;
 mod secrets_manager;
 mod service;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use palisade_aws::{
     Backend,
     operations::{Request, Response},
 };
-use palisade_core::provider::{BoxFuture, ProviderError};
+use palisade_core::provider::{BoxFuture, ProviderError, Turn, Unlimited};
 
 pub use connect::{ConnectError, Identity, Target};
 #[cfg(feature = "s3-state")]
@@ -67,23 +67,31 @@ impl Backend for Live {
     }
 
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
-        Box::pin(self.dispatch(request))
+        Box::pin(async { self.dispatch(&(Arc::new(Unlimited) as Arc<dyn Turn>), request).await })
+    }
+
+    fn answer_in_turn<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        request: Request,
+    ) -> BoxFuture<'a, Result<Response, ProviderError>> {
+        Box::pin(self.dispatch(turn, request))
     }
 }
 
 /// Sends each request by its service's client. There is no arm for "the others": an operation that is missing here does not
 /// compile.
 macro_rules! dispatch {
-    ($live:ident, $request:ident, $( $client:ident { $($action:ident)* } )*) => {
+    ($live:ident, $turn:ident, $request:ident, $( $client:ident { $($action:ident)* } )*) => {
         match $request {
-            $($( Request::$action(call) => $live.$client.answer(call).await.map(Response::$action), )*)*
+            $($( Request::$action(call) => $live.$client.in_turn($turn).answer(call).await.map(Response::$action), )*)*
         }
     };
 }
 
 impl Live {
-    async fn dispatch(&self, request: Request) -> Result<Response, ProviderError> {
-        dispatch! { self, request,
+    async fn dispatch(&self, turn: &Arc<dyn Turn>, request: Request) -> Result<Response, ProviderError> {
+        dispatch! { self, turn, request,
             ec2 {
                 CreateVpc DescribeVpcs DescribeVpcAttribute ModifyVpcAttribute ModifyVpcTenancy DeleteVpc
                 CreateSubnet DescribeSubnets ModifySubnetAttribute DeleteSubnet

@@ -486,6 +486,11 @@ impl World {
 }
 
 impl Thing {
+    /// The digest of what it was created by.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     fn is_seen(&self) -> bool {
         self.seen_from <= Instant::now()
     }

@@ -1,7 +1,7 @@
 //! Resources that get another name in the program, and programs that are taken back half-way.
 
 use palisade_core::{Address, Graph, Stack, Value, provider::ErrorKind};
-use palisade_engine::{Action, Plan, ReplaceOrder};
+use palisade_engine::{Action, Origin, Plan, PlanError, ReplaceOrder, SavedPlan, SavedPlanError};
 use proptest::prelude::*;
 
 use crate::{
@@ -119,6 +119,94 @@ fn a_name_that_is_handed_on_leaves_its_first_holder_to_be_created_anew() {
 }
 
 #[test]
+fn each_circle_loses_one_object_and_what_is_no_exchange_none() {
+    run(async {
+        let account = Account::default();
+        let program = rules(&[("a", "p"), ("b", "q"), ("c", "r"), ("d", "s"), ("e", "t")]);
+        up(&account, &program).await;
+        let turned = [("p", "q"), ("q", "p"), ("r", "s"), ("s", "r"), ("t", "u")];
+        for thing in account.lock().world.objects.values_mut() {
+            let (_, after) = turned.iter().find(|(before, _)| thing.fields["peer"] == *before).unwrap();
+            thing.fields.insert("peer".to_owned(), (*after).into());
+        }
+        assert_eq!(up(&account, &program).await.counts(), (2, 3, 2));
+        // A rule whose peer is replaced under its name cannot be changed in time, which is the user's to decide.
+        let program = |engine: &str| {
+            graph(|stack| {
+                let user = make::<User>().text("name", "one").text("engine", engine).add(stack, "u");
+                make::<Rule>().refer("peer", Some(&user), "id").add(stack, "r");
+            })
+        };
+        let account = Account::default();
+        up(&account, &program("redis")).await;
+        let error = planned(&account, &program("valkey")).await.unwrap_err();
+        assert!(matches!(error, PlanError::Impossible(_)), "{error:?}");
+    });
+}
+
+#[test]
+fn an_older_object_that_the_program_means_again_is_kept_whatever_becomes_of_the_newer_one() {
+    run(async {
+        for order in [[("u", "old"), ("v", "new")], [("v", "new"), ("u", "old")]] {
+            for call in 0..4 {
+                let account = Account::default();
+                up(&account, &users(&[("u", "old")])).await;
+                let plan = planned(&account, &users(&[("u", "new")])).await.unwrap();
+                account.fail(call, ErrorKind::Service, call == 0);
+                assert!(!applied(&account, &users(&[("u", "new")]), &plan).await.0.is_complete());
+                account.lock().fault = None;
+                let thing = |name: &str| account.lock().world.thing("User", name).cloned();
+                let (old, new) = (thing("old").unwrap(), thing("new").unwrap());
+                let plan = up(&account, &users(&order)).await;
+                let (kept, newer) = (step(&plan, "User.u"), moves(&plan, "User.v"));
+                assert!(matches!(kept.action, Action::Nothing | Action::Update) && kept.moved_from.is_none());
+                assert!(!matches!(newer.0, Action::Replace(_)), "{newer:?}");
+                assert!(thing("old") == Some(old) && plan.counts().2 == 0, "{order:?} {call}");
+                assert_eq!(account.lock().world.thing("User", "new").unwrap().token(), new.token());
+            }
+        }
+    });
+}
+
+/// Users under some of the names a to d, each with one of four names of its own.
+fn named() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    let names = Just(vec!["one", "two", "three", "four"]).prop_shuffle();
+    (proptest::sample::subsequence(vec!["a", "b", "c", "d"], 0..=4), names)
+        .prop_map(|(addresses, names)| addresses.into_iter().zip(names).collect())
+}
+
+proptest! {
+    #![proptest_config(crate::config(60))]
+
+    /// What both programs have lives on, wherever it stands, also where the way from the one to the other is cut short and the
+    /// second is taken back.
+    #[test]
+    fn no_exchange_costs_an_object((first, second) in (named(), named())) {
+        run(async {
+            for call in 0.. {
+                let account = Account::default();
+                up(&account, &users(&first)).await;
+                let plan = planned(&account, &users(&second)).await.unwrap();
+                let things = |account: &Account| account.lock().world.objects.clone();
+                let before = things(&account);
+                account.fail(call, ErrorKind::Service, call % 2 == 0);
+                let is_complete = applied(&account, &users(&second), &plan).await.0.is_complete();
+                account.lock().fault = None;
+                let half = things(&account);
+                up(&account, &users(&first)).await;
+                let after = things(&account);
+                for (key, thing) in &before {
+                    assert!(half.get(key) != Some(thing) || after.get(key) == Some(thing), "{first:?} {second:?} {call} {key:?}");
+                }
+                if is_complete {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+#[test]
 fn an_identity_that_can_be_changed_is_taken_once_it_is_free() {
     run(async {
         let rule = |peer: &str| graph(|stack| _ = make::<Rule>().text("peer", peer).add(stack, "a"));
@@ -143,13 +231,24 @@ fn an_identity_that_can_be_changed_is_taken_once_it_is_free() {
         turn(&account, &["y", "z", "w"]);
         let plan = up(&account, &program).await;
         assert_eq!((plan.counts(), peers(&account)), ((0, 3, 0), ["x", "y", "z"].map(str::to_owned).to_vec()));
-        // In a circle, one has to go.
+        // In a circle, one has to go, and what refers to its id hears of it.
         turn(&account, &["y", "z", "x"]);
+        let program = graph(|stack| {
+            for (of, peer) in [("a", "x"), ("b", "y"), ("c", "z")] {
+                let rule = make::<Rule>().text("peer", peer).add(stack, of);
+                stack.output(of, output(&rule, "id"));
+            }
+        });
         let plan = up(&account, &program).await;
         assert_eq!(plan.counts(), (1, 2, 1));
-        let replaced = plan.steps.iter().find(|step| step.action != Action::Update).unwrap();
-        assert_eq!(moves(&plan, "Rule.c").0, Action::Replace(ReplaceOrder::DeleteFirst));
-        assert_eq!(replaced.reason.as_deref(), Some("it is deleted first, as Rule.a takes over its identity"));
+        assert_eq!(moves(&plan, "Rule.a").0, Action::Replace(ReplaceOrder::DeleteFirst));
+        assert_eq!(
+            step(&plan, "Rule.a").reason.as_deref(),
+            Some("it is deleted first, as Rule.b takes over its identity")
+        );
+        let after: Vec<_> =
+            plan.outputs.iter().map(|change| change.after.as_ref().unwrap().as_json().is_some()).collect();
+        assert_eq!(after, [false, true, true]);
         // An update that was interrupted may hold an identity that nothing shows.
         let account = Account::default();
         up(&account, &rule("x")).await;
@@ -377,4 +476,26 @@ proptest! {
             }
         });
     }
+}
+
+#[test]
+fn a_saved_plan_is_stale_if_an_identity_that_it_takes_is_to_be_freed_first() {
+    run(async {
+        let account = Account::default();
+        up(&account, &rules(&[("a", "x")])).await;
+        let program = rules(&[("a", "x"), ("b", "y")]);
+        let lineage = Some(state(&account).lineage);
+        let origin = Origin { lineage, account: "in memory".to_owned(), made_at: 0, is_destroy: false };
+        let saved = SavedPlan::new(planned(&account, &program).await.unwrap(), &program, origin);
+        for thing in account.lock().world.objects.values_mut() {
+            thing.fields.insert("peer".to_owned(), "y".into());
+        }
+        let Err(SavedPlanError::Stale(items)) = saved.rest(&account, &program, &state(&account)).await else {
+            panic!("it is carried out");
+        };
+        insta::assert_snapshot!(
+            items[0],
+            @"Rule.b: the plan saw nothing that it has to wait for, and now there is Rule.a, for which it has to wait: the object `rule-1`, to be updated in place"
+        );
+    });
 }
