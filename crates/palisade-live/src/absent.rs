@@ -12,11 +12,12 @@ use palisade_core::provider::{ErrorKind, ProviderError, Turn};
 pub(crate) struct Absent;
 
 impl Absent {
-    /// Says which feature the operation takes. The features are called as the services are in permissions.
+    /// Itself, as it sends nothing in any turn.
     pub(crate) fn in_turn(&self, _: &Arc<dyn Turn>) -> &Self {
         self
     }
 
+    /// Says which feature the operation takes. The features are called as the services are in permissions.
     pub(crate) async fn answer<O: Operation>(&self, _: O) -> Result<O::Output, ProviderError> {
         let feature = O::SERVICE.as_str();
         Err(ProviderError {
@@ -36,12 +37,14 @@ impl Absent {
 #[cfg(test)]
 mod tests {
     use palisade_aws::operations::ListKeys;
+    use palisade_core::provider::Unlimited;
 
     use super::*;
 
     #[tokio::test]
     async fn a_call_says_which_feature_it_takes() {
-        let error = Absent.answer(ListKeys {}).await.unwrap_err();
+        let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+        let error = Absent.in_turn(&turn).answer(ListKeys {}).await.unwrap_err();
         assert_eq!((error.kind, error.operation.as_str()), (ErrorKind::Invalid, "ListKeys"));
         assert_eq!(error.help, "add it to the program's Cargo.toml: `palisade = { features = [\"live\", \"kms\"] }`");
     }
