@@ -212,7 +212,7 @@ pub trait Turn: Send + Sync {
     /// Fails with [`ErrorKind::Interrupted`] once the run is to stop.
     fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>>;
 
-    /// Asks once more whether a call may be sent, after whoever holds a slot has waited for anything else.
+    /// Whether a call may still be sent. A caller that holds a slot, and has waited since it got it, asks this right before the call.
     ///
     /// Fails with [`ErrorKind::Interrupted`] once the run is to stop.
     fn may_send(&self) -> Result<(), ProviderError> {

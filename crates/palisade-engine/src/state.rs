@@ -187,7 +187,7 @@ impl ObjectState {
     }
 
     /// Whether a step that was interrupted may have sent what descriptions do not show yet, and what matters to one that brings
-    /// the object to what is `wanted`. A creation that goes on to the same end only repeats itself.
+    /// the object to what is `wanted`. A creation that continues with the same inputs only repeats its own calls.
     pub(crate) fn may_be_ahead_of_its_description(&self, wanted: &JsonMap) -> bool {
         let is_other_creation =
             self.phase != Phase::Ready && self.inputs.iter().any(|(field, value)| wanted.get(field) != Some(value));
