@@ -86,10 +86,7 @@ impl<'a> Rest<'a> {
                 None => Ok(None),
             };
         };
-        match self.difference(saved, fresh) {
-            Some(item) if !self.is_progress(saved, fresh) => Err(item),
-            _ => Ok(Some(fresh)),
-        }
+        if self.is_left_of(saved, fresh) { Ok(Some(fresh)) } else { Err(self.difference(saved, fresh)) }
     }
 
     /// What the program says otherwise of a resource than when the plan was made.
@@ -115,20 +112,13 @@ impl<'a> Rest<'a> {
         Some(item(saved, Some(name), saw, now))
     }
 
-    /// The first difference between a saved step and a fresh one, apart from references that have become known.
-    fn difference(&self, saved: &Step, fresh: &Step) -> Option<StaleItem> {
-        if saved.id != fresh.id {
-            return Some(item(saved, None, seen(saved), seen(fresh)));
-        }
-        if let Some(item) = self.changed_otherwise(saved, fresh) {
-            return Some(item);
-        }
-        let is_same = saved.action == fresh.action
-            && saved.deposed == fresh.deposed
-            && (fresh.moved_from.is_none() || fresh.moved_from == saved.moved_from);
-        (!is_same).then(|| item(saved, None, seen(saved), seen(fresh)))
+    /// What to say of a saved step of which the fresh one is not what is left.
+    fn difference(&self, saved: &Step, fresh: &Step) -> StaleItem {
+        let changed = if saved.id == fresh.id { self.changed_otherwise(saved, fresh) } else { None };
+        changed.unwrap_or_else(|| item(saved, None, seen(saved), seen(fresh)))
     }
 
+    /// The first field of one object that two steps change otherwise, apart from references that have become known.
     fn changed_otherwise(&self, saved: &Step, fresh: &Step) -> Option<StaleItem> {
         for before in &saved.changes {
             let field = Some(before.field.as_str());
@@ -150,9 +140,9 @@ impl<'a> Rest<'a> {
         Some(item(saved, Some(&now.field), saw, json_text(now.before.as_ref())))
     }
 
-    /// Whether the fresh step is what is left of the saved one after a part of it, or all of it, was done. The program's
-    /// declaration is the one that the plan was made of.
-    fn is_progress(&self, saved: &Step, fresh: &Step) -> bool {
+    /// Whether the fresh step is the saved one, or what is left of it after a part of it, or all of it, was done. The
+    /// program's declaration is the one that the plan was made of.
+    fn is_left_of(&self, saved: &Step, fresh: &Step) -> bool {
         let current = self.now.current(&saved.address);
         // What the plan had not seen of an unsettled creation may be seen by now, and is not finished.
         let is_unfinished = |object: &ObjectState| object.phase != Phase::Ready;
@@ -166,14 +156,12 @@ impl<'a> Rest<'a> {
         };
         let is_known = fresh.deposed.iter().all(was_deposed)
             && (fresh.moved_from.is_none() || fresh.moved_from == saved.moved_from);
-        // Where the values to be are no longer those of the plan, as those of others have changed, nothing is progress.
+        // Where the values to be are no longer those of the plan, as those of others have changed, it is another step.
         if !is_known || !self.leads_to_the_same(saved, fresh) {
             return false;
         }
         match (saved.action, fresh.action) {
-            (Action::Create | Action::Update | Action::Replace(_), Action::Nothing) => true,
-            (Action::Nothing, Action::Nothing) => saved.id == fresh.id,
-            (Action::Update, Action::Update) => saved.id == fresh.id && self.is_part(fresh, saved),
+            (Action::Create | Action::Update | Action::Replace(_) | Action::Delete, Action::Nothing) => true,
             // The object came into being by a run that did not finish it.
             (Action::Create | Action::Replace(_), Action::Update) => current.is_some_and(is_unfinished),
             // That the predecessor is gone may be the work of a run that could not record it any more.
@@ -182,7 +170,6 @@ impl<'a> Rest<'a> {
             (Action::Replace(_), Action::Create) => current.is_none_or(|object| object.is_unsettled()),
             (Action::Create, Action::Replace(_)) => has_unsettled && current.is_some_and(is_unfinished),
             (Action::Delete, Action::Delete) if saved.id.is_none() => current.is_some_and(is_unfinished),
-            (Action::Delete, Action::Nothing) => current.is_none(),
             _ => saved.action == fresh.action && saved.id == fresh.id && self.is_part(fresh, saved),
         }
     }
