@@ -279,7 +279,8 @@ fn item(step: &Step, field: Option<&str>, saw: impl Into<String>, now: impl Into
 
 /// What a plan saw of a resource, and what it was to do about it.
 fn seen(step: &Step) -> String {
-    let object = step.id.as_ref().map_or_else(|| "no object".to_owned(), |id| format!("the object `{id}`"));
+    let earlier = step.moved_from.as_ref().map(|earlier| format!(" of {earlier}")).unwrap_or_default();
+    let object = step.id.as_ref().map_or_else(|| "no object".to_owned(), |id| format!("the object `{id}`{earlier}"));
     let aim = match step.action {
         Action::Create => "to be created",
         Action::Update => "to be updated in place",
@@ -289,7 +290,9 @@ fn seen(step: &Step) -> String {
         Action::Nothing => "to be left as it is",
     };
     let reason = step.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let others = match step.deposed.as_slice() {
+    let others: Vec<_> =
+        step.deposed.iter().map(|id| if id.is_empty() { "one that is not seen" } else { id }).collect();
+    let others = match others.as_slice() {
         [] => String::new(),
         others => format!(", and others to be deleted: {}", others.join(", ")),
     };
