@@ -11,6 +11,7 @@ mod journal;
 mod kinds;
 mod late;
 mod orders;
+mod progress;
 mod random;
 mod renames;
 mod runs;

@@ -1,13 +1,13 @@
 //! Where one object goes and another one comes in its place: who moves over when, and what is there at every moment.
 
 use palisade_core::{Graph, Json, provider::ErrorKind};
-use palisade_engine::{Action, PlanError, ReplaceOrder, Report, StepKind};
+use palisade_engine::{Action, PlanError, ReplaceOrder, StepKind};
 use proptest::prelude::*;
 
 use crate::{
     account::{Account, Moment, World},
     kinds::{Group, Net, Server, User, make, servers},
-    runs::{applied, graph, planned, run, state, up},
+    runs::{applied, fail_at, graph, planned, run, state, up},
 };
 
 /// Users, networks that belong to them, and groups that are changed in place when they get another owner.
@@ -142,15 +142,6 @@ fn a_creation_waits_for_the_deletion_of_that_alone_with_which_it_cannot_exist_at
             up(&account, &server(name)).await;
         });
     }
-}
-
-/// Applies the program, of which the call numbered `call` fails.
-async fn fail_at(account: &Account, graph: &Graph, call: usize) -> Report {
-    let plan = planned(account, graph).await.unwrap();
-    account.fail(call, ErrorKind::Denied, false);
-    let (report, _) = applied(account, graph, &plan).await;
-    account.lock().fault = None;
-    report
 }
 
 /// A network that a group refers to, which may have a user.

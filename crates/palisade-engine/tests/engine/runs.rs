@@ -1,6 +1,6 @@
 //! What all tests do: plan, apply, and look whether the account is what the program says.
 
-use palisade_core::{Graph, Json, JsonMap, Stack};
+use palisade_core::{Graph, Json, JsonMap, Stack, provider::ErrorKind};
 use palisade_engine::{Action, ApplyOptions, Event, Plan, PlanError, Report, State, apply, plan};
 
 use crate::account::{Account, World};
@@ -32,6 +32,15 @@ pub(crate) async fn applied(account: &Account, graph: &Graph, plan: &Plan) -> (R
     let mut listener = |event| events.push(event);
     let report = apply(account, account, state(account), graph, plan, &options, &mut listener).await.unwrap();
     (report, events)
+}
+
+/// Applies the program, of which the call numbered `call` fails.
+pub(crate) async fn fail_at(account: &Account, graph: &Graph, call: usize) -> Report {
+    let plan = planned(account, graph).await.unwrap();
+    account.fail(call, ErrorKind::Denied, false);
+    let (report, _) = applied(account, graph, &plan).await;
+    account.lock().fault = None;
+    report
 }
 
 /// Plans and applies, and asserts that all went well.

@@ -10,24 +10,24 @@ use crate::{
     account::{Account, Fault},
     kinds::{Net, User, make, output},
     random::{edit, graph_of},
-    runs::{applied, assert_settled, graph, planned, run, state, up},
+    runs::{applied, assert_settled, fail_at, graph, planned, run, state, up},
 };
 
 const ACCOUNT: &str = "in memory";
 
 /// Plans, and keeps the plan as a text.
-async fn saved(account: &Account, graph: &Graph) -> String {
+pub(crate) async fn saved(account: &Account, graph: &Graph) -> String {
     let lineage = account.lock().saved.as_ref().map(|state| state.lineage.clone());
     let origin = Origin { lineage, account: ACCOUNT.to_owned(), made_at: 0, is_destroy: false };
     SavedPlan::new(planned(account, graph).await.unwrap(), graph, origin).encode()
 }
 
-async fn rest(account: &Account, graph: &Graph, saved: &str) -> Result<Remaining, SavedPlanError> {
+pub(crate) async fn rest(account: &Account, graph: &Graph, saved: &str) -> Result<Remaining, SavedPlanError> {
     SavedPlan::decode(saved.as_bytes()).unwrap().rest(account, graph, &state(account)).await
 }
 
 /// What the plan is refused for, a line for each thing.
-async fn refusal(account: &Account, graph: &Graph, saved: &str) -> String {
+pub(crate) async fn refusal(account: &Account, graph: &Graph, saved: &str) -> String {
     match rest(account, graph, saved).await {
         Err(SavedPlanError::Stale(items)) => {
             assert!(!items.is_empty());
@@ -38,13 +38,23 @@ async fn refusal(account: &Account, graph: &Graph, saved: &str) -> String {
 }
 
 /// Applies what is left of the plan.
-async fn carry_out(account: &Account, graph: &Graph, saved: &str) -> (Remaining, Report) {
+pub(crate) async fn carry_out(account: &Account, graph: &Graph, saved: &str) -> (Remaining, Report) {
     let remaining = rest(account, graph, saved).await.unwrap();
     let (report, _) = applied(account, graph, &remaining.plan).await;
     (remaining, report)
 }
 
-fn address(text: &str) -> Address {
+/// Applies what is left of the plan, up to the call that has `number` others of the apply before it, and that fails.
+pub(crate) async fn fail_in(account: &Account, graph: &Graph, saved: &str, number: usize, kind: ErrorKind) -> Report {
+    let remaining = rest(account, graph, saved).await.unwrap();
+    account.fail(number, kind, kind == ErrorKind::Service);
+    let (report, _) = applied(account, graph, &remaining.plan).await;
+    account.lock().fault = None;
+    assert!(!report.is_complete(), "{report:?}");
+    report
+}
+
+pub(crate) fn address(text: &str) -> Address {
     text.parse().unwrap()
 }
 
@@ -52,28 +62,28 @@ fn net(stack: &mut Stack, name: &str, range: &str, tag: &str) -> Address {
     make::<Net>().text("range", range).text("tag", tag).refer_all("peers", &[]).add(stack, name)
 }
 
-fn nets(declared: &[(&str, &str, &str)]) -> Graph {
+pub(crate) fn nets(declared: &[(&str, &str, &str)]) -> Graph {
     graph(|stack| declared.iter().for_each(|(name, range, tag)| _ = net(stack, name, range, tag)))
 }
 
 /// Does what somebody else does to the object of a resource.
-fn edit_object(account: &Account, of: &str, field: &str, value: &str) {
+pub(crate) fn edit_object(account: &Account, of: &str, field: &str, value: impl Into<Json>) {
     let id = id(account, of);
     let mut inner = account.lock();
     let key = (address(of).kind().to_owned(), id);
     inner.world.objects.get_mut(&key).unwrap().fields.insert(field.to_owned(), value.into());
 }
 
-fn delete_object(account: &Account, of: &str) {
+pub(crate) fn delete_object(account: &Account, of: &str) {
     let key = (address(of).kind().to_owned(), id(account, of));
     assert!(account.lock().world.objects.remove(&key).is_some());
 }
 
-fn id(account: &Account, of: &str) -> String {
+pub(crate) fn id(account: &Account, of: &str) -> String {
     state(account).attribute(&address(of), "id").unwrap().as_str().unwrap().to_owned()
 }
 
-fn counts(report: &Report) -> (usize, usize, usize) {
+pub(crate) fn counts(report: &Report) -> (usize, usize, usize) {
     assert!(report.is_complete(), "{report:?}");
     (report.added, report.changed, report.destroyed)
 }
@@ -374,7 +384,7 @@ proptest! {
 }
 
 /// A network whose creation is unsettled, and that is hidden for so many seconds.
-async fn unsettled(lag: u64) -> Account {
+pub(crate) async fn unsettled(lag: u64) -> Account {
     let account = Account::default();
     account.lock().lag = Duration::from_secs(lag);
     let program = nets(&[("a", "1", "t")]);
@@ -422,22 +432,26 @@ fn what_was_unsettled_is_destroyed_by_a_saved_plan() {
     }
 }
 
+/// A network whose creation is unsettled, and that was set aside as the program gave it the range 2; to look for it failed.
+pub(crate) async fn set_aside_unsettled() -> Account {
+    let account = unsettled(240).await;
+    account.lock().lag = Duration::ZERO;
+    let other = nets(&[("a", "2", "t")]);
+    let call = account.lock().calls.len();
+    fail_at(&account, &other, 0).await;
+    // The first look is that of the plan.
+    assert_eq!(account.lock().calls[call..call + 2], ["find Net.a", "find Net.a"]);
+    let deposed = state(&account).resources[&address("Net.a")].deposed.clone();
+    assert_eq!(deposed.iter().map(|object| &object.id).collect::<Vec<_>>(), [&None]);
+    assert_eq!(planned(&account, &other).await.unwrap().steps[0].deposed, [""]);
+    account
+}
+
 #[test]
 fn what_was_deposed_unsettled_may_be_seen_by_the_time_the_plan_is_carried_out() {
     run(async {
-        let account = unsettled(240).await;
-        account.lock().lag = Duration::ZERO;
-        // Deposed as the program changed; to look for it failed.
+        let account = set_aside_unsettled().await;
         let other = nets(&[("a", "2", "t")]);
-        let plan = planned(&account, &other).await.unwrap();
-        let call = account.lock().calls.len();
-        account.fail(0, ErrorKind::Denied, false);
-        applied(&account, &other, &plan).await;
-        account.lock().fault = None;
-        assert_eq!(account.lock().calls[call], "find Net.a");
-        let deposed = state(&account).resources[&address("Net.a")].deposed.clone();
-        assert_eq!(deposed.iter().map(|object| &object.id).collect::<Vec<_>>(), [&None]);
-        assert_eq!(planned(&account, &other).await.unwrap().steps[0].deposed, [""]);
         let kept = saved(&account, &other).await;
         tokio::time::sleep(Duration::from_secs(240)).await;
         let (_, report) = carry_out(&account, &other, &kept).await;
