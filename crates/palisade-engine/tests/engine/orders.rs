@@ -1,6 +1,6 @@
 //! Where one object goes and another one comes in its place: who moves over when, and what is there at every moment.
 
-use palisade_core::{Graph, Json, provider::ErrorKind};
+use palisade_core::{Graph, Json, Stack, provider::ErrorKind};
 use palisade_engine::{Action, PlanError, ReplaceOrder, StepKind};
 use proptest::prelude::*;
 
@@ -305,6 +305,31 @@ fn an_unfinished_successor_goes_before_a_third_object_comes_if_nobody_refers_to_
             }
             up(&account, &program("30", is_referred_to)).await;
         }
+    });
+}
+
+#[test]
+fn a_successor_comes_second_only_if_the_plan_needs_it() {
+    run(async {
+        let server = |stack: &mut Stack, of: &str, name: &str| make::<Server>().text("name", name).add(stack, of);
+        let account = Account::default();
+        let before = graph(|stack| {
+            server(stack, "other", "t1");
+            let [gone, sponsor] = [("gone", "o1"), ("sponsor", "s1")].map(|(of, name)| server(stack, of, name));
+            make::<Net>().refer_all("peers", &[&gone]).refer("sponsor", Some(&sponsor), "id").add(stack, "net");
+        });
+        up(&account, &before).await;
+        // The network has to go before its successor comes, as its sponsor does. So `other` need not: it takes the place of
+        // `gone`, to which the network refers, before `new` takes its own.
+        let after = graph(|stack| {
+            server(stack, "other", "o2");
+            let [new, sponsor] = [("new", "t2"), ("sponsor", "s2")].map(|(of, name)| server(stack, of, name));
+            make::<Net>().refer_all("peers", &[&new]).refer("sponsor", Some(&sponsor), "id").add(stack, "net");
+        });
+        let plan = up(&account, &after).await;
+        let action = |of: &str| plan.step(&of.parse().unwrap()).unwrap().action;
+        assert_eq!(action("Net.net"), Action::Replace(ReplaceOrder::DeleteFirst));
+        assert_eq!(action("Server.other"), Action::Replace(ReplaceOrder::CreateFirst));
     });
 }
 

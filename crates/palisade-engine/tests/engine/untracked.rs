@@ -78,6 +78,27 @@ fn what_the_last_run_has_created_is_not_created_again() {
 }
 
 #[test]
+fn the_refusal_names_all_that_the_state_does_not_have() {
+    run(async {
+        let cases = [
+            (&["a", "b"][..], "Net (net-2)"),
+            (&["a", "b", "c"], "Net (net-2) and Net (net-3)"),
+            (&["a", "b", "c", "d"], "Net (net-2), Net (net-3) and Net (net-4)"),
+        ];
+        for (newest, expected) in cases {
+            let account = Account::default();
+            up(&account, &nets(&["a"])).await;
+            let older = state(&account);
+            up(&account, &nets(newest)).await;
+            account.lock().saved = Some(older);
+            let refused = try_apply(&account, &nets(&["a", "e"]), &ApplyOptions::default()).await.unwrap_err();
+            let text = refused.to_string();
+            assert_eq!(text.split_once("it does not have ").unwrap().1, expected);
+        }
+    });
+}
+
+#[test]
 fn what_neither_creates_nor_deletes_searches_for_nothing() {
     run(async {
         let account = Account::default();
