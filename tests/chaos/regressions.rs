@@ -996,11 +996,13 @@ fn a_cache_that_has_changed_its_users_already_may_show_the_earlier_ones() {
 
 #[test]
 fn a_secret_that_comes_back_still_uses_its_key() {
+    fn key(stack: &mut Stack) -> Handle<KmsKey> {
+        let policy = KeyPolicy::administered().secrets_manager();
+        stack.add("secrets", KmsKey::builder().alias(kms_alias!("alias/secrets")).policy(policy))
+    }
     fn secret(stack: &mut Stack, has_key: bool, uses_key: bool) {
         let secret = Secret::builder().name(secret_name!("redis/password")).generated();
-        let policy = KeyPolicy::administered().secrets_manager();
-        let key =
-            has_key.then(|| stack.add("secrets", KmsKey::builder().alias(kms_alias!("alias/secrets")).policy(policy)));
+        let key = has_key.then(|| key(stack));
         match key.filter(|_| uses_key) {
             Some(key) => stack.add("password", secret.kms_key_id(&key)),
             None => stack.add("password", secret),
@@ -1014,6 +1016,18 @@ fn a_secret_that_comes_back_still_uses_its_key() {
     }
     fn third(stack: &mut Stack) {
         secret(stack, false, false);
+    }
+    fn without_secret(stack: &mut Stack) {
+        key(stack);
+    }
+    for write in 0..8 {
+        let faults = vec![(write, Fault::Unavailable)];
+        let applies = [
+            apply(Next, first, Weather::fine()),
+            apply(Next, without_secret, Weather::fine()),
+            apply(Next, third, Weather { faults, ..Weather::fine() }),
+        ];
+        lives(InFolder, 0, &applies, &Weather::fine());
     }
     // Others delete the secret, among other things. It is recovered, and may not be given another key.
     for object in 0..2 {

@@ -21,6 +21,9 @@ pub struct Schema {
     pub fields: &'static [FieldSchema],
     /// The attributes that the object has once it exists, beside `id`.
     pub attributes: &'static [AttributeSchema],
+    /// The kinds that a deleted object goes on referring to for as long as it can be recovered: the creation of another one may
+    /// bring it back, with references that no state has.
+    pub brings_back: &'static [&'static str],
     /// The type of the resource in Terraform, as in `aws_subnet`.
     pub terraform_type: &'static str,
     /// What the export writes that no single field says; see [`TerraformResource`].
@@ -106,8 +109,9 @@ impl Schema {
     /// `Schema { id_prefix: "net-", ..Schema::new("Net", FIELDS) }`.
     pub const fn new(kind: &'static str, fields: &'static [FieldSchema]) -> Self {
         let (doc, id_prefix, terraform_type) = ("", "", "");
-        let (ids, attributes, terraform, check, rules) = (IdRules::NONE, &[], None, None, &[]);
-        Self { kind, doc, id_prefix, ids, fields, attributes, terraform_type, terraform, check, rules }
+        let (ids, attributes, brings_back) = (IdRules::NONE, &[], &[]);
+        let (terraform, check, rules) = (None, None, &[]);
+        Self { kind, doc, id_prefix, ids, fields, attributes, brings_back, terraform_type, terraform, check, rules }
     }
 
     /// The field `name`.

@@ -9,6 +9,7 @@ pub(crate) struct ResourceAttrs {
     pub(crate) attributes: Option<Type>,
     pub(crate) id_prefix: Option<LitStr>,
     pub(crate) ids: Option<Path>,
+    pub(crate) brings_back: Option<Type>,
     pub(crate) terraform_with: Option<Path>,
     pub(crate) check: Option<Path>,
     pub(crate) rules: Option<Path>,
@@ -66,6 +67,7 @@ pub(crate) fn resource(attributes: &[Attribute]) -> syn::Result<ResourceAttrs> {
             "attributes" => found.attributes = Some(meta.value()?.parse()?),
             "id_prefix" => found.id_prefix = Some(meta.value()?.parse()?),
             "ids" => found.ids = Some(meta.value()?.parse()?),
+            "brings_back" => found.brings_back = Some(meta.value()?.parse()?),
             "terraform_with" => found.terraform_with = Some(meta.value()?.parse()?),
             "check" => found.check = Some(meta.value()?.parse()?),
             "rules" => found.rules = Some(meta.value()?.parse()?),
@@ -79,8 +81,7 @@ pub(crate) fn resource(attributes: &[Attribute]) -> syn::Result<ResourceAttrs> {
             })?,
             "by_hand" => found.by_hand = true,
             _ => {
-                let keys =
-                    "terraform, attributes, id_prefix, ids, terraform_with, check, rules, requires, never, by_hand";
+                let keys = "terraform, attributes, id_prefix, ids, brings_back, terraform_with, check, rules, requires, never, by_hand";
                 return Err(unknown(&meta, keys));
             }
         }

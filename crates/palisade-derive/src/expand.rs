@@ -84,6 +84,7 @@ fn schema(resource: &Resource) -> TokenStream {
     let attributes = resource.attrs.attributes.as_ref().map_or_else(|| quote!(()), |ty| quote!(#ty));
     let id_prefix = resource.attrs.id_prefix.as_ref().map(syn::LitStr::value).unwrap_or_default();
     let ids = resource.attrs.ids.as_ref().map_or_else(|| quote!(::palisade_core::IdRules::NONE), |ids| quote!(#ids));
+    let brings_back = resource.attrs.brings_back.iter();
     let terraform_type = &resource.attrs.terraform;
     let terraform = option(resource.attrs.terraform_with.as_ref());
     let check = option(resource.attrs.check.as_ref());
@@ -102,6 +103,7 @@ fn schema(resource: &Resource) -> TokenStream {
                 ids: #ids,
                 fields: &[#(#fields),*],
                 attributes: <#attributes as ::palisade_core::Attributes>::SCHEMA,
+                brings_back: &[#(<#brings_back as ::palisade_core::Resource>::SCHEMA.kind),*],
                 terraform_type: #terraform_type,
                 terraform: #terraform,
                 check: #check,

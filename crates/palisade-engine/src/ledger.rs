@@ -107,14 +107,13 @@ impl<'a> Ledger<'a> {
             let mut book = self.book();
             let old = book.state.current(address);
             let is_unsettled = old.is_some_and(ObjectState::is_unsettled);
-            let continued = old.filter(|old| is_unsettled && old.inputs == *inputs).map(|old| old.token.clone());
+            let continued = old.filter(|old| is_unsettled && old.inputs == *inputs);
             let attempt = Attempt {
                 is_first: continued.is_none(),
                 has_deposed: continued.is_none() && old.is_some() && (keep_old || is_unsettled),
-                token: continued.unwrap_or_else(|| book.fresh_token(address)),
+                token: continued.map_or_else(|| book.fresh_token(address), |old| old.token.clone()),
             };
-            // What others have deleted may come back by it, with all that it referred to. So may what an earlier attempt has left.
-            let recorded = old.filter(|_| !attempt.has_deposed).map(Dependencies::recorded).unwrap_or_default();
+            let recorded = continued.map(Dependencies::recorded).unwrap_or_default();
             let Dependencies { all: depends_on, released } = recorded.union(&dependencies);
             let (address, inputs) = (address.clone(), inputs.clone());
             let (keep_old, token) = (attempt.has_deposed, attempt.token.clone());

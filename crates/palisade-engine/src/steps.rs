@@ -334,11 +334,6 @@ impl<'a> Builder<'a> {
                 match self.end_of_reference(dependent) {
                     Some(first) if dependent.object.released.contains(*address) => released.push((first, delete)),
                     Some(first) => needed.push((first, delete)),
-                    // What others have deleted may come back with all that it referred to, as a secret does that can be
-                    // recovered.
-                    None if dependent.target == Target::Current => {
-                        released.extend(self.makes.get(dependent.address).map(|&make| (make, delete)));
-                    }
                     None => {}
                 }
             }
@@ -346,7 +341,8 @@ impl<'a> Builder<'a> {
         for (first, delete) in needed {
             self.order(first, delete, Wait::Needed);
         }
-        // The cloud drops these references by itself, or there are none. So this order is only the better one, where there is a
+        released.extend(self.brought_back());
+        // The cloud drops these references by itself, or there may be none. So this order is only the better one, where there is a
         // choice.
         released.sort();
         for (first, delete) in released {
@@ -491,6 +487,22 @@ impl<'a> Builder<'a> {
         // A creation stands for an object that is gone, and refers to nothing; or for one that may have been created already,
         // and which it goes on with.
         (self.steps[make].task == Task::Update || dependent.object.is_unsettled()).then_some(make)
+    }
+
+    /// The steps that may find a deleted object again, each with the deletions of what that may still refer to: those that create
+    /// one, and those that complete one that an interrupted run has created.
+    fn brought_back(&self) -> Vec<(NodeIndex, NodeIndex)> {
+        let mut orders = Vec::new();
+        for (address, &make) in &self.makes {
+            let Some(node) = self.graph.node(address) else { continue };
+            let is_complete = self.state.current(address).is_some_and(|object| object.phase == Phase::Ready);
+            if is_complete && self.steps[make].kind() == StepKind::Update {
+                continue;
+            }
+            let deletes = self.deletes.iter().filter(|((of, _), _)| node.schema.brings_back.contains(&of.kind()));
+            orders.extend(deletes.map(|(_, &delete)| (make, delete)));
+        }
+        orders
     }
 
     fn object(&self, address: &Address, target: &Target) -> Option<&'a ObjectState> {

@@ -44,6 +44,7 @@ use crate::{
     check = check,
     attributes = SecretAttributes,
     id_prefix = "arn:",
+    brings_back = kms_key::KmsKey,
     terraform_with = terraform,
     requires(source(
         "this `Secret` does not say where its value comes from",

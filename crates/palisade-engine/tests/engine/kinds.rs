@@ -24,19 +24,23 @@ pub(crate) static NET: Schema = schema(
     &[AttributeSchema { name: "route", doc: "", changes_with: &["tag"], terraform_name: "route" }],
 );
 
-/// A user: its name is its id. `secret` cannot be read, and `access` is read in capitals.
-pub(crate) static USER: Schema = schema(
-    "User",
-    "",
-    &[
-        FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
-        FieldSchema::new("engine", OnChange::Replace),
-        FieldSchema::new("net", OnChange::Replace),
-        FieldSchema::new("access", OnChange::Update),
-        FieldSchema::new("secret", OnChange::Update),
-    ],
-    &[],
-);
+/// A user: its name is its id. `secret` cannot be read, and `access` is read in capitals. One that was deleted may come back with
+/// its network.
+pub(crate) static USER: Schema = Schema {
+    brings_back: &["Net"],
+    ..schema(
+        "User",
+        "",
+        &[
+            FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
+            FieldSchema::new("engine", OnChange::Replace),
+            FieldSchema::new("net", OnChange::Replace),
+            FieldSchema::new("access", OnChange::Update),
+            FieldSchema::new("secret", OnChange::Update),
+        ],
+        &[],
+    )
+};
 
 /// A group: the cloud takes a user that is deleted out of `users`, but not out of `owner`.
 pub(crate) static GROUP: Schema = schema(
