@@ -17,6 +17,11 @@ pub enum Event {
         /// What is being done.
         step: StepKind,
     },
+    /// An update waits until the cloud shows what an interrupted one has done, which takes a minute on AWS.
+    CatchingUp {
+        /// The resource.
+        address: Address,
+    },
     /// A creation has got its id, which is on disk.
     Created {
         /// The resource.

@@ -200,6 +200,7 @@ impl<'a> Executor<'a> {
         if object.may_be_ahead_of_its_description(&inputs) {
             // Otherwise what the interrupted step has sent could look like what is wanted now, and show later; or what it has done
             // already would be asked for again.
+            self.ledger.tell(Event::CatchingUp { address: address.clone() });
             self.provider.catch_up(&turn.shared()).await?;
         }
         self.ledger.begin_update(address, &inputs, &dependencies).await?;

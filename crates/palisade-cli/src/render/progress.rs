@@ -17,6 +17,9 @@ use super::{
 pub(crate) fn event(event: &Event) -> Option<String> {
     Some(match event {
         Event::Started { address, step } => format!("{address}: {}...", doing(*step)),
+        Event::CatchingUp { address } => {
+            format!("{address}: Waiting until an interrupted change of it shows, for a minute...")
+        }
         // The id is told with the end of the creation.
         Event::Created { .. } => return None,
         Event::Finished { address, step, id, took } => {
@@ -161,6 +164,7 @@ mod tests {
         let events = [
             Event::Started { address: vpc.clone(), step: StepKind::Create },
             Event::Created { address: vpc.clone(), id: "vpc-1".to_owned() },
+            Event::CatchingUp { address: vpc.clone() },
             finished(StepKind::Create, "vpc-1"),
             finished(StepKind::Update, "vpc-1"),
             finished(StepKind::Delete, ""),
@@ -173,6 +177,7 @@ mod tests {
         let lines: Vec<_> = events.iter().filter_map(event).collect();
         assert_snapshot!(plain(&lines.join("\n")), @r"
         Vpc.main: Creating...
+        Vpc.main: Waiting until an interrupted change of it shows, for a minute...
         Vpc.main: Creation complete after 3s [id=vpc-1]
         Vpc.main: Modification complete after 3s [id=vpc-1]
         Vpc.main: Destruction complete after 3s

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use palisade_core::{Address, Graph, provider::ErrorKind};
-use palisade_engine::{Action, Phase, Plan, ReplaceOrder, State};
+use palisade_engine::{Action, Event, Phase, Plan, ReplaceOrder, State};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
@@ -426,8 +426,11 @@ fn a_change_that_was_interrupted_goes_on_once_descriptions_show_it() {
             assert!(!applied(&account, &program("off"), &plan).await.0.is_complete());
             account.lock().fault = None;
             assert_eq!(account.lock().waits, 0);
-            up(&account, &program("off")).await;
+            let plan = planned(&account, &program("off")).await.unwrap();
+            let (report, events) = applied(&account, &program("off"), &plan).await;
+            assert!(report.is_complete(), "{report:?}");
             assert_eq!(account.lock().waits, 1);
+            assert!(events.contains(&Event::CatchingUp { address: Address::new("User", "a") }), "{events:?}");
         }
     });
 }

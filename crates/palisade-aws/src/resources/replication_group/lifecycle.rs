@@ -30,8 +30,6 @@ use crate::{
 
 /// How long a creation or a change of a replication group may take.
 const AVAILABLE: Duration = Duration::from_mins(90);
-/// The status of a group that is not there yet.
-const CREATING: &str = "creating";
 /// The status of a group that will never be there.
 const CREATE_FAILED: &str = "create-failed";
 /// How long a deletion may take, with the final snapshot.
@@ -139,12 +137,11 @@ impl Lifecycle for ReplicationGroup {
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.replication_group_id.as_str())?;
         match describe(aws, &id).await? {
-            // While it is being created, AWS does not tell its tags.
-            Some(group) if group.status == CREATING => Ok(Sighting::Unclear),
-            // Nor after that has failed. But the name was free before the creation began, so this is what has become of it.
+            // AWS never tells its tags. But the name was free before the creation began, so this is what has become of it.
             Some(group) if group.status == CREATE_FAILED => Ok(Sighting::Seen(id)),
-            Some(group) if group.status != "deleting" => sighted(aws, id, &group.arn, token).await,
-            _ => Ok(Sighting::Nothing),
+            // Nor does it while the group is being created, changed or deleted: then it is unclear.
+            Some(group) => sighted(aws, id, &group.arn, token).await,
+            None => Ok(Sighting::Nothing),
         }
     }
 
