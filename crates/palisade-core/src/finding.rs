@@ -28,3 +28,17 @@ impl Span {
         Self { location, label: label.into() }
     }
 }
+
+/// Several things as a sentence names them.
+///
+/// ```
+/// use palisade_core::in_words;
+/// assert_eq!(in_words(&["`name`".to_owned()]), "`name`");
+/// assert_eq!(in_words(&["a".to_owned(), "b".to_owned(), "c".to_owned()]), "a, b and c");
+/// ```
+pub fn in_words(items: &[String]) -> String {
+    match items.split_last() {
+        Some((last, others @ [_, ..])) => format!("{} and {last}", others.join(", ")),
+        _ => items.concat(),
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     AcceptedRisk, Address, Assessment, Declare, Declared, Finding, Handle, Hold, Json, Output, Reason, Reference,
-    Resource, Risk, Rule, Schema, Span, Status, Value, rule::Policy,
+    Resource, Risk, Rule, Schema, Span, Status, Value, in_words, rule::Policy,
 };
 
 /// The resources and outputs that a program declares.
@@ -288,12 +288,8 @@ impl Stack {
             match seen.insert(key, node) {
                 Some(first) if first.address != node.address => {
                     let names: Vec<_> = values.iter().map(|(name, _)| format!("`{name}`")).collect();
-                    let names = match names.split_last() {
-                        Some((last, others @ [_, ..])) => format!("{} and {last}", others.join(", ")),
-                        _ => names.concat(),
-                    };
                     findings.push(Finding {
-                        message: format!("{} and {} have the same {names}", first.address, node.address),
+                        message: format!("{} and {} have the same {}", first.address, node.address, in_words(&names)),
                         spans: vec![Span::new(node.location, "the second"), Span::new(first.location, "the first")],
                         help: "AWS refuses the second of them: change it, or remove it".to_owned(),
                     });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use palisade_core::{
-    Address, Finding,
+    Address, Finding, in_words,
     provider::{ProviderError, Untracked},
 };
 
@@ -188,8 +188,5 @@ pub enum StateError {
 /// The objects in words, as in "Vpc.main (vpc-1) and Vpc.other (vpc-2)".
 fn objects(found: &Untracked) -> String {
     let objects: Vec<_> = found.objects.iter().map(|object| format!("{} ({})", object.resource, object.id)).collect();
-    match objects.split_last() {
-        Some((last, others @ [_, ..])) => format!("{} and {last}", others.join(", ")),
-        _ => objects.concat(),
-    }
+    in_words(&objects)
 }
