@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use palisade_core::{Address, Graph, Json, Node, OnChange, Value};
 
 use crate::{
-    Action, Change, Entry, ObjectState, Phase, Plan, State, Step,
+    Action, Entry, ObjectState, State, Step,
     identity::{Identity, has_identity, identity, identity_of},
 };
 
@@ -65,32 +65,6 @@ pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut State) -> bool {
     is_set_aside
 }
 
-/// Forgets each object that others have deleted, and whose name another resource of the plan takes: both would have the same id. If
-/// the run were killed then, the next one would delete the new object in the place of the old one.
-pub(crate) fn forget_gone(graph: &Graph, plan: &Plan, state: &mut State) {
-    let creations = plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_)));
-    let creations: Vec<_> = creations.filter_map(|step| Some((step, graph.node(&step.address)?))).collect();
-    let taken = creations.iter().filter_map(|(_, node)| {
-        let value = |field: &str| node.fields.get(field).map_or(Some(Json::Null), |value| value.as_json().cloned());
-        Some((place(node, &identity(node.schema, value)?), &node.address))
-    });
-    let taken: HashMap<_, _> = taken.collect();
-    for (step, node) in &creations {
-        // What is ready, and created all the same, is gone.
-        let gone = state.current(&step.address).filter(|object| object.phase == Phase::Ready);
-        let gone = gone.filter(|_| step.action == Action::Create).and_then(|object| identity_of(node.schema, object));
-        let taker = gone.and_then(|gone| taken.get(&place(node, &gone)));
-        if taker.is_some_and(|taker| **taker != step.address) {
-            state.apply(&Change::Deleted { address: step.address.clone(), deposed: None, took: None });
-        }
-    }
-}
-
-/// Where an object with this identity would be looked for.
-fn place(node: &Node, identity: &Identity) -> (String, String) {
-    (node.address.kind().to_owned(), identity.group(node.schema))
-}
-
 /// Whether no difference between `object` and what `step` creates forces a replacement. A value that is known only after the
 /// apply is another one.
 fn can_become(object: &ObjectState, node: &Node, step: &Step) -> bool {
@@ -121,12 +95,14 @@ impl<'a> Holders<'a> {
     fn of(&mut self, graph: &'a Graph, state: &'a State) -> &mut Found<'a> {
         self.0.get_or_insert_with(|| {
             let schemas: HashMap<_, _> = graph.nodes().map(|node| (node.address.kind(), node.schema)).collect();
-            let entries = || state.resources.iter();
-            let deposed = entries().flat_map(|(address, entry)| entry.deposed.iter().map(move |old| (address, old)));
-            let current = entries().filter_map(|(address, entry)| Some((address, entry.current.as_ref()?)));
+            // Of two with one identity, the current one counts, and one that is there: the other one is gone, or about to go.
+            let mut objects: Vec<_> = state.objects().collect();
+            let is_current = |address, object: &ObjectState| {
+                state.current(address).is_some_and(|current| current.token.digest == object.token.digest)
+            };
+            objects.sort_by_key(|(address, object)| (is_current(address, object), !object.is_unsettled()));
             let (mut tokens, mut addresses) = (HashMap::new(), HashMap::new());
-            // Of two with one identity, the current one counts: the other one is not there, or about to go.
-            for (address, object) in deposed.chain(current) {
+            for (address, object) in objects {
                 let Some(schema) = schemas.get(address.kind()) else { continue };
                 if let Some(identity) = identity_of(schema, object) {
                     tokens.insert((address.kind(), identity.text()), object.token.digest.as_str());
@@ -211,17 +187,10 @@ impl Aligned {
     /// one.
     fn bring<'a>(&mut self, holders: &mut Holders<'a>, graph: &'a Graph, state: &'a State, node: &'a Node) -> bool {
         let (now, Some(wanted)) = (&node.address, self.wanted_identity(node)) else { return false };
-        let has_wanted = |object: &&ObjectState| identity_of(node.schema, object).as_ref() == Some(&wanted);
         let found = holders.of(graph, state);
-        let elsewhere = found.tokens.get(&(now.kind(), wanted.text())).copied();
-        let elsewhere = elsewhere.and_then(|token| Some((token, *found.addresses.get(token)?)));
-        let current = elsewhere
-            .and_then(|(token, address)| self.state.current(address).filter(|object| object.token.digest == token));
-        let own = self.state.resources.get(now).and_then(|entry| entry.deposed.iter().rfind(has_wanted));
-        let own = own.and_then(|own| Some((*found.addresses.get_key_value(own.token.digest.as_str())?.0, now)));
-        let Some((token, earlier)) = elsewhere.filter(|_| current.is_some()).or(own).or(elsewhere) else {
-            return false;
-        };
+        let Some(&token) = found.tokens.get(&(now.kind(), wanted.text())) else { return false };
+        let Some(&earlier) = found.addresses.get(token) else { return false };
+        let current = self.state.current(earlier).filter(|object| object.token.digest == token);
         // Of two resources that claim one object, the one that has it keeps it.
         let is_kept = |other| current.is_some_and(|object| self.is_within_reach(other, object));
         if graph.node(earlier).is_some_and(is_kept) {

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     Event, Failure, Interruption, Plan, Report, State, StateError, StepKind, Writer,
-    align::{aligned, forget_gone, set_aside},
+    align::{aligned, set_aside},
     execute::{Executor, StepError},
     format::Identity,
     gate::Gate,
@@ -87,7 +87,6 @@ pub async fn apply(
     for step in &plan.steps {
         set_aside(graph, step, &mut state);
     }
-    forget_gone(graph, plan, &mut state);
     let steps = steps(graph, &state, plan);
     let typical = |kind: &str, step| provider.typical_duration(kind, step);
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));

@@ -390,4 +390,17 @@ mod tests {
         hand_out(&slots);
         assert!(second_begins.now_or_never().is_some());
     }
+
+    #[test]
+    fn a_step_that_is_alone_needs_no_slot_for_its_calls_and_afterwards_waits_as_all_others() {
+        let (slots, gate) = (one(), Arc::new(Gate::new(Arc::new(()), watch::channel(false).1)));
+        let step = StepTurn::new(&slots, priority(1), &gate);
+        let mut alone = pin!(step.alone());
+        assert!((&mut alone).now_or_never().is_none());
+        hand_out(&slots);
+        let alone = alone.now_or_never().expect("it has all slots").unwrap();
+        assert!(step.slot().now_or_never().is_some());
+        drop(alone);
+        assert!(step.slot().now_or_never().is_none());
+    }
 }

@@ -91,12 +91,6 @@ impl Work {
     }
 }
 
-/// Whether a step changes a value that no two objects can have.
-fn changes_identity(schema: &Schema, step: &Step) -> bool {
-    let mut fields = step.changes.iter().filter_map(|change| schema.field(&change.field));
-    fields.any(|field| field.identity)
-}
-
 /// The steps of `plan`, which was made of `graph` and `state`.
 pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     let mut builder = Builder::new(graph, state);
@@ -420,7 +414,6 @@ impl<'a> Builder<'a> {
     /// that all others refer to has as many as there are others.
     fn order(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
         match self.edges.entry((first, then)) {
-            Entry::Occupied(edge) if self.steps[*edge.get()] == Wait::Identity => {}
             Entry::Occupied(edge) => self.steps[*edge.get()] = wait,
             Entry::Vacant(edge) => _ = edge.insert(self.steps.add_edge(first, then, wait)),
         }
@@ -552,14 +545,13 @@ impl<'a> Builder<'a> {
         identities
     }
 
-    /// The identity that an object gets by `step`, as far as it is known.
+    /// The identity that an object gets or keeps by `step`, as far as it is known.
     fn new_identity(&self, step: &Step) -> Option<Identity> {
         let node: &Node = self.graph.node(&step.address)?;
         let old = match step.action {
             Action::Create => None,
-            Action::Replace(_) => self.state.current(&step.address),
-            Action::Update if changes_identity(node.schema, step) => self.state.current(&step.address),
-            Action::Update | Action::Delete | Action::Nothing => return None,
+            Action::Replace(_) | Action::Update => self.state.current(&step.address),
+            Action::Delete | Action::Nothing => return None,
         };
         identity(node.schema, |field| match step.changes.iter().find(|change| change.field == field) {
             Some(change) => change.after.as_ref()?.as_json().cloned(),

@@ -436,6 +436,23 @@ fn a_change_that_was_interrupted_goes_on_once_descriptions_show_it() {
 }
 
 #[test]
+fn a_creation_that_goes_on_waits_for_descriptions_only_where_it_asks_for_something_else() {
+    run(async {
+        let program =
+            |access: &str| graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"));
+        for (access, waits) in [("on", 0), ("off", 1)] {
+            let account = Account::default();
+            let plan = planned(&account, &program("on")).await.unwrap();
+            account.fail(1, ErrorKind::Service, false);
+            assert!(!applied(&account, &program("on"), &plan).await.0.is_complete());
+            account.lock().fault = None;
+            up(&account, &program(access)).await;
+            assert_eq!(account.lock().waits, waits, "{access}");
+        }
+    });
+}
+
+#[test]
 fn a_deletion_after_an_interrupted_change_forgets_nothing_of_it() {
     run(async {
         let account = Account::default();

@@ -499,3 +499,17 @@ fn a_saved_plan_is_stale_if_an_identity_that_it_takes_is_to_be_freed_first() {
         );
     });
 }
+
+#[test]
+fn of_two_resources_that_claim_one_object_the_one_that_has_it_keeps_it() {
+    run(async {
+        let account = Account::default();
+        up(&account, &users(&[("b", "one")])).await;
+        for other in ["a", "c"] {
+            let program = users(&[("b", "one"), (other, "one")]);
+            let plan = planned(&account, &program).await.unwrap();
+            assert!(plan.step(&address("User.b")).is_none_or(|step| step.action == Action::Nothing), "{plan:#?}");
+            assert_eq!(step(&plan, &format!("User.{other}")).action, Action::Create);
+        }
+    });
+}
