@@ -1047,3 +1047,33 @@ fn a_secret_that_comes_back_still_uses_its_key() {
         }
     }
 }
+
+#[test]
+fn a_secret_that_came_back_and_was_not_finished_is_deleted_before_its_key() {
+    fn key(stack: &mut Stack) -> Handle<KmsKey> {
+        let policy = KeyPolicy::administered().secrets_manager();
+        stack.add("secrets", KmsKey::builder().alias(kms_alias!("alias/secrets")).policy(policy))
+    }
+    fn first(stack: &mut Stack) {
+        let key = key(stack);
+        stack.add("password", Secret::builder().name(secret_name!("redis/password")).generated().kms_key_id(&key));
+    }
+    fn key_alone(stack: &mut Stack) {
+        key(stack);
+    }
+    fn without_key(stack: &mut Stack) {
+        key(stack);
+        stack.add("password", Secret::builder().name(secret_name!("redis/password")).generated());
+    }
+    // At some of these moments, the secret is there again, and has the key that it had when it was deleted.
+    for at in 1..40 {
+        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies = [
+            apply(Next, first, Weather::fine()),
+            apply(Next, key_alone, Weather::fine()),
+            apply(Next, without_key, killed),
+            apply(Next, nothing, Weather { parallelism: 1, ..Weather::fine() }),
+        ];
+        lives(InFolder, 0, &applies, &Weather::fine());
+    }
+}

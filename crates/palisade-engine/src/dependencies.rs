@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use palisade_core::{Address, FieldSchema, Graph, Node};
 
-use crate::ObjectState;
+use crate::{ObjectState, State};
 
 /// The resources that an object refers to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +34,18 @@ impl Dependencies {
             }
         }
         Self { released: all.difference(&held).cloned().collect(), all }
+    }
+
+    /// The same, and what the creation of `node` may bring back a reference to. No state knows of it, so it is all that there is of
+    /// such kinds, until the object is what it should be.
+    pub(crate) fn with_brought_back(mut self, node: &Node, state: &State) -> Self {
+        let possible = state.resources.keys().filter(|address| node.schema.brings_back.contains(&address.kind()));
+        for address in possible {
+            if self.all.insert(address.clone()) {
+                self.released.insert(address.clone());
+            }
+        }
+        self
     }
 
     /// What `object` refers to.

@@ -98,6 +98,7 @@ impl<'a> Executor<'a> {
             return self.go_on(node, found, inputs, turn).await;
         }
         let dependencies = Dependencies::of(self.graph, node);
+        let dependencies = self.ledger.look(|state| dependencies.with_brought_back(node, state));
         // From its record to its answer, such a creation is one that the next run looks for during minutes. Alone, it is that only
         // if this run is killed during this very call, and not during any other one: `CreateUser` is answered, the machine dies,
         // and nobody knows whether `CreateVpc` had been sent.

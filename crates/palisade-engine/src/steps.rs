@@ -482,18 +482,16 @@ impl<'a> Builder<'a> {
         (self.steps[make].task == Task::Update || dependent.object.is_unsettled()).then_some(make)
     }
 
-    /// The steps that may find a deleted object again, each with the deletions of what that may still refer to: those that create
-    /// one, and those that complete one that an interrupted run has created.
+    /// The creations that may find a deleted object again, each with the deletions of what that may still refer to. Once one has
+    /// begun, the state says so.
     fn brought_back(&self) -> Vec<(NodeIndex, NodeIndex)> {
         let mut orders = Vec::new();
         for (address, &make) in &self.makes {
             let Some(node) = self.graph.node(address) else { continue };
-            let is_complete = self.state.current(address).is_some_and(|object| object.phase == Phase::Ready);
-            if is_complete && self.steps[make].kind() == StepKind::Update {
-                continue;
+            if self.steps[make].kind() == StepKind::Create {
+                let deletes = self.deletes.iter().filter(|((of, _), _)| node.schema.brings_back.contains(&of.kind()));
+                orders.extend(deletes.map(|(_, &delete)| (make, delete)));
             }
-            let deletes = self.deletes.iter().filter(|((of, _), _)| node.schema.brings_back.contains(&of.kind()));
-            orders.extend(deletes.map(|(_, &delete)| (make, delete)));
         }
         orders
     }
