@@ -1077,3 +1077,31 @@ fn a_secret_that_came_back_and_was_not_finished_is_deleted_before_its_key() {
         lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
+
+#[test]
+fn what_an_interrupted_creation_has_taken_from_another_object_may_show_late() {
+    fn lists(stack: &mut Stack, has_both: bool) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let zone = if has_both { az!("us-east-1b") } else { az!("us-east-1a") };
+        let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), zone));
+        let rules = network_rules![NetworkRule::serve(rule_number!(100), port!(6379), private_range!("10.0.0.0/16"))];
+        let first = NetworkAcl::builder().vpc_id(&vpc).rules(rules.clone());
+        stack.add("first", first.subnet_ids([if has_both { &b } else { &a }]));
+        if has_both {
+            stack.add("second", NetworkAcl::builder().vpc_id(&vpc).rules(rules).subnet_ids([&a]));
+        }
+    }
+    fn one(stack: &mut Stack) {
+        lists(stack, false);
+    }
+    fn two(stack: &mut Stack) {
+        lists(stack, true);
+    }
+    // The first one waits for its new subnet. Meanwhile, the second one takes the old one.
+    for at in 30..90 {
+        let killed = |at| Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies = [apply(Next, one, Weather::fine()), apply(Next, two, killed(at)), apply(Next, one, killed(1))];
+        lives(InFolder, 700, &applies, &Weather::fine());
+    }
+}

@@ -74,6 +74,8 @@ pub struct FieldSchema {
     pub clashes: Option<fn(&Json, &Json) -> bool>,
     /// Whether the cloud drops a reference in this field by itself when the object that it refers to is deleted.
     pub released: bool,
+    /// Whether no two objects of the kind can have an item of it: one that gets it takes it from another.
+    pub exclusive: bool,
     /// Those of the resources that a released field refers to that the cloud does not let go all the same.
     pub held: Option<fn(&Node) -> bool>,
     /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
@@ -138,6 +140,7 @@ impl FieldSchema {
             identity: false,
             clashes: None,
             released: false,
+            exclusive: false,
             held: None,
             terraform_name: None,
         }

@@ -34,6 +34,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) identity: bool,
     pub(crate) clashes: Option<Path>,
     pub(crate) released: bool,
+    pub(crate) exclusive: bool,
     pub(crate) held: Option<Path>,
     pub(crate) default: Option<Option<Expr>>,
     pub(crate) private: bool,
@@ -100,6 +101,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             "identity" => found.identity = true,
             "clashes" => found.clashes = Some(meta.value()?.parse()?),
             "released" => found.released = true,
+            "exclusive" => found.exclusive = true,
             "held" => found.held = Some(meta.value()?.parse()?),
             "default" if meta.input.peek(Token![=]) => found.default = Some(Some(meta.value()?.parse()?)),
             "default" => found.default = Some(None),
@@ -109,7 +111,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             _ => {
                 return Err(unknown(
                     &meta,
-                    "replace, replace_if, late_if, identity, clashes, released, held, default, private, terraform",
+                    "replace, replace_if, late_if, identity, clashes, released, exclusive, held, default, private, terraform",
                 ));
             }
         }

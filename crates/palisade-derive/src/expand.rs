@@ -115,7 +115,7 @@ fn schema(resource: &Resource) -> TokenStream {
 
 fn field_schema(field: &Field) -> TokenStream {
     let (name, doc, ty) = (field.name.to_string(), &field.doc, &field.ty);
-    let (identity, released) = (field.attrs.identity, field.attrs.released);
+    let (identity, released, exclusive) = (field.attrs.identity, field.attrs.released, field.attrs.exclusive);
     let clashes = match &field.attrs.clashes {
         Some(decide) => quote!(::core::option::Option::Some(#decide)),
         None => quote!(::core::option::Option::None),
@@ -159,6 +159,7 @@ fn field_schema(field: &Field) -> TokenStream {
             identity: #identity,
             clashes: #clashes,
             released: #released,
+            exclusive: #exclusive,
             held: #held,
             terraform_name: #terraform_name,
         }

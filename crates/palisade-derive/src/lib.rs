@@ -46,6 +46,7 @@ mod valid;
 ///   value can be changed in place, and one of several objects that exchange it is replaced: so not where an object holds data.
 /// - `clashes = path`: nor can two of which the `fn(&Json, &Json) -> bool` says so.
 /// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
+/// - `exclusive`: no two objects of the kind can have an item of it, and one that gets it takes it from another.
 /// - `held = path`: but not one to a resource of which the `fn(&Node) -> bool` says so.
 /// - `default` or `default = expression`: the value of a declaration that does not set the field.
 /// - `private`: the setter is `set_` and the field's name, private to the module, for methods written by hand.

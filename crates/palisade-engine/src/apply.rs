@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     Event, Failure, Interruption, Plan, Report, State, StateError, StepKind, Writer,
     align::{aligned, set_aside},
+    contested::contested,
     execute::{Executor, StepError},
     format::Identity,
     gate::Gate,
@@ -90,8 +91,9 @@ pub async fn apply(
     let steps = steps(graph, &state, plan);
     let typical = |kind: &str, step| provider.typical_duration(kind, step);
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));
+    let contested = contested(graph, &state);
     let ledger = Ledger::new(state, &saved, writer, &gate, listener);
-    let executor = Executor::new(provider, graph, ledger, &gate);
+    let executor = Executor::new(provider, graph, ledger, &gate, contested);
     let search = untracked::search(graph, &saved, plan);
     let mut work = pin!(async {
         if let Some(search) = &search {

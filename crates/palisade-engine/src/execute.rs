@@ -1,8 +1,11 @@
 //! [`Executor`]: one step of a plan, from its intent to its record.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use palisade_core::{
@@ -25,6 +28,8 @@ pub(crate) struct Executor<'a> {
     graph: &'a Graph,
     ledger: Ledger<'a>,
     gate: Arc<Gate>,
+    /// The resources from which an interrupted step of another one may have taken something.
+    contested: BTreeSet<Address>,
     is_closed: AtomicBool,
 }
 
@@ -52,8 +57,14 @@ impl From<Unsaved> for StepError {
 }
 
 impl<'a> Executor<'a> {
-    pub(crate) fn new(provider: &'a dyn Provider, graph: &'a Graph, ledger: Ledger<'a>, gate: &Arc<Gate>) -> Self {
-        Self { provider, graph, ledger, gate: Arc::clone(gate), is_closed: AtomicBool::new(false) }
+    pub(crate) fn new(
+        provider: &'a dyn Provider,
+        graph: &'a Graph,
+        ledger: Ledger<'a>,
+        gate: &Arc<Gate>,
+        contested: BTreeSet<Address>,
+    ) -> Self {
+        Self { provider, graph, ledger, gate: Arc::clone(gate), contested, is_closed: AtomicBool::new(false) }
     }
 
     pub(crate) fn ledger(&self) -> &Ledger<'a> {
@@ -198,7 +209,7 @@ impl<'a> Executor<'a> {
     ) -> Result<String, StepError> {
         let address = &node.address;
         let Some(id) = object.id.clone() else { return Err(lost(address)) };
-        if object.may_be_ahead_of_its_description(&inputs) {
+        if object.may_be_ahead_of_its_description(&inputs) || self.contested.contains(address) {
             // Otherwise what the interrupted step has sent could look like what is wanted now, and show later; or what it has done
             // already would be asked for again.
             self.ledger.tell(Event::CatchingUp { address: address.clone() });

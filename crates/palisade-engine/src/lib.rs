@@ -6,6 +6,7 @@
 
 mod align;
 mod apply;
+mod contested;
 mod dependencies;
 mod digest;
 mod durations;

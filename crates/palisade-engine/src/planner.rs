@@ -11,6 +11,7 @@ use petgraph::{algo::toposort, graph::DiGraph};
 use crate::{
     Action, ObjectState, OutputChange, Phase, Plan, PlanError, ReplaceOrder, State, Step,
     align::{Aligned, aligned, set_aside},
+    contested::contested,
     field_diff::{creation, deletion, difference, drift},
     impossible::impossible,
     refresh::{Refreshed, refresh},
@@ -23,6 +24,7 @@ const UNSEEN: &str = "it was created, and is not seen yet: the apply waits for i
 const UNFINISHED: &str = "its creation was not finished";
 const UNDELETED: &str = "its deletion was not finished, and may have taken from it what it still shows";
 const INTERRUPTED: &str = "its last change was interrupted";
+const CONTESTED: &str = "an interrupted step of another resource may have taken from it what it still shows";
 const ADOPTED: &str = "it was changed outside of this program to what the program says now";
 const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last apply did not record";
 
@@ -52,7 +54,8 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
     let Aligned { state, mut moved } = aligned(graph, state);
     let refreshed = refresh(provider, &state).await?;
     let Refreshed { state: now, observations, unseen } = &refreshed;
-    let known = Known { recorded: &state, state: now, observations, unseen };
+    let contested = contested(graph, &state);
+    let known = Known { recorded: &state, state: now, observations, unseen, contested: &contested };
     let mut planner = Planner { graph, known, decided: HashMap::new(), steps: Vec::new() };
     for node in graph.nodes() {
         planner.decide(node);
@@ -103,6 +106,8 @@ struct Known<'a> {
     state: &'a State,
     observations: &'a BTreeMap<Address, Option<Observation>>,
     unseen: &'a BTreeSet<Address>,
+    /// Those from which an interrupted step of another resource may have taken something.
+    contested: &'a BTreeSet<Address>,
 }
 
 /// What others may rely on of a resource that has been decided.
@@ -229,6 +234,7 @@ fn compare(
         Phase::Ready if is_changed => None,
         Phase::Ready if object.is_being_deleted => Some(UNDELETED),
         Phase::Ready if object.attempted.is_some() => Some(INTERRUPTED),
+        Phase::Ready if known.contested.contains(&node.address) => Some(CONTESTED),
         Phase::Ready if !found.adopted.is_empty() => Some(ADOPTED),
         Phase::Ready => known.has_new_attributes(&node.address).then_some(NEW_ATTRIBUTES),
     };

@@ -71,7 +71,7 @@ pub struct NetworkAcl {
     #[field(replace)]
     pub vpc_id: Id<Vpc>,
     /// The subnets, all of the VPC. A subnet has one network ACL.
-    #[field(released)]
+    #[field(released, exclusive)]
     pub subnet_ids: BTreeSet<Id<Subnet>>,
     /// The entries about what comes in.
     #[field(private, terraform = false)]
