@@ -1105,3 +1105,31 @@ fn what_an_interrupted_creation_has_taken_from_another_object_may_show_late() {
         lives(InFolder, 700, &applies, &Weather::fine());
     }
 }
+
+#[test]
+fn what_an_interrupted_replacement_has_left_goes_first_where_it_must() {
+    fn rule(stack: &mut Stack, is_of_itself: bool, about: Description) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("redis"));
+        let group = stack.add("redis", group.description(about));
+        let rule = SecurityGroupRule::ingress(&group);
+        let rule = if is_of_itself { rule.peer(&group) } else { rule.peer(private_range!("10.0.1.0/24")) };
+        stack.add("x", rule.port(port!(6379)).description(description!("Redis over TLS")));
+    }
+    fn first(stack: &mut Stack) {
+        rule(stack, false, description!("one"));
+    }
+    fn second(stack: &mut Stack) {
+        rule(stack, true, description!("one"));
+    }
+    fn third(stack: &mut Stack) {
+        rule(stack, true, description!("two"));
+    }
+    // The group is replaced under its name, so all its rules go first, also one whose own replacement has begun.
+    for at in 1..60 {
+        let killed = Weather { end: End::KilledAtAwait(at), ..Weather::fine() };
+        let applies =
+            [apply(Next, first, Weather::fine()), apply(Next, second, killed), apply(Next, third, Weather::fine())];
+        assert!(!lives(InFolder, 0, &applies, &Weather::fine()), "{at}");
+    }
+}

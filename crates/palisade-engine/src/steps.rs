@@ -104,6 +104,7 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     builder.make_after_namesakes(plan);
     builder.delete_after_dependents();
     builder.change_late();
+    builder.keep_predecessors(plan);
     // Whoever goes over from an object to its successor finds there what belongs to it, and leaves behind what is whole. So
     // wherever a failure stops the way, it has all of the one or all of the other.
     builder.keep_until_left();
@@ -256,9 +257,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The two steps of a replacement follow each other. What an earlier one left goes once there is an object that has been
-    /// finished: the current one, or else the new one. It must not wait longer, as an account may have room for two only: a VPC
-    /// has two flow logs at most.
+    /// The two steps of a replacement follow each other.
     fn replace_in_order(&mut self, plan: &Plan) {
         for step in &plan.steps {
             let Some(&make) = self.makes.get(&step.address) else { continue };
@@ -268,6 +267,15 @@ impl<'a> Builder<'a> {
                     _ => self.order(make, delete, Wait::Preferred),
                 }
             }
+        }
+    }
+
+    /// What an earlier replacement left goes once there is an object that has been finished: the current one, or else the new one.
+    /// It must not wait longer, as an account may have room for two only: a VPC has two flow logs at most. Where it has to go
+    /// first, as along with something that is deleted first, it does.
+    fn keep_predecessors(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            let Some(&make) = self.makes.get(&step.address) else { continue };
             let current = self.state.current(&step.address).filter(|_| step.action != Action::Create);
             if current.is_some_and(|current| current.phase == Phase::Ready) {
                 continue;
@@ -275,8 +283,8 @@ impl<'a> Builder<'a> {
             for target in self.deposed(step) {
                 // What has never been ready, nothing has ever referred to.
                 let is_used = self.object(&step.address, &target).is_some_and(|object| object.phase == Phase::Ready);
-                if is_used && !self.is_namesake(step, &target) {
-                    self.order(make, self.deletes[&(&step.address, target)], Wait::Needed);
+                if is_used {
+                    self.prefer(make, self.deletes[&(&step.address, target)], Wait::Preferred);
                 }
             }
         }
@@ -511,13 +519,6 @@ impl<'a> Builder<'a> {
         // Without its id, the apply does not know whether the plan has found the object, and has to look for it anyway.
         let planned = objects.filter(|object| object.id.as_ref().is_none_or(|id| step.deposed.contains(id)));
         planned.map(|object| Target::Deposed(object.token.digest.clone())).collect()
-    }
-
-    /// Whether the object that `step` creates has the identity of another one of the same resource.
-    fn is_namesake(&self, step: &Step, target: &Target) -> bool {
-        let Some(node) = self.graph.node(&step.address) else { return false };
-        let old = self.object(&step.address, target).and_then(|object| identity_of(node.schema, object));
-        old.zip(self.new_identity(step)).is_some_and(|(old, new)| old.clashes_with(&new, node.schema))
     }
 
     /// The identities that an object may have before the apply: as it was brought to, as an update that was interrupted was to
