@@ -1133,3 +1133,28 @@ fn what_an_interrupted_replacement_has_left_goes_first_where_it_must() {
         assert!(!lives(InFolder, 0, &applies, &Weather::fine()), "{at}");
     }
 }
+
+#[test]
+fn an_object_that_still_refers_to_a_predecessor_does_not_hold_the_unfinished_successor() {
+    fn role(stack: &mut Stack, name: LogGroupName, class: LogGroupClass) {
+        let group = stack.add("logs", LogGroup::builder().name(name).class(class));
+        stack.add("flows", FlowLogRole::builder().name(name!("flows")).log_group(&group));
+    }
+    fn first(stack: &mut Stack) {
+        role(stack, log_group_name!("/redis/one"), LogGroupClass::Standard);
+    }
+    fn second(stack: &mut Stack) {
+        role(stack, log_group_name!("/redis/two"), LogGroupClass::Standard);
+    }
+    fn third(stack: &mut Stack) {
+        role(stack, log_group_name!("/redis/two"), LogGroupClass::InfrequentAccess);
+    }
+    // The second log group is created, and is not finished, so the role has not gone over to it.
+    let faults = vec![(2, Fault::Unavailable)];
+    let applies = [
+        apply(Next, first, Weather::fine()),
+        apply(Next, second, Weather { faults, ..Weather::fine() }),
+        apply(Next, third, Weather::fine()),
+    ];
+    assert!(!lives(InFolder, 0, &applies, &Weather::fine()));
+}

@@ -130,11 +130,17 @@ impl State {
     pub(crate) fn refers(&self, object: &ObjectState, address: &Address, target: &ObjectState) -> bool {
         // The state knows which resources an object refers to. After an interrupted replacement a resource has several
         // objects. An update that was interrupted may have reached the current one already, whatever its inputs say; one of
-        // the others is meant only where it is named.
+        // the others is meant only where it is named. A finished object that names another one does not refer to the current one.
+        let is_current = |target| self.current(address).is_some_and(|current| std::ptr::eq(current, target));
+        let is_finished = object.phase == Phase::Ready && object.attempted.is_none();
+        let refers_elsewhere = || {
+            let mut others = self.resources.get(address).into_iter().flat_map(Entry::objects);
+            is_finished && others.any(|other| !is_current(other) && object.names(other))
+        };
         object.depends_on.contains(address)
-            && (self.current(address).is_some_and(|current| std::ptr::eq(current, target))
-                || object.names(target)
-                || target.is_named_in(object.attempted.iter().flat_map(JsonMap::values)))
+            && (object.names(target)
+                || target.is_named_in(object.attempted.iter().flat_map(JsonMap::values))
+                || is_current(target) && !refers_elsewhere())
     }
 }
 
