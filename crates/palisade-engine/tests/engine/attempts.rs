@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     account::{Account, HIDDEN, Moment},
-    kinds::{Net, User, make, users},
+    kinds::{Net, Rule, User, make, users},
     random::{assert_impossible, edit, graph_of, lag},
     runs::{applied, assert_settled, graph, planned, run, state, up},
 };
@@ -470,5 +470,56 @@ fn a_deletion_after_an_interrupted_change_forgets_nothing_of_it() {
         assert!(only(&state(&account)).1.current.clone().unwrap().is_being_deleted);
         up(&account, &program("on")).await;
         assert_eq!(account.lock().waits, 1);
+    });
+}
+
+#[test]
+fn what_an_interrupted_step_may_have_taken_from_another_object_is_given_back() {
+    run(async {
+        let program = |rules: &[(&str, &str)]| {
+            graph(|stack| {
+                for (of, port) in rules {
+                    make::<Rule>().text("peer", of).text("port", port).add(stack, of);
+                }
+            })
+        };
+        for (other, is_interrupted) in [("1", true), ("1", false), ("2", true)] {
+            let account = Account::default();
+            up(&account, &program(&[("a", "1")])).await;
+            let plan = planned(&account, &program(&[("a", "1"), ("b", other)])).await.unwrap();
+            if is_interrupted {
+                account.fail(1, ErrorKind::Service, false);
+            }
+            let (report, _) = applied(&account, &program(&[("a", "1"), ("b", other)]), &plan).await;
+            assert_eq!(report.is_complete(), !is_interrupted);
+            account.lock().fault = None;
+            let may_have_lost = is_interrupted && other == "1";
+            let plan = up(&account, &program(&[("a", "1")])).await;
+            let step = plan.step(&Address::new("Rule", "a")).filter(|step| step.action == Action::Update);
+            assert_eq!(step.is_some(), may_have_lost, "{plan:#?}");
+            assert_eq!(account.lock().waits, usize::from(may_have_lost));
+        }
+    });
+}
+
+#[test]
+fn what_an_interrupted_change_may_have_taken_from_another_object_is_given_back() {
+    run(async {
+        let program = |port: &str| {
+            graph(|stack| {
+                make::<Rule>().text("peer", "a").text("port", "1").add(stack, "a");
+                make::<Rule>().text("peer", "b").text("port", port).add(stack, "b");
+            })
+        };
+        let account = Account::default();
+        up(&account, &program("2")).await;
+        let plan = planned(&account, &program("1")).await.unwrap();
+        account.fail(0, ErrorKind::Service, false);
+        assert!(!applied(&account, &program("1"), &plan).await.0.is_complete());
+        account.lock().fault = None;
+        // The change has not come to its end, so both wait: the one that it was made to, and the one that it takes from.
+        let plan = up(&account, &program("2")).await;
+        assert_eq!(plan.counts(), (0, 2, 0));
+        assert_eq!(account.lock().waits, 2);
     });
 }

@@ -78,13 +78,14 @@ pub(crate) static SERVER: Schema = schema(
     &[],
 );
 
-/// A rule: the cloud chooses its id. No two have one peer, which can be changed.
+/// A rule: the cloud chooses its id. No two have one peer, which can be changed, and one takes its port from another.
 pub(crate) static RULE: Schema = schema(
     "Rule",
     "rule-",
     &[
         FieldSchema { identity: true, ..FieldSchema::new("peer", OnChange::Update) },
         FieldSchema::new("about", OnChange::Update),
+        FieldSchema { exclusive: true, ..FieldSchema::new("port", OnChange::Update) },
     ],
     &[],
 );

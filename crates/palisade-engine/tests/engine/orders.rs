@@ -473,3 +473,22 @@ fn what_a_deleted_object_may_bring_back_goes_after_it_is_made_anew() {
         }
     });
 }
+
+#[test]
+fn an_unfinished_successor_that_nothing_has_gone_over_to_is_replaced_under_its_name() {
+    run(async {
+        let program = |name: &str, engine: &str| {
+            graph(|stack| {
+                let user = make::<User>().text("name", name).text("engine", engine).add(stack, "a");
+                make::<Group>().text("name", "all").refer("owner", Some(&user), "id").add(stack, "all");
+            })
+        };
+        let account = Account::default();
+        up(&account, &program("one", "redis")).await;
+        let plan = planned(&account, &program("two", "redis")).await.unwrap();
+        account.fail(1, ErrorKind::Service, false);
+        assert!(!applied(&account, &program("two", "redis"), &plan).await.0.is_complete());
+        account.lock().fault = None;
+        up(&account, &program("two", "valkey")).await;
+    });
+}
