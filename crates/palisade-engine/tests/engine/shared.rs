@@ -15,8 +15,8 @@ use std::{
 use insta::assert_snapshot;
 use palisade_core::{Address, Graph, JsonMap, provider::Token};
 use palisade_engine::{
-    ApplyOptions, Change, Condition, MemoryObjects, Objects, Record, RemoteStore, State, StateError, Store, Writer,
-    apply, format::Identity,
+    ApplyOptions, Change, Condition, LocalStore, MemoryObjects, MemoryStore, Objects, Record, RemoteStore, State,
+    StateError, Store, Writer, apply, format::Identity,
 };
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
@@ -730,4 +730,21 @@ proptest! {
             }
         });
     }
+}
+
+#[test]
+fn a_writer_tells_where_it_writes() {
+    run(async {
+        let memory = MemoryStore::default();
+        let writer = memory.lock("it", &mut |_| {}).await.unwrap();
+        assert_eq!(writer.path().to_str(), Some("memory"));
+        let folder = tempfile::tempdir().unwrap();
+        let files = LocalStore::new(folder.path(), "shop");
+        let writer = files.lock("it", &mut |_| {}).await.unwrap();
+        assert_eq!(writer.path(), files.path());
+        let objects = objects();
+        let writer = begun(&objects, "it").await;
+        assert!(format!("memory://{FIRST}").starts_with(writer.path().to_str().unwrap()));
+        assert_ne!(writer.path().to_str(), Some(""));
+    });
 }
