@@ -438,16 +438,17 @@ fn a_change_that_was_interrupted_goes_on_once_descriptions_show_it() {
 #[test]
 fn a_creation_that_goes_on_waits_for_descriptions_only_where_it_asks_for_something_else() {
     run(async {
-        let program =
-            |access: &str| graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"));
-        for (access, waits) in [("on", 0), ("off", 1)] {
+        let program = |about: &str| {
+            graph(|stack| _ = make::<Rule>().text("peer", "x").text("port", "1").text("about", about).add(stack, "a"))
+        };
+        for (about, waits) in [("one", 0), ("other", 1)] {
             let account = Account::default();
-            let plan = planned(&account, &program("on")).await.unwrap();
+            let plan = planned(&account, &program("one")).await.unwrap();
             account.fail(1, ErrorKind::Service, false);
-            assert!(!applied(&account, &program("on"), &plan).await.0.is_complete());
+            assert!(!applied(&account, &program("one"), &plan).await.0.is_complete());
             account.lock().fault = None;
-            up(&account, &program(access)).await;
-            assert_eq!(account.lock().waits, waits, "{access}");
+            up(&account, &program(about)).await;
+            assert_eq!(account.lock().waits, waits, "{about}");
         }
     });
 }
