@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use palisade::prelude::*;
 use palisade_aws::{
     Aws, Backend, Lifecycle, Supplier,
-    operations::{ModifyUserGroupOutput, Request, Response},
+    operations::{ModifyUserGroupOutput, ModifyVpcTenancy, Request, Response},
 };
 use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError};
 use palisade_emulator::Emulator;
@@ -80,4 +80,28 @@ fn how_a_user_logs_in_shows_by_the_end_of_a_change_whatever_was_attempted_before
         RedisUser::read(&aws, &[id]).await.unwrap().pop().flatten().unwrap()
     });
     assert_eq!(read.fields.authentication_type, Some(AuthenticationType::Iam));
+}
+
+#[test]
+fn a_network_that_has_become_what_it_cannot_leave_in_place_is_not_taken_for_done() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| {
+        let vpc = Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).instance_tenancy(Tenancy::Dedicated);
+        stack.add("main", vpc);
+    });
+    let object = rehearsal.state().resources[&"Vpc.main".parse().unwrap()].current.clone().unwrap();
+    let vpc: Vpc = serde_json::from_value(object.inputs.into()).unwrap();
+    let id = Id::reported(object.id.unwrap()).unwrap();
+
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    // Somebody changes it after the plan, or an earlier change shows only now.
+    let converge = async {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        aws.call(ModifyVpcTenancy { vpc_id: id.clone() }).await.unwrap();
+        vpc.converge(&aws, &id, Some(&vpc)).await.unwrap_err()
+    };
+    let error = runtime.block_on(converge);
+    assert_eq!(error.kind, ErrorKind::Transitional);
+    assert!(error.message.contains("does not become \"dedicated\" in place"), "{error}");
 }

@@ -130,12 +130,12 @@ impl State {
     pub(crate) fn refers(&self, object: &ObjectState, address: &Address, target: &ObjectState) -> bool {
         // The state knows which resources an object refers to. After an interrupted replacement a resource has several
         // objects. An update that was interrupted may have reached the current one already, whatever its inputs say; one of
-        // the others is meant only where it is named. A finished object that names another one does not refer to the current one.
+        // the others is meant only where it is named. Without such an update, what names another one does not refer to the
+        // current one.
         let is_current = |target| self.current(address).is_some_and(|current| std::ptr::eq(current, target));
-        let is_finished = object.phase == Phase::Ready && object.attempted.is_none();
         let refers_elsewhere = || {
             let mut others = self.resources.get(address).into_iter().flat_map(Entry::objects);
-            is_finished && others.any(|other| !is_current(other) && object.names(other))
+            object.attempted.is_none() && others.any(|other| !is_current(other) && object.names(other))
         };
         object.depends_on.contains(address)
             && (object.names(target)
@@ -225,5 +225,53 @@ fn contains_any(value: &Json, texts: &[&str]) -> bool {
         Json::Array(items) => items.iter().any(|item| contains_any(item, texts)),
         Json::Object(entries) => entries.values().any(|value| contains_any(value, texts)),
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(id: &str, net: Json) -> ObjectState {
+        ObjectState {
+            id: Some(id.to_owned()),
+            phase: Phase::Ready,
+            token: Token { stack: "shop".to_owned(), resource: "Net.main".to_owned(), digest: id.to_owned() },
+            inputs: JsonMap::from_iter([("net".to_owned(), net)]),
+            attempted: None,
+            is_being_deleted: false,
+            observed: None,
+            depends_on: BTreeSet::from([Address::new("Net", "main")]),
+            released: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn an_object_refers_to_what_it_names_and_where_it_may_have_another_value_to_the_current_one() {
+        let address = Address::new("Net", "main");
+        let mut state = State::new("shop", "00112233445566778899aabbccddeeff");
+        let entry = Entry { current: Some(object("new", Json::Null)), deposed: vec![object("old", Json::Null)] };
+        state.resources.insert(address.clone(), entry);
+        let refers = |object: &ObjectState| -> Vec<&str> {
+            let targets = state.resources[&address].objects().filter(|target| state.refers(object, &address, target));
+            targets.filter_map(|target| target.id.as_deref()).collect()
+        };
+        assert_eq!(refers(&object("it", json!("new"))), ["new"]);
+        assert_eq!(refers(&object("it", json!("old"))), ["old"]);
+        // It was made of an attribute that has another value by now.
+        assert_eq!(refers(&object("it", json!("earlier"))), ["new"]);
+        let attempted = |net: &str| Some(JsonMap::from_iter([("net".to_owned(), net.into())]));
+        for (is, was_to_be, expected) in [
+            ("old", "later", vec!["new", "old"]),
+            ("new", "old", vec!["new", "old"]),
+            ("earlier", "later", vec!["new"]),
+        ] {
+            let object = ObjectState { attempted: attempted(was_to_be), ..object("it", json!(is)) };
+            assert_eq!(refers(&object), expected, "{is} {was_to_be}");
+        }
+        let unrelated = ObjectState { depends_on: BTreeSet::new(), ..object("it", json!("new")) };
+        assert!(refers(&unrelated).is_empty());
     }
 }

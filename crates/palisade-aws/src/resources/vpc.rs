@@ -17,6 +17,7 @@ use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     failure,
+    lifecycle::check_in_place,
     observe::{RELEASED, VISIBLE, appear, ec2_arn, gone, in_order, named, settle, sync_ec2_tags},
     operations::{
         CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroupRules,
@@ -201,10 +202,11 @@ impl Lifecycle for Vpc {
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let vpc = available(aws, id, previous.is_some()).await?;
+        let observed = Flags::read(aws, id).await?.ok_or_else(|| being_deleted(id))?;
+        check_in_place(id, self, &fields(vpc.clone(), observed, BTreeSet::new()))?;
         if vpc.instance_tenancy != self.instance_tenancy {
             aws.call(ModifyVpcTenancy { vpc_id: id.clone() }).await?;
         }
-        let observed = Flags::read(aws, id).await?.ok_or_else(|| being_deleted(id))?;
         let mut flags = vec![
             (VpcAttribute::DnsSupport, self.enable_dns_support, observed.dns_support),
             (VpcAttribute::DnsHostnames, self.enable_dns_hostnames, observed.dns_hostnames),
@@ -285,6 +287,7 @@ async fn available(aws: &Aws, id: &Id<Vpc>, exists: bool) -> Result<VpcDescripti
 }
 
 /// What takes a call for each VPC and flag.
+#[derive(Clone, Copy)]
 struct Flags {
     dns_support: bool,
     dns_hostnames: bool,
