@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn no_module_of_a_resource_is_forgotten() {
-        let modules = include_str!("resources/mod.rs").lines().filter(|line| line.starts_with("mod ")).count();
+        let lines = include_str!("resources/mod.rs").lines();
+        let modules = lines.filter(|line| line.starts_with("mod ") && line.ends_with(';')).count();
         assert_eq!(REGISTRY.len(), modules);
         assert!(REGISTRY.is_sorted_by_key(|kind| kind.schema.kind));
     }

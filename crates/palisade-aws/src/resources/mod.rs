@@ -68,3 +68,32 @@ fn abroad(node: &Node, stack: &Stack, arn: Option<&str>) -> Option<Finding> {
 fn is_unset(node: &Node, field: &str) -> bool {
     node.fields.get(field).is_none_or(|value| value.as_json() == Some(&Json::Null))
 }
+
+/// Whether a field gets a value that had none, or the other way around.
+fn appears_or_goes(old: &Json, new: &Json) -> bool {
+    old.is_null() != new.is_null()
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_core::Resource;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn another_value_is_set_in_place_where_having_one_or_none_makes_two_objects() {
+        for (schema, field, one, other) in [
+            (SecurityGroupRule::SCHEMA, "cidr_ipv4", json!("10.0.0.0/16"), json!("10.1.0.0/16")),
+            (SecurityGroupRule::SCHEMA, "referenced_security_group_id", json!("sg-1"), json!("sg-2")),
+            (ReplicationGroup::SCHEMA, "num_node_groups", json!(2), json!(3)),
+        ] {
+            let on_change = schema.field(field).unwrap().on_change;
+            assert!(!on_change.replaces(&one, Some(&other)), "{field}");
+            assert!(
+                on_change.replaces(&one, Some(&Json::Null)) && on_change.replaces(&Json::Null, Some(&one)),
+                "{field}"
+            );
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub use fit::{AuthenticationFor, ParametersFor};
 pub(in crate::resources) use lifecycle::at_rest;
 
 use self::fit::Authentication;
-use super::{CacheParameterGroup, CacheSubnetGroup, SecurityGroup, UserGroup};
+use super::{CacheParameterGroup, CacheSubnetGroup, SecurityGroup, UserGroup, appears_or_goes};
 use crate::types::{
     Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, MaintenanceWindow, Name, NetworkType,
     NodeCount, NodeType, Port, Replicas, SecretRef, Shards, SnapshotRetention, SnapshotWindow, Tags, TopicArn, Windows,
@@ -450,11 +450,6 @@ impl<S: BuilderState> ReplicationGroupBuilder<S> {
             .set_multi_az_enabled(multi_az)
             .meet_topology()
     }
-}
-
-/// A cache that is divided between shards, and one that is not, are two.
-fn appears_or_goes(old: &Json, new: &Json) -> bool {
-    old.is_null() != new.is_null()
 }
 
 fn log_delivery_block(delivery: &LogDelivery) -> BTreeMap<String, Argument> {

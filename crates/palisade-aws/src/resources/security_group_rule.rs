@@ -9,7 +9,7 @@ use palisade_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{SecurityGroup, replication_group};
+use super::{SecurityGroup, appears_or_goes, replication_group};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
@@ -99,6 +99,7 @@ pub struct SecurityGroupRule {
     #[field(identity, private)]
     pub to_port: Port,
     /// The addresses at the other end, where these are the peer.
+    // A peer of another kind makes another rule; one of the same kind is changed in place.
     #[field(identity, private, replace_if = appears_or_goes)]
     pub cidr_ipv4: Option<PrivateRange>,
     /// The group at the other end, where that is the peer.
@@ -197,11 +198,6 @@ fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
 fn reversed(rule: Declared<'_, SecurityGroupRule>) -> Option<Finding> {
     (rule.from_port().known()? > rule.to_port().known()?)
         .then(|| rule.finding("the first port is greater than the last", "write the lower port first"))
-}
-
-/// A peer of another kind makes another rule; one of the same kind is changed in place.
-fn appears_or_goes(old: &Json, new: &Json) -> bool {
-    old.is_null() != new.is_null()
 }
 
 fn terraform(resource: &mut TerraformResource, graph: &Graph) {
