@@ -1,11 +1,19 @@
 //! A name that is taken by what is just being deleted, as by somebody else, or by a run that was interrupted then.
 
+use std::sync::Arc;
+
 use palisade::prelude::*;
-use palisade_aws::operations::{DeleteReplicationGroup, DeleteUser, DeleteUserGroup};
-use palisade_core::Address;
+use palisade_aws::{
+    Aws, Lifecycle,
+    operations::{DeleteReplicationGroup, DeleteUser, DeleteUserGroup},
+};
+use palisade_core::{
+    Address,
+    provider::{ErrorKind, Token},
+};
 use palisade_testing::Rehearsal;
 
-use crate::schema_changes::cases::declare;
+use crate::{schema_changes::cases::declare, unheard::Nothing};
 
 #[test]
 fn what_is_being_deleted_is_made_again_once_it_is_gone() {
@@ -34,4 +42,27 @@ fn what_is_being_deleted_is_made_again_once_it_is_gone() {
         assert_ne!(object(&rehearsal).token, before.token, "{kind}");
         assert!(!rehearsal.plan(|stack| declare(stack, kind, "")).has_changes(), "{kind}");
     }
+}
+
+#[test]
+fn a_deleted_secret_comes_back_for_another_state_of_the_stack_only_under_its_own_address() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| {
+        stack.add("it", Secret::builder().name(secret_name!("redis/it")).generated());
+    });
+    let object = rehearsal.state().resources[&Address::new("Secret", "it")].current.clone().unwrap();
+    let secret: Secret = serde_json::from_value(object.inputs.into()).unwrap();
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let create = |stack: &str, resource: &str| {
+        let token = Token { stack: stack.to_owned(), resource: resource.to_owned(), digest: "0a".repeat(32) };
+        let created = runtime.block_on(secret.create(&aws, &token));
+        created.map(|id| id.to_string()).map_err(|error| error.kind)
+    };
+    let stack = object.token.stack;
+    assert_eq!(create(&stack, "Secret.it"), Err(ErrorKind::AlreadyExists), "it is not deleted");
+    rehearsal.destroy();
+    assert_eq!(create(&stack, "Secret.other"), Err(ErrorKind::AlreadyExists));
+    assert_eq!(create("another", "Secret.it"), Err(ErrorKind::AlreadyExists));
+    assert_eq!(create(&stack, "Secret.it"), Ok(object.id.unwrap()));
 }

@@ -27,6 +27,31 @@ impl Backend for Deaf {
     }
 }
 
+/// An account that refuses each value of a secret, and has it all the same if it says that it has one.
+struct Refusing(Emulator, ErrorKind);
+
+impl Backend for Refusing {
+    fn region(&self) -> &str {
+        self.0.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(async move {
+            let is_put = matches!(request, Request::PutSecretValue(_));
+            if is_put && self.1 != ErrorKind::AlreadyExists {
+                return Err(refused(self.1));
+            }
+            let answer = self.0.answer(request).await;
+            if is_put { Err(refused(self.1)) } else { answer }
+        })
+    }
+}
+
+fn refused(kind: ErrorKind) -> ProviderError {
+    let (operation, code) = ("PutSecretValue".to_owned(), String::new());
+    ProviderError { kind, operation, code, message: String::new(), help: String::new() }
+}
+
 pub(crate) struct Nothing;
 
 impl Supplier for Nothing {
@@ -104,4 +129,25 @@ fn a_network_that_has_become_what_it_cannot_leave_in_place_is_not_taken_for_done
     let error = runtime.block_on(converge);
     assert_eq!(error.kind, ErrorKind::Transitional);
     assert!(error.message.contains("does not become \"dedicated\" in place"), "{error}");
+}
+
+#[test]
+fn a_value_that_is_refused_is_there_only_if_the_account_says_so() {
+    for (kind, result) in [(ErrorKind::Denied, Err(ErrorKind::Denied)), (ErrorKind::AlreadyExists, Ok(()))] {
+        let mut rehearsal = Rehearsal::new().without_rules();
+        rehearsal.apply(|stack: &mut Stack| {
+            stack.add("it", Secret::builder().name(secret_name!("redis/it")).generated());
+        });
+        let object = rehearsal.state().resources[&"Secret.it".parse().unwrap()].current.clone().unwrap();
+        let before: Secret = serde_json::from_value(object.inputs.into()).unwrap();
+        let after = Secret { generation: 2, ..before.clone() };
+        let aws = Aws::new(Arc::new(Refusing(rehearsal.emulator().clone(), kind)), Arc::new(Nothing));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let id = Id::reported(object.id.unwrap()).unwrap();
+        let converge = async {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            after.converge(&aws, &id, Some(&before)).await
+        };
+        assert_eq!(runtime.block_on(converge).map_err(|error| error.kind), result);
+    }
 }

@@ -380,3 +380,30 @@ fn snapshot(secret: SecretDescription) -> Snapshot<SecretObserved, SecretAttribu
         SecretAttributes { arn: Arn::reported(secret.arn.as_str()), value: SecretRef { secret: secret.arn, version } };
     Snapshot { fields, attributes }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_time_that_a_source_comes_back_it_has_another_version() {
+        let declared = Secret {
+            name: SecretName::literal("it"),
+            description: None,
+            kms_key_id: None,
+            recovery_window: RecoveryWindow::literal(30),
+            source: SecretSource::Generated,
+            generation: 1,
+            tags: Tags::default(),
+        };
+        let id = Id::reported("arn:aws:secretsmanager:us-east-1:123456789012:secret:it-a1b2c3").unwrap();
+        let versions: BTreeSet<_> = (0..VERSIONS).map(|time| declared.version(&id, time)).collect();
+        assert_eq!(versions.len(), VERSIONS);
+        // The SHA-256 of the id, `generated` and the generation, each on a line. With another one, the next apply of a stack that
+        // exists would give each secret another value.
+        let first = "1482db5bc29f996425a6340478c3ef5b07727d86a04e3ba6bf09610f4c5e29a7";
+        assert_eq!(declared.version(&id, 0), first);
+    }
+}
