@@ -6,11 +6,11 @@ use std::sync::Arc;
 use palisade::prelude::*;
 use palisade_aws::{
     Supplier,
-    operations::GetSecretValue,
+    operations::{GetSecretValue, UpdateSecret},
     resources::AuthenticationFor,
-    types::{Redis7, SecretRef},
+    types::{KmsKeyArn, Redis7, SecretRef},
 };
-use palisade_core::Address;
+use palisade_core::{Address, Json};
 use palisade_emulator::Emulator;
 use palisade_testing::{ExposeSecret, Rehearsal, SecretString};
 
@@ -209,4 +209,41 @@ fn a_cache_lets_in_whoever_sends_its_current_token_and_nobody_else() {
         assert!(!is_old_accepted, "{clients:?}: an earlier token is still accepted");
         earlier.extend(current);
     }
+}
+
+#[test]
+fn a_key_and_a_description_that_others_take_away_are_brought_back_and_what_was_never_named_is_not_missed() {
+    let program = |is_named: bool| {
+        move |stack: &mut Stack| {
+            let policy = KeyPolicy::administered().secrets_manager();
+            let key = stack.add("secrets", KmsKey::builder().alias(kms_alias!("alias/secrets")).policy(policy));
+            let secret = Secret::builder().name(secret_name!("redis/it")).generated();
+            if is_named {
+                stack.add("it", secret.kms_key_id(&key).description("for the reader"));
+            } else {
+                stack.add("it", secret);
+            }
+        }
+    };
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let address = Address::new("Secret", "it");
+    let changed = |rehearsal: &Rehearsal, is_named: bool| -> Vec<String> {
+        let plan = rehearsal.plan(program(is_named));
+        let changes = plan.step(&address).into_iter().flat_map(|step| &step.changes);
+        changes.map(|change| change.field.clone()).collect()
+    };
+    rehearsal.apply(program(true));
+    assert!(changed(&rehearsal, true).is_empty());
+    let id = rehearsal.state().resources[&address].current.clone().unwrap().id.unwrap();
+    let (secret_id, key) = (Id::reported(id).unwrap(), KmsKeyArn::reported("alias/aws/secretsmanager"));
+    let taken = UpdateSecret { secret_id, description: Some(String::new()), kms_key_id: Some(key) };
+    rehearsal.by_hand(taken).unwrap();
+    assert_eq!(changed(&rehearsal, true), ["description", "kms_key_id"]);
+    rehearsal.apply(program(true));
+    assert!(changed(&rehearsal, true).is_empty());
+    // AWS has a key for it all the same, and an empty description.
+    rehearsal.apply(program(false));
+    assert!(changed(&rehearsal, false).is_empty());
+    let observed = rehearsal.state().resources[&address].current.clone().unwrap().observed.unwrap();
+    assert_eq!((&observed.fields["kms_key_id"], &observed.fields["description"]), (&Json::Null, &Json::Null));
 }
