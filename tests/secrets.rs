@@ -234,7 +234,9 @@ fn a_key_and_a_description_that_others_take_away_are_brought_back_and_what_was_n
     };
     rehearsal.apply(program(true));
     assert!(changed(&rehearsal, true).is_empty());
-    let id = rehearsal.state().resources[&address].current.clone().unwrap().id.unwrap();
+    let object = rehearsal.state().resources[&address].current.clone().unwrap();
+    assert_eq!(object.observed.unwrap().fields["kms_key_id"], object.inputs["kms_key_id"]);
+    let id = object.id.unwrap();
     let (secret_id, key) = (Id::reported(id).unwrap(), KmsKeyArn::reported("alias/aws/secretsmanager"));
     let taken = UpdateSecret { secret_id, description: Some(String::new()), kms_key_id: Some(key) };
     rehearsal.by_hand(taken).unwrap();
