@@ -26,7 +26,10 @@ use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, Phase, Plan, Report, State, Store};
 use tokio::time::Instant;
 
-use crate::schema_changes::cases::{declare, fields};
+use crate::{
+    run,
+    schema_changes::cases::{declare, fields},
+};
 
 /// What happens to the calls that create the resource `it`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -299,11 +302,6 @@ async fn of_program(graph: &Graph) -> BTreeMap<String, usize> {
     life.emulator.lag(USUAL);
     assert!(life.apply(graph).await.is_complete());
     life.count()
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(future)
 }
 
 fn kinds() -> impl Iterator<Item = &'static str> {

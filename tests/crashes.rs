@@ -18,7 +18,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::unheard::Nothing;
+use crate::{run, unheard::Nothing};
 
 /// The account, which signals the `nth` call that changes something as soon as it has had its effect. Its answer gets lost,
 /// and what else is on its way then does not get there.
@@ -67,10 +67,6 @@ async fn apply(emulator: &Emulator, store: &MemoryStore, program: &Graph, nth: u
             Some(begin.elapsed())
         }
     }
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
 }
 
 /// What a run looks for that is not there, it looks for during five minutes.

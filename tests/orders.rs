@@ -9,6 +9,8 @@ use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, State, Store, apply, plan};
 use palisade_testing::Rehearsal;
 
+use crate::run;
+
 /// Applies the two programs one after the other, asserts that nothing is left to do or left behind, and returns the calls of
 /// the second that made, changed or deleted something.
 fn edit(before: impl Fn(&mut Stack), after: impl Fn(&mut Stack)) -> Vec<&'static str> {
@@ -200,8 +202,7 @@ fn one_call_at_a_time_is_enough() {
     let provider = AwsProvider::new(Aws::new(Arc::new(Emulator::in_memory("us-east-1")), Arc::new(Nothing)));
     let store = MemoryStore::default();
     let options = ApplyOptions { parallelism: NonZeroUsize::MIN, ..ApplyOptions::default() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    run(async {
         for graph in [program(tags! { "step" = "1" }), program(tags! { "step" = "2" }), palisade_testing::graph(|_| {})]
         {
             let state = store.load().await.unwrap();

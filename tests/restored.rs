@@ -26,7 +26,7 @@ use palisade_emulator::{Emulator, Item};
 use palisade_engine::{ApplyOptions, LocalStore, Plan, Report, State, StateError, Store};
 use tokio::time::{Instant, timeout};
 
-use crate::schema_changes::cases::declare;
+use crate::{run, schema_changes::cases::declare};
 
 /// The emulated account, in which deletions may be noticed late.
 #[derive(Clone)]
@@ -216,11 +216,6 @@ impl Before {
     fn of(desk: &Desk) -> Self {
         Self { writes: desk.emulator().writes(), inventory: desk.emulator().inventory(), files: desk.files() }
     }
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(future)
 }
 
 fn graph(declare: impl FnOnce(&mut Stack)) -> Graph {

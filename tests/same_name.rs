@@ -13,7 +13,7 @@ use palisade_core::{
 };
 use palisade_testing::Rehearsal;
 
-use crate::{schema_changes::cases::declare, unheard::Nothing};
+use crate::{run, schema_changes::cases::declare, unheard::Nothing};
 
 #[test]
 fn what_is_being_deleted_is_made_again_once_it_is_gone() {
@@ -53,10 +53,9 @@ fn a_deleted_secret_comes_back_for_another_state_of_the_stack_only_under_its_own
     let object = rehearsal.state().resources[&Address::new("Secret", "it")].current.clone().unwrap();
     let secret: Secret = serde_json::from_value(object.inputs.into()).unwrap();
     let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let create = |stack: &str, resource: &str| {
         let token = Token { stack: stack.to_owned(), resource: resource.to_owned(), digest: "0a".repeat(32) };
-        let created = runtime.block_on(secret.create(&aws, &token));
+        let created = run(secret.create(&aws, &token));
         created.map(|id| id.to_string()).map_err(|error| error.kind)
     };
     let stack = object.token.stack;

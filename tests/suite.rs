@@ -26,3 +26,8 @@ mod schema_changes;
 mod secrets;
 mod tags;
 mod unheard;
+
+/// Runs a future on a clock of its own, which stands still while anything is under way.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
+}

@@ -1,4 +1,4 @@
-//! A change that AWS accepts and does not make is not taken for done.
+//! A change that AWS accepts and does not make, or refuses, is not taken for done.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,6 +10,8 @@ use palisade_aws::{
 use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError};
 use palisade_emulator::Emulator;
 use palisade_testing::Rehearsal;
+
+use crate::run;
 
 /// An account that says yes to every change of a user group, and makes none.
 struct Deaf(Emulator);
@@ -71,9 +73,8 @@ fn a_change_that_does_not_show_is_an_error() {
     after.user_ids.retain(|user| user.as_str() != "readonly");
 
     let aws = Aws::new(Arc::new(Deaf(rehearsal.emulator().clone())), Arc::new(Nothing));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let id = Id::reported(object.id.unwrap()).unwrap();
-    let error = runtime.block_on(after.converge(&aws, &id, Some(&before))).unwrap_err();
+    let error = run(after.converge(&aws, &id, Some(&before))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
     assert!(error.message.contains("redis-users"), "{error}");
 }
@@ -98,9 +99,8 @@ fn how_a_user_logs_in_shows_by_the_end_of_a_change_whatever_was_attempted_before
     let emulator = rehearsal.emulator().clone();
     emulator.lag(Duration::from_secs(2));
     let aws = Aws::new(Arc::new(emulator), Arc::new(Nothing));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let id = Id::reported(object.id.unwrap()).unwrap();
-    let read = runtime.block_on(async {
+    let read = run(async {
         wanted.converge(&aws, &id, Some(&attempted)).await.unwrap();
         RedisUser::read(&aws, &[id]).await.unwrap().pop().flatten().unwrap()
     });
@@ -119,14 +119,13 @@ fn a_network_that_has_become_what_it_cannot_leave_in_place_is_not_taken_for_done
     let id = Id::reported(object.id.unwrap()).unwrap();
 
     let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     // Somebody changes it after the plan, or an earlier change shows only now.
     let converge = async {
         tokio::time::sleep(Duration::from_secs(600)).await;
         aws.call(ModifyVpcTenancy { vpc_id: id.clone() }).await.unwrap();
         vpc.converge(&aws, &id, Some(&vpc)).await.unwrap_err()
     };
-    let error = runtime.block_on(converge);
+    let error = run(converge);
     assert_eq!(error.kind, ErrorKind::Transitional);
     assert!(error.message.contains("does not become \"dedicated\" in place"), "{error}");
 }
@@ -142,12 +141,11 @@ fn a_value_that_is_refused_is_there_only_if_the_account_says_so() {
         let before: Secret = serde_json::from_value(object.inputs.into()).unwrap();
         let after = Secret { generation: 2, ..before.clone() };
         let aws = Aws::new(Arc::new(Refusing(rehearsal.emulator().clone(), kind)), Arc::new(Nothing));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let id = Id::reported(object.id.unwrap()).unwrap();
         let converge = async {
             tokio::time::sleep(Duration::from_secs(600)).await;
             after.converge(&aws, &id, Some(&before)).await
         };
-        assert_eq!(runtime.block_on(converge).map_err(|error| error.kind), result);
+        assert_eq!(run(converge).map_err(|error| error.kind), result);
     }
 }

@@ -29,14 +29,14 @@ impl Span {
     }
 }
 
-/// Several things as a sentence names them.
+/// The items as a sentence lists them.
 ///
 /// ```
-/// use palisade_core::in_words;
-/// assert_eq!(in_words(&["`name`".to_owned()]), "`name`");
-/// assert_eq!(in_words(&["a".to_owned(), "b".to_owned(), "c".to_owned()]), "a, b and c");
+/// use palisade_core::joined_with_and;
+/// assert_eq!(joined_with_and(&["`name`".to_owned()]), "`name`");
+/// assert_eq!(joined_with_and(&["a".to_owned(), "b".to_owned(), "c".to_owned()]), "a, b and c");
 /// ```
-pub fn in_words(items: &[String]) -> String {
+pub fn joined_with_and(items: &[String]) -> String {
     match items.split_last() {
         Some((last, others @ [_, ..])) => format!("{} and {last}", others.join(", ")),
         _ => items.concat(),

@@ -29,7 +29,7 @@ mod value;
 pub use address::{Address, AddressError};
 pub use builder::{BuilderState, Given, Missing, Present};
 pub use declared::{Declared, DeclaredField, Listed, Place};
-pub use finding::{Finding, Span, in_words};
+pub use finding::{Finding, Span, joined_with_and};
 pub use graph::Graph;
 pub use id::{Id, IdError};
 pub use input::{Field, Input, IntoInput, Output};

@@ -21,8 +21,8 @@ pub struct Schema {
     pub fields: &'static [FieldSchema],
     /// The attributes that the object has once it exists, beside `id`.
     pub attributes: &'static [AttributeSchema],
-    /// The kinds that a deleted object goes on referring to for as long as it can be recovered: the creation of another one may
-    /// bring it back, with references that no state has.
+    /// The kinds that a deleted object still refers to while it can be recovered. A creation may bring it back, with references
+    /// that no state has.
     pub brings_back: &'static [&'static str],
     /// The type of the resource in Terraform, as in `aws_subnet`.
     pub terraform_type: &'static str,

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     AcceptedRisk, Address, Assessment, Declare, Declared, Finding, Handle, Hold, Json, Output, Reason, Reference,
-    Resource, Risk, Rule, Schema, Span, Status, Value, in_words, rule::Policy,
+    Resource, Risk, Rule, Schema, Span, Status, Value, joined_with_and, rule::Policy,
 };
 
 /// The resources and outputs that a program declares.
@@ -289,7 +289,12 @@ impl Stack {
                 Some(first) if first.address != node.address => {
                     let names: Vec<_> = values.iter().map(|(name, _)| format!("`{name}`")).collect();
                     findings.push(Finding {
-                        message: format!("{} and {} have the same {}", first.address, node.address, in_words(&names)),
+                        message: format!(
+                            "{} and {} have the same {}",
+                            first.address,
+                            node.address,
+                            joined_with_and(&names)
+                        ),
                         spans: vec![Span::new(node.location, "the second"), Span::new(first.location, "the first")],
                         help: "AWS refuses the second of them: change it, or remove it".to_owned(),
                     });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use palisade_core::{
-    Address, Finding, in_words,
+    Address, Finding, joined_with_and,
     provider::{ProviderError, Untracked},
 };
 
@@ -188,5 +188,5 @@ pub enum StateError {
 /// The objects in words, as in "Vpc.main (vpc-1) and Vpc.other (vpc-2)".
 fn objects(found: &Untracked) -> String {
     let objects: Vec<_> = found.objects.iter().map(|object| format!("{} ({})", object.resource, object.id)).collect();
-    in_words(&objects)
+    joined_with_and(&objects)
 }

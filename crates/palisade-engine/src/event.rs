@@ -17,7 +17,7 @@ pub enum Event {
         /// What is being done.
         step: StepKind,
     },
-    /// An update waits until the cloud shows what an interrupted one has done, which takes a minute on AWS.
+    /// An update waits until the cloud shows what an interrupted run has changed, which takes a minute on AWS.
     CatchingUp {
         /// The resource.
         address: Address,

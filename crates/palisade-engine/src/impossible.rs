@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use palisade_core::{Address, Finding, Graph, Span, in_words};
+use palisade_core::{Address, Finding, Graph, Span, joined_with_and};
 use petgraph::{algo::tarjan_scc, graph::NodeIndex};
 
 use crate::{
@@ -142,5 +142,5 @@ impl Circle<'_> {
 fn identity_fields(schema: &palisade_core::Schema) -> String {
     let names: Vec<_> =
         schema.fields.iter().filter(|field| field.identity).map(|field| format!("`{}`", field.name)).collect();
-    in_words(&names)
+    joined_with_and(&names)
 }

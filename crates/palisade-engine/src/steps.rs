@@ -270,9 +270,9 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What an earlier replacement left goes once there is an object that has been finished: the current one, or else the new one.
-    /// It must not wait longer, as an account may have room for two only: a VPC has two flow logs at most. Where it has to go
-    /// first, as along with something that is deleted first, it does.
+    /// What an earlier replacement left is deleted after an object is finished: the current one, or else the new one. It does not
+    /// wait for more, as an account may have room for two only: a VPC has two flow logs at most. Where another order needs it to be
+    /// deleted first, it is.
     fn keep_predecessors(&mut self, plan: &Plan) {
         for step in &plan.steps {
             let Some(&make) = self.makes.get(&step.address) else { continue };

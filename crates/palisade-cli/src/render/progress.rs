@@ -18,7 +18,7 @@ pub(crate) fn event(event: &Event) -> Option<String> {
     Some(match event {
         Event::Started { address, step } => format!("{address}: {}...", doing(*step)),
         Event::CatchingUp { address } => {
-            format!("{address}: Waiting until an interrupted change of it shows, for a minute...")
+            format!("{address}: Waiting a minute until AWS shows what an interrupted run has changed...")
         }
         // The id is told with the end of the creation.
         Event::Created { .. } => return None,
@@ -177,7 +177,7 @@ mod tests {
         let lines: Vec<_> = events.iter().filter_map(event).collect();
         assert_snapshot!(plain(&lines.join("\n")), @r"
         Vpc.main: Creating...
-        Vpc.main: Waiting until an interrupted change of it shows, for a minute...
+        Vpc.main: Waiting a minute until AWS shows what an interrupted run has changed...
         Vpc.main: Creation complete after 3s [id=vpc-1]
         Vpc.main: Modification complete after 3s [id=vpc-1]
         Vpc.main: Destruction complete after 3s

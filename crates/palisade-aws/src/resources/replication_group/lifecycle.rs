@@ -137,9 +137,9 @@ impl Lifecycle for ReplicationGroup {
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.replication_group_id.as_str())?;
         match describe(aws, &id).await? {
-            // AWS never tells its tags. But the name was free before the creation began, so this is what has become of it.
+            // Its tags cannot be read. But the name was free before the creation began, so this is what has become of it.
             Some(group) if group.status == CREATE_FAILED => Ok(Sighting::Seen(id)),
-            // Nor does it while the group is being created, changed or deleted: then it is unclear.
+            // While the group is being created, changed or deleted, they cannot be read either, and it is unclear.
             Some(group) => sighted(aws, id, &group.arn, token).await,
             None => Ok(Sighting::Nothing),
         }
