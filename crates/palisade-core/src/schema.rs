@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Finding, Graph, Json, Node, Rule, Stack, terraform::TerraformResource};
+use crate::{Finding, Graph, Json, JsonMap, Node, Rule, Stack, terraform::TerraformResource};
 
 /// What the tool knows of a kind of resource: enough to compare, to show and to export it without its Rust type.
 ///
@@ -76,8 +76,8 @@ pub struct FieldSchema {
     pub released: bool,
     /// Whether no two objects of the kind can have an item of it: one that gets it takes it from another.
     pub exclusive: bool,
-    /// Those of the resources that a released field refers to that the cloud does not let go all the same.
-    pub held: Option<fn(&Node) -> bool>,
+    /// The objects that a released field refers to and that the cloud does not let go all the same, by their inputs.
+    pub held: Option<fn(&JsonMap) -> bool>,
     /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
     pub terraform_name: Option<&'static str>,
 }

@@ -47,7 +47,7 @@ mod valid;
 /// - `clashes = path`: nor can two of which the `fn(&Json, &Json) -> bool` says so.
 /// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
 /// - `exclusive`: no two objects of the kind can have an item of it, and one that gets it takes it from another.
-/// - `held = path`: but not one to a resource of which the `fn(&Node) -> bool` says so.
+/// - `held = path`: but not one to an object of which the `fn(&JsonMap) -> bool` says so, by its inputs.
 /// - `default` or `default = expression`: the value of a declaration that does not set the field.
 /// - `private`: the setter is `set_` and the field's name, private to the module, for methods written by hand.
 /// - `terraform = "name"` or `terraform = false`: the argument's name in Terraform where it is not the field's, or that

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use palisade_core::{Address, FieldSchema, Graph, Node};
+use palisade_core::{Address, Node, Schema};
 
 use crate::{ObjectState, State};
 
@@ -11,29 +11,23 @@ use crate::{ObjectState, State};
 pub(crate) struct Dependencies {
     /// All of them.
     pub(crate) all: BTreeSet<Address>,
-    /// Those that may be deleted while the object refers to them.
+    /// Those that it refers to by released fields alone. Their objects may be deleted while it does, unless they are held.
     pub(crate) released: BTreeSet<Address>,
 }
 
 impl Dependencies {
     /// What the program lets `node` refer to.
-    pub(crate) fn of(graph: &Graph, node: &Node) -> Self {
+    pub(crate) fn of(node: &Node) -> Self {
         let mut all = BTreeSet::new();
         let mut held = BTreeSet::new();
         for (field, value) in &node.fields {
-            let field = node.schema.field(field);
-            for target in value.references().into_iter().map(|reference| &reference.address) {
-                let is_held = |field: &FieldSchema| {
-                    !field.released
-                        || field.held.zip(graph.node(target)).is_some_and(|(is_held, target)| is_held(target))
-                };
-                if field.is_none_or(is_held) {
-                    held.insert(target.clone());
-                }
-                all.insert(target.clone());
-            }
+            let is_held = node.schema.field(field).is_none_or(|field| !field.released);
+            let targets = value.references().into_iter().map(|reference| reference.address.clone());
+            if is_held { &mut held } else { &mut all }.extend(targets);
         }
-        Self { released: all.difference(&held).cloned().collect(), all }
+        let released = all.difference(&held).cloned().collect();
+        all.append(&mut held);
+        Self { all, released }
     }
 
     /// The same, and what the creation of `node` may bring back a reference to. No state knows of it, so it is all that there is of
@@ -53,8 +47,8 @@ impl Dependencies {
         Self { all: object.depends_on.clone(), released: object.released.clone() }
     }
 
-    /// Those that must live as long as the object refers to them.
-    pub(crate) fn held(&self) -> impl Iterator<Item = &Address> {
+    /// Those that it refers to by other fields.
+    fn held(&self) -> impl Iterator<Item = &Address> {
         self.all.difference(&self.released)
     }
 
@@ -64,4 +58,17 @@ impl Dependencies {
         let all: BTreeSet<_> = self.all.union(&other.all).cloned().collect();
         Self { released: all.difference(&held).cloned().collect(), all }
     }
+}
+
+/// Whether `target`, an object of the resource at `address`, may be deleted while `dependent` refers to it, as the cloud then
+/// drops the reference by itself. `schema` is that of the dependent.
+pub(crate) fn is_released(
+    schema: Option<&Schema>,
+    dependent: &ObjectState,
+    address: &Address,
+    target: &ObjectState,
+) -> bool {
+    let mut held = schema.into_iter().flat_map(|schema| schema.fields).filter_map(|field| field.held);
+    let is_held = held.any(|is_held| is_held(&target.inputs) || target.attempted.as_ref().is_some_and(is_held));
+    dependent.released.contains(address) && !is_held
 }

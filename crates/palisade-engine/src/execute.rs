@@ -108,7 +108,7 @@ impl<'a> Executor<'a> {
         if let Some(found) = found.filter(|_| !keep_old) {
             return self.go_on(node, found, inputs, turn).await;
         }
-        let dependencies = Dependencies::of(self.graph, node);
+        let dependencies = Dependencies::of(node);
         let dependencies = self.ledger.look(|state| dependencies.with_brought_back(node, state));
         // From its record to its answer, such a creation is one that the next run looks for during minutes. Alone, it is that only
         // if this run is killed during this very call, and not during any other one: `CreateUser` is answered, the machine dies,
@@ -137,7 +137,7 @@ impl<'a> Executor<'a> {
         self.provider.claim(&turn.shared(), address.kind(), &id, &inputs, &attempt.token).await?;
         let observation = self.converge(node, &id, &inputs, None, turn).await?;
         let took = Took::new(StepKind::Create, turn.elapsed());
-        self.ledger.ready(address, inputs, Dependencies::of(self.graph, node), observation, Some(took)).await?;
+        self.ledger.ready(address, inputs, Dependencies::of(node), observation, Some(took)).await?;
         Ok(id)
     }
 
@@ -160,7 +160,7 @@ impl<'a> Executor<'a> {
             self.ledger.deleted(address, &Target::Current, None).await?;
             return self.create(address, false, turn).await;
         }
-        let mut dependencies = Dependencies::of(self.graph, node);
+        let mut dependencies = Dependencies::of(node);
         if kept.is_some() {
             // What it refers to by these fields, it still does.
             dependencies = Dependencies::recorded(&object).union(&dependencies);
@@ -178,7 +178,7 @@ impl<'a> Executor<'a> {
         turn: &Arc<StepTurn>,
     ) -> Result<String, StepError> {
         self.claim(&node.address, &found, &inputs, turn).await?;
-        self.bring(node, found, inputs, Dependencies::of(self.graph, node), None, turn).await
+        self.bring(node, found, inputs, Dependencies::of(node), None, turn).await
     }
 
     /// Makes an object whose creation has not ended that of this creation, as it may be one that there was before.

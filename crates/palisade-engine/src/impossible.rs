@@ -7,6 +7,7 @@ use petgraph::{algo::tarjan_scc, graph::NodeIndex};
 
 use crate::{
     Action, Plan, ReplaceOrder, State, Step,
+    dependencies::is_released,
     replace_order::replace_order,
     steps::{Steps, Target, Task, Work, steps},
 };
@@ -95,7 +96,10 @@ impl Circle<'_> {
             let first = |step: &&Step| {
                 step.action == Action::Replace(ReplaceOrder::DeleteFirst)
                     && object.depends_on.contains(&step.address)
-                    && !object.released.contains(&step.address)
+                    && !self
+                        .state
+                        .current(&step.address)
+                        .is_some_and(|target| is_released(Some(node.schema), object, &step.address, target))
             };
             root = &self.plan.steps.iter().find(first)?.address;
         }

@@ -294,7 +294,7 @@ impl Book<'_> {
         for step in plan.steps.iter().filter(|step| step.action == Action::Nothing) {
             let known = graph.node(&step.address).zip(self.state.current(&step.address));
             let Some((node, object)) = known else { continue };
-            let dependencies = Dependencies::of(graph, node);
+            let dependencies = Dependencies::of(node);
             if Dependencies::recorded(object) != dependencies {
                 self.record(related(&step.address, dependencies));
             }

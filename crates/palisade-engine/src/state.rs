@@ -66,7 +66,8 @@ pub struct ObjectState {
     pub observed: Option<Observation>,
     /// The resources that it refers to, so that a later deletion finds its order without the program.
     pub depends_on: BTreeSet<Address>,
-    /// Those of `depends_on` that may be deleted while this object refers to them, as the cloud drops the reference then.
+    /// Those of `depends_on` that may be deleted while this object refers to them, as the cloud drops the reference then, unless they
+    /// are held.
     pub released: BTreeSet<Address>,
 }
 

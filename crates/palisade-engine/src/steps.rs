@@ -11,6 +11,7 @@ use petgraph::{
 
 use crate::{
     Action, ObjectState, Phase, Plan, ReplaceOrder, State, Step, StepKind,
+    dependencies::is_released,
     identity::{Identity, identity, identity_of},
 };
 
@@ -120,6 +121,8 @@ struct Builder<'a> {
     edges: HashMap<(NodeIndex, NodeIndex), EdgeIndex>,
     space: DfsSpace<NodeIndex, <Steps as Visitable>::Map>,
     plan: HashMap<&'a Address, &'a Step>,
+    /// The kinds that the program has.
+    schemas: HashMap<&'a str, &'static Schema>,
     /// The creations and updates, of which a resource has one at most.
     makes: HashMap<&'a Address, NodeIndex>,
     /// What comes before an update that is late, of the changes that others wait for.
@@ -158,6 +161,7 @@ impl<'a> Builder<'a> {
             edges,
             space,
             plan: HashMap::new(),
+            schemas: graph.nodes().map(|node| (node.address.kind(), node.schema)).collect(),
             makes,
             prepares,
             deletes,
@@ -293,12 +297,11 @@ impl<'a> Builder<'a> {
     /// An object gets its identity after all that may have it have been deleted, or have got another one.
     fn make_after_namesakes(&mut self, plan: &Plan) {
         let mut going: HashMap<_, Vec<_>> = HashMap::new();
-        let schemas: HashMap<_, _> = self.graph.nodes().map(|node| (node.address.kind(), node.schema)).collect();
         let deletes = self.deletes.iter().map(|((address, target), &delete)| (*address, target, delete));
         let updates = plan.steps.iter().filter(|step| step.action == Action::Update);
         let updates = updates.map(|step| (&step.address, &Target::Current, self.makes[&step.address]));
         for (address, target, end) in deletes.chain(updates) {
-            let schema = schemas.get(address.kind());
+            let schema = self.schemas.get(address.kind());
             let object = self.object(address, target);
             let Some((schema, object)) = schema.zip(object) else { continue };
             for identity in self.old_identities(schema, address, target, object) {
@@ -309,7 +312,7 @@ impl<'a> Builder<'a> {
         let mut edges = Vec::new();
         for step in &plan.steps {
             let kind = step.address.kind();
-            let Some((schema, new)) = schemas.get(kind).zip(self.new_identity(step)) else { continue };
+            let Some((schema, new)) = self.schemas.get(kind).zip(self.new_identity(step)) else { continue };
             for (address, target, end, old) in going.get(&(kind, new.group(schema))).into_iter().flatten() {
                 let is_other = *address != &step.address || *target != &Target::Current;
                 if is_other && Identity::clashes_with(old, &new, schema) {
@@ -334,7 +337,7 @@ impl<'a> Builder<'a> {
                     continue;
                 }
                 match self.end_of_reference(dependent) {
-                    Some(first) if dependent.object.released.contains(*address) => released.push((first, delete)),
+                    Some(first) if self.is_released(dependent, address, object) => released.push((first, delete)),
                     Some(first) => needed.push((first, delete)),
                     None => {}
                 }
@@ -453,6 +456,12 @@ impl<'a> Builder<'a> {
         let step = self.plan.get(dependent.address).filter(|_| dependent.target == Target::Current);
         let found = step.into_iter().flat_map(|step| &step.changes).filter_map(|change| change.before.as_ref());
         self.state.refers(dependent.object, address, object) || object.is_named_in(found)
+    }
+
+    /// Whether `object`, which is one of the resource at `address`, may be deleted while `dependent` refers to it. A program without
+    /// the kind of the dependent deletes it, and nothing is needed that keeps it from being deleted first.
+    fn is_released(&self, dependent: &Dependent<'_>, address: &Address, object: &ObjectState) -> bool {
+        is_released(self.schemas.get(dependent.address.kind()).copied(), dependent.object, address, object)
     }
 
     /// Whether the object of `address` is to refer to an object of `target` that it did not refer to.

@@ -29,6 +29,9 @@ use crate::{
     types::{AccessString, Arn, AuthenticationType, EngineKind, IntoEngine, Name, SecretRef, Tags, UserName},
 };
 
+/// The name of the user that a client is which gives none.
+pub(super) const DEFAULT_NAME: &str = "default";
+
 /// A user of caches, with what it may do and how it proves who it is.
 ///
 /// There are three kinds, and each begins in its own way: [`RedisUser::iam`], [`RedisUser::with_password`] and
@@ -141,7 +144,7 @@ impl RedisUser {
         DisabledDefault(
             Self::builder()
                 .set_user_id(id)
-                .set_user_name(UserName::literal("default"))
+                .set_user_name(UserName::literal(DEFAULT_NAME))
                 .engine(EngineKind::Redis)
                 .access_string(AccessString::disabled())
                 .set_authentication_type(AuthenticationType::NoPassword)

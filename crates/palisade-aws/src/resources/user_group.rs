@@ -9,14 +9,14 @@ use std::{
 };
 
 use palisade_core::{
-    Attributes, Declaration, Declare, Declared, DeclaredField, Finding, Given, Handle, Id, Input, IntoInput, Node,
-    Output, Resource, Stack,
+    Attributes, Declaration, Declare, Declared, DeclaredField, Finding, Given, Handle, Id, Input, IntoInput, JsonMap,
+    Node, Output, Resource, Stack,
     provider::{ErrorKind, ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{DisabledDefault, RedisUser, replication_group};
+use super::{DisabledDefault, RedisUser, redis_user::DEFAULT_NAME, replication_group};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -213,8 +213,8 @@ fn number_of_users(group: Declared<'_, UserGroup>) -> Option<Finding> {
 }
 
 /// A group for Redis never is without its default user, so AWS does not delete that one.
-fn is_default(user: &Node) -> bool {
-    user.text("user_name") == Some("default")
+fn is_default(user: &JsonMap) -> bool {
+    user.get("user_name").is_some_and(|name| name == DEFAULT_NAME)
 }
 
 /// A group for Redis needs a user named `default`. Where users come from outside of the stack, it may be among them.
@@ -225,7 +225,9 @@ fn default_user(group: Declared<'_, UserGroup>) -> Option<Finding> {
         return Some(group.finding("the group has no users", "name them with `.user_ids([&user])`"));
     }
     let users: Vec<_> = users.iter().map(DeclaredField::target).collect::<Option<_>>()?;
-    (is_redis && !users.iter().any(|user| is_default(user.node()))).then(|| {
+    let is_default =
+        |user: &Declared<'_, RedisUser>| user.user_name().known().is_some_and(|name| name.as_str() == DEFAULT_NAME);
+    (is_redis && !users.iter().any(is_default)).then(|| {
         group.finding(
             "a group for Redis needs a user named `default`",
             "add `RedisUser::disabled_default(name!(\"...\"))` to its users, so that whoever gives no name gets nothing",

@@ -364,6 +364,29 @@ fn a_reference_that_is_held_makes_the_replacement_impossible() {
 }
 
 #[test]
+fn of_what_a_released_field_refers_to_only_what_is_held_makes_the_replacement_impossible() {
+    run(async {
+        let account = Account::default();
+        let program = |access: &str, engine: &str| {
+            graph(|stack| {
+                let a = make::<User>().text("name", "a").text("engine", engine).text("access", access);
+                let a = a.add(stack, "a");
+                make::<Group>().text("name", "all").refer_all("users", &[&a]).add(stack, "all");
+            })
+        };
+        up(&account, &program("leader", "1")).await;
+        let Err(PlanError::Impossible(findings)) = planned(&account, &program("leader", "2")).await else {
+            panic!("planned")
+        };
+        insta::assert_snapshot!(findings[0].message, @"User.a cannot be replaced while Group.all refers to it: a change of `engine` forces the replacement, and two objects with one `name` cannot exist at a time");
+        // It is asked of the object as it is: whoever stops being held can be replaced.
+        up(&account, &program("other", "1")).await;
+        let plan = up(&account, &program("leader", "2")).await;
+        assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::DeleteFirst));
+    });
+}
+
+#[test]
 fn what_is_replaced_with_its_target_is_deleted_before_it() {
     run(async {
         let account = Account::default();

@@ -42,13 +42,17 @@ pub(crate) static USER: Schema = Schema {
     )
 };
 
-/// A group: the cloud takes a user that is deleted out of `users`, but not out of `owner`.
+/// A group: the cloud takes a user that is deleted out of `users`, unless it has the access of a leader, but not out of `owner`.
 pub(crate) static GROUP: Schema = schema(
     "Group",
     "",
     &[
         FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
-        FieldSchema { released: true, ..FieldSchema::new("users", OnChange::Update) },
+        FieldSchema {
+            released: true,
+            held: Some(|user| user.get("access").is_some_and(|access| access == "leader")),
+            ..FieldSchema::new("users", OnChange::Update)
+        },
         FieldSchema::new("owner", OnChange::Update),
         FieldSchema::new("route", OnChange::Update),
     ],

@@ -2,7 +2,7 @@
 
 use palisade_core::{Control, Declared, Hold, Node, Risk, Rule, Stack, Violation};
 
-use super::RedisUser;
+use super::{DEFAULT_NAME, RedisUser};
 use crate::{
     resources::{Secret, UserGroup},
     types::AccessString,
@@ -141,7 +141,7 @@ fn reads_only(node: &Node, stack: &Stack) -> Option<Violation> {
 
 fn default_user_off(node: &Node, stack: &Stack) -> Option<Violation> {
     let user = stack.declared::<RedisUser>(node)?;
-    (!user.access_string().known()?.is_off() && user.user_name().known()?.as_str() == "default").then(|| {
+    (!user.access_string().known()?.is_off() && user.user_name().known()?.as_str() == DEFAULT_NAME).then(|| {
         Violation::new(
             "the user named `default` has rights, and is whoever gives no name",
             "call `.access_string(AccessString::disabled())`, and add a user of another name for those who need rights",
