@@ -89,6 +89,26 @@ fn a_subnet_leaves_the_group_of_a_cache_before_it_is_deleted() {
     assert_eq!(edit(program(true), program(false)), ["ModifyCacheSubnetGroup", "DeleteSubnet"]);
 }
 
+#[test]
+fn a_subnet_group_lets_go_of_a_subnet_once_a_cache_that_goes_has_left_it() {
+    let program = |has_cache: bool| {
+        move |stack: &mut Stack| {
+            let vpc = vpc(stack, "it");
+            let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+            let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
+            let c = stack.add("c", Subnet::private(&vpc, cidr!("10.0.3.0/24"), az!("us-east-1c")));
+            let members = if has_cache { vec![&a, &b] } else { vec![&c] };
+            let subnets = stack.add("it", CacheSubnetGroup::builder().name(name!("it")).subnet_ids(members));
+            if has_cache {
+                cache(stack, &vpc, &subnets, Engine::REDIS_7_1.erased(), [EngineKind::Redis; 2]);
+            }
+        }
+    };
+    let calls = edit(program(true), program(false));
+    let place = |call: &str| calls.iter().position(|it| *it == call).expect("the call is made");
+    assert!(place("DeleteReplicationGroup") < place("ModifyCacheSubnetGroup"), "{calls:?}");
+}
+
 /// ElastiCache has no nodes in a VPC of dedicated hardware. What stands between the two stays as it is.
 #[test]
 fn a_cache_waits_for_the_change_of_the_network_of_its_subnets() {

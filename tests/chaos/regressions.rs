@@ -1185,37 +1185,3 @@ fn a_default_user_that_an_interrupted_update_may_have_left_holds_no_other_user_o
         assert!(!lives(InFolder, 700, &applies, &Weather::fine()), "{at}");
     }
 }
-
-#[test]
-fn a_subnet_group_gets_other_subnets_once_a_cache_that_goes_has_left_it() {
-    fn network(
-        stack: &mut Stack,
-        tenancy: Tenancy,
-    ) -> (Handle<CacheSubnetGroup>, Handle<SecurityGroup>, Handle<Secret>) {
-        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).instance_tenancy(tenancy));
-        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
-        let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));
-        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("redis"));
-        let group = stack.add("redis", group.description(description!("redis")));
-        stack
-            .add("x", SecurityGroupRule::ingress(&group).peer(&group).port(port!(6379)).description(description!("x")));
-        let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
-        (stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b])), group, token)
-    }
-    fn first(stack: &mut Stack) {
-        let (subnets, group, token) = network(stack, Tenancy::Default);
-        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_1);
-        let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets).single_az(replicas!(1));
-        let cache = cache.security_group_ids([&group]).authentication(&token);
-        stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
-    }
-    fn second(stack: &mut Stack) {
-        _ = network(stack, Tenancy::Dedicated);
-    }
-    for at in 1..200 {
-        let stopped = Weather { end: End::StoppedAtAwait(at), ..Weather::fine() };
-        let applies =
-            [apply(Next, first, Weather::fine()), apply(Next, second, stopped), apply(Next, second, Weather::fine())];
-        assert!(!lives(InFolder, 1500, &applies, &Weather::fine()), "{at}");
-    }
-}

@@ -76,6 +76,8 @@ pub struct FieldSchema {
     pub released: bool,
     /// Whether no two objects of the kind can have an item of it: one that gets it takes it from another.
     pub exclusive: bool,
+    /// Whether those that refer to the object may stand in an item of it: they go before it leaves the object.
+    pub occupied: bool,
     /// The objects that a released field refers to and that the cloud does not let go all the same, by their inputs.
     pub held: Option<fn(&JsonMap) -> bool>,
     /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
@@ -141,6 +143,7 @@ impl FieldSchema {
             clashes: None,
             released: false,
             exclusive: false,
+            occupied: false,
             held: None,
             terraform_name: None,
         }

@@ -35,6 +35,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) clashes: Option<Path>,
     pub(crate) released: bool,
     pub(crate) exclusive: bool,
+    pub(crate) occupied: bool,
     pub(crate) held: Option<Path>,
     pub(crate) default: Option<Option<Expr>>,
     pub(crate) private: bool,
@@ -102,6 +103,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             "clashes" => found.clashes = Some(meta.value()?.parse()?),
             "released" => found.released = true,
             "exclusive" => found.exclusive = true,
+            "occupied" => found.occupied = true,
             "held" => found.held = Some(meta.value()?.parse()?),
             "default" if meta.input.peek(Token![=]) => found.default = Some(Some(meta.value()?.parse()?)),
             "default" => found.default = Some(None),
@@ -111,7 +113,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             _ => {
                 return Err(unknown(
                     &meta,
-                    "replace, replace_if, late_if, identity, clashes, released, exclusive, held, default, private, terraform",
+                    "replace, replace_if, late_if, identity, clashes, released, exclusive, occupied, held, default, private, terraform",
                 ));
             }
         }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use crate::{
     ast::{AttributeSet, Field, Resource, Slot, camel_case},
-    attr::TerraformName,
+    attr::{FieldAttrs, TerraformName},
     state,
 };
 
@@ -115,7 +115,7 @@ fn schema(resource: &Resource) -> TokenStream {
 
 fn field_schema(field: &Field) -> TokenStream {
     let (name, doc, ty) = (field.name.to_string(), &field.doc, &field.ty);
-    let (identity, released, exclusive) = (field.attrs.identity, field.attrs.released, field.attrs.exclusive);
+    let FieldAttrs { identity, released, exclusive, occupied, .. } = field.attrs;
     let clashes = match &field.attrs.clashes {
         Some(decide) => quote!(::core::option::Option::Some(#decide)),
         None => quote!(::core::option::Option::None),
@@ -160,6 +160,7 @@ fn field_schema(field: &Field) -> TokenStream {
             clashes: #clashes,
             released: #released,
             exclusive: #exclusive,
+            occupied: #occupied,
             held: #held,
             terraform_name: #terraform_name,
         }

@@ -34,7 +34,7 @@ pub(crate) fn contested(graph: &Graph, state: &State) -> BTreeSet<Address> {
 }
 
 /// The items of a list; what is none has itself.
-fn items(value: &Json) -> &[Json] {
+pub(crate) fn items(value: &Json) -> &[Json] {
     match value {
         Json::Null => &[],
         Json::Array(items) => items,

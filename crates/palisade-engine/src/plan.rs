@@ -3,7 +3,7 @@
 use palisade_core::{AcceptedRisk, Address, Json, Reason, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::State;
+use crate::{State, contested::items};
 
 /// What an apply will do, and why. It is data: it can be shown, serialised and compared.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -223,6 +223,18 @@ impl Plan {
     /// The step of `address`.
     pub fn step(&self, address: &Address) -> Option<&Step> {
         self.steps.iter().find(|step| step.address == *address)
+    }
+}
+
+impl FieldChange {
+    /// Whether an item of the field is taken out, as far as is known before the apply.
+    pub(crate) fn drops_an_item(&self) -> bool {
+        let stays = |item: &Json| match &self.after {
+            Some(Value::Json(after)) => items(after).contains(item),
+            Some(Value::List(after) | Value::Set(after)) => after.iter().any(|after| after.as_json() == Some(item)),
+            Some(Value::Map(_) | Value::Reference(_)) | None => false,
+        };
+        self.before.iter().flat_map(items).any(|item| !stays(item))
     }
 }
 

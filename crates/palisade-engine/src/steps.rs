@@ -105,6 +105,7 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     builder.make_after_namesakes(plan);
     builder.delete_after_dependents();
     builder.change_late();
+    builder.leave_after_occupants();
     builder.keep_predecessors(plan);
     // Whoever goes over from an object to its successor finds there what belongs to it, and leaves behind what is whole. So
     // wherever a failure stops the way, it has all of the one or all of the other.
@@ -368,6 +369,23 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// What others stand in is let go of once those that go are gone: a subnet leaves its group after a cache whose nodes are there.
+    fn leave_after_occupants(&mut self) {
+        let dependents = self.dependents();
+        let mut orders = Vec::new();
+        for (&address, &update) in &self.makes {
+            if self.lets_go_of_occupied(address) {
+                let all = dependents.get(address).into_iter().flatten();
+                let deletes = all.filter_map(|dependent| self.deletes.get(&dependent.key()));
+                orders.extend(deletes.map(|&delete| (delete, update)));
+            }
+        }
+        orders.sort();
+        for (delete, update) in orders {
+            self.prefer(delete, update, Wait::Needed);
+        }
+    }
+
     /// What refers to an object that goes is deleted after all others that refer to it, and stay or have a successor, have
     /// left the object.
     fn keep_until_left(&mut self) {
@@ -486,6 +504,15 @@ impl<'a> Builder<'a> {
             Some((change.field.as_str(), (is_late, values.0, values.1)))
         });
         changes.collect()
+    }
+
+    /// Whether the update of a resource takes an item out in which others may stand.
+    fn lets_go_of_occupied(&self, address: &Address) -> bool {
+        let Some((node, step)) = self.graph.node(address).zip(self.plan.get(address)) else { return false };
+        let mut changes = step.changes.iter().filter(|_| step.action == Action::Update);
+        changes.any(|change| {
+            node.schema.field(&change.field).is_some_and(|field| field.occupied) && change.drops_an_item()
+        })
     }
 
     /// The step after which an object refers no more to what it referred to.

@@ -51,6 +51,7 @@ pub struct CacheSubnetGroup {
     #[field(default = "Managed by Palisade".to_owned())]
     pub description: String,
     /// The subnets.
+    #[field(occupied)]
     pub subnet_ids: BTreeSet<Id<Subnet>>,
     /// The tags.
     #[field(default)]

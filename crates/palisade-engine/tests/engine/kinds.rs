@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::runs::graph;
 
-/// A network: the cloud chooses its id.
+/// A network: the cloud chooses its id. What is in it may be in one of its peers.
 pub(crate) static NET: Schema = schema(
     "Net",
     "net-",
@@ -18,7 +18,7 @@ pub(crate) static NET: Schema = schema(
         FieldSchema::new("range", OnChange::Replace),
         FieldSchema::new("tag", OnChange::Update),
         FieldSchema::new("size", OnChange::ReplaceIf(|old, new| old.as_u64() > new.as_u64())),
-        FieldSchema::new("peers", OnChange::Update),
+        FieldSchema { occupied: true, ..FieldSchema::new("peers", OnChange::Update) },
         FieldSchema::new("sponsor", OnChange::Replace),
     ],
     &[AttributeSchema { name: "route", doc: "", changes_with: &["tag"], terraform_name: "route" }],

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::{
     account::Account,
-    kinds::{Group, Server, User, make},
+    kinds::{Group, Net, Server, User, make},
     runs::{applied, assert_settled, graph, planned, run, state, up},
 };
 
@@ -115,4 +115,36 @@ fn a_change_in_two_parts_that_has_not_begun_is_reported_once() {
         assert_eq!(not_begun, ["Group.g", "Server.s"]);
         assert_settled(&account, &program("2", "3", false)).await;
     });
+}
+
+#[test]
+fn an_object_lets_go_of_what_others_may_stand_in_once_those_that_go_are_gone() {
+    /// A network with these peers, and a user in it or not.
+    fn program(peers: &[&str], has_user: bool) -> Graph {
+        graph(|stack| {
+            let all: Vec<_> = ["a", "b", "c"].map(|name| make::<Net>().text("range", name).add(stack, name)).into();
+            let peers: Vec<_> = all.iter().filter(|net| peers.contains(&net.name())).collect();
+            let main = make::<Net>().text("range", "main").refer_all("peers", &peers).add(stack, "main");
+            if has_user {
+                make::<User>().text("name", "u").refer("net", Some(&main), "id").add(stack, "u");
+            }
+        })
+    }
+    let skipped = |after: &[&str]| {
+        run(async {
+            let account = Account::default();
+            up(&account, &program(&["a", "b"], true)).await;
+            let after = program(after, false);
+            let plan = planned(&account, &after).await.unwrap();
+            account.fail(0, ErrorKind::Denied, false);
+            let (report, _) = applied(&account, &after, &plan).await;
+            account.lock().fault = None;
+            assert_eq!(report.failures.len(), 1);
+            up(&account, &after).await;
+            report.skipped
+        })
+    };
+    let [main, user] = ["Net.main", "User.u"].map(|address| address.parse().unwrap());
+    assert_eq!(skipped(&["b"]), [(main, StepKind::Update, user)]);
+    assert_eq!(skipped(&["a", "b", "c"]), []);
 }
