@@ -99,11 +99,14 @@ enum Ended {
 }
 
 /// What became of a program.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Settled {
     /// The account is what it says.
     Equal,
-    /// It can only be reached by way of an empty account, and the reason was told.
-    OutOfReach,
+    /// It can only be reached by way of an empty account: so says the plan, with the reason.
+    Refused,
+    /// The same: so says AWS, as a node of a cache that stays is where the program does not let it be. AWS chooses where.
+    InUse,
 }
 
 impl Life {
@@ -158,14 +161,14 @@ impl Life {
                     return Ok(Settled::Equal);
                 }
                 Ended::Done(_, report) => {
-                    if refused::is_out_of_reach(&report) {
-                        return Ok(Settled::OutOfReach);
+                    if refused::is_in_use(program, &report) {
+                        return Ok(Settled::InUse);
                     }
                     left = format!("{:#?}\n{:?}", report.failures, report.skipped);
                 }
                 Ended::Refused(PlanError::Impossible(findings)) => {
                     refused::check(&self.state().await, program, &findings)?;
-                    return Ok(Settled::OutOfReach);
+                    return Ok(Settled::Refused);
                 }
                 Ended::Refused(error) => left = format!("there is no plan: {error:?}"),
                 Ended::Failed(error) => left = format!("the state is not saved: {error}"),
@@ -179,9 +182,8 @@ impl Life {
     pub(crate) async fn end(&mut self, weather: &Weather) -> Result<(), String> {
         let program = Graph::empty("test");
         self.suffer(&[Run { after: Duration::ZERO, program: &program, weather }]).await?;
-        match self.settle(&program).await? {
-            Settled::Equal => {}
-            Settled::OutOfReach => return Err("a stack can always be destroyed".to_owned()),
+        if self.settle(&program).await? != Settled::Equal {
+            return Err("a stack can always be destroyed".to_owned());
         }
         let left: Vec<_> = self.emulator.inventory().into_iter().filter(|item| item.kind != "Snapshot").collect();
         if left.is_empty() { Ok(()) } else { Err(format!("after the end there is {left:?}")) }

@@ -117,13 +117,17 @@ impl Case {
 /// Lives through the case. True if an empty account was the only way to the last program.
 async fn live(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) -> Result<bool, String> {
     let mut life = Life::new(lag, kept);
+    let programs: Vec<_> = applies.iter().map(|apply| &apply.program).collect();
     let mut before: Option<&Graph> = None;
     let mut is_out_of_reach = false;
     let mut number = 0;
     for together in applies.chunk_by(|_, next| matches!(next.begin, Begin::During(_))) {
         let at = |problem: String| format!("program {number}: {problem}");
         if let Some(before) = before.filter(|_| together[0].begin == Begin::Settled) {
-            life.settle(before).await.map_err(|problem| at(format!("before it, {problem}")))?;
+            let at = |problem: String| at(format!("before it, {problem}"));
+            if life.settle(before).await.map_err(at)? == Settled::Refused {
+                check_refused(&programs[..number]).await.map_err(at)?;
+            }
         }
         for other in &together[0].others {
             life.meddle(*other).await;
@@ -141,20 +145,36 @@ async fn live(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) ->
     }
     if let Some(program) = before {
         let at = |problem: String| format!("in the end: {problem}");
-        if let Settled::OutOfReach = life.settle(program).await.map_err(at)? {
+        let settled = life.settle(program).await.map_err(at)?;
+        if settled == Settled::Refused {
+            check_refused(&programs).await.map_err(at)?;
+        }
+        if settled != Settled::Equal {
             is_out_of_reach = true;
             // There is always a way round: an empty account.
             life.end(&Weather::fine()).await.map_err(at)?;
             // The name of a final snapshot can be taken once only, and the error says so.
-            if !life.has_snapshots_of(program)
-                && let Settled::OutOfReach = life.settle(program).await.map_err(at)?
-            {
+            if !life.has_snapshots_of(program) && life.settle(program).await.map_err(at)? != Settled::Equal {
                 return Err("the program cannot be applied to an empty account".to_owned());
             }
         }
     }
     life.end(last).await.map_err(|problem| format!("at its destruction: {problem}"))?;
     life.check_secrets().await.map(|()| is_out_of_reach)
+}
+
+/// The last of the programs is refused because of what AWS can do, and not of what went wrong on the way: after one of those before it,
+/// it is out of reach in any case.
+async fn check_refused(programs: &[&Graph]) -> Result<(), String> {
+    let Some((last, earlier)) = programs.split_last() else { return Ok(()) };
+    for first in earlier {
+        let mut life = Life::new(0, Kept::InFolder);
+        life.settle(first).await?;
+        if life.settle(last).await? != Settled::Equal {
+            return Ok(());
+        }
+    }
+    Err("the program is refused, and is reached after each of those before it alone".to_owned())
 }
 
 /// Lives through a case on a clock that does not wait.

@@ -1,6 +1,6 @@
 //! What may be refused: changes that AWS has no way for, and whose reason is told.
 
-use palisade_core::{Finding, Graph, Json, Node};
+use palisade_core::{Address, Finding, Graph, Json, Node};
 use palisade_engine::{ObjectState, Report, State};
 
 /// Asserts that a plan was refused for a reason, and with a way out.
@@ -60,10 +60,14 @@ fn wanted(state: &State, node: &Node, field: &str) -> Option<Json> {
 }
 
 /// Whether all that failed is what AWS never does, however often it is tried: it does not move the nodes of a cache, so
-/// the subnet of one stays in its group for as long as the cache is there.
-pub(crate) fn is_out_of_reach(report: &Report) -> bool {
+/// the subnet of one stays in its group for as long as the cache is there. One that the program does not have goes first.
+pub(crate) fn is_in_use(program: &Graph, report: &Report) -> bool {
+    let is_of_a_cache =
+        |group: &Address| program.dependents(group).into_iter().any(|dependent| dependent.kind() == "ReplicationGroup");
     report.interrupted.is_empty()
         && report.not_begun.is_empty()
         && !report.failures.is_empty()
-        && report.failures.iter().all(|failure| failure.error.code == "SubnetInUse" && !failure.error.help.is_empty())
+        && report.failures.iter().all(|failure| {
+            failure.error.code == "SubnetInUse" && !failure.error.help.is_empty() && is_of_a_cache(&failure.address)
+        })
 }
