@@ -99,12 +99,12 @@ enum Ended {
 }
 
 /// What became of a program.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Settled {
     /// The account is what it says.
     Equal,
-    /// It can only be reached by way of an empty account: so says the plan, with the reason.
-    Refused,
+    /// It can only be reached by way of an empty account: so says the plan, for these reasons.
+    Refused(Vec<String>),
     /// The same: so says AWS, as a node of a cache that stays is where the program does not let it be. AWS chooses where.
     InUse,
 }
@@ -168,7 +168,7 @@ impl Life {
                 }
                 Ended::Refused(PlanError::Impossible(findings)) => {
                     refused::check(&self.state().await, program, &findings)?;
-                    return Ok(Settled::Refused);
+                    return Ok(Settled::Refused(findings.into_iter().map(|finding| finding.message).collect()));
                 }
                 Ended::Refused(error) => left = format!("there is no plan: {error:?}"),
                 Ended::Failed(error) => left = format!("the state is not saved: {error}"),

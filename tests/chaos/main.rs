@@ -125,9 +125,8 @@ async fn live(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) ->
         let at = |problem: String| format!("program {number}: {problem}");
         if let Some(before) = before.filter(|_| together[0].begin == Begin::Settled) {
             let at = |problem: String| at(format!("before it, {problem}"));
-            if life.settle(before).await.map_err(at)? == Settled::Refused {
-                check_refused(&programs[..number]).await.map_err(at)?;
-            }
+            let settled = life.settle(before).await.map_err(at)?;
+            check_refused(&settled, &programs[..number]).await.map_err(at)?;
         }
         for other in &together[0].others {
             life.meddle(*other).await;
@@ -146,9 +145,7 @@ async fn live(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) ->
     if let Some(program) = before {
         let at = |problem: String| format!("in the end: {problem}");
         let settled = life.settle(program).await.map_err(at)?;
-        if settled == Settled::Refused {
-            check_refused(&programs).await.map_err(at)?;
-        }
+        check_refused(&settled, &programs).await.map_err(at)?;
         if settled != Settled::Equal {
             is_out_of_reach = true;
             // There is always a way round: an empty account.
@@ -163,10 +160,10 @@ async fn live(kept: Kept, lag: u64, applies: &[Apply<Graph>], last: &Weather) ->
     life.check_secrets().await.map(|()| is_out_of_reach)
 }
 
-/// The last of the programs is refused because of what AWS can do, and not of what went wrong on the way: after one of those before it,
-/// it is out of reach in any case.
-async fn check_refused(programs: &[&Graph]) -> Result<(), String> {
-    let Some((last, earlier)) = programs.split_last() else { return Ok(()) };
+/// If the last of the programs was refused, that is because of what AWS can do, and not of what went wrong on the way: after one of those
+/// before it, it is out of reach in any case.
+async fn check_refused(settled: &Settled, programs: &[&Graph]) -> Result<(), String> {
+    let (Settled::Refused(reasons), Some((last, earlier))) = (settled, programs.split_last()) else { return Ok(()) };
     for first in earlier {
         let mut life = Life::new(0, Kept::InFolder);
         life.settle(first).await?;
@@ -174,7 +171,7 @@ async fn check_refused(programs: &[&Graph]) -> Result<(), String> {
             return Ok(());
         }
     }
-    Err("the program is refused, and is reached after each of those before it alone".to_owned())
+    Err(format!("the program is refused, and is reached after each of those before it alone: {}", reasons.join("; ")))
 }
 
 /// Lives through a case on a clock that does not wait.
