@@ -1,0 +1,499 @@
+//! [`Builder`]: finds which steps wait for which, one rule after the other.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
+
+use palisade_core::{Address, Graph, Json, Node, Schema, Value};
+use petgraph::{
+    algo::{DfsSpace, has_path_connecting},
+    graph::{EdgeIndex, NodeIndex},
+    visit::Visitable,
+};
+
+use super::{Steps, Target, Task, Wait, Work};
+use crate::{
+    Action, ObjectState, Phase, Plan, ReplaceOrder, State, Step, StepKind,
+    dependencies::is_released,
+    identity::{Identity, identity, identity_of},
+};
+
+/// The steps as far as they are ordered.
+pub(super) struct Builder<'a> {
+    graph: &'a Graph,
+    state: &'a State,
+    pub(super) steps: Steps,
+    /// The edges of `steps`, by their ends.
+    edges: HashMap<(NodeIndex, NodeIndex), EdgeIndex>,
+    space: DfsSpace<NodeIndex, <Steps as Visitable>::Map>,
+    plan: HashMap<&'a Address, &'a Step>,
+    /// The kinds that the program has.
+    schemas: HashMap<&'a str, &'static Schema>,
+    /// The creations and updates, of which a resource has one at most.
+    makes: HashMap<&'a Address, NodeIndex>,
+    /// What comes before an update that is late, of the changes that others wait for.
+    prepares: HashMap<&'a Address, NodeIndex>,
+    /// The deletions, by what the object is before the apply.
+    deletes: BTreeMap<(&'a Address, Target), NodeIndex>,
+    /// The resources whose updates wait for those that refer to them.
+    late: BTreeSet<&'a Address>,
+}
+
+/// Whether those who refer to an object could not go with the second value of a field, if they go with the first.
+type LateIf = fn(&Json, &Json) -> bool;
+
+/// An object that refers to another one.
+struct Dependent<'a> {
+    address: &'a Address,
+    target: Target,
+    object: &'a ObjectState,
+}
+
+impl<'a> Dependent<'a> {
+    /// What the deletion of the object is found by.
+    fn key(&self) -> (&'a Address, Target) {
+        (self.address, self.target.clone())
+    }
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(graph: &'a Graph, state: &'a State) -> Self {
+        let (makes, prepares, deletes) = (HashMap::new(), HashMap::new(), BTreeMap::new());
+        let (steps, edges, space) = (Steps::new(), HashMap::new(), DfsSpace::default());
+        Self {
+            graph,
+            state,
+            steps,
+            edges,
+            space,
+            plan: HashMap::new(),
+            schemas: graph.nodes().map(|node| (node.address.kind(), node.schema)).collect(),
+            makes,
+            prepares,
+            deletes,
+            late: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, step: &'a Step) {
+        self.plan.insert(&step.address, step);
+        match step.action {
+            Action::Create => self.make(step, Task::Create { keep_old: false }),
+            Action::Update => self.make(step, Task::Update),
+            Action::Replace(ReplaceOrder::CreateFirst) => {
+                self.make(step, Task::Create { keep_old: true });
+                // Once the creation has begun, the object is no longer the current one.
+                let old = self.state.current(&step.address).map(|object| object.token.digest.clone());
+                self.delete(step, Target::Current, old.map_or(Target::Current, Target::Deposed));
+            }
+            Action::Replace(ReplaceOrder::DeleteFirst) => {
+                self.delete(step, Target::Current, Target::Current);
+                self.make(step, Task::Create { keep_old: false });
+            }
+            Action::Delete => self.delete(step, Target::Current, Target::Current),
+            Action::Nothing => {}
+        }
+        for target in self.deposed(step) {
+            self.delete(step, target.clone(), target);
+        }
+    }
+
+    fn make(&mut self, step: &'a Step, task: Task) {
+        let index = self.steps.add_node(Work { address: step.address.clone(), task });
+        self.makes.insert(&step.address, index);
+    }
+
+    fn delete(&mut self, step: &'a Step, before: Target, target: Target) {
+        let index = self.steps.add_node(Work { address: step.address.clone(), task: Task::Delete(target) });
+        self.deletes.insert((&step.address, before), index);
+    }
+
+    /// Finds the updates that wait for those that refer to the object. Where nothing does yet, nothing is waited for.
+    pub(super) fn find_late(&mut self) {
+        let dependents = self.dependents();
+        let is_late = |address: &&&'a Address| dependents.contains_key(**address) && self.is_late(address);
+        self.late = self.makes.keys().filter(is_late).copied().collect();
+    }
+
+    /// Divides the updates of which a part has to come before those that refer to the object, as they could not go with its
+    /// old values, and the rest after them, as they could not go with its new ones: a user that a group for Redis takes over
+    /// from one for Valkey becomes one for Redis first, and loses its password last.
+    pub(super) fn prepare_late(&mut self) {
+        for &address in &self.late {
+            let mut dependents = self.graph.dependents(address).into_iter();
+            if !dependents.any(|dependent| self.makes.contains_key(dependent)) {
+                continue;
+            }
+            let changes = self.changes(address);
+            let is_early = |(is_late, before, after): &(LateIf, &Json, &Json)| is_late(after, before);
+            if changes.iter().any(|(_, change)| is_early(change)) {
+                let late = changes.iter().filter(|(_, (is_late, before, after))| is_late(before, after));
+                let kept = late.map(|(field, (_, before, _))| ((*field).to_owned(), (*before).clone())).collect();
+                let index = self.steps.add_node(Work { address: address.clone(), task: Task::Prepare { kept } });
+                self.prepares.insert(address, index);
+            }
+        }
+    }
+
+    /// An object is made after all that it refers to. What stays as it is has no step, and passes on what it stands on: a
+    /// cache in a subnet waits for the change of the subnet's network.
+    pub(super) fn make_after_dependencies(&mut self) {
+        let mut passed_on: HashMap<&Address, BTreeSet<NodeIndex>> = HashMap::new();
+        for node in self.graph.nodes() {
+            let mut firsts = BTreeSet::new();
+            for dependency in self.graph.dependencies(&node.address) {
+                // What is changed late stays as it is while those that refer to it are made.
+                let make = self.makes.get(dependency).filter(|_| !self.late.contains(dependency));
+                match make.or_else(|| self.prepares.get(dependency)) {
+                    Some(&first) => _ = firsts.insert(first),
+                    None => firsts.extend(passed_on.get(dependency).into_iter().flatten()),
+                }
+            }
+            let make = self.makes.get(&node.address).copied();
+            if let Some(make) = make {
+                let prepare = self.prepares.get(&node.address).copied();
+                for step in prepare.into_iter().chain([make]) {
+                    for &first in &firsts {
+                        self.order(first, step, Wait::Needed);
+                    }
+                }
+                if let Some(prepare) = prepare {
+                    self.order(prepare, make, Wait::Needed);
+                }
+            }
+            if make.is_none() || self.late.contains(&node.address) {
+                passed_on.insert(&node.address, firsts);
+            }
+        }
+    }
+
+    /// The two steps of a replacement follow each other.
+    pub(super) fn replace_in_order(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            let Some(&make) = self.makes.get(&step.address) else { continue };
+            if let Some(&delete) = self.deletes.get(&(&step.address, Target::Current)) {
+                match step.action {
+                    Action::Replace(ReplaceOrder::DeleteFirst) => self.order(delete, make, Wait::Needed),
+                    _ => self.order(make, delete, Wait::Preferred),
+                }
+            }
+        }
+    }
+
+    /// What an earlier replacement left is deleted after an object is finished: the current one, or else the new one. It does not
+    /// wait for more, as an account may have room for two only: a VPC has two flow logs at most. Where another order needs it to be
+    /// deleted first, it is.
+    pub(super) fn keep_predecessors(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            let Some(&make) = self.makes.get(&step.address) else { continue };
+            let current = self.state.current(&step.address).filter(|_| step.action != Action::Create);
+            if current.is_some_and(|current| current.phase == Phase::Ready) {
+                continue;
+            }
+            for target in self.deposed(step) {
+                // What has never been ready, nothing has ever referred to.
+                let is_used = self.object(&step.address, &target).is_some_and(|object| object.phase == Phase::Ready);
+                if is_used {
+                    self.prefer(make, self.deletes[&(&step.address, target)], Wait::Preferred);
+                }
+            }
+        }
+    }
+
+    /// An object gets its identity after all that may have it have been deleted, or have got another one.
+    pub(super) fn make_after_namesakes(&mut self, plan: &Plan) {
+        let mut going: HashMap<_, Vec<_>> = HashMap::new();
+        let deletes = self.deletes.iter().map(|((address, target), &delete)| (*address, target, delete));
+        let updates = plan.steps.iter().filter(|step| step.action == Action::Update);
+        let updates = updates.map(|step| (&step.address, &Target::Current, self.makes[&step.address]));
+        for (address, target, end) in deletes.chain(updates) {
+            let schema = self.schemas.get(address.kind());
+            let object = self.object(address, target);
+            let Some((schema, object)) = schema.zip(object) else { continue };
+            for identity in self.old_identities(schema, address, target, object) {
+                let group = (address.kind(), identity.group(schema));
+                going.entry(group).or_default().push((address, target, end, identity));
+            }
+        }
+        let mut edges = Vec::new();
+        for step in &plan.steps {
+            let kind = step.address.kind();
+            let Some((schema, new)) = self.schemas.get(kind).zip(self.new_identity(step)) else { continue };
+            for (address, target, end, old) in going.get(&(kind, new.group(schema))).into_iter().flatten() {
+                let is_other = *address != &step.address || *target != &Target::Current;
+                if is_other && Identity::clashes_with(old, &new, schema) {
+                    let make = self.prepares.get(&step.address).unwrap_or(&self.makes[&step.address]);
+                    edges.push((*end, *make));
+                }
+            }
+        }
+        for (end, make) in edges {
+            self.order(end, make, Wait::Identity);
+        }
+    }
+
+    /// An object is deleted after everything that refers to it has been deleted or has let go of it.
+    pub(super) fn delete_after_dependents(&mut self) {
+        let (mut needed, mut released) = (Vec::new(), Vec::new());
+        let dependents = self.dependents();
+        for ((address, target), &delete) in &self.deletes {
+            let Some(object) = self.object(address, target) else { continue };
+            for dependent in dependents.get(address).into_iter().flatten() {
+                if !self.refers(dependent, address, object) {
+                    continue;
+                }
+                match self.end_of_reference(dependent) {
+                    Some(first) if self.is_released(dependent, address, object) => released.push((first, delete)),
+                    Some(first) => needed.push((first, delete)),
+                    None => {}
+                }
+            }
+        }
+        for (first, delete) in needed {
+            self.order(first, delete, Wait::Needed);
+        }
+        released.extend(self.brought_back());
+        // The cloud drops these references by itself, or there may be none. So this order is only the better one, where there is a
+        // choice.
+        released.sort();
+        for (first, delete) in released {
+            self.prefer(first, delete, Wait::Needed);
+        }
+    }
+
+    /// What those who refer to an object could not go with is changed after them.
+    pub(super) fn change_late(&mut self) {
+        let dependents = self.dependents();
+        let mut orders = BTreeSet::new();
+        for &address in &self.late {
+            let (update, dependents) = (self.makes[address], dependents.get(address).into_iter().flatten());
+            orders.extend(dependents.filter_map(|dependent| Some((self.end_of_reference(dependent)?, update))));
+        }
+        for (first, update) in orders {
+            self.order(first, update, Wait::Needed);
+        }
+    }
+
+    /// What others stand in is let go of once those that go are gone: a subnet leaves its group after a cache whose nodes are there.
+    pub(super) fn leave_after_occupants(&mut self) {
+        let dependents = self.dependents();
+        let mut orders = Vec::new();
+        for (&address, &update) in &self.makes {
+            if self.lets_go_of_occupied(address) {
+                let all = dependents.get(address).into_iter().flatten();
+                let deletes = all.filter_map(|dependent| self.deletes.get(&dependent.key()));
+                orders.extend(deletes.map(|&delete| (delete, update)));
+            }
+        }
+        orders.sort();
+        for (delete, update) in orders {
+            self.prefer(delete, update, Wait::Needed);
+        }
+    }
+
+    /// What refers to an object that goes is deleted after all others that refer to it, and stay or have a successor, have
+    /// left the object.
+    pub(super) fn keep_until_left(&mut self) {
+        let dependents = self.dependents();
+        let mut orders = BTreeSet::new();
+        for (address, target) in self.deletes.keys() {
+            let Some(object) = self.object(address, target) else { continue };
+            let all = dependents.get(address).into_iter().flatten();
+            let all = all.filter(|dependent| self.refers(dependent, address, object));
+            // What is deleted before it is made again goes over to nothing, and finds nothing: there is a gap in any case.
+            let has_gap = |dependent: &&Dependent<'_>| {
+                let step = self.plan.get(dependent.address).filter(|_| dependent.target == Target::Current);
+                step.is_some_and(|step| step.action == Action::Replace(ReplaceOrder::DeleteFirst))
+            };
+            let all: Vec<_> = all.filter(|dependent| !has_gap(dependent)).collect();
+            let others = all.iter().filter_map(|other| Some((other.address, *self.deletes.get(&other.key())?)));
+            let others: Vec<_> = others.collect();
+            for left in all.iter().filter(|dependent| dependent.target == Target::Current) {
+                let Some(&make) = self.makes.get(left.address) else { continue };
+                let others = others.iter().filter(|(address, _)| *address != left.address);
+                orders.extend(others.map(|&(_, delete)| (make, delete)));
+            }
+        }
+        for (make, delete) in orders {
+            self.prefer(make, delete, Wait::Preferred);
+        }
+    }
+
+    /// What refers to an object is created before others that stay are changed to refer to it.
+    pub(super) fn complete_before_entered(&mut self) {
+        let mut orders = BTreeSet::new();
+        for node in self.graph.nodes() {
+            let dependents = self.graph.dependents(&node.address);
+            let makes: Vec<_> = dependents.into_iter().filter_map(|dependent| self.makes.get(dependent)).collect();
+            let (creations, updates): (Vec<_>, Vec<_>) =
+                makes.into_iter().partition(|&&make| self.steps[make].kind() == StepKind::Create);
+            let entering =
+                updates.into_iter().filter(|&&update| self.enters(&self.steps[update].address, &node.address));
+            orders.extend(entering.flat_map(|&update| creations.iter().map(move |&&create| (create, update))));
+        }
+        for (create, update) in orders {
+            self.prefer(create, update, Wait::Preferred);
+        }
+    }
+
+    /// Lets `then` wait for `first`, unless `first` waits for it.
+    fn prefer(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
+        let is_free = !self.edges.contains_key(&(first, then));
+        if is_free && !has_path_connecting(&self.steps, then, first, Some(&mut self.space)) {
+            self.order(first, then, wait);
+        }
+    }
+
+    /// Lets `then` wait for `first`. The graph itself would look for an earlier edge among all of `first`, of which an object
+    /// that all others refer to has as many as there are others.
+    fn order(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
+        match self.edges.entry((first, then)) {
+            Entry::Occupied(edge) => self.steps[*edge.get()] = wait,
+            Entry::Vacant(edge) => _ = edge.insert(self.steps.add_edge(first, then, wait)),
+        }
+    }
+}
+
+/// Lookups.
+impl<'a> Builder<'a> {
+    /// All objects by the other resources that they refer to.
+    fn dependents(&self) -> HashMap<&'a Address, Vec<Dependent<'a>>> {
+        let mut dependents: HashMap<_, Vec<_>> = HashMap::new();
+        for (address, entry) in &self.state.resources {
+            let current = entry.current.iter().map(|object| (Target::Current, object));
+            let deposed = entry.deposed.iter().map(|object| (Target::Deposed(object.token.digest.clone()), object));
+            for (target, object) in current.chain(deposed) {
+                for dependency in object.depends_on.iter().filter(|dependency| *dependency != address) {
+                    let dependent = Dependent { address, target: target.clone(), object };
+                    dependents.entry(dependency).or_default().push(dependent);
+                }
+            }
+        }
+        dependents
+    }
+
+    /// Whether `dependent` may refer to `object`, which is one of the resource at `address`.
+    fn refers(&self, dependent: &Dependent<'_>, address: &Address, object: &ObjectState) -> bool {
+        // An update that was interrupted may have reached an object that is no longer the current one. Then the plan has
+        // found this out.
+        let step = self.plan.get(dependent.address).filter(|_| dependent.target == Target::Current);
+        let found = step.into_iter().flat_map(|step| &step.changes).filter_map(|change| change.before.as_ref());
+        self.state.refers(dependent.object, address, object) || object.is_named_in(found)
+    }
+
+    /// Whether `object`, which is one of the resource at `address`, may be deleted while `dependent` refers to it. A program without
+    /// the kind of the dependent deletes it, and nothing is needed that keeps it from being deleted first.
+    fn is_released(&self, dependent: &Dependent<'_>, address: &Address, object: &ObjectState) -> bool {
+        is_released(self.schemas.get(dependent.address.kind()).copied(), dependent.object, address, object)
+    }
+
+    /// Whether the object of `address` is to refer to an object of `target` that it did not refer to.
+    fn enters(&self, address: &Address, target: &Address) -> bool {
+        let is_created = self.makes.get(target).is_some_and(|&make| self.steps[make].kind() == StepKind::Create);
+        let objects = self.state.current(address).zip(self.state.current(target));
+        is_created || objects.is_some_and(|(object, target)| !object.names(target))
+    }
+
+    /// Whether the update of a resource has to wait for those that refer to it, instead of they for it.
+    fn is_late(&self, address: &Address) -> bool {
+        self.changes(address).into_iter().any(|(_, (is_late, before, after))| is_late(before, after))
+    }
+
+    /// The changes of an update in place, of the fields that those who refer to the object may not go with: the field, what
+    /// tells whether they could not go with a new value, and both values.
+    fn changes(&self, address: &Address) -> Vec<(&'a str, (LateIf, &'a Json, &'a Json))> {
+        let Some((node, step)) = self.graph.node(address).zip(self.plan.get(address)) else { return Vec::new() };
+        let changes = step.changes.iter().filter(|_| step.action == Action::Update).filter_map(|change| {
+            let is_late = node.schema.field(&change.field)?.late?;
+            let values = (change.before.as_ref()?, change.after.as_ref().and_then(Value::as_json)?);
+            Some((change.field.as_str(), (is_late, values.0, values.1)))
+        });
+        changes.collect()
+    }
+
+    /// Whether the update of a resource takes an item out in which others may stand.
+    fn lets_go_of_occupied(&self, address: &Address) -> bool {
+        let Some((node, step)) = self.graph.node(address).zip(self.plan.get(address)) else { return false };
+        let mut changes = step.changes.iter().filter(|_| step.action == Action::Update);
+        changes.any(|change| {
+            node.schema.field(&change.field).is_some_and(|field| field.occupied) && change.drops_an_item()
+        })
+    }
+
+    /// The step after which an object refers no more to what it referred to.
+    fn end_of_reference(&self, dependent: &Dependent<'a>) -> Option<NodeIndex> {
+        if let Some(&delete) = self.deletes.get(&dependent.key()) {
+            return Some(delete);
+        }
+        let make = self.makes.get(dependent.address).copied().filter(|_| dependent.target == Target::Current)?;
+        // A creation stands for an object that is gone, and refers to nothing; or for one that may have been created already,
+        // and which it goes on with.
+        (self.steps[make].task == Task::Update || dependent.object.is_unsettled()).then_some(make)
+    }
+
+    /// The creations that may find a deleted object again, each with the deletions of what that may still refer to. Once one has
+    /// begun, the state says so.
+    fn brought_back(&self) -> Vec<(NodeIndex, NodeIndex)> {
+        let mut orders = Vec::new();
+        for (address, &make) in &self.makes {
+            let Some(node) = self.graph.node(address) else { continue };
+            if self.steps[make].kind() == StepKind::Create {
+                let deletes = self.deletes.iter().filter(|((of, _), _)| node.schema.brings_back.contains(&of.kind()));
+                orders.extend(deletes.map(|(_, &delete)| (make, delete)));
+            }
+        }
+        orders
+    }
+
+    fn object(&self, address: &Address, target: &Target) -> Option<&'a ObjectState> {
+        let entry = self.state.resources.get(address)?;
+        match target {
+            Target::Current => entry.current.as_ref(),
+            Target::Deposed(token) => entry.deposed.iter().find(|object| object.token.digest == *token),
+        }
+    }
+
+    /// The objects beside the current one that `step` deletes.
+    fn deposed(&self, step: &Step) -> Vec<Target> {
+        let entry = self.state.resources.get(&step.address);
+        let objects = entry.into_iter().flat_map(|entry| &entry.deposed);
+        // Without its id, the apply does not know whether the plan has found the object, and has to look for it anyway.
+        let planned = objects.filter(|object| object.id.as_ref().is_none_or(|id| step.deposed.contains(id)));
+        planned.map(|object| Target::Deposed(object.token.digest.clone())).collect()
+    }
+
+    /// The identities that an object may have before the apply: as it was brought to, as an update that was interrupted was to
+    /// bring it to, and as the plan has found it.
+    fn old_identities(
+        &self,
+        schema: &Schema,
+        address: &Address,
+        target: &Target,
+        object: &ObjectState,
+    ) -> Vec<Identity> {
+        let mut identities = Vec::from_iter(identity_of(schema, object));
+        let changes = self.plan.get(address).filter(|_| *target == Target::Current).map(|step| &step.changes);
+        let found = |field: &str| {
+            let change = changes.into_iter().flatten().find(|change| change.field == field)?;
+            change.before.clone()
+        };
+        let attempted = |field: &str| object.attempted.as_ref()?.get(field).cloned();
+        for other in [&attempted as &dyn Fn(&str) -> Option<Json>, &found] {
+            let value = |field: &str| Some(other(field).unwrap_or_else(|| object.input(field).clone()));
+            identities.extend(identity(schema, value).filter(|identity| !identities.contains(identity)));
+        }
+        identities
+    }
+
+    /// The identity that an object gets or keeps by `step`, as far as it is known.
+    fn new_identity(&self, step: &Step) -> Option<Identity> {
+        let node: &Node = self.graph.node(&step.address)?;
+        let old = match step.action {
+            Action::Create => None,
+            Action::Replace(_) | Action::Update => self.state.current(&step.address),
+            Action::Delete | Action::Nothing => return None,
+        };
+        identity(node.schema, |field| match step.changes.iter().find(|change| change.field == field) {
+            Some(change) => change.after.as_ref()?.as_json().cloned(),
+            None => Some(old.map(|object| object.input(field).clone()).unwrap_or_default()),
+        })
+    }
+}
