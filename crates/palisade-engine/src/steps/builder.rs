@@ -379,8 +379,8 @@ impl<'a> Builder<'a> {
         self.state.refers(dependent.object, address, object) || object.is_named_in(found)
     }
 
-    /// Whether `object`, which is one of the resource at `address`, may be deleted while `dependent` refers to it. A program without
-    /// the kind of the dependent deletes it, and nothing is needed that keeps it from being deleted first.
+    /// Whether `object`, which is one of the resource at `address`, may be deleted while `dependent` refers to it. If the program has
+    /// nothing of the dependent's kind, no schema says what is held. Then the dependent goes as well, and goes first in any case.
     fn is_released(&self, dependent: &Dependent<'_>, address: &Address, object: &ObjectState) -> bool {
         is_released(self.schemas.get(dependent.address.kind()).copied(), dependent.object, address, object)
     }
