@@ -243,3 +243,57 @@ fn cache_deeds(item: &Item) -> [Request; 7] {
         DeleteReplicationGroup { replication_group_id: replication_group_id(), final_snapshot_identifier: None }.into(),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use palisade_testing::Rehearsal;
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    /// All kinds of resources.
+    fn program(stack: &mut Stack) {
+        secured_redis::stack(stack);
+        stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+        let vpc = stack.add("second", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
+        let subnet = stack.add("second", Subnet::private(&vpc, cidr!("10.1.1.0/24"), az!("us-east-1a")));
+        let rules = network_rules![NetworkRule::serve(rule_number!(100), port!(6379), private_range!("10.1.0.0/16"))];
+        stack.add("second", NetworkAcl::builder().vpc_id(&vpc).subnet_ids([&subnet]).rules(rules));
+    }
+
+    /// Were they all refused, nobody would change anything.
+    #[test]
+    fn what_others_do_takes_effect_on_each_kind_of_object() {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let mut taken = BTreeMap::new();
+        let mut deed = 0;
+        loop {
+            let mut rehearsal = Rehearsal::new().without_rules();
+            rehearsal.apply(program);
+            let emulator = rehearsal.emulator();
+            let mut kinds = emulator.inventory();
+            kinds.dedup_by_key(|item| item.kind);
+            let mut is_left = false;
+            for item in kinds {
+                let Some(request) = deeds(&item, &emulator.contents()).into_iter().nth(deed) else { continue };
+                is_left = true;
+                let answer = runtime.block_on(async {
+                    // What was done before has come to its end.
+                    sleep(Duration::from_hours(1)).await;
+                    emulator.answer(request).await
+                });
+                *taken.entry(item.kind).or_insert(0) += u32::from(answer.is_ok());
+            }
+            if !is_left {
+                break;
+            }
+            deed += 1;
+        }
+        insta::assert_snapshot!(
+            format!("{taken:?}"),
+            @r#"{"CacheParameterGroup": 2, "CacheSubnetGroup": 1, "FlowLog": 3, "FlowLogRole": 4, "KmsKey": 7, "LogGroup": 4, "NetworkAcl": 4, "RedisUser": 2, "ReplicationGroup": 6, "RouteTable": 2, "RouteTableAssociation": 1, "Secret": 4, "SecurityGroup": 2, "SecurityGroupRule": 5, "Subnet": 4, "UserGroup": 1, "Vpc": 3}"#
+        );
+    }
+}

@@ -180,7 +180,7 @@ impl Account {
                 services => texts(services).any(|text| *text == host),
             };
             statement["Effect"] == "Allow"
-                && texts(&statement["Principal"]["AWS"]).any(|text| *text == root())
+                && texts(&statement["Principal"]["AWS"]).any(|text| *text == root() || *text == "*")
                 && is_through
         };
         let allowed = texts(&policy["Statement"]).any(allows);
@@ -271,9 +271,9 @@ fn check_policy(policy: &str) -> Answer<()> {
     )?;
     let leaves = |statement: &Json| {
         statement["Effect"] == "Allow"
-            && texts(&statement["Principal"]["AWS"]).any(|text| *text == root())
+            && texts(&statement["Principal"]["AWS"]).any(|text| *text == root() || *text == "*")
             && texts(&statement["Action"])
-                .any(|text| *text == "kms:*" || *text == "kms:Put*" || *text == "kms:PutKeyPolicy")
+                .any(|text| *text == "*" || *text == "kms:*" || *text == "kms:Put*" || *text == "kms:PutKeyPolicy")
     };
     require(texts(&document["Statement"]).any(leaves), "MalformedPolicyDocumentException", || {
         "The new key policy will not allow you to update the key policy in the future.".to_owned()

@@ -129,7 +129,10 @@ async fn a_policy_that_nobody_could_change_is_refused() {
     account.refused(put(&key, json!([through("secretsmanager")])), code).await;
     account.refused(PutKeyPolicy { key_id: key.clone(), policy: "no JSON".to_owned() }, code).await;
     account.call(put(&key, json!([administration()]))).await;
-    assert!(account.call(GetKeyPolicy { key_id: key }).await.policy.contains("kms:Put*"));
+    assert!(account.call(GetKeyPolicy { key_id: key.clone() }).await.policy.contains("kms:Put*"));
+    account
+        .call(put(&key, json!([{ "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "*", "Resource": "*" }])))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
