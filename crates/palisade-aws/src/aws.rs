@@ -314,6 +314,38 @@ mod tests {
         assert_eq!(write, (false, attempt));
     }
 
+    #[test]
+    fn a_call_is_repeated_until_its_attempts_or_its_time_are_used_up() {
+        let before = |limit: Duration| limit - Duration::from_millis(1);
+        for (kind, effect) in [
+            (ErrorKind::Unreached, Effect::Read),
+            (ErrorKind::Unreached, Effect::Write),
+            (ErrorKind::Service, Effect::Read),
+        ] {
+            let repeated = |attempts, passed| is_repeated(kind, effect, attempts, passed);
+            assert!(repeated(ATTEMPTS - 1, before(PATIENCE)), "{kind:?}");
+            assert!(!repeated(ATTEMPTS, before(PATIENCE)), "{kind:?}: this was the last attempt");
+            assert!(!repeated(ATTEMPTS - 1, PATIENCE), "{kind:?}: the time is used up");
+        }
+        let throttled = |passed| is_repeated(ErrorKind::Throttled, Effect::Write, 100, passed);
+        assert!(throttled(before(THROTTLED)) && !throttled(THROTTLED));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_refused_for_a_state_is_repeated_until_the_limit_has_passed() {
+        let refused = |times| {
+            let failing = Failing { kind: ErrorKind::Transitional, times: Mutex::new(times), after: Duration::ZERO };
+            let failing = Arc::new(failing);
+            Aws::new(failing.clone(), failing)
+        };
+        let delete = || DeleteVpc { vpc_id: palisade_core::Id::reported("vpc-1").unwrap() };
+        let limit = Duration::from_secs(20);
+        assert!(refused(1).call_until_settled(limit, delete()).await.is_ok());
+        let start = Instant::now();
+        let error = refused(FOREVER).call_until_settled(limit, delete()).await.unwrap_err();
+        assert_eq!((error.kind, start.elapsed()), (ErrorKind::Transitional, limit));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_wrong_is_not_repeated() {
         for kind in [ErrorKind::Denied, ErrorKind::Invalid, ErrorKind::Quota, ErrorKind::NotFound] {
