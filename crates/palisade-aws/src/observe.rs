@@ -259,25 +259,29 @@ pub(crate) fn named<R: Resource>(name: impl Into<String>) -> Result<Id<R>, Provi
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, atomic::AtomicUsize};
 
     use palisade_core::provider::BoxFuture;
 
     use super::*;
     use crate::{
         Backend, Supplier,
-        operations::{Request, Response},
+        operations::{CreateAlias, Request, Response},
+        types::KmsAlias,
     };
 
-    #[test]
-    fn a_name_that_is_taken_is_not_said_to_be_anothers() {
-        let refused = |kind, help: &str| ProviderError {
+    fn refused(kind: ErrorKind, help: &str) -> ProviderError {
+        ProviderError {
             kind,
             operation: "CreateUser".to_owned(),
             code: "UserAlreadyExists".to_owned(),
             message: "User admin already exists.".to_owned(),
             help: help.to_owned(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_not_said_to_be_anothers() {
         let help = |kind, help| taken(refused(kind, help)).help;
         assert_eq!(
             help(ErrorKind::AlreadyExists, ""),
@@ -288,28 +292,77 @@ mod tests {
         assert_eq!(help(ErrorKind::Denied, ""), "");
     }
 
-    /// An account of which only the clock is used.
-    struct Nothing;
+    #[test]
+    fn only_what_does_not_exist_is_missing_and_every_other_error_is_one() {
+        let answer = |kind| Err::<(), _>(refused(kind, ""));
+        let kind = |error: ProviderError| error.kind;
+        assert_eq!(found(answer(ErrorKind::NotFound)).map_err(kind), Ok(None));
+        assert_eq!(gone(answer(ErrorKind::NotFound)).map_err(kind), Ok(()));
+        for other in [ErrorKind::Denied, ErrorKind::Service, ErrorKind::Transitional] {
+            assert_eq!(found(answer(other)).map_err(kind), Err(other));
+            assert_eq!(gone(answer(other)).map_err(kind), Err(other));
+        }
+    }
 
-    impl Backend for Nothing {
+    /// An account that refuses each call.
+    struct Refusing {
+        kind: ErrorKind,
+        calls: AtomicUsize,
+    }
+
+    fn refusing(kind: ErrorKind) -> (Arc<Refusing>, Aws) {
+        let account = Arc::new(Refusing { kind, calls: AtomicUsize::new(0) });
+        (account.clone(), Aws::new(account.clone(), account))
+    }
+
+    impl Backend for Refusing {
         fn region(&self) -> &'static str {
             "us-east-1"
         }
 
         fn answer(&self, _: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
-            unreachable!("the tests describe by themselves")
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            Box::pin(std::future::ready(Err(refused(self.kind, ""))))
         }
     }
 
-    impl Supplier for Nothing {
+    impl Supplier for Refusing {
         fn supply(&self, _: &str) -> Option<SecretString> {
             None
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_object_whose_tags_nobody_may_read_is_not_taken_for_one_that_does_not_exist() {
+        let arn = Arn::reported("arn:aws:elasticache:us-east-1:123456789012:user:it");
+        let token = Token { stack: "test".to_owned(), resource: "RedisUser.it".to_owned(), digest: "0a".repeat(32) };
+        for (kind, sighting) in [
+            (ErrorKind::NotFound, Ok(Sighting::Nothing)),
+            (ErrorKind::Transitional, Ok(Sighting::Unclear)),
+            (ErrorKind::Denied, Err(ErrorKind::Denied)),
+        ] {
+            let answer = sighted(&refusing(kind).1, (), &arn, &token).await;
+            assert_eq!(answer.map_err(|error| error.kind), sighting);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_creation_is_tried_once_more_only_where_what_has_the_name_is_going() {
+        for (kind, is_going) in
+            [(ErrorKind::Denied, true), (ErrorKind::Denied, false), (ErrorKind::AlreadyExists, false)]
+        {
+            let (account, aws) = refusing(kind);
+            let request = CreateAlias { key_id: named("arn:it").unwrap(), alias: KmsAlias::literal("alias/it") };
+            let answer = create_named(&aws, GROUP_SETTLED, request, async || Ok(is_going)).await;
+            let attempts = account.calls.load(Ordering::Relaxed);
+            assert_eq!((answer.map(drop).map_err(|error| error.kind), attempts), (Err(kind), 1), "{is_going}");
+        }
+    }
+
     /// Waits for `available` with these descriptions, of which the last one stays.
     async fn waited(exists: bool, descriptions: &[Option<&'static str>]) -> (Result<(), ErrorKind>, Duration) {
-        let aws = Aws::new(Arc::new(Nothing), Arc::new(Nothing));
+        // It describes by itself, so that only the clock of the account is used.
+        let (_, aws) = refusing(ErrorKind::Invalid);
         let left = Mutex::new(descriptions.iter().rev().copied().collect::<Vec<_>>());
         let describe = async || {
             let mut left = left.lock().unwrap();
