@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use palisade::prelude::*;
 use palisade_aws::{
-    Aws, Backend, Lifecycle, Supplier,
+    Aws, Backend, Lifecycle, Supplier, failure,
     operations::{ModifyUserGroupOutput, ModifyVpcTenancy, Request, Response},
 };
 use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError};
 use palisade_emulator::Emulator;
 use palisade_testing::Rehearsal;
+use tokio::time::Instant;
 
 use crate::run;
 
@@ -29,29 +30,34 @@ impl Backend for Deaf {
     }
 }
 
-/// An account that refuses each value of a secret, and has it all the same if it says that it has one.
-struct Refusing(Emulator, ErrorKind);
+/// An account that refuses each call of one action. What it says that it has, it has all the same.
+struct Refusing {
+    account: Emulator,
+    action: &'static str,
+    kind: ErrorKind,
+}
 
 impl Backend for Refusing {
     fn region(&self) -> &str {
-        self.0.region()
+        self.account.region()
     }
 
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        if request.action() != self.action {
+            return self.account.answer(request);
+        }
+        let refused = ProviderError { kind: self.kind, ..failure(self.action, "Refused", "It is refused.") };
         Box::pin(async move {
-            let is_put = matches!(request, Request::PutSecretValue(_));
-            if is_put && self.1 != ErrorKind::AlreadyExists {
-                return Err(refused(self.1));
+            if self.kind == ErrorKind::AlreadyExists {
+                self.account.answer(request).await?;
             }
-            let answer = self.0.answer(request).await;
-            if is_put { Err(refused(self.1)) } else { answer }
+            Err(refused)
         })
     }
 }
 
-fn refused(kind: ErrorKind) -> ProviderError {
-    let (operation, code) = ("PutSecretValue".to_owned(), String::new());
-    ProviderError { kind, operation, code, message: String::new(), help: String::new() }
+fn refusing(account: &Emulator, action: &'static str, kind: ErrorKind) -> Aws {
+    Aws::new(Arc::new(Refusing { account: account.clone(), action, kind }), Arc::new(Nothing))
 }
 
 pub(crate) struct Nothing;
@@ -140,12 +146,30 @@ fn a_value_that_is_refused_is_there_only_if_the_account_says_so() {
         let object = rehearsal.state().resources[&"Secret.it".parse().unwrap()].current.clone().unwrap();
         let before: Secret = serde_json::from_value(object.inputs.into()).unwrap();
         let after = Secret { generation: 2, ..before.clone() };
-        let aws = Aws::new(Arc::new(Refusing(rehearsal.emulator().clone(), kind)), Arc::new(Nothing));
+        let aws = refusing(rehearsal.emulator(), "PutSecretValue", kind);
         let id = Id::reported(object.id.unwrap()).unwrap();
         let converge = async {
             tokio::time::sleep(Duration::from_secs(600)).await;
             after.converge(&aws, &id, Some(&before)).await
         };
         assert_eq!(run(converge).map_err(|error| error.kind), result);
+    }
+}
+
+#[test]
+fn a_group_or_a_cache_that_nobody_may_look_at_is_not_waited_for() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(secured_redis::stack);
+    let object = rehearsal.state().resources[&"RedisUser.readonly".parse().unwrap()].current.clone().unwrap();
+    let user: RedisUser = serde_json::from_value(object.inputs.into()).unwrap();
+    let id = Id::reported(object.id.unwrap()).unwrap();
+    for action in ["DescribeUserGroups", "DescribeReplicationGroups", "DescribeCacheClusters"] {
+        let aws = refusing(rehearsal.emulator(), action, ErrorKind::Denied);
+        let (error, took) = run(async {
+            let start = Instant::now();
+            (user.delete(&aws, &id).await.unwrap_err(), start.elapsed())
+        });
+        assert_eq!(error.kind, ErrorKind::Denied, "{action}");
+        assert!(took < Duration::from_secs(60), "{action}: {took:?}");
     }
 }

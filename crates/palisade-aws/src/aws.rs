@@ -131,10 +131,27 @@ impl Aws {
         limit: Duration,
         operation: O,
     ) -> Result<O::Output, ProviderError> {
-        let deadline = Instant::now() + limit;
+        self.until_accepted(limit, is_transitional, || self.call(operation.clone())).await
+    }
+
+    /// Makes an attempt every few seconds, for as long as it is refused with an error that passes, as `is_passing` tells, and
+    /// until `limit` has passed.
+    ///
+    /// # Errors
+    /// What the last attempt failed with.
+    pub(crate) async fn until_accepted<T, F>(
+        &self,
+        limit: Duration,
+        is_passing: impl Fn(&ProviderError) -> bool,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        let start = Instant::now();
         loop {
-            match self.call(operation.clone()).await {
-                Err(error) if error.kind == ErrorKind::Transitional && Instant::now() < deadline => {
+            match attempt().await {
+                Err(error) if is_passing(&error) && start.elapsed() < limit => {
                     self.pause(Duration::from_secs(5)).await?;
                 }
                 answer => return answer,
@@ -197,6 +214,11 @@ impl Aws {
             help: format!("set it for the apply, for example with `{variable}=$(pass show ...) cargo run -- apply`"),
         })
     }
+}
+
+/// Whether a call was refused because an object is between two states, or still used.
+pub(crate) fn is_transitional(error: &ProviderError) -> bool {
+    error.kind == ErrorKind::Transitional
 }
 
 /// Whether a call is made once more, of which so many attempts, in such a time, came to nothing.
@@ -333,17 +355,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_is_refused_for_a_state_is_repeated_until_the_limit_has_passed() {
-        let refused = |times| {
-            let failing = Failing { kind: ErrorKind::Transitional, times: Mutex::new(times), after: Duration::ZERO };
-            let failing = Arc::new(failing);
-            Aws::new(failing.clone(), failing)
-        };
-        let delete = || DeleteVpc { vpc_id: palisade_core::Id::reported("vpc-1").unwrap() };
         let limit = Duration::from_secs(20);
-        assert!(refused(1).call_until_settled(limit, delete()).await.is_ok());
-        let start = Instant::now();
-        let error = refused(FOREVER).call_until_settled(limit, delete()).await.unwrap_err();
-        assert_eq!((error.kind, start.elapsed()), (ErrorKind::Transitional, limit));
+        let made = async |kind, times| {
+            let failing = Arc::new(Failing { kind, times: Mutex::new(times), after: Duration::ZERO });
+            let delete = DeleteVpc { vpc_id: palisade_core::Id::reported("vpc-1").unwrap() };
+            let start = Instant::now();
+            let answer = Aws::new(failing.clone(), failing).call_until_settled(limit, delete).await;
+            (answer.map(drop).map_err(|error| error.kind), start.elapsed())
+        };
+        assert_eq!(made(ErrorKind::Transitional, 1).await, (Ok(()), Duration::from_secs(5)));
+        assert_eq!(made(ErrorKind::Transitional, FOREVER).await, (Err(ErrorKind::Transitional), limit));
+        assert_eq!(made(ErrorKind::Denied, 1).await, (Err(ErrorKind::Denied), Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@ mod rules;
 use std::{
     collections::{BTreeMap, BTreeSet},
     marker::PhantomData,
-    time::Duration,
 };
 
 use palisade_core::{
@@ -14,11 +13,11 @@ use palisade_core::{
     provider::{ErrorKind, ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::{DisabledDefault, RedisUser, redis_user::DEFAULT_NAME, replication_group};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
+    aws::is_transitional,
     calls::Calls,
     observe::{
         GROUP_SETTLED, create_named, gone, in_order, lost, named, not_shown, once_seen, settle, sighted,
@@ -322,13 +321,12 @@ impl Lifecycle for UserGroup {
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let is_seen = |group: &UserGroupDescription| group.engine == self.engine && group.user_ids == self.user_ids;
-        let deadline = Instant::now() + GROUP_SETTLED;
         // What is no member any more must not be in the call, which AWS refuses as a whole: so the members are read just
         // before it, each time, and one call says all.
-        let group = loop {
+        let attempt = async || {
             let group = settled(aws, id, previous.is_some()).await?;
             if is_seen(&group) {
-                break group;
+                return Ok(group);
             }
             let request = ModifyUserGroup {
                 user_group_id: id.clone(),
@@ -336,17 +334,11 @@ impl Lifecycle for UserGroup {
                 add: self.user_ids.difference(&group.user_ids).cloned().collect(),
                 remove: group.user_ids.difference(&self.user_ids).cloned().collect(),
             };
-            match aws.call(request).await {
-                Ok(_) if is_seen(&once_seen(aws, async || settled(aws, id, true).await, is_seen).await?) => {
-                    break group;
-                }
-                Ok(_) => return Err(not_shown(id.as_str())),
-                Err(error) if is_outdated(&error) && Instant::now() < deadline => {
-                    aws.pause(Duration::from_secs(5)).await?;
-                }
-                Err(error) => return Err(error),
-            }
+            aws.call(request).await?;
+            let group = once_seen(aws, async || settled(aws, id, true).await, is_seen).await?;
+            if is_seen(&group) { Ok(group) } else { Err(not_shown(id.as_str())) }
         };
+        let group = aws.until_accepted(GROUP_SETTLED, is_outdated, attempt).await?;
         sync_cache_tags(aws, &group.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
@@ -358,8 +350,7 @@ impl Lifecycle for UserGroup {
 
 /// Whether an earlier change of the group, of which its description did not tell yet, is why this one was refused.
 fn is_outdated(error: &ProviderError) -> bool {
-    error.kind == ErrorKind::Transitional
-        || error.code == "InvalidParameterValue" && error.message.contains("member of user group")
+    is_transitional(error) || error.code == "InvalidParameterValue" && error.message.contains("member of user group")
 }
 
 async fn describe(aws: &Aws, id: &Id<UserGroup>) -> Result<Option<UserGroupDescription>, ProviderError> {
@@ -403,7 +394,20 @@ mod tests {
     use palisade_core::IdError;
 
     use super::*;
-    use crate::resources::CacheSubnetGroup;
+    use crate::{failure, resources::CacheSubnetGroup};
+
+    #[test]
+    fn a_change_is_tried_again_only_where_an_earlier_one_is_why_it_was_refused() {
+        let refused = |code, message: &str| failure("ModifyUserGroup", code, message);
+        for earlier in [
+            refused("InvalidUserGroupState", "User group it is not in a state in which it can be modified."),
+            refused("InvalidParameterValue", "User reader is not a member of user group it."),
+            refused("InvalidParameterValue", "User reader is already a member of user group it."),
+        ] {
+            assert!(is_outdated(&earlier), "{earlier}");
+        }
+        assert!(!is_outdated(&refused("InvalidParameterValue", "User group it takes no user of that engine.")));
+    }
 
     #[test]
     fn what_each_account_has_from_the_start_cannot_be_named() {

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{NetworkAcl, NetworkAclAttributes, NetworkAclObserved};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
+    aws::is_transitional,
     calls::Calls,
     observe::{RELEASED, STALE, appear, ec2_arn, gone, in_order, lost, not_shown, sync_ec2_tags},
     operations::{
@@ -88,20 +89,14 @@ impl Lifecycle for NetworkAcl {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        let deadline = Instant::now() + RELEASED;
-        let mut moves = Moves::of(&self.vpc_id);
-        loop {
+        let attempt = async || {
             // A description may not tell yet of a subnet that has just come, so it is looked at again once AWS refuses.
             if let Some(acl) = described(aws, id).await? {
-                moves.release(aws, &acl, &BTreeSet::new()).await?;
+                Moves::of(&self.vpc_id).release(aws, &acl, &BTreeSet::new()).await?;
             }
-            match aws.call(DeleteNetworkAcl { network_acl_id: id.clone() }).await {
-                Err(error) if error.kind == ErrorKind::Transitional && Instant::now() < deadline => {
-                    aws.pause(Duration::from_secs(5)).await?;
-                }
-                answer => return gone(answer),
-            }
-        }
+            aws.call(DeleteNetworkAcl { network_acl_id: id.clone() }).await
+        };
+        gone(aws.until_accepted(RELEASED, is_transitional, attempt).await)
     }
 }
 
