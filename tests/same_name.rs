@@ -15,9 +15,21 @@ use palisade_testing::Rehearsal;
 
 use crate::{run, schema_changes::cases::declare, unheard::Nothing};
 
+/// Deletes an object of one of the kinds that AWS deletes only by and by.
+fn begin_to_delete(rehearsal: &Rehearsal, kind: &str, id: String) {
+    match kind {
+        "RedisUser" => _ = rehearsal.by_hand(DeleteUser { user_id: Id::reported(id).unwrap() }).unwrap(),
+        "UserGroup" => _ = rehearsal.by_hand(DeleteUserGroup { user_group_id: Id::reported(id).unwrap() }).unwrap(),
+        _ => {
+            let replication_group_id = Id::reported(id).unwrap();
+            let call = DeleteReplicationGroup { replication_group_id, final_snapshot_identifier: None };
+            _ = rehearsal.by_hand(call).unwrap();
+        }
+    }
+}
+
 #[test]
 fn what_is_being_deleted_is_made_again_once_it_is_gone() {
-    // The kinds that AWS deletes only by and by.
     for kind in ["RedisUser", "UserGroup", "ReplicationGroup"] {
         let mut rehearsal = Rehearsal::new().without_rules();
         let object = |rehearsal: &Rehearsal| {
@@ -25,22 +37,29 @@ fn what_is_being_deleted_is_made_again_once_it_is_gone() {
         };
         rehearsal.apply(|stack| declare(stack, kind, ""));
         let before = object(&rehearsal);
-        let id = before.id.unwrap();
-        match kind {
-            "RedisUser" => _ = rehearsal.by_hand(DeleteUser { user_id: Id::reported(id).unwrap() }).unwrap(),
-            "UserGroup" => {
-                _ = rehearsal.by_hand(DeleteUserGroup { user_group_id: Id::reported(id).unwrap() }).unwrap();
-            }
-            _ => {
-                let replication_group_id = Id::reported(id).unwrap();
-                let call = DeleteReplicationGroup { replication_group_id, final_snapshot_identifier: None };
-                _ = rehearsal.by_hand(call).unwrap();
-            }
-        }
+        begin_to_delete(&rehearsal, kind, before.id.unwrap());
         let report = rehearsal.apply(|stack| declare(stack, kind, ""));
         assert_eq!((report.added, report.changed, report.destroyed), (1, 0, 0), "{kind}");
         assert_ne!(object(&rehearsal).token, before.token, "{kind}");
         assert!(!rehearsal.plan(|stack| declare(stack, kind, "")).has_changes(), "{kind}");
+    }
+}
+
+#[test]
+fn a_change_of_what_is_being_deleted_says_so_and_does_not_wait() {
+    for (kind, field) in
+        [("RedisUser", "access_string"), ("UserGroup", "user_ids"), ("ReplicationGroup", "description")]
+    {
+        let mut rehearsal = Rehearsal::new().without_rules();
+        rehearsal.apply(|stack| declare(stack, kind, ""));
+        let it = Address::new(kind, "it");
+        let graph = palisade_testing::graph(|stack| declare(stack, kind, field));
+        let plan = rehearsal.try_plan(&graph).unwrap();
+        let id = rehearsal.state().resources[&it].current.clone().unwrap().id.unwrap();
+        begin_to_delete(&rehearsal, kind, id);
+        let report = rehearsal.carry_out(&graph, &plan);
+        let failure = report.failures.iter().find(|failure| failure.address == it).unwrap();
+        assert!(failure.error.to_string().contains("is being deleted"), "{}", failure.error);
     }
 }
 

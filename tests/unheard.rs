@@ -30,6 +30,29 @@ impl Backend for Deaf {
     }
 }
 
+/// An account whose answer to a change of a user comes only once the change is done.
+struct Late(Emulator);
+
+impl Backend for Late {
+    fn region(&self) -> &str {
+        self.0.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(async move {
+            let is_late = matches!(request, Request::ModifyUser(_));
+            let answer = self.0.answer(request).await;
+            if is_late {
+                tokio::time::sleep(DONE).await;
+            }
+            answer
+        })
+    }
+}
+
+/// After what time a change of a user that no cache uses is done.
+const DONE: Duration = Duration::from_secs(10);
+
 /// An account that refuses each call of one action. What it says that it has, it has all the same.
 struct Refusing {
     account: Emulator,
@@ -111,6 +134,38 @@ fn how_a_user_logs_in_shows_by_the_end_of_a_change_whatever_was_attempted_before
         RedisUser::read(&aws, &[id]).await.unwrap().pop().flatten().unwrap()
     });
     assert_eq!(read.fields.authentication_type, Some(AuthenticationType::Iam));
+}
+
+#[test]
+fn a_change_that_shows_by_the_time_of_its_answer_is_not_waited_for() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| {
+        let [one, two] = [("one", secret_name!("redis/one")), ("two", secret_name!("redis/two"))]
+            .map(|(name, secret)| stack.add(name, Secret::builder().name(secret).generated()));
+        let writer = RedisUser::with_password(name!("writer"), user_name!("writer"), &one);
+        let reader = RedisUser::with_password(name!("reader"), user_name!("reader"), [&one, &two]);
+        for (name, user) in [("writer", writer), ("reader", reader)] {
+            stack.add(name, user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
+        }
+    });
+    let user = |name: &str| -> RedisUser {
+        let object = rehearsal.state().resources[&format!("RedisUser.{name}").parse().unwrap()].current.clone();
+        serde_json::from_value(object.unwrap().inputs.into()).unwrap()
+    };
+    let first = user("writer");
+    let access = RedisUser { access_string: AccessString::administrator(), ..first.clone() };
+    let engine = RedisUser { engine: EngineKind::Valkey, ..access.clone() };
+    let passwords = RedisUser { passwords: user("reader").passwords, ..engine.clone() };
+    let (aws, id) =
+        (Aws::new(Arc::new(Late(rehearsal.emulator().clone())), Arc::new(Nothing)), id!(RedisUser, "writer"));
+    for (before, after) in [(&first, &access), (&access, &engine), (&engine, &passwords)] {
+        let took = run(async {
+            let start = Instant::now();
+            after.converge(&aws, &id, Some(before)).await.unwrap();
+            start.elapsed()
+        });
+        assert!(took < DONE * 2, "{after:?}: {took:?}");
+    }
 }
 
 #[test]
