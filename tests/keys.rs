@@ -1,14 +1,33 @@
 //! Keys and log groups, where a creation is cut short, or somebody else is at work.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use palisade::prelude::*;
-use palisade_aws::operations::{
-    CreateAlias, CreateKey, DescribeKey, PutKeyPolicy, PutRetentionPolicy, ScheduleKeyDeletion,
+use palisade_aws::{
+    Aws, Backend, Lifecycle,
+    operations::{
+        CreateAlias, CreateKey, DescribeKey, ListAliasesOutput, PutKeyPolicy, PutRetentionPolicy, Request, Response,
+        ScheduleKeyDeletion,
+    },
 };
-use palisade_core::Address;
-use palisade_emulator::{Fault, Item};
+use palisade_core::{
+    Address,
+    provider::{BoxFuture, ErrorKind, ProviderError, Token},
+};
+use palisade_emulator::{Emulator, Fault, Item};
 use palisade_testing::Rehearsal;
+use tokio::time::Instant;
+
+use crate::{
+    run,
+    unheard::{Nothing, refusing},
+};
 
 const LOGS: LogGroupName = log_group_name!("/redis/slow-log");
 
@@ -141,4 +160,111 @@ fn a_retention_that_somebody_else_shortens_is_put_right() {
     assert_eq!(changed(&rehearsal, "LogGroup", "slow-log"), ["retention"]);
     rehearsal.apply(stack);
     assert!(!rehearsal.plan(stack).has_changes());
+}
+
+/// Two keys of the stack, each with an alias: what was declared, and the ids.
+fn two_keys() -> (Rehearsal, [(KmsKey, Id<KmsKey>); 2]) {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let named = [("one", kms_alias!("alias/one")), ("two", kms_alias!("alias/two"))];
+    rehearsal.apply(|stack: &mut Stack| {
+        for (name, alias) in named {
+            stack.add(name, KmsKey::builder().alias(alias).policy(KeyPolicy::administered()));
+        }
+    });
+    let keys = ["one", "two"].map(|name| {
+        let object = rehearsal.state().resources[&Address::new("KmsKey", name)].current.clone().unwrap();
+        let key = serde_json::from_value(object.inputs.into()).unwrap();
+        (key, Id::reported(object.id.unwrap()).unwrap())
+    });
+    (rehearsal, keys)
+}
+
+/// What comes of it if `aws` gives the key another alias, and after what time.
+fn renamed(aws: &Aws, key: &KmsKey, id: &Id<KmsKey>, alias: &'static str) -> (Result<(), ErrorKind>, Duration) {
+    run(async {
+        let start = Instant::now();
+        let renamed = KmsKey { alias: KmsAlias::reported(alias), ..key.clone() };
+        let answer = renamed.converge(aws, id, Some(key)).await;
+        (answer.map_err(|error| error.kind), start.elapsed())
+    })
+}
+
+/// The key that has an alias.
+fn owner(rehearsal: &Rehearsal, alias: &str) -> Id<KmsKey> {
+    rehearsal.by_hand(DescribeKey { key_id: alias.to_owned() }).unwrap().key.arn
+}
+
+#[test]
+fn a_key_of_the_stack_has_some_time_to_give_its_alias_away_by_itself() {
+    // It may have been deleted by hand, and then it keeps its alias for as long as it can be brought back.
+    for is_deleted in [false, true] {
+        let (rehearsal, [(_, one), (key, two)]) = two_keys();
+        if is_deleted {
+            rehearsal.by_hand(ScheduleKeyDeletion { key_id: one, window: deletion_days!(7) }).unwrap();
+        }
+        let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+        let (answer, took) = renamed(&aws, &key, &two, "alias/one");
+        assert_eq!((answer, owner(&rehearsal, "alias/one")), (Ok(()), two));
+        assert_eq!(took < Duration::from_secs(20), is_deleted, "{took:?}");
+    }
+}
+
+#[test]
+fn the_alias_of_a_key_that_is_not_of_the_stack_is_left_alone() {
+    let (rehearsal, [_, (key, two)]) = two_keys();
+    let other = rehearsal.by_hand(CreateKey { description: None, tags: Tags::default() }).unwrap().arn;
+    rehearsal.by_hand(CreateAlias { key_id: other.clone(), alias: kms_alias!("alias/other") }).unwrap();
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    let (answer, took) = renamed(&aws, &key, &two, "alias/other");
+    assert_eq!((answer, owner(&rehearsal, "alias/other")), (Err(ErrorKind::AlreadyExists), other));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+/// An account that tells of no alias when it is asked for the first time.
+struct Late {
+    account: Emulator,
+    is_asked: AtomicBool,
+}
+
+impl Backend for Late {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        match request {
+            Request::ListAliases(_) if !self.is_asked.swap(true, Ordering::Relaxed) => {
+                Box::pin(async { Ok(Response::ListAliases(ListAliasesOutput { aliases: Vec::new() })) })
+            }
+            other => self.account.answer(other),
+        }
+    }
+}
+
+#[test]
+fn an_alias_that_kms_does_not_tell_of_yet_is_not_taken_away_again() {
+    let (rehearsal, [(key, one), _]) = two_keys();
+    let late = Late { account: rehearsal.emulator().clone(), is_asked: AtomicBool::new(false) };
+    let before = rehearsal.emulator().calls().len();
+    let (answer, _) = renamed(&Aws::new(Arc::new(late), Arc::new(Nothing)), &key, &one, "alias/one");
+    let calls = rehearsal.emulator().calls().split_off(before);
+    assert!(answer == Ok(()) && calls.contains(&"CreateAlias"), "it was there all the time: {calls:?}");
+    assert!(!calls.contains(&"DeleteAlias"), "{calls:?}");
+}
+
+#[test]
+fn what_kms_refuses_about_an_alias_is_told_as_it_is() {
+    let (rehearsal, [(key, one), (_, two)]) = two_keys();
+    let account = rehearsal.emulator();
+    let (answer, took) = renamed(&refusing(account, "CreateAlias", ErrorKind::Denied), &key, &one, "alias/three");
+    assert_eq!(answer, Err(ErrorKind::Denied));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    // A key whose tags nobody may read is another's. If they cannot be read for another reason, nobody knows whose it is.
+    let token = Token { stack: "test".to_owned(), resource: "KmsKey.one".to_owned(), digest: "0a".repeat(32) };
+    for (refusal, told) in [(ErrorKind::Denied, ErrorKind::AlreadyExists), (ErrorKind::Invalid, ErrorKind::Invalid)] {
+        let aws = refusing(account, "ListResourceTags", refusal);
+        let error = run(key.create(&aws, &token)).unwrap_err();
+        assert_eq!(error.kind, told);
+    }
+    assert_eq!(owner(&rehearsal, "alias/two"), two);
 }

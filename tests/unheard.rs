@@ -79,7 +79,7 @@ impl Backend for Refusing {
     }
 }
 
-fn refusing(account: &Emulator, action: &'static str, kind: ErrorKind) -> Aws {
+pub(crate) fn refusing(account: &Emulator, action: &'static str, kind: ErrorKind) -> Aws {
     Aws::new(Arc::new(Refusing { account: account.clone(), action, kind }), Arc::new(Nothing))
 }
 
