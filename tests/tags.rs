@@ -85,3 +85,17 @@ fn what_others_change_is_seen_only_where_the_description_has_it() {
     rehearsal.by_hand(CreateTags { resource_id, tags: theirs }).unwrap();
     assert!(rehearsal.plan(|stack| declare(stack, "Vpc", "")).has_changes());
 }
+
+#[test]
+fn the_short_ways_to_declare_users_and_groups_keep_their_tags() {
+    let wanted = tags! { "team" = "data" };
+    let graph = palisade_testing::graph(|stack| {
+        let default = RedisUser::disabled_default(name!("redis-default")).tags(wanted.clone());
+        let default = stack.add("default", default);
+        stack.add("users", UserGroup::redis(name!("redis-users"), &default).tags(wanted.clone()));
+    });
+    for (kind, name) in [("RedisUser", "default"), ("UserGroup", "users")] {
+        let tags = graph.node(&Address::new(kind, name)).unwrap().json("tags").unwrap().clone();
+        assert_eq!(serde_json::from_value::<Tags>(tags).unwrap(), wanted, "{kind}");
+    }
+}
