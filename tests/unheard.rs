@@ -228,3 +228,17 @@ fn a_group_or_a_cache_that_nobody_may_look_at_is_not_waited_for() {
         assert!(took < Duration::from_secs(60), "{action}: {took:?}");
     }
 }
+
+#[test]
+fn a_network_that_nobody_may_read_is_not_taken_for_one_that_is_gone() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| _ = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16"))));
+    let object = rehearsal.state().resources[&"Vpc.main".parse().unwrap()].current.clone().unwrap();
+    let id = Id::reported(object.id.unwrap()).unwrap();
+    // It may go between the calls that describe it.
+    for (kind, found) in [(ErrorKind::NotFound, Ok(0)), (ErrorKind::Denied, Err(ErrorKind::Denied))] {
+        let aws = refusing(rehearsal.emulator(), "DescribeVpcAttribute", kind);
+        let read = run(Vpc::read(&aws, std::slice::from_ref(&id)));
+        assert_eq!(read.map(|vpcs| vpcs.into_iter().flatten().count()).map_err(|error| error.kind), found);
+    }
+}

@@ -160,3 +160,36 @@ fn allows_everything_out(rule: &RuleDescription) -> bool {
         && rule.rule.ip_protocol == "-1"
         && rule.rule.cidr_ipv4.is_some_and(|range| range.cidr().prefix() == 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{shapes::RuleSpecification, types::PrivateRange};
+
+    #[test]
+    fn only_the_rule_that_aws_adds_to_a_new_group_allows_everything_out() {
+        let rule = |direction, protocol: &str, range: Option<&str>| RuleDescription {
+            id: Id::reported("sgr-1").unwrap(),
+            group_id: Id::reported("sg-1").unwrap(),
+            direction,
+            rule: RuleSpecification {
+                ip_protocol: protocol.to_owned(),
+                from_port: None,
+                to_port: None,
+                cidr_ipv4: range.and_then(PrivateRange::reported),
+                referenced_group_id: None,
+                description: None,
+            },
+            tags: Tags::default(),
+        };
+        assert!(allows_everything_out(&rule(Direction::Egress, "-1", Some("0.0.0.0/0"))));
+        for other in [
+            rule(Direction::Ingress, "-1", Some("0.0.0.0/0")),
+            rule(Direction::Egress, "tcp", Some("0.0.0.0/0")),
+            rule(Direction::Egress, "-1", Some("10.0.0.0/8")),
+            rule(Direction::Egress, "-1", None),
+        ] {
+            assert!(!allows_everything_out(&other), "{other:?}");
+        }
+    }
+}

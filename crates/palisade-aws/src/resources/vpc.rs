@@ -364,3 +364,35 @@ fn fields(vpc: VpcDescription, flags: Flags, default_security_group_rules: BTree
         tags: Some(vpc.tags.declared()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{shapes::RuleSpecification, types::PrivateRange};
+
+    #[test]
+    fn a_rule_that_should_not_be_is_told_in_words() {
+        let rule =
+            |protocol: &str, ports: Option<(u16, u16)>, range: Option<&str>, group: Option<&str>| RuleDescription {
+                id: Id::reported("sgr-1").unwrap(),
+                group_id: Id::reported("sg-1").unwrap(),
+                direction: Direction::Ingress,
+                rule: RuleSpecification {
+                    ip_protocol: protocol.to_owned(),
+                    from_port: ports.map(|(from, _)| from),
+                    to_port: ports.map(|(_, to)| to),
+                    cidr_ipv4: range.and_then(PrivateRange::reported),
+                    referenced_group_id: group.map(|id| Id::reported(id).unwrap()),
+                    description: None,
+                },
+                tags: Tags::default(),
+            };
+        for (rule, words) in [
+            (rule("-1", None, Some("0.0.0.0/0"), None), "sgr-1: ingress all protocols, 0.0.0.0/0"),
+            (rule("tcp", Some((22, 22)), None, Some("sg-2")), "sgr-1: ingress tcp 22, sg-2"),
+            (rule("udp", Some((22, 80)), None, None), "sgr-1: ingress udp 22-80"),
+        ] {
+            assert_eq!(in_words(&rule), words);
+        }
+    }
+}
