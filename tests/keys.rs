@@ -25,7 +25,7 @@ use palisade_testing::Rehearsal;
 use tokio::time::Instant;
 
 use crate::{
-    run,
+    run_later,
     unheard::{Nothing, refusing},
 };
 
@@ -181,7 +181,7 @@ fn two_keys() -> (Rehearsal, [(KmsKey, Id<KmsKey>); 2]) {
 
 /// What comes of it if `aws` gives the key another alias, and after what time.
 fn renamed(aws: &Aws, key: &KmsKey, id: &Id<KmsKey>, alias: &'static str) -> (Result<(), ErrorKind>, Duration) {
-    run(async {
+    run_later(async {
         let start = Instant::now();
         let renamed = KmsKey { alias: KmsAlias::reported(alias), ..key.clone() };
         let answer = renamed.converge(aws, id, Some(key)).await;
@@ -263,7 +263,7 @@ fn what_kms_refuses_about_an_alias_is_told_as_it_is() {
     let token = Token { stack: "test".to_owned(), resource: "KmsKey.one".to_owned(), digest: "0a".repeat(32) };
     for (refusal, told) in [(ErrorKind::Denied, ErrorKind::AlreadyExists), (ErrorKind::Invalid, ErrorKind::Invalid)] {
         let aws = refusing(account, "ListResourceTags", refusal);
-        let error = run(key.create(&aws, &token)).unwrap_err();
+        let error = run_later(key.create(&aws, &token)).unwrap_err();
         assert_eq!(error.kind, told);
     }
     assert_eq!(owner(&rehearsal, "alias/two"), two);

@@ -1,18 +1,34 @@
 //! Network ACLs where subnets move, AWS is late, or somebody else is at work.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use palisade::prelude::*;
 use palisade_aws::{
+    Aws, Backend, Lifecycle,
     operations::{
-        CreateNetworkAclEntry, DeleteNetworkAclEntry, DescribeNetworkAcls, ReplaceNetworkAclAssociation,
-        ReplaceNetworkAclEntry,
+        CreateNetworkAclEntry, DeleteNetworkAclEntry, DescribeNetworkAcls, Operation, ReplaceNetworkAclAssociation,
+        ReplaceNetworkAclEntry, Request, Response,
     },
-    shapes::{NetworkAclDescription, NetworkAclEntryDescription, SelectNetworkAcls},
+    shapes::{NetworkAclDescription, NetworkAclEntryDescription, Select, SelectNetworkAcls},
 };
-use palisade_core::{Address, Resource};
-use palisade_emulator::Fault;
+use palisade_core::{
+    Address, Resource,
+    provider::{BoxFuture, ErrorKind, ProviderError},
+};
+use palisade_emulator::{Emulator, Fault};
 use palisade_testing::Rehearsal;
+
+use crate::{
+    run_later,
+    unheard::{Nothing, refusing},
+};
 
 const NETWORK: PrivateRange = private_range!("10.0.0.0/16");
 
@@ -320,4 +336,120 @@ fn terraform_has_the_entries_and_the_subnets_in_the_acl() {
     let import = &text[documents.byte_offset()..];
     let block = import.split("import {").find(|block| block.contains("aws_network_acl.cache")).unwrap();
     assert!(block.contains(&format!("\"{id}\"")), "{import}");
+}
+
+/// What was declared of the network ACL.
+fn declared(rehearsal: &mut Rehearsal, rules: Vec<NetworkRule>) -> NetworkAcl {
+    rehearsal.apply(|stack| {
+        let (vpc, [a, ..]) = network(stack);
+        stack.add("cache", NetworkAcl::builder().vpc_id(&vpc).subnet_ids([&a]).rules(rules));
+    });
+    let object = rehearsal.state().resources[&Address::new("NetworkAcl", "cache")].current.clone().unwrap();
+    serde_json::from_value(object.inputs.into()).unwrap()
+}
+
+/// Whether a client with this address may reach the subnets.
+fn lets_in(acl: &NetworkAclDescription, client: Cidr) -> bool {
+    let mut entries: Vec<_> = acl.entries.iter().filter(|entry| entry.direction == Direction::Ingress).collect();
+    entries.sort_by_key(|entry| entry.rule_number);
+    let first = entries.iter().find(|entry| Cidr::reported(&entry.addresses).unwrap().contains(client));
+    first.unwrap().action == RuleAction::Allow
+}
+
+/// An account that looks, after each call, whom the ACL lets in.
+struct Watched {
+    account: Emulator,
+    acl: Id<NetworkAcl>,
+    stranger: Cidr,
+    is_in: AtomicBool,
+}
+
+impl Backend for Watched {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(async move {
+            let answer = self.account.answer(request).await;
+            let select = SelectNetworkAcls::Acls(Select::Ids(vec![self.acl.clone()]));
+            let told = self.account.answer(DescribeNetworkAcls { select }.into()).await?;
+            let told = DescribeNetworkAcls::output(told).unwrap().network_acls.pop().unwrap();
+            self.is_in.fetch_or(lets_in(&told, self.stranger), Ordering::Relaxed);
+            answer
+        })
+    }
+}
+
+#[test]
+fn nobody_comes_in_while_entries_come_and_go() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let stranger = private_range!("10.0.99.0/24");
+    let some = NetworkRule::serve(rule_number!(50), port!(6379), private_range!("10.0.1.0/24"));
+    let all = NetworkRule::serve(rule_number!(100), port!(6379), NETWORK);
+    let wide = declared(&mut rehearsal, vec![some, NetworkRule::deny(rule_number!(90), stranger), all]);
+    let narrow = declared(&mut rehearsal, vec![some]);
+    rehearsal.emulator().lag(Duration::ZERO);
+    let (account, acl) = (rehearsal.emulator().clone(), id::<NetworkAcl>(&rehearsal, "cache"));
+    let watched = Watched { account, acl: acl.clone(), stranger: stranger.cidr(), is_in: AtomicBool::new(false) };
+    let watched = Arc::new(watched);
+    let aws = Aws::new(watched.clone(), Arc::new(Nothing));
+    run_later(async {
+        for (before, after) in [(&narrow, &wide), (&wide, &narrow)] {
+            after.converge(&aws, &acl, Some(before)).await.unwrap();
+            assert!(!watched.is_in.load(Ordering::Relaxed), "they are denied before and after");
+        }
+    });
+}
+
+#[test]
+fn a_change_that_nobody_may_make_changes_nothing_else() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let deny = |number| NetworkRule::deny(RuleNumber::new(number).unwrap(), private_range!("10.0.99.0/24"));
+    let serve = |port| NetworkRule::serve(rule_number!(100), port, NETWORK);
+    let port = port!(6379);
+    let [added, replaced, removed, before] =
+        [vec![deny(60)], vec![deny(50), serve(port!(7000))], vec![deny(50)], vec![deny(50), serve(port)]]
+            .map(|rules| declared(&mut rehearsal, rules));
+    let left = NetworkAcl { subnet_ids: [].into(), ..before.clone() };
+    rehearsal.emulator().lag(Duration::ZERO);
+    let acl = id::<NetworkAcl>(&rehearsal, "cache");
+    for (wanted, action) in [
+        (added, "CreateNetworkAclEntry"),
+        (replaced, "ReplaceNetworkAclEntry"),
+        (removed, "DeleteNetworkAclEntry"),
+        (left, "ReplaceNetworkAclAssociation"),
+    ] {
+        let told = || {
+            let holder = holder(&rehearsal, "a").0;
+            (holder.id, holder.entries)
+        };
+        let there = told();
+        let aws = refusing(rehearsal.emulator(), action, ErrorKind::Denied);
+        let error = run_later(wanted.converge(&aws, &acl, Some(&before))).unwrap_err();
+        assert_eq!((error.kind, told()), (ErrorKind::Denied, there), "{action}");
+    }
+}
+
+#[test]
+fn an_entry_is_made_or_replaced_whatever_a_late_description_says_of_it() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let serve = |port| vec![NetworkRule::serve(rule_number!(100), port, NETWORK)];
+    let [after, before] = [serve(port!(7000)), serve(port!(6379))].map(|rules| declared(&mut rehearsal, rules));
+    let network_acl_id = id::<NetworkAcl>(&rehearsal, "cache");
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    let lag = Duration::from_secs(30);
+    rehearsal.emulator().lag(lag);
+    let direction = Direction::Ingress;
+    let delete = DeleteNetworkAclEntry { network_acl_id: network_acl_id.clone(), direction, rule_number: 100 };
+    let create = CreateNetworkAclEntry { network_acl_id: network_acl_id.clone(), entry: anything(100) };
+    run_later(async {
+        aws.call(delete.clone()).await.unwrap();
+        after.converge(&aws, &network_acl_id, Some(&before)).await.unwrap();
+
+        aws.call(delete).await.unwrap();
+        tokio::time::sleep(lag).await;
+        aws.call(create).await.unwrap();
+        after.converge(&aws, &network_acl_id, Some(&after)).await.unwrap();
+    });
 }

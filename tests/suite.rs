@@ -31,3 +31,11 @@ mod unheard;
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
 }
+
+/// Runs a future as [`run`] does, once an account has come to rest whose clock a rehearsal has moved on.
+fn run_later<T>(future: impl Future<Output = T>) -> T {
+    run(async {
+        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+        future.await
+    })
+}
