@@ -8,6 +8,7 @@ mod canary;
 mod crashes;
 mod default_group;
 mod examples;
+mod exports;
 mod findings;
 mod flow_logs;
 mod fuzz;
