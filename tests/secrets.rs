@@ -5,14 +5,20 @@ use std::sync::Arc;
 
 use palisade::prelude::*;
 use palisade_aws::{
-    Supplier,
-    operations::{GetSecretValue, UpdateSecret},
+    Aws, Backend, Lifecycle, Supplier, failure,
+    operations::{GetSecretValue, Request, Response, UpdateSecret},
     resources::AuthenticationFor,
+    shapes::TokenStrategy,
     types::{KmsKeyArn, Redis7, SecretRef},
 };
-use palisade_core::{Address, Json};
+use palisade_core::{
+    Address, Json,
+    provider::{BoxFuture, ErrorKind, ProviderError},
+};
 use palisade_emulator::Emulator;
 use palisade_testing::{ExposeSecret, Rehearsal, SecretString};
+
+use crate::run_later;
 
 const CANARY: &str = "CanaryThatMustNotBeSeenAnywhere0123456789";
 
@@ -248,4 +254,59 @@ fn a_key_and_a_description_that_others_take_away_are_brought_back_and_what_was_n
     assert!(changed(&rehearsal, false).is_empty());
     let observed = rehearsal.state().resources[&address].current.clone().unwrap().observed.unwrap();
     assert_eq!((&observed.fields["kms_key_id"], &observed.fields["description"]), (&Json::Null, &Json::Null));
+}
+
+/// An account that refuses to let go of the other tokens that a cache accepts.
+struct Keeping {
+    account: Emulator,
+    code: &'static str,
+}
+
+impl Backend for Keeping {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        match request {
+            Request::ModifyReplicationGroup(call) if matches!(call.auth_token, Some((TokenStrategy::Set, _))) => {
+                Box::pin(async { Err(failure("ModifyReplicationGroup", self.code, "It is refused.")) })
+            }
+            other => self.account.answer(other),
+        }
+    }
+}
+
+#[test]
+fn a_cache_that_keeps_accepting_another_token_is_not_taken_for_done() {
+    let with_token = |stack: &mut Stack| {
+        let token = generated(stack, "token", secret_name!("token"), 1);
+        cache(stack, &token);
+    };
+    let with_users = |stack: &mut Stack| {
+        generated(stack, "token", secret_name!("token"), 1);
+        let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
+        let users = stack.add("users", UserGroup::redis(name!("users"), &default));
+        cache(stack, &users);
+    };
+    let declared = |rehearsal: &Rehearsal| -> ReplicationGroup {
+        let object = rehearsal.state().resources[&Address::new("ReplicationGroup", "redis")].current.clone().unwrap();
+        serde_json::from_value(object.inputs.into()).unwrap()
+    };
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(with_users);
+    let before = declared(&rehearsal);
+    rehearsal.apply(with_token);
+    let after = declared(&rehearsal);
+    let converge = |rehearsal: &Rehearsal, code| {
+        let account = Keeping { account: rehearsal.emulator().clone(), code };
+        let aws = Aws::new(Arc::new(account), Arc::new(Canary));
+        let answer = run_later(after.converge(&aws, &id!(ReplicationGroup, "redis"), Some(&before)));
+        answer.map_err(|error| error.kind)
+    };
+    assert_eq!(converge(&rehearsal, "AccessDenied"), Err(ErrorKind::Denied));
+    // The token was rotated in just before, so that there is no other one left.
+    assert_eq!(converge(&rehearsal, "InvalidParameterCombination"), Ok(()));
+    rehearsal.apply(with_users);
+    assert_eq!(converge(&rehearsal, "InvalidParameterCombination"), Err(ErrorKind::Invalid), "it never had the token");
 }

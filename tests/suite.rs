@@ -27,6 +27,7 @@ mod schema_changes;
 mod secrets;
 mod tags;
 mod unheard;
+mod windows;
 
 /// Runs a future on a clock of its own, which stands still while anything is under way.
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -36,7 +37,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 /// Runs a future as [`run`] does, once an account has come to rest whose clock a rehearsal has moved on.
 fn run_later<T>(future: impl Future<Output = T>) -> T {
     run(async {
-        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+        tokio::time::sleep(std::time::Duration::from_hours(24)).await;
         future.await
     })
 }
