@@ -7,6 +7,7 @@ mod calls;
 mod canary;
 mod crashes;
 mod default_group;
+mod drift;
 mod examples;
 mod exports;
 mod findings;
