@@ -1,8 +1,10 @@
 //! What a change of each field of each resource does: the cases, and the life of a stack that goes through one. Any backend
 //! can be asked for it; the tests of the emulated account and those through the AWS SDKs do.
 
+use std::collections::BTreeMap;
+
 use palisade::prelude::*;
-use palisade_core::{Address, Given, Graph, Schema};
+use palisade_core::{Address, Given, Graph, Json, Schema};
 use palisade_engine::{Action, Plan};
 use palisade_testing::Rehearsal;
 
@@ -54,10 +56,12 @@ pub(crate) fn fields() -> impl Iterator<Item = (&'static Schema, &'static str)> 
     all.filter(|(schema, field)| !APART.contains(&(schema.kind, field)))
 }
 
-/// Applies the base stack of the kind, then the stack in which `field` differs, then destroys it.
-pub(crate) fn change<B>(rehearsal: &mut Rehearsal<B>, schema: &Schema, field: &str) -> Result<(), String> {
+/// Applies the base stack of the kind, then the stack in which `field` differs, then destroys it. Returns what the object was
+/// before and after the change.
+pub(crate) fn change<B>(rehearsal: &mut Rehearsal<B>, schema: &Schema, field: &str) -> Result<[Json; 2], String> {
     apply(rehearsal, &palisade_testing::graph(|stack| declare(stack, schema.kind, "")))?;
 
+    let before = observed(rehearsal, schema.kind);
     let changed = palisade_testing::graph(|stack| declare(stack, schema.kind, field));
     let planned = plan(rehearsal, &changed)?;
     let step = planned.step(&Address::new(schema.kind, "it")).ok_or("the resource has no step")?;
@@ -70,11 +74,35 @@ pub(crate) fn change<B>(rehearsal: &mut Rehearsal<B>, schema: &Schema, field: &s
     }
 
     apply(rehearsal, &changed)?;
-    let after = plan(rehearsal, &changed)?;
-    if after.has_changes() || !after.drift.is_empty() {
-        return Err(format!("the plan after the apply is not empty: {:?} {:?}", after.steps, after.drift));
+    let again = plan(rehearsal, &changed)?;
+    if again.has_changes() || !again.drift.is_empty() {
+        return Err(format!("the plan after the apply is not empty: {:?} {:?}", again.steps, again.drift));
     }
-    apply(rehearsal, &palisade_testing::graph(|_| {}))
+    let after = observed(rehearsal, schema.kind);
+    apply(rehearsal, &palisade_testing::graph(|_| {}))?;
+    Ok([before, after])
+}
+
+/// The fields of the object `it` as they were read last, with the addresses of other objects for their ids.
+pub(crate) fn observed<B>(rehearsal: &Rehearsal<B>, kind: &str) -> Json {
+    fn named(json: Json, names: &BTreeMap<String, String>) -> Json {
+        match json {
+            Json::String(text) => names.get(&text).cloned().unwrap_or(text).into(),
+            Json::Array(items) => {
+                let mut items: Vec<_> = items.into_iter().map(|item| named(item, names)).collect();
+                items.sort_by_key(Json::to_string);
+                items.into()
+            }
+            Json::Object(fields) => fields.into_iter().map(|(name, value)| (name, named(value, names))).collect(),
+            other => other,
+        }
+    }
+    let mut state = rehearsal.state();
+    let it =
+        state.resources.remove(&Address::new(kind, "it")).and_then(|it| it.current?.observed).expect("it was read");
+    let objects = state.resources.into_iter().filter_map(|(address, entry)| Some((address, entry.current?)));
+    let names = objects.filter_map(|(address, object)| Some((object.id?, address.to_string()))).collect();
+    named(it.fields.into(), &names)
 }
 
 fn plan<B>(rehearsal: &Rehearsal<B>, graph: &Graph) -> Result<Plan, String> {
