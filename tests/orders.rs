@@ -206,6 +206,49 @@ fn a_cache_goes_over_to_valkey_and_then_its_group_and_then_its_users() {
     assert_eq!(calls, ["ModifyReplicationGroup", "ModifyUserGroup", "ModifyUser", "ModifyUser"]);
 }
 
+/// A group for Valkey takes no user without a password, and one for Redis no user of Valkey. So a user that goes over with its
+/// group changes in two parts.
+#[test]
+fn a_user_has_a_password_for_as_long_as_its_group_is_for_valkey() {
+    let program = |engine: EngineKind, of_user: EngineKind| {
+        move |stack: &mut Stack| {
+            let secret = stack.add("default", Secret::builder().name(secret_name!("default")).generated());
+            let default = if engine == EngineKind::Valkey {
+                let user = RedisUser::with_password(name!("default-off"), user_name!("default"), &secret);
+                stack.add("default", user.engine(of_user).access_string(AccessString::disabled()))
+            } else {
+                stack.add("default", RedisUser::disabled_default(name!("default-off"))).erased()
+            };
+            let users = UserGroup::builder().user_group_id(name!("users")).engine(engine).user_ids([&default]);
+            stack.add("users", users);
+        }
+    };
+    let [redis, valkey] = [EngineKind::Redis, EngineKind::Valkey].map(|engine| program(engine, engine));
+    let valkey_of_redis = program(EngineKind::Valkey, EngineKind::Redis);
+    assert_eq!(edit(redis, valkey_of_redis), ["GetSecretValue", "ModifyUser", "ModifyUserGroup"]);
+    assert_eq!(edit(valkey_of_redis, redis), ["ModifyUserGroup", "ModifyUser"]);
+    assert_eq!(edit(redis, valkey), ["GetSecretValue", "ModifyUser", "ModifyUserGroup", "ModifyUser"]);
+    assert_eq!(edit(valkey, redis), ["ModifyUser", "ModifyUserGroup", "ModifyUser"]);
+}
+
+#[test]
+fn another_password_reaches_a_user_before_its_group_changes() {
+    let program = |is_other: bool| {
+        move |stack: &mut Stack| {
+            let [one, two] = [("one", secret_name!("one")), ("two", secret_name!("two"))]
+                .map(|(name, secret)| stack.add(name, Secret::builder().name(secret).generated()));
+            let secret = if is_other { &two } else { &one };
+            let reader = RedisUser::with_password(name!("reader"), user_name!("reader"), secret);
+            let reader = stack.add("reader", reader.engine(Redis).access_string(AccessString::read_only()));
+            let other = RedisUser::iam(name!("other")).engine(Redis).access_string(AccessString::read_only());
+            let other = stack.add("other", other);
+            let group = UserGroup::valkey(name!("users"), &reader);
+            stack.add("users", if is_other { group.user(&other) } else { group });
+        }
+    };
+    assert_eq!(edit(program(false), program(true)), ["GetSecretValue", "ModifyUser", "ModifyUserGroup"]);
+}
+
 /// A step that has begun waits for a description that another is to send, which waits for a slot: it must not keep the only
 /// one.
 #[test]
