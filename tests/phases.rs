@@ -305,6 +305,9 @@ async fn live(made: &Arc<Mutex<Made>>, kind: &'static str, field: &'static str) 
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
     let state = store.load().await.unwrap().unwrap();
     provider.untracked(&turn, &all_known(&state)).await.unwrap();
+    // What has a known id is not missed, whatever its tags say.
+    let known_by_id = Search { digests: [].into(), ..all_known(&state) };
+    provider.untracked(&turn, &known_by_id).await.unwrap();
     for (address, entry) in state.resources {
         let object = entry.current.unwrap();
         let found = provider.find(&turn, address.kind(), &object.inputs, &object.token, Look::Once).await.unwrap();
