@@ -6,6 +6,8 @@ use palisade::prelude::*;
 use palisade_aws::types::{parameter_names, parameter_problem};
 use palisade_testing::Rehearsal;
 
+use crate::schema_changes::cases::cache;
+
 /// Parameters of redis7 that take one of these values, and can be reset.
 fn some_parameters() -> impl Iterator<Item = (&'static str, &'static str)> {
     let names = parameter_names("redis7").filter(|name| *name != "reserved-memory");
@@ -35,5 +37,22 @@ fn more_parameters_than_one_call_takes_are_set_and_reset_by_several() {
             serde_json::from_value(account["parameter_groups"]["it"]["parameters"].clone()).unwrap();
         let wanted = some_parameters().take(count).map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(set, wanted.collect());
+    }
+}
+
+#[test]
+fn a_cache_with_shards_has_the_parameter_group_that_the_program_names_or_one_for_shards() {
+    for (is_named, expected) in [(true, "mine"), (false, "default.redis7.cluster.on")] {
+        let mut rehearsal = Rehearsal::new().without_rules();
+        rehearsal.apply(|stack| {
+            let group = CacheParameterGroup::builder().name(name!("mine")).family(Engine::REDIS_7_1.family());
+            let group = stack.add("mine", group.parameter("cluster-enabled", "yes")).erased();
+            cache(stack, Engine::REDIS_7_1.erased(), |cache| {
+                let cache = cache.sharded(shards!(2), replicas!(1));
+                if is_named { cache.parameter_group_name(&group) } else { cache }
+            });
+        });
+        let contents = rehearsal.emulator().contents();
+        assert_eq!(contents["replication_groups"]["redis"]["settings"]["parameter_group"], expected);
     }
 }

@@ -237,3 +237,19 @@ fn a_network_that_nobody_may_read_is_not_taken_for_one_that_is_gone() {
         assert_eq!(read.map(|vpcs| vpcs.into_iter().flatten().count()).map_err(|error| error.kind), found);
     }
 }
+
+#[test]
+fn a_change_of_a_cache_that_aws_refuses_is_told_as_it_is() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(secured_redis::stack);
+    let object = rehearsal.state().resources[&"ReplicationGroup.redis".parse().unwrap()].current.clone().unwrap();
+    let before: ReplicationGroup = serde_json::from_value(object.inputs.into()).unwrap();
+    let after = ReplicationGroup { description: "another text".to_owned(), ..before.clone() };
+    let id = Id::reported(object.id.unwrap()).unwrap();
+    // That there is nothing to change may be due to an earlier attempt, which shows then.
+    for (kind, told) in [(ErrorKind::Denied, ErrorKind::Denied), (ErrorKind::NothingToDo, ErrorKind::TimedOut)] {
+        let aws = refusing(rehearsal.emulator(), "ModifyReplicationGroup", kind);
+        let error = run_later(after.converge(&aws, &id, Some(&before))).unwrap_err();
+        assert_eq!(error.kind, told, "{error}");
+    }
+}
