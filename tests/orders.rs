@@ -68,6 +68,19 @@ fn a_chain_is_replaced_from_its_root_and_deleted_from_its_end() {
 }
 
 #[test]
+fn a_subnet_with_other_addresses_is_made_before_the_old_one_goes_unless_they_overlap() {
+    let program = |block: Cidr| {
+        move |stack: &mut Stack| {
+            let vpc = vpc(stack, "it");
+            stack.add("it", Subnet::private(&vpc, block, az!("us-east-1a")));
+        }
+    };
+    let replaced = |before, after| edit(program(before), program(after));
+    assert_eq!(replaced(cidr!("10.0.1.0/24"), cidr!("10.0.2.0/24")), ["CreateSubnet", "DeleteSubnet"]);
+    assert_eq!(replaced(cidr!("10.0.0.0/23"), cidr!("10.0.1.0/24")), ["DeleteSubnet", "CreateSubnet"]);
+}
+
+#[test]
 fn a_subnet_leaves_the_group_of_a_cache_before_it_is_deleted() {
     let program = |all: bool| {
         move |stack: &mut Stack| {
