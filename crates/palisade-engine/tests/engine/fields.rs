@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade_core::{Graph, Json, provider::ErrorKind};
-use palisade_engine::{Action, Plan, existing};
+use palisade_engine::{Action, Plan, ReplaceOrder, existing};
 
 use crate::{
     account::Account,
@@ -55,6 +55,29 @@ fn of_an_unfinished_object_what_an_update_sets_is_read_and_the_rest_is_as_it_was
         let plan = planned(&account, &program).await.unwrap();
         assert_eq!(changes(&plan), [("access", Some(&Json::Null), Some(&Json::from("on")))]);
     });
+}
+
+#[test]
+fn an_unfinished_object_has_what_an_interrupted_update_has_brought() {
+    let program =
+        |size: u8| graph(|stack| _ = make::<Net>().text("range", "1").with::<u8>("size", size).add(stack, "a"));
+    let action = |has_effect: bool| {
+        run(async {
+            let account = Account::default();
+            // The creation is interrupted, and then the update.
+            for (size, call, has_effect) in [(1, 1, false), (2, 1, has_effect)] {
+                let plan = planned(&account, &program(size)).await.unwrap();
+                account.fail(call, ErrorKind::Service, has_effect);
+                assert!(!applied(&account, &program(size), &plan).await.0.is_complete());
+            }
+            let plan = planned(&account, &program(1)).await.unwrap();
+            up(&account, &program(1)).await;
+            plan.steps[0].action
+        })
+    };
+    // A network does not become smaller.
+    assert_eq!(action(true), Action::Replace(ReplaceOrder::CreateFirst));
+    assert_eq!(action(false), Action::Update);
 }
 
 #[test]
