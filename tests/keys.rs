@@ -171,11 +171,7 @@ fn two_keys() -> (Rehearsal, [(KmsKey, Id<KmsKey>); 2]) {
             stack.add(name, KmsKey::builder().alias(alias).policy(KeyPolicy::administered()));
         }
     });
-    let keys = ["one", "two"].map(|name| {
-        let object = rehearsal.state().resources[&Address::new("KmsKey", name)].current.clone().unwrap();
-        let key = serde_json::from_value(object.inputs.into()).unwrap();
-        (key, Id::reported(object.id.unwrap()).unwrap())
-    });
+    let keys = ["one", "two"].map(|name| crate::current(&rehearsal, name));
     (rehearsal, keys)
 }
 

@@ -19,14 +19,14 @@ use palisade_aws::{
     shapes::{NetworkAclDescription, NetworkAclEntryDescription, Select, SelectNetworkAcls},
 };
 use palisade_core::{
-    Address, Resource,
+    Address,
     provider::{BoxFuture, ErrorKind, ProviderError},
 };
 use palisade_emulator::{Emulator, Fault};
 use palisade_testing::Rehearsal;
 
 use crate::{
-    run_later,
+    current, run_later,
     unheard::{Nothing, refusing},
 };
 
@@ -59,10 +59,8 @@ fn over(count: usize) -> impl Fn(&mut Stack) {
     }
 }
 
-fn id<R: Resource>(rehearsal: &Rehearsal, name: &str) -> Id<R> {
-    let state = rehearsal.state();
-    let object = state.resources[&Address::new(R::SCHEMA.kind, name)].current.clone().unwrap();
-    Id::new(object.id.unwrap()).unwrap()
+fn id<R: Lifecycle>(rehearsal: &Rehearsal, name: &str) -> Id<R> {
+    current(rehearsal, name).1
 }
 
 /// The ACL of a subnet, and the id of the association.
@@ -344,8 +342,7 @@ fn declared(rehearsal: &mut Rehearsal, rules: Vec<NetworkRule>) -> NetworkAcl {
         let (vpc, [a, ..]) = network(stack);
         stack.add("cache", NetworkAcl::builder().vpc_id(&vpc).subnet_ids([&a]).rules(rules));
     });
-    let object = rehearsal.state().resources[&Address::new("NetworkAcl", "cache")].current.clone().unwrap();
-    serde_json::from_value(object.inputs.into()).unwrap()
+    current(rehearsal, "cache").0
 }
 
 /// Whether a client with this address may reach the subnets.

@@ -13,7 +13,7 @@ use palisade_core::{
 };
 use palisade_testing::Rehearsal;
 
-use crate::{run, run_later, schema_changes::cases::declare, unheard::Nothing};
+use crate::{current, run, run_later, schema_changes::cases::declare, unheard::Nothing};
 
 /// Deletes an object of one of the kinds that AWS deletes only by and by.
 fn begin_to_delete(rehearsal: &Rehearsal, kind: &str, id: String) {
@@ -68,24 +68,22 @@ fn a_change_of_what_is_being_deleted_says_so_and_does_not_wait() {
 fn a_group_or_a_cache_that_is_being_deleted_is_waited_for() {
     let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(secured_redis::stack);
-    let inputs = |address: &str| rehearsal.state().resources[&address.parse().unwrap()].current.clone().unwrap().inputs;
-    let readonly: RedisUser = serde_json::from_value(inputs("RedisUser.readonly").into()).unwrap();
-    let default: RedisUser = serde_json::from_value(inputs("RedisUser.default").into()).unwrap();
+    let (readonly, id_of_readonly): (RedisUser, _) = current(&rehearsal, "readonly");
+    let (default, id_of_default): (RedisUser, _) = current(&rehearsal, "default");
+    let (_, cache): (ReplicationGroup, _) = current(&rehearsal, "redis");
+    let (_, group): (UserGroup, _) = current(&rehearsal, "redis");
     let changed = RedisUser { access_string: AccessString::service(), ..readonly.clone() };
-    let id = |name: &Name| Id::reported(name.as_str()).unwrap();
-    let cache = inputs("ReplicationGroup.redis")["replication_group_id"].as_str().unwrap().to_owned();
-    let group = inputs("UserGroup.redis")["user_group_id"].as_str().unwrap().to_owned();
     let is_there = |table: &str, id: &str| rehearsal.emulator().contents()[table].get(id).is_some();
     let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
     run_later(async {
-        let replication_group_id = Id::reported(cache.as_str()).unwrap();
+        let replication_group_id = cache.clone();
         aws.call(DeleteReplicationGroup { replication_group_id, final_snapshot_identifier: None }).await.unwrap();
-        changed.converge(&aws, &id(&changed.user_id), Some(&readonly)).await.unwrap();
-        assert!(!is_there("replication_groups", &cache));
+        changed.converge(&aws, &id_of_readonly, Some(&readonly)).await.unwrap();
+        assert!(!is_there("replication_groups", cache.as_str()));
 
-        aws.call(DeleteUserGroup { user_group_id: Id::reported(group.as_str()).unwrap() }).await.unwrap();
-        default.delete(&aws, &id(&default.user_id)).await.unwrap();
-        assert!(!is_there("user_groups", &group));
+        aws.call(DeleteUserGroup { user_group_id: group.clone() }).await.unwrap();
+        default.delete(&aws, &id_of_default).await.unwrap();
+        assert!(!is_there("user_groups", group.as_str()));
     });
 }
 

@@ -18,7 +18,7 @@ use palisade_core::{
 use palisade_emulator::Emulator;
 use palisade_testing::{ExposeSecret, Rehearsal, SecretString};
 
-use crate::run_later;
+use crate::{current, run_later};
 
 const CANARY: &str = "CanaryThatMustNotBeSeenAnywhere0123456789";
 
@@ -289,19 +289,15 @@ fn a_cache_that_keeps_accepting_another_token_is_not_taken_for_done() {
         let users = stack.add("users", UserGroup::redis(name!("users"), &default));
         cache(stack, &users);
     };
-    let declared = |rehearsal: &Rehearsal| -> ReplicationGroup {
-        let object = rehearsal.state().resources[&Address::new("ReplicationGroup", "redis")].current.clone().unwrap();
-        serde_json::from_value(object.inputs.into()).unwrap()
-    };
     let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(with_users);
-    let before = declared(&rehearsal);
+    let (before, id): (ReplicationGroup, _) = current(&rehearsal, "redis");
     rehearsal.apply(with_token);
-    let after = declared(&rehearsal);
+    let (after, _): (ReplicationGroup, _) = current(&rehearsal, "redis");
     let converge = |rehearsal: &Rehearsal, code| {
         let account = Keeping { account: rehearsal.emulator().clone(), code };
         let aws = Aws::new(Arc::new(account), Arc::new(Canary));
-        let answer = run_later(after.converge(&aws, &id!(ReplicationGroup, "redis"), Some(&before)));
+        let answer = run_later(after.converge(&aws, &id, Some(&before)));
         answer.map_err(|error| error.kind)
     };
     assert_eq!(converge(&rehearsal, "AccessDenied"), Err(ErrorKind::Denied));

@@ -30,6 +30,16 @@ mod tags;
 mod unheard;
 mod windows;
 
+use palisade_aws::Lifecycle;
+use palisade_core::{Address, Id};
+use palisade_testing::Rehearsal;
+
+/// What a rehearsal applied last of the resource `name` of a kind, and the id of its current object.
+fn current<R: Lifecycle>(rehearsal: &Rehearsal, name: &str) -> (R, Id<R>) {
+    let object = rehearsal.state().resources[&Address::new(R::SCHEMA.kind, name)].current.clone().unwrap();
+    (serde_json::from_value(object.inputs.into()).unwrap(), Id::reported(object.id.unwrap()).unwrap())
+}
+
 /// Runs a future on a clock of its own, which stands still while anything is under way.
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)

@@ -12,7 +12,7 @@ use palisade_emulator::Emulator;
 use palisade_testing::Rehearsal;
 use tokio::time::Instant;
 
-use crate::{run, run_later};
+use crate::{current, run, run_later};
 
 /// An account that says yes to every change of a user group, and makes none.
 struct Deaf(Emulator);
@@ -95,14 +95,11 @@ impl Supplier for Nothing {
 fn a_change_that_does_not_show_is_an_error() {
     let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(secured_redis::stack);
-    let state = rehearsal.state();
-    let object = state.resources[&"UserGroup.redis".parse().unwrap()].current.clone().unwrap();
-    let before: UserGroup = serde_json::from_value(object.inputs.into()).unwrap();
+    let (before, id): (UserGroup, _) = current(&rehearsal, "redis");
     let mut after = before.clone();
     after.user_ids.retain(|user| user.as_str() != "readonly");
 
     let aws = Aws::new(Arc::new(Deaf(rehearsal.emulator().clone())), Arc::new(Nothing));
-    let id = Id::reported(object.id.unwrap()).unwrap();
     let error = run(after.converge(&aws, &id, Some(&before))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
     assert!(error.message.contains("redis-users"), "{error}");
@@ -117,9 +114,7 @@ fn how_a_user_logs_in_shows_by_the_end_of_a_change_whatever_was_attempted_before
         let user = RedisUser::with_password(name!("writer"), user_name!("writer"), [&one, &two]);
         stack.add("writer", user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
     });
-    let state = rehearsal.state();
-    let object = state.resources[&"RedisUser.writer".parse().unwrap()].current.clone().unwrap();
-    let two: RedisUser = serde_json::from_value(object.inputs.into()).unwrap();
+    let (two, id): (RedisUser, _) = current(&rehearsal, "writer");
     // The interrupted change may have left one password.
     let mut attempted = two.clone();
     attempted.passwords.pop_last();
@@ -128,7 +123,6 @@ fn how_a_user_logs_in_shows_by_the_end_of_a_change_whatever_was_attempted_before
     let emulator = rehearsal.emulator().clone();
     emulator.lag(Duration::from_secs(2));
     let aws = Aws::new(Arc::new(emulator), Arc::new(Nothing));
-    let id = Id::reported(object.id.unwrap()).unwrap();
     let read = run(async {
         wanted.converge(&aws, &id, Some(&attempted)).await.unwrap();
         RedisUser::read(&aws, &[id]).await.unwrap().pop().flatten().unwrap()
@@ -148,16 +142,12 @@ fn a_change_that_shows_by_the_time_of_its_answer_is_not_waited_for() {
             stack.add(name, user.engine(EngineKind::Redis).access_string(AccessString::read_only()));
         }
     });
-    let user = |name: &str| -> RedisUser {
-        let object = rehearsal.state().resources[&format!("RedisUser.{name}").parse().unwrap()].current.clone();
-        serde_json::from_value(object.unwrap().inputs.into()).unwrap()
-    };
-    let first = user("writer");
+    let (first, id): (RedisUser, _) = current(&rehearsal, "writer");
+    let (reader, _): (RedisUser, _) = current(&rehearsal, "reader");
     let access = RedisUser { access_string: AccessString::administrator(), ..first.clone() };
     let engine = RedisUser { engine: EngineKind::Valkey, ..access.clone() };
-    let passwords = RedisUser { passwords: user("reader").passwords, ..engine.clone() };
-    let (aws, id) =
-        (Aws::new(Arc::new(Late(rehearsal.emulator().clone())), Arc::new(Nothing)), id!(RedisUser, "writer"));
+    let passwords = RedisUser { passwords: reader.passwords, ..engine.clone() };
+    let aws = Aws::new(Arc::new(Late(rehearsal.emulator().clone())), Arc::new(Nothing));
     run_later(async {
         for (before, after) in [(&first, &access), (&access, &engine), (&engine, &passwords)] {
             let start = Instant::now();
@@ -174,9 +164,7 @@ fn a_network_that_has_become_what_it_cannot_leave_in_place_is_not_taken_for_done
         let vpc = Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).instance_tenancy(Tenancy::Dedicated);
         stack.add("main", vpc);
     });
-    let object = rehearsal.state().resources[&"Vpc.main".parse().unwrap()].current.clone().unwrap();
-    let vpc: Vpc = serde_json::from_value(object.inputs.into()).unwrap();
-    let id = Id::reported(object.id.unwrap()).unwrap();
+    let (vpc, id): (Vpc, _) = current(&rehearsal, "main");
 
     let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
     // Somebody changes it after the plan, or an earlier change shows only now.
@@ -196,11 +184,9 @@ fn a_value_that_is_refused_is_there_only_if_the_account_says_so() {
         rehearsal.apply(|stack: &mut Stack| {
             stack.add("it", Secret::builder().name(secret_name!("redis/it")).generated());
         });
-        let object = rehearsal.state().resources[&"Secret.it".parse().unwrap()].current.clone().unwrap();
-        let before: Secret = serde_json::from_value(object.inputs.into()).unwrap();
+        let (before, id): (Secret, _) = current(&rehearsal, "it");
         let after = Secret { generation: 2, ..before.clone() };
         let aws = refusing(rehearsal.emulator(), "PutSecretValue", kind);
-        let id = Id::reported(object.id.unwrap()).unwrap();
         let answer = run_later(after.converge(&aws, &id, Some(&before)));
         assert_eq!(answer.map_err(|error| error.kind), result);
     }
@@ -210,9 +196,7 @@ fn a_value_that_is_refused_is_there_only_if_the_account_says_so() {
 fn a_group_or_a_cache_that_nobody_may_look_at_is_not_waited_for() {
     let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(secured_redis::stack);
-    let object = rehearsal.state().resources[&"RedisUser.readonly".parse().unwrap()].current.clone().unwrap();
-    let user: RedisUser = serde_json::from_value(object.inputs.into()).unwrap();
-    let id = Id::reported(object.id.unwrap()).unwrap();
+    let (user, id): (RedisUser, _) = current(&rehearsal, "readonly");
     for action in ["DescribeUserGroups", "DescribeReplicationGroups", "DescribeCacheClusters"] {
         let aws = refusing(rehearsal.emulator(), action, ErrorKind::Denied);
         let (error, took) = run_later(async {
@@ -228,8 +212,7 @@ fn a_group_or_a_cache_that_nobody_may_look_at_is_not_waited_for() {
 fn a_network_that_nobody_may_read_is_not_taken_for_one_that_is_gone() {
     let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(|stack: &mut Stack| _ = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16"))));
-    let object = rehearsal.state().resources[&"Vpc.main".parse().unwrap()].current.clone().unwrap();
-    let id = Id::reported(object.id.unwrap()).unwrap();
+    let (_, id): (Vpc, _) = current(&rehearsal, "main");
     // It may go between the calls that describe it.
     for (kind, found) in [(ErrorKind::NotFound, Ok(0)), (ErrorKind::Denied, Err(ErrorKind::Denied))] {
         let aws = refusing(rehearsal.emulator(), "DescribeVpcAttribute", kind);
@@ -242,10 +225,8 @@ fn a_network_that_nobody_may_read_is_not_taken_for_one_that_is_gone() {
 fn a_change_of_a_cache_that_aws_refuses_is_told_as_it_is() {
     let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(secured_redis::stack);
-    let object = rehearsal.state().resources[&"ReplicationGroup.redis".parse().unwrap()].current.clone().unwrap();
-    let before: ReplicationGroup = serde_json::from_value(object.inputs.into()).unwrap();
+    let (before, id): (ReplicationGroup, _) = current(&rehearsal, "redis");
     let after = ReplicationGroup { description: "another text".to_owned(), ..before.clone() };
-    let id = Id::reported(object.id.unwrap()).unwrap();
     // That there is nothing to change may be due to an earlier attempt, which shows then.
     for (kind, told) in [(ErrorKind::Denied, ErrorKind::Denied), (ErrorKind::NothingToDo, ErrorKind::TimedOut)] {
         let aws = refusing(rehearsal.emulator(), "ModifyReplicationGroup", kind);

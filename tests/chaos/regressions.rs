@@ -48,24 +48,28 @@ fn cache(stack: &mut Stack, topology: Topology) {
     let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
     let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
     let next = stack.add("next", Secret::builder().name(secret_name!("redis/next")).generated());
-    let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_1);
+    let (Topology::Sharded(variant) | Topology::Plain(variant)) = &topology;
+    let engine = match variant {
+        Variant::Valkey => Engine::VALKEY_7_2.erased(),
+        _ => Engine::REDIS_7_1.erased(),
+    };
+    let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(engine);
     let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets);
     let cache = match &topology {
         Topology::Sharded(_) => cache.sharded(shards!(2), replicas!(1)),
         Topology::Plain(_) => cache.multi_az(replicas!(1)),
     };
-    let (Topology::Sharded(variant) | Topology::Plain(variant)) = topology;
-    let cache = match &variant {
+    let cache = match variant {
         Variant::Windows(maintenance) => cache.windows(Windows::new(None, maintenance.clone()).unwrap()),
         _ => cache,
     };
     let cache = match variant {
-        Variant::First | Variant::OtherToken | Variant::Windows(_) => cache.security_group_ids([&group]),
         Variant::OtherGroup => cache.security_group_ids([&other]),
+        _ => cache.security_group_ids([&group]),
     };
     let cache = match variant {
-        Variant::First | Variant::OtherGroup | Variant::Windows(_) => cache.authentication(&token),
         Variant::OtherToken => cache.authentication(&next),
+        _ => cache.authentication(&token),
     };
     stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
 }
@@ -82,6 +86,7 @@ enum Variant {
     OtherGroup,
     OtherToken,
     Windows(MaintenanceWindow),
+    Valkey,
 }
 
 fn plain(stack: &mut Stack) {
@@ -1188,34 +1193,8 @@ fn a_default_user_that_an_interrupted_update_may_have_left_holds_no_other_user_o
 
 #[test]
 fn what_an_update_has_made_of_an_object_that_was_not_finished_is_replaced_where_no_update_leads_back() {
-    fn network(stack: &mut Stack) -> (Handle<CacheSubnetGroup>, Handle<SecurityGroup>, Handle<Secret>) {
-        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
-        let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.0.0/24"), az!("us-east-1a")));
-        let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1b")));
-        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("redis"));
-        let group = stack.add("redis", group.description(description!("redis")));
-        stack
-            .add("x", SecurityGroupRule::ingress(&group).peer(&group).port(port!(6379)).description(description!("x")));
-        let subnets = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&a, &b]));
-        let token = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
-        (subnets, group, token)
-    }
-    fn plain(stack: &mut Stack) {
-        let (subnets, group, token) = network(stack);
-        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::REDIS_7_1);
-        let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets).single_node();
-        let cache = cache.security_group_ids([&group]).authentication(&token);
-        stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
-    }
     fn valkey(stack: &mut Stack) {
-        let (subnets, group, token) = network(stack);
-        let own = CacheParameterGroup::builder().name(name!("p")).family(Engine::VALKEY_7_2.family());
-        let own = stack.add("p", own.parameter("timeout", "60"));
-        let cache = ReplicationGroup::builder().replication_group_id(name!("redis")).engine(Engine::VALKEY_7_2);
-        let cache = cache.node_type(node_type!("cache.t4g.micro")).subnet_group_name(&subnets).single_node();
-        let cache = cache.parameter_group_name(&own);
-        let cache = cache.security_group_ids([&group]).authentication(&token);
-        stack.add("redis", cache.encrypted(AtRest::default(), InTransit::Required));
+        cache(stack, Topology::Plain(Variant::Valkey));
     }
     // The cache is being created, and then it is being upgraded.
     for (first, second) in (250..450).step_by(40).flat_map(|first| (250..450).step_by(40).map(move |at| (first, at))) {
