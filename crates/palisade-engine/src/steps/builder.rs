@@ -133,8 +133,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// An object is made after all that it refers to. What stays as it is has no step, and passes on what it stands on: a
-    /// cache in a subnet waits for the change of the subnet's network.
+    /// An object is made after all that it refers to. What does not change has no step, so those that refer to it wait for what it
+    /// depends on: a cache in a subnet waits for the change of the subnet's network.
     pub(super) fn make_after_dependencies(&mut self) {
         let mut passed_on: HashMap<&Address, BTreeSet<NodeIndex>> = HashMap::new();
         for node in self.graph.nodes() {
@@ -372,8 +372,7 @@ impl<'a> Builder<'a> {
 
     /// Whether `dependent` may refer to `object`, which is one of the resource at `address`.
     fn refers(&self, dependent: &Dependent<'_>, address: &Address, object: &ObjectState) -> bool {
-        // An update that was interrupted may have reached an object that is no longer the current one. Then the plan has
-        // found this out.
+        // An update that was interrupted may have reached an object that was the current one before. Then the plan has read it.
         let step = self.plan.get(dependent.address).filter(|_| dependent.target == Target::Current);
         let found = step.into_iter().flat_map(|step| &step.changes).filter_map(|change| change.before.as_ref());
         self.state.refers(dependent.object, address, object) || object.is_named_in(found)
@@ -424,8 +423,7 @@ impl<'a> Builder<'a> {
             return Some(delete);
         }
         let make = self.makes.get(dependent.address).copied().filter(|_| dependent.target == Target::Current)?;
-        // A creation stands for an object that is gone, and refers to nothing; or for one that may have been created already,
-        // and which it goes on with.
+        // A creation replaces an object that is gone, and that refers to nothing; or it continues one that may exist already.
         (self.steps[make].task == Task::Update || dependent.object.is_unsettled()).then_some(make)
     }
 

@@ -379,7 +379,7 @@ fn of_what_a_released_field_refers_to_only_what_is_held_makes_the_replacement_im
             panic!("planned")
         };
         insta::assert_snapshot!(findings[0].message, @"User.a cannot be replaced while Group.all refers to it: a change of `engine` forces the replacement, and two objects with one `name` cannot exist at a time");
-        // It is asked of the object as it is: whoever stops being held can be replaced.
+        // What counts is the object that exists, not the one that the program declares.
         up(&account, &program("other", "1")).await;
         let plan = up(&account, &program("leader", "2")).await;
         assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::DeleteFirst));
