@@ -134,7 +134,7 @@ fn deeds(item: &Item, contents: &Json) -> Vec<Request> {
             deeds.push(modify.into());
             deeds.push(DeleteUserGroup { user_group_id: id(item) }.into());
         }
-        "ReplicationGroup" => deeds.extend(cache_deeds(item)),
+        "ReplicationGroup" => deeds.extend(cache_deeds(item, row("replication_groups"))),
         "Secret" => {
             let description = Some("by hand".to_owned());
             deeds.push(TagResource { secret_id: id(item), tags: owner() }.into());
@@ -228,8 +228,15 @@ fn acl_deeds(item: &Item, row: &Json) -> Vec<Request> {
     deeds
 }
 
-fn cache_deeds(item: &Item) -> [Request; 7] {
+fn cache_deeds(item: &Item, row: &Json) -> [Request; 8] {
     let group = id(item);
+    let shards = if row["cluster_enabled"] == true { ".cluster.on" } else { "" };
+    let upgrade = ModifyReplicationGroup {
+        engine: Some(EngineKind::Valkey),
+        engine_version: Some(Engine::VALKEY_8_0.version()),
+        parameter_group_name: Id::reported(format!("default.valkey8{shards}")).ok(),
+        ..ModifyReplicationGroup::unchanged(&group)
+    };
     let unchanged = || ModifyReplicationGroup::unchanged(&group);
     let replication_group_id = || id(item);
     [
@@ -240,6 +247,8 @@ fn cache_deeds(item: &Item) -> [Request; 7] {
         ModifyReplicationGroup { auto_minor_version_upgrade: Some(false), ..unchanged() }.into(),
         IncreaseReplicaCount { replication_group_id: replication_group_id(), new_replica_count: 3 }.into(),
         DecreaseReplicaCount { replication_group_id: replication_group_id(), new_replica_count: 1 }.into(),
+        // There is no way back.
+        upgrade.into(),
         DeleteReplicationGroup { replication_group_id: replication_group_id(), final_snapshot_identifier: None }.into(),
     ]
 }
@@ -293,7 +302,7 @@ mod tests {
         }
         insta::assert_snapshot!(
             format!("{taken:?}"),
-            @r#"{"CacheParameterGroup": 2, "CacheSubnetGroup": 1, "FlowLog": 3, "FlowLogRole": 4, "KmsKey": 7, "LogGroup": 4, "NetworkAcl": 4, "RedisUser": 2, "ReplicationGroup": 6, "RouteTable": 2, "RouteTableAssociation": 1, "Secret": 4, "SecurityGroup": 2, "SecurityGroupRule": 5, "Subnet": 4, "UserGroup": 1, "Vpc": 3}"#
+            @r#"{"CacheParameterGroup": 2, "CacheSubnetGroup": 1, "FlowLog": 3, "FlowLogRole": 4, "KmsKey": 7, "LogGroup": 4, "NetworkAcl": 4, "RedisUser": 2, "ReplicationGroup": 7, "RouteTable": 2, "RouteTableAssociation": 1, "Secret": 4, "SecurityGroup": 2, "SecurityGroupRule": 5, "Subnet": 4, "UserGroup": 1, "Vpc": 3}"#
         );
     }
 }

@@ -47,15 +47,9 @@ pub(crate) fn current_value<'a>(field: &FieldSchema, object: &'a ObjectState, no
     let Some(read) = now.fields.get(field.name) else { return applied };
     let as_it_was = match &object.observed {
         Some(last) => last.fields.get(field.name) == Some(read),
-        // The creation has not ended, so there is no earlier answer. What only a creation sets has been set by it; the rest may or may
-        // not have been. What some updates change has been set by it too, unless an update has begun that was to bring what is read.
-        None => match field.on_change {
-            OnChange::Replace => true,
-            OnChange::ReplaceIf(_) => {
-                object.attempted.as_ref().and_then(|attempted| attempted.get(field.name)) != Some(read)
-            }
-            OnChange::Update => false,
-        },
+        // The creation has not ended, so there is no earlier answer. What only a creation sets has been set by it. The rest may not
+        // have been, and an update may have changed it since.
+        None => matches!(field.on_change, OnChange::Replace),
     };
     if as_it_was { applied } else { read }
 }

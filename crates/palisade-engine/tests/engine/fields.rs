@@ -58,26 +58,42 @@ fn of_an_unfinished_object_what_an_update_sets_is_read_and_the_rest_is_as_it_was
 }
 
 #[test]
-fn an_unfinished_object_has_what_an_interrupted_update_has_brought() {
-    let program =
-        |size: u8| graph(|stack| _ = make::<Net>().text("range", "1").with::<u8>("size", size).add(stack, "a"));
-    let action = |has_effect: bool| {
-        run(async {
-            let account = Account::default();
-            // The creation is interrupted, and then the update.
-            for (size, call, has_effect) in [(1, 1, false), (2, 1, has_effect)] {
-                let plan = planned(&account, &program(size)).await.unwrap();
-                account.fail(call, ErrorKind::Service, has_effect);
-                assert!(!applied(&account, &program(size), &plan).await.0.is_complete());
+fn an_unfinished_object_has_what_an_interrupted_update_or_somebody_else_has_brought() {
+    run(async {
+        // A network does not become smaller.
+        let replaced = Action::Replace(ReplaceOrder::CreateFirst);
+        let update =
+            async |has_effect| restored(async |account| interrupted(account, &sized(2), has_effect).await).await;
+        assert_eq!(update(true).await, replaced);
+        assert_eq!(update(false).await, Action::Update);
+        let by_hand = async |account: &Account| {
+            for thing in account.lock().world.objects.values_mut() {
+                thing.fields.insert("size".into(), 2.into());
             }
-            let plan = planned(&account, &program(1)).await.unwrap();
-            up(&account, &program(1)).await;
-            plan.steps[0].action
-        })
-    };
-    // A network does not become smaller.
-    assert_eq!(action(true), Action::Replace(ReplaceOrder::CreateFirst));
-    assert_eq!(action(false), Action::Update);
+        };
+        assert_eq!(restored(by_hand).await, replaced);
+    });
+}
+
+/// A network of the size 1 is created, which is interrupted, and then `change` happens. How the program gets its network:
+async fn restored(change: impl AsyncFn(&Account)) -> Action {
+    let account = Account::default();
+    interrupted(&account, &sized(1), false).await;
+    change(&account).await;
+    let plan = planned(&account, &sized(1)).await.unwrap();
+    up(&account, &sized(1)).await;
+    plan.steps[0].action
+}
+
+fn sized(size: u8) -> Graph {
+    graph(|stack| _ = make::<Net>().text("range", "1").with::<u8>("size", size).add(stack, "a"))
+}
+
+/// Applies `program`, whose second call fails: after its effect, or instead of it.
+async fn interrupted(account: &Account, program: &Graph, has_effect: bool) {
+    let plan = planned(account, program).await.unwrap();
+    account.fail(1, ErrorKind::Service, has_effect);
+    assert!(!applied(account, program, &plan).await.0.is_complete());
 }
 
 #[test]
