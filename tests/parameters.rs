@@ -41,18 +41,24 @@ fn more_parameters_than_one_call_takes_are_set_and_reset_by_several() {
 }
 
 #[test]
-fn a_cache_with_shards_has_the_parameter_group_that_the_program_names_or_one_for_shards() {
-    for (is_named, expected) in [(true, "mine"), (false, "default.redis7.cluster.on")] {
+fn a_cache_has_the_parameter_group_that_the_program_names_or_the_default_one() {
+    for (is_sharded, default) in [(false, "default.redis7"), (true, "default.redis7.cluster.on")] {
         let mut rehearsal = Rehearsal::new().without_rules();
-        rehearsal.apply(|stack| {
-            let group = CacheParameterGroup::builder().name(name!("mine")).family(Engine::REDIS_7_1.family());
-            let group = stack.add("mine", group.parameter("cluster-enabled", "yes")).erased();
-            cache(stack, Engine::REDIS_7_1.erased(), |cache| {
-                let cache = cache.sharded(shards!(2), replicas!(1));
-                if is_named { cache.parameter_group_name(&group) } else { cache }
+        for (is_named, expected) in [(false, default), (true, "mine"), (false, default)] {
+            rehearsal.apply(|stack| {
+                let group = CacheParameterGroup::builder().name(name!("mine")).family(Engine::REDIS_7_1.family());
+                let enabled = if is_sharded { "yes" } else { "no" };
+                let group = stack.add("mine", group.parameter("cluster-enabled", enabled)).erased();
+                cache(stack, Engine::REDIS_7_1.erased(), |cache| {
+                    let cache = match is_sharded {
+                        true => cache.sharded(shards!(2), replicas!(1)),
+                        false => cache.multi_az(replicas!(1)),
+                    };
+                    if is_named { cache.parameter_group_name(&group) } else { cache }
+                });
             });
-        });
-        let contents = rehearsal.emulator().contents();
-        assert_eq!(contents["replication_groups"]["redis"]["settings"]["parameter_group"], expected);
+            let contents = rehearsal.emulator().contents();
+            assert_eq!(contents["replication_groups"]["redis"]["settings"]["parameter_group"], expected);
+        }
     }
 }

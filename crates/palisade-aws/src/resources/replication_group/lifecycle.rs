@@ -271,14 +271,13 @@ impl ReplicationGroup {
         };
         let engine = differs(group.engine != self.engine);
         let version = differs(minor_version(&member.engine_version) != self.engine_version.as_str()) || engine;
-        // A new major version needs a group of its family, which for caches with shards AWS does not find by itself.
-        let has_own = !member.parameter_group_name.as_str().starts_with("default.");
+        // A new major version needs a group of its family, which for caches with shards AWS does not find by itself. What the program
+        // names no more may be about to be deleted.
         let parameter_group = match self.parameter_group()? {
-            // What is named no more may be about to be deleted.
-            None if has_own => Some(named(Engine::default_parameter_group(self.engine, &self.engine_version))?),
-            wanted => wanted,
+            None => named(Engine::default_parameter_group(self.engine, &self.engine_version))?,
+            Some(wanted) => wanted,
         };
-        let parameter_group = parameter_group.filter(|name| *name != member.parameter_group_name);
+        let parameter_group = Some(parameter_group).filter(|name| *name != member.parameter_group_name);
         let topic = differs(member.notification_topic_arn != self.notification_topic_arn);
         let (own_snapshots, own_maintenance) = self.windows(group, &member);
         let snapshots = own_snapshots.as_ref();
