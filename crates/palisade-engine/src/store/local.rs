@@ -399,37 +399,33 @@ impl LocalWriter<'_> {
 
     /// Adds an entry to the journal, which it begins if there is none.
     fn add_entry(&self, memory: &mut Memory, kept: &mut Kept, records: &[Record]) -> Result<(), StateError> {
-        let (path, stamps) = (self.store.journal_path(), kept.stamps);
-        let (Some(content), Some(last)) = (&mut kept.content, records.last()) else { return Ok(()) };
-        let mut text = format::entry(records);
-        let journal = content.journal.get_or_insert_with(|| {
-            // It gets its name with its first line and its first entry, so that no journal is without them.
-            text.insert_str(0, &format::journal(&content.state));
-            Journal::default()
-        });
-        let before = journal.length;
-        journal.hash.update(&text);
-        journal.length += text.len() as u64;
-        let length = journal.length;
-        content.state.serial = last.serial;
+        let (path, stamps, torn) = (self.store.journal_path(), kept.stamps, kept.torn());
+        let Some(content) = &mut kept.content else { return Ok(()) };
+        let begins = content.journal.is_none();
+        let text = content.enter(records);
         memory.own.push(Some(content.print()));
         let guard = || self.guard(&stamps, &memory.own);
-        let written = if before == 0 {
+        let written = if begins {
             let written = self.store.put(&path, &text, guard)?;
             self.store.sync()?;
             written
         } else {
             guard()?;
-            let is_torn = stamps.journal.is_some_and(|journal| journal.length > before);
-            extend(&path, is_torn.then_some(before), &text).map_err(cannot("write", &path))?
+            extend(&path, torn, &text).map_err(cannot("write", &path))?
         };
+        self.find_entry(memory, kept, written)
+    }
+
+    /// Makes sure that the last entry is in the journal, `written` as it is after it. If another run has written since the guard
+    /// looked, it may be elsewhere, or gone.
+    fn find_entry(&self, memory: &Memory, kept: &mut Kept, written: Stamp) -> Result<(), StateError> {
+        let (expected, length) = (kept.serial(), kept.journal_length());
         kept.stamps.journal = Some(written);
-        // If another run has written since the guard looked, the entry may not be where it is looked for.
-        if written.length != length || stamp(&path)? != Some(written) {
+        if Some(written.length) != length || stamp(&self.store.journal_path())? != Some(written) {
             *kept = self.look(&memory.own)?.0;
-            if kept.serial() < last.serial {
+            if kept.serial() < expected {
                 let (path, found) = (self.store.path.clone(), kept.serial());
-                return Err(StateError::Overtaken { path, found, expected: last.serial });
+                return Err(StateError::Overtaken { path, found, expected });
             }
         }
         Ok(())
@@ -514,6 +510,16 @@ impl Kept {
     fn print(&self) -> Option<Print> {
         self.content.as_ref().map(Content::print)
     }
+
+    /// The length of the whole entries of the journal, if there is one.
+    fn journal_length(&self) -> Option<u64> {
+        Some(self.content.as_ref()?.journal.as_ref()?.length)
+    }
+
+    /// Where the part of an entry begins that an interrupted write has left.
+    fn torn(&self) -> Option<u64> {
+        self.journal_length().filter(|whole| self.stamps.journal.is_some_and(|journal| journal.length > *whole))
+    }
 }
 
 impl Content {
@@ -529,6 +535,20 @@ impl Content {
                 .as_ref()
                 .map(|whole| Journal { length: whole.len() as u64, hash: Sha256::new_with_prefix(whole) }),
         }
+    }
+
+    /// Adds an entry to what is known of the journal. Returns its text.
+    fn enter(&mut self, records: &[Record]) -> String {
+        let mut text = format::entry(records);
+        let journal = self.journal.get_or_insert_with(|| {
+            // It gets its name with its first line and its first entry, so that no journal is without them.
+            text.insert_str(0, &format::journal(&self.state));
+            Journal::default()
+        });
+        journal.hash.update(&text);
+        journal.length += text.len() as u64;
+        self.state.serial = records.last().map_or(self.state.serial, |last| last.serial);
+        text
     }
 
     fn print(&self) -> Print {

@@ -488,6 +488,51 @@ fn what_another_run_writes_in_the_last_moment_is_not_written_over() {
 }
 
 #[test]
+fn an_entry_that_is_not_where_it_was_written_is_missed() {
+    let touch: Intrusion<'_> = &|store| {
+        let copy = fs::read(store.journal_path()).unwrap();
+        fs::remove_file(store.journal_path()).unwrap();
+        fs::write(store.journal_path(), copy).unwrap();
+    };
+    // The guard sees none of this: it happens right before the entry is written, or right after.
+    let cases: [(Option<Intrusion<'_>>, Option<Intrusion<'_>>, bool); 4] = [
+        (None, None, true),
+        (None, Some(touch), true),
+        (Some(&|store| append(store, &[record(6)]).unwrap()), None, false),
+        (None, Some(&|store| fs::write(store.journal_path(), text(&journaled().1.journal_path())).unwrap()), false),
+    ];
+    for (number, (before, after, is_found)) in cases.into_iter().enumerate() {
+        let (_folder, store) = journaled();
+        let writer = writer(&store);
+        let mut memory = writer.memory();
+        let mut kept = writer.kept(&mut memory).unwrap();
+        memory.own.push(kept.print());
+        if let Some(before) = before {
+            intrude(&store, before);
+        }
+        let entry = kept.content.as_mut().unwrap().enter(&[record(6)]);
+        memory.own.push(kept.print());
+        let written = extend(&store.journal_path(), None, &entry).unwrap();
+        if let Some(after) = after {
+            intrude(&store, after);
+        }
+        let found = writer.find_entry(&memory, &mut kept, written);
+        assert_eq!(found.is_ok(), is_found, "{number}: {found:?}");
+        assert!(!is_found || kept.journal_length() == Some(written.length) && kept.serial() == 6);
+    }
+}
+
+#[test]
+fn only_what_is_torn_is_cut_off() {
+    let (_folder, store) = journaled();
+    let whole = fs::metadata(store.journal_path()).unwrap().len();
+    let torn = || writer(&store).kept(&mut Memory::default()).unwrap().torn();
+    assert_eq!(torn(), None);
+    fs::write(store.journal_path(), text(&store.journal_path()) + "{").unwrap();
+    assert_eq!(torn(), Some(whole));
+}
+
+#[test]
 fn a_file_that_was_only_touched_is_still_that_of_the_run() {
     let (_folder, store) = journaled();
     let writer = writer(&store);
@@ -543,6 +588,28 @@ fn a_write_that_has_failed_is_known_again_and_can_be_repeated() {
     assert_eq!(store.load_now().unwrap(), Some(changed(4)));
     first.replace_now(&changed(4)).unwrap();
     assert_eq!(files(&store).len(), 2);
+}
+
+#[test]
+fn what_cannot_be_brought_to_the_disk_is_an_error() {
+    let (_folder, store) = store();
+    assert!(matches!(store.sync(), Err(StateError::Io { action: "write", .. })), "there is no such folder");
+    fs::create_dir_all(store.journal_path()).unwrap();
+    assert!(matches!(store.sync_journal(), Err(StateError::Io { action: "write", .. })), "that is no file");
+}
+
+#[test]
+fn a_journal_that_cannot_be_removed_is_an_error() {
+    let (_folder, store) = journaled();
+    let writer = writer(&store);
+    let mut memory = writer.memory();
+    let mut kept = writer.kept(&mut memory).unwrap();
+    memory.own.push(kept.print());
+    fs::remove_file(store.journal_path()).unwrap();
+    fs::create_dir(store.journal_path()).unwrap();
+    kept.stamps = store.stamps().unwrap();
+    let written = writer.write_snapshot(&mut memory, &mut kept, &changed(5));
+    assert!(matches!(written, Err(StateError::Io { action: "remove", .. })), "{written:?}");
 }
 
 #[test]
