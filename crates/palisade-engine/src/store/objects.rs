@@ -7,6 +7,8 @@ use std::{
 
 use palisade_core::provider::BoxFuture;
 
+use crate::digest::sha256;
+
 /// Keeps objects under keys, as S3 does: each write is whole or not at all, and is seen by every read that begins later.
 pub trait Objects: Send + Sync {
     /// Where the object is, as a person would say it: `s3://bucket/key`.
@@ -84,18 +86,11 @@ pub struct ObjectsError {
 /// Keeps objects in memory, for tests and rehearsals.
 #[derive(Debug, Default)]
 pub struct MemoryObjects {
-    kept: Mutex<Kept>,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    objects: BTreeMap<String, Object>,
-    /// Counts the writes.
-    writes: u64,
+    kept: Mutex<BTreeMap<String, Object>>,
 }
 
 impl MemoryObjects {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, Object>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -106,7 +101,7 @@ impl Objects for MemoryObjects {
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>, ObjectsError>> {
-        Box::pin(async { Ok(self.kept().objects.get(key).cloned()) })
+        Box::pin(async { Ok(self.kept().get(key).cloned()) })
     }
 
     fn put<'a>(
@@ -117,27 +112,27 @@ impl Objects for MemoryObjects {
     ) -> BoxFuture<'a, Result<Put, ObjectsError>> {
         Box::pin(async move {
             let mut kept = self.kept();
-            let is_true = match (condition, kept.objects.get(key)) {
+            let is_true = match (condition, kept.get(key)) {
                 (Condition::Absent, found) => found.is_none(),
                 (Condition::Matches(etag), found) => found.is_some_and(|found| found.etag == etag),
             };
             if !is_true {
                 return Ok(Put::Refused);
             }
-            kept.writes += 1;
-            let etag = format!("\"{}\"", kept.writes);
-            kept.objects.insert(key.to_owned(), Object { bytes: bytes.to_owned(), etag: etag.clone() });
+            // As in S3, what has the same bytes has the same etag.
+            let etag = format!("\"{}\"", sha256(bytes));
+            kept.insert(key.to_owned(), Object { bytes: bytes.to_owned(), etag: etag.clone() });
             Ok(Put::Done(etag))
         })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, ObjectsError>> {
-        Box::pin(async move { Ok(self.kept().objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()) })
+        Box::pin(async move { Ok(self.kept().keys().filter(|key| key.starts_with(prefix)).cloned().collect()) })
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), ObjectsError>> {
         Box::pin(async move {
-            self.kept().objects.remove(key);
+            self.kept().remove(key);
             Ok(())
         })
     }

@@ -366,8 +366,10 @@ fn a_write_whose_answer_was_lost_is_recognised() {
                 let objects = objects();
                 let mut fates = vec![Fate::Answered; at];
                 fates.push(fate);
+                let begin = Instant::now();
                 let first = begun(&Network::new(&objects, &fates), "1").await;
                 first.append(&[record(4, "1")]).await.unwrap();
+                assert!(begin.elapsed() < TTL / 12, "{fate:?} {at}: {:?}", begin.elapsed());
                 let kept = store(&objects, "2").load().await.unwrap().unwrap();
                 assert_eq!(history(&kept).into_keys().collect::<Vec<_>>(), [2, 3, 4], "{fate:?} {at}");
                 assert_eq!(keys(&objects).await.len(), 5, "{fate:?} {at}: {:?}", keys(&objects).await);

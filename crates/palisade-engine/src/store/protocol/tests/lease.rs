@@ -65,3 +65,61 @@ fn a_lease_that_is_lost_is_not_renewed() {
     let read = renew.next(&mut state, LeaseAnswer::Lease(Some(kept)), at(51));
     assert!(matches!(read, Err(StateError::LeaseLost { .. })), "{read:?}");
 }
+
+#[test]
+fn a_renewal_that_has_failed_is_tried_again_in_the_time_that_is_left() {
+    let state = taken();
+    assert_eq!(state.retry_pause(at(20)), TTL / 12);
+    assert_eq!(state.retry_pause(at(49)), Duration::from_secs(1));
+}
+
+/// The lease of a run that has not given it back.
+fn of_another(run: &str) -> KeptLease {
+    let (stack, holder, run) = ("shop".to_owned(), run.to_owned(), run.to_owned());
+    let lease = Lease { stack, fencing: 7, holder, run, ttl: 60_000, renewals: 0, is_free: false, serial: 3 };
+    KeptLease { lease, etag: "another".to_owned() }
+}
+
+#[test]
+fn a_lease_that_is_not_renewed_is_over_when_its_time_is() {
+    let mut state = LeaseState::new("shop", "this run".to_owned(), TTL, Rules::ALL);
+    let mut acquire = Acquire::new("somebody");
+    let mut look = |seconds| {
+        let kept = LeaseAnswer::Lease(Some(of_another("another run")));
+        acquire.next(&mut state, kept, at(seconds)).unwrap()
+    };
+    assert_eq!(look(0), Step::Ask(LeaseRequest::Tell("another run".to_owned())));
+    assert!(matches!(look(59), Step::Ask(LeaseRequest::Pause(_))));
+    assert_eq!(attempt(look(60)).lease.fencing, 8);
+}
+
+#[test]
+fn a_lease_gets_a_fence_if_one_of_the_attempts_that_may_have_succeeded_needs_it() {
+    let mut state = LeaseState::new("shop", "this run".to_owned(), TTL, Rules::ALL);
+    let mut acquire = Acquire::new("somebody");
+    let mut free = of_another("another run");
+    free.lease.is_free = true;
+    attempt(acquire.next(&mut state, LeaseAnswer::Lease(Some(free)), at(0)).unwrap());
+    // There is no answer. Then the lease is deleted, and the log ends with the run before.
+    let sent = attempt(acquire.next(&mut state, LeaseAnswer::Fencing(7), at(1)).unwrap());
+    assert_eq!(sent.lease.fencing, 8);
+    let kept = KeptLease { lease: sent.lease, etag: "own".to_owned() };
+    let taken = acquire.next(&mut state, LeaseAnswer::Lease(Some(kept)), at(2)).unwrap();
+    assert_eq!(taken, Step::Done(Taken { fencing: 8, needs_fence: true }));
+}
+
+#[test]
+fn what_became_of_a_renewal_without_an_answer_is_read() {
+    let mut state = taken();
+    let renewed = attempt(Change::Renew.next(&mut state, LeaseAnswer::Nothing, at(20)).unwrap()).lease;
+    assert_eq!(renewed.renewals, 1);
+    // It had its effect: the next renewal goes on from it, and so does the return, which is not made by then.
+    for change in [Change::Renew, Change::Release(None)] {
+        let kept = KeptLease { lease: renewed.clone(), etag: "second".to_owned() };
+        let sent = attempt(change.next(&mut state, LeaseAnswer::Lease(Some(kept)), at(21)).unwrap());
+        assert_eq!(sent.replaces.as_deref(), Some("second"));
+        let is_free = change != Change::Renew;
+        let renewals = if is_free { 1 } else { 2 };
+        assert_eq!(sent.lease, Lease { renewals, is_free, ..renewed.clone() });
+    }
+}
