@@ -28,6 +28,11 @@ pub use remote::RemoteStore;
 /// So the snapshots of a long run cost no more for each change than its entry does, up to a factor.
 const SHORT: u64 = 1 << 20;
 
+/// Whether a journal should become a part of a new snapshot, from their lengths in bytes.
+fn is_long(journal: u64, snapshot: u64) -> bool {
+    journal > SHORT.max(2 * snapshot)
+}
+
 /// Keeps the state of one stack: a snapshot, and the changes since. How a store keeps the two is its own affair; a change costs
 /// what the change is long, however long the state is.
 ///
@@ -221,6 +226,12 @@ impl Hold for () {
 mod tests {
     use super::*;
     use crate::Change;
+
+    #[test]
+    fn a_journal_is_long_once_it_is_more_than_twice_its_snapshot_and_more_than_a_short_one() {
+        assert!(!is_long(SHORT, 1) && is_long(SHORT + 1, 1));
+        assert!(!is_long(2 * SHORT, SHORT) && is_long(2 * SHORT + 1, SHORT));
+    }
 
     #[test]
     fn a_state_in_memory_is_not_taken_back_either() {

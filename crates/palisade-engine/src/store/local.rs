@@ -11,7 +11,7 @@ use std::{
 use palisade_core::provider::BoxFuture;
 use sha2::{Digest, Sha256};
 
-use super::{Hold, SHORT, Store, Writer};
+use super::{Hold, Store, Writer, is_long};
 use crate::{
     Record, State, StateError,
     format::{self, FORMAT, Identity, Snapshot},
@@ -558,7 +558,7 @@ impl Content {
 
     /// Whether the journal is so long that it should become a part of the snapshot.
     fn is_long(&self) -> bool {
-        self.journal.as_ref().is_some_and(|journal| journal.length > SHORT.max(2 * self.length))
+        self.journal.as_ref().is_some_and(|journal| is_long(journal.length, self.length))
     }
 }
 

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use palisade_core::provider::BoxFuture;
 use tokio::time::sleep;
 
-use super::{Object, Objects, ObjectsError, SHORT, protocol::superfluous};
+use super::{Object, Objects, ObjectsError, is_long, protocol::superfluous};
 use crate::{
     Record, State, StateError,
     format::{self, LogContent, LogEntry},
@@ -199,7 +199,7 @@ impl Log {
 
     /// Whether what follows the last whole state is so long that another one should be written.
     pub(super) fn is_long(&self) -> bool {
-        self.journal > SHORT.max(2 * self.snapshot)
+        is_long(self.journal, self.snapshot)
     }
 }
 
@@ -226,13 +226,6 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-
-    #[test]
-    fn a_log_is_long_once_it_is_more_than_twice_its_state_and_more_than_a_short_one() {
-        let is_long = |snapshot, journal| Log { snapshot, journal, ..Log::default() }.is_long();
-        assert!(!is_long(1, SHORT) && is_long(1, SHORT + 1));
-        assert!(!is_long(SHORT, 2 * SHORT) && is_long(SHORT, 2 * SHORT + 1));
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_repeated_after_ever_longer_pauses_while_its_failure_may_pass() {

@@ -3,7 +3,7 @@
 use palisade_core::{Json, JsonMap};
 
 use super::*;
-use crate::Change;
+use crate::{Change, store::SHORT};
 
 fn store() -> (tempfile::TempDir, LocalStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -722,6 +722,16 @@ fn a_lock_is_lost_with_its_file() {
         }
         assert!(files(&store) == left);
     }
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_is_lost() {
+    let (folder, store) = journaled();
+    let writer = writer(&store);
+    fs::rename(&store.folder, folder.path().join("elsewhere")).unwrap();
+    fs::write(&store.folder, "no folder").unwrap();
+    let Err(StateError::LeaseLost { detail, .. }) = writer.lock.check() else { panic!("it is held") };
+    assert!(detail.contains("shop.lock cannot be read: "), "{detail}");
 }
 
 #[test]
