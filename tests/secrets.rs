@@ -8,7 +8,7 @@ use palisade_aws::{
     Aws, Backend, Lifecycle, Supplier, failure,
     operations::{GetSecretValue, Request, Response, UpdateSecret},
     resources::AuthenticationFor,
-    shapes::TokenStrategy,
+    shapes::{ReplicationGroupDescription, TokenStrategy},
     types::{KmsKeyArn, Redis7, SecretRef},
 };
 use palisade_core::{
@@ -256,6 +256,18 @@ fn a_key_and_a_description_that_others_take_away_are_brought_back_and_what_was_n
     assert_eq!((&observed.fields["kms_key_id"], &observed.fields["description"]), (&Json::Null, &Json::Null));
 }
 
+fn with_token(stack: &mut Stack) {
+    let token = generated(stack, "token", secret_name!("token"), 1);
+    cache(stack, &token);
+}
+
+fn with_users(stack: &mut Stack) {
+    generated(stack, "token", secret_name!("token"), 1);
+    let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
+    let users = stack.add("users", UserGroup::redis(name!("users"), &default));
+    cache(stack, &users);
+}
+
 /// An account that refuses to let go of the other tokens that a cache accepts.
 struct Keeping {
     account: Emulator,
@@ -279,16 +291,6 @@ impl Backend for Keeping {
 
 #[test]
 fn a_cache_that_keeps_accepting_another_token_is_not_taken_for_done() {
-    let with_token = |stack: &mut Stack| {
-        let token = generated(stack, "token", secret_name!("token"), 1);
-        cache(stack, &token);
-    };
-    let with_users = |stack: &mut Stack| {
-        generated(stack, "token", secret_name!("token"), 1);
-        let default = stack.add("default", RedisUser::disabled_default(name!("redis-default")));
-        let users = stack.add("users", UserGroup::redis(name!("users"), &default));
-        cache(stack, &users);
-    };
     let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(with_users);
     let (before, id): (ReplicationGroup, _) = current(&rehearsal, "redis");
@@ -305,4 +307,44 @@ fn a_cache_that_keeps_accepting_another_token_is_not_taken_for_done() {
     assert_eq!(converge(&rehearsal, "InvalidParameterCombination"), Ok(()));
     rehearsal.apply(with_users);
     assert_eq!(converge(&rehearsal, "InvalidParameterCombination"), Err(ErrorKind::Invalid), "it never had the token");
+}
+
+/// An account that describes a cache in another way.
+struct Describing {
+    account: Emulator,
+    change: fn(&mut ReplicationGroupDescription),
+}
+
+impl Backend for Describing {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(async {
+            let mut answer = self.account.answer(request).await;
+            if let Ok(Response::DescribeReplicationGroups(described)) = &mut answer {
+                described.groups.iter_mut().for_each(self.change);
+            }
+            answer
+        })
+    }
+}
+
+#[test]
+fn a_cache_that_does_not_show_its_new_clients_is_not_taken_for_done() {
+    let no_token = |group: &mut ReplicationGroupDescription| group.auth_token_enabled = false;
+    let users = |group: &mut ReplicationGroupDescription| group.user_group_ids = vec![id!(UserGroup, "users")];
+    for change in [no_token, users] {
+        let mut rehearsal = Rehearsal::new().without_rules();
+        rehearsal.apply(with_users);
+        let (before, id): (ReplicationGroup, _) = current(&rehearsal, "redis");
+        rehearsal.apply(with_token);
+        let (after, _): (ReplicationGroup, _) = current(&rehearsal, "redis");
+        rehearsal.apply(with_users);
+        let account = Describing { account: rehearsal.emulator().clone(), change };
+        let aws = Aws::new(Arc::new(account), Arc::new(Canary));
+        let answer = run_later(after.converge(&aws, &id, Some(&before)));
+        assert_eq!(answer.map_err(|error| error.kind), Err(ErrorKind::TimedOut));
+    }
 }

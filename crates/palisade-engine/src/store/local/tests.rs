@@ -395,12 +395,14 @@ fn a_state_of_another_stack_is_refused() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_an_error() {
+fn a_folder_that_cannot_be_made_or_read_is_an_error() {
     let (folder, _) = store();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let store = LocalStore::new(&file, "shop");
     assert!(matches!(store.lock_now("a test"), Err(StateError::Io { action: "create", .. })));
+    assert!(matches!(store.load_now(), Err(StateError::Io { action: "read", .. })), "it is not taken for a new stack");
+    assert!(matches!(store.stamps(), Err(StateError::Io { action: "read", .. })));
 }
 
 type Intrusion<'a> = &'a dyn Fn(&LocalStore);
