@@ -229,8 +229,11 @@ async fn unsettled(emulator: &Emulator, kind: &str, id: &str) -> Vec<String> {
     changing.chain(states.into_iter().filter(|state| state == "pending" || state == "associating")).collect()
 }
 
-/// Whether the object, or one of its members, is between two states.
+/// Whether the object, or one of its members, is between two states. What could not be created stays as it is.
 fn is_changing(object: &Json) -> bool {
+    if object["phase"] == "Failed" {
+        return false;
+    }
     let is_stable = |object: &Json| object["phase"] == "Stable";
     let mut members = object["members"].as_object().into_iter().flat_map(|members| members.values());
     !is_stable(object) || !members.all(is_stable)
@@ -350,7 +353,8 @@ async fn find_what_could_not_be_created() {
     let provider = Marked::new(&Arc::default());
     let store = MemoryStore::default();
     apply(&provider, &store, |stack| declare(stack, KIND, "")).await;
-    let object = store.load().await.unwrap().unwrap().resources[&Address::new(KIND, "it")].current.clone().unwrap();
+    let resources = store.load().await.unwrap().unwrap().resources;
+    let object = resources[&Address::new(KIND, "it")].current.clone().unwrap();
     let (id, mut inputs) = (object.id.unwrap(), object.inputs);
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
     let exists = || provider.emulator.contents()["replication_groups"].get(&id).is_some();
@@ -367,6 +371,11 @@ async fn find_what_could_not_be_created() {
     (1..100).for_each(|nth| provider.emulator.inject(nth, Fault::CreateFailed));
     provider.create(&turn, KIND, &inputs, &object.token).await.unwrap();
     assert_eq!(provider.find(&turn, KIND, &inputs, &object.token, Look::UntilSeen).await.unwrap(), Some(id.clone()));
+    // It does not hold up what it uses.
+    let user = resources[&Address::new("RedisUser", "one")].current.clone().unwrap();
+    let mut changed = user.inputs.clone();
+    changed.insert("access_string".to_owned(), "off -@all".into());
+    provider.converge(&turn, "RedisUser", &user.id.unwrap(), &changed, Some(&user.inputs)).await.unwrap();
     let error = provider.converge(&turn, KIND, &id, &inputs, None).await.unwrap_err();
     assert_eq!(error.code, "create-failed");
     assert!(!exists(), "it keeps its name taken");
