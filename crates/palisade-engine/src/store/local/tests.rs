@@ -515,6 +515,8 @@ fn an_entry_that_is_not_where_it_was_written_is_missed() {
         let entry = kept.content.as_mut().unwrap().enter(&[record(6)]);
         memory.own.push(kept.print());
         let written = extend(&store.journal_path(), None, &entry).unwrap();
+        // So nothing is read again where nobody else has written.
+        assert_eq!(kept.journal_length() == Some(written.length), before.is_none());
         if let Some(after) = after {
             intrude(&store, after);
         }
