@@ -50,6 +50,41 @@ fn nothing_is_left(rehearsal: &Rehearsal) -> Result<(), String> {
     if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:?}")) }
 }
 
+/// As long as an object is read as it was after its creation, it is taken for what it was given. So a field that is always read
+/// wrong is noticed here alone.
+#[test]
+fn what_is_read_of_an_object_is_what_it_was_given() {
+    let mut written_otherwise = BTreeSet::new();
+    for (schema, field) in fields() {
+        let mut rehearsal = Rehearsal::new().without_rules();
+        rehearsal.apply(|stack| cases::declare(stack, schema.kind, field));
+        let object = rehearsal.state().resources[&Address::new(schema.kind, "it")].current.clone().unwrap();
+        for (name, read) in object.observed.expect("it is finished").fields {
+            let given = object.inputs.get(&name).unwrap_or(&Json::Null);
+            // A set has no order.
+            if sorted(&read) != sorted(given) {
+                written_otherwise.insert(format!("{}.{name}: {given} is read as {read}", schema.kind));
+            }
+        }
+    }
+    insta::assert_snapshot!(written_otherwise.into_iter().collect::<Vec<_>>().join("\n"), @r#"
+    RedisUser.access_string: "on ~a:* +get" is read as "on ~a:* -@all +get"
+    ReplicationGroup.maintenance_window: null is read as "mon:03:00-mon:04:00"
+    ReplicationGroup.parameter_group_name: null is read as "default.redis7"
+    ReplicationGroup.parameter_group_name: null is read as "default.redis7.cluster.on"
+    ReplicationGroup.parameter_group_name: null is read as "default.valkey8"
+    ReplicationGroup.snapshot_window: null is read as "05:00-06:00"
+    "#);
+}
+
+fn sorted(json: &Json) -> Json {
+    let mut json = json.clone();
+    if let Some(items) = json.as_array_mut() {
+        items.sort_by_key(Json::to_string);
+    }
+    json
+}
+
 /// What waits for a description to show a change gives up after a minute, and takes the change for done.
 #[test]
 fn a_change_in_place_is_not_waited_for_longer_than_it_takes() {
