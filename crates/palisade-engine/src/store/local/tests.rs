@@ -403,6 +403,9 @@ fn a_folder_that_cannot_be_made_or_read_is_an_error() {
     assert!(matches!(store.lock_now("a test"), Err(StateError::Io { action: "create", .. })));
     assert!(matches!(store.load_now(), Err(StateError::Io { action: "read", .. })), "it is not taken for a new stack");
     assert!(matches!(store.stamps(), Err(StateError::Io { action: "read", .. })));
+    let store = LocalStore::new(folder.path(), "shop");
+    fs::create_dir(store.path()).unwrap();
+    assert!(matches!(store.load_now(), Err(StateError::Io { action: "read", .. })), "nor is a folder in its place");
 }
 
 type Intrusion<'a> = &'a dyn Fn(&LocalStore);
