@@ -11,6 +11,7 @@ use world::Faults;
 use super::*;
 
 mod lease;
+mod log;
 mod model;
 mod world;
 
