@@ -165,6 +165,20 @@ fn what_only_the_members_of_a_cache_tell_is_read() {
     assert_eq!(drift, ["maintenance_window"], "the second change is still under way");
 }
 
+/// Host names need support, so it comes before them, and goes after them.
+#[test]
+fn support_and_host_names_of_a_vpc_come_and_go_together() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    for is_on in [false, true, false] {
+        rehearsal.apply(|stack| {
+            let vpc = Vpc::builder().cidr_block(cidr!("10.0.0.0/16"));
+            stack.add("it", vpc.enable_dns_support(is_on).enable_dns_hostnames(is_on));
+        });
+        let observed = observed(&rehearsal, "Vpc");
+        assert_eq!([&observed["enable_dns_support"], &observed["enable_dns_hostnames"]], [is_on, is_on]);
+    }
+}
+
 #[test]
 fn a_tenancy_that_becomes_shared_is_changed_in_place() {
     let mut rehearsal = Rehearsal::new().without_rules();
