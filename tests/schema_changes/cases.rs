@@ -83,20 +83,22 @@ pub(crate) fn change<B>(rehearsal: &mut Rehearsal<B>, schema: &Schema, field: &s
     Ok([before, after])
 }
 
+/// The same value wherever its lists are sets in another order, and with names for the ids that have one.
+pub(crate) fn named(json: Json, names: &BTreeMap<String, String>) -> Json {
+    match json {
+        Json::String(text) => names.get(&text).cloned().unwrap_or(text).into(),
+        Json::Array(items) => {
+            let mut items: Vec<_> = items.into_iter().map(|item| named(item, names)).collect();
+            items.sort_by_key(Json::to_string);
+            items.into()
+        }
+        Json::Object(fields) => fields.into_iter().map(|(name, value)| (name, named(value, names))).collect(),
+        other => other,
+    }
+}
+
 /// The fields of the object `it` as they were read last, with the addresses of other objects for their ids.
 pub(crate) fn observed<B>(rehearsal: &Rehearsal<B>, kind: &str) -> Json {
-    fn named(json: Json, names: &BTreeMap<String, String>) -> Json {
-        match json {
-            Json::String(text) => names.get(&text).cloned().unwrap_or(text).into(),
-            Json::Array(items) => {
-                let mut items: Vec<_> = items.into_iter().map(|item| named(item, names)).collect();
-                items.sort_by_key(Json::to_string);
-                items.into()
-            }
-            Json::Object(fields) => fields.into_iter().map(|(name, value)| (name, named(value, names))).collect(),
-            other => other,
-        }
-    }
     let mut state = rehearsal.state();
     let it =
         state.resources.remove(&Address::new(kind, "it")).and_then(|it| it.current?.observed).expect("it was read");

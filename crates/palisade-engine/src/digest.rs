@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a text, as 64 hexadecimal digits.
-pub(crate) fn sha256(text: impl AsRef<[u8]>) -> String {
-    Sha256::digest(text.as_ref()).iter().fold(String::with_capacity(64), |mut digits, byte| {
+/// The SHA-256 of these bytes, as 64 hexadecimal digits.
+pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    Sha256::digest(bytes.as_ref()).iter().fold(String::with_capacity(64), |mut digits, byte| {
         // Writing to a string does not fail.
         let _ = write!(digits, "{byte:02x}");
         digits

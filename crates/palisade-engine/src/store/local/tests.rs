@@ -474,13 +474,19 @@ fn what_another_run_has_written_is_never_written_over() {
     }
 }
 
+/// The memory of a writer that has just looked at the files, and what they hold.
+fn looked<'a>(writer: &'a LocalWriter<'_>) -> (MutexGuard<'a, Memory>, Kept) {
+    let mut memory = writer.memory();
+    let kept = writer.kept(&mut memory).unwrap();
+    memory.own.push(kept.print());
+    (memory, kept)
+}
+
 #[test]
 fn what_another_run_writes_in_the_last_moment_is_not_written_over() {
     let (_folder, store) = journaled();
     let writer = writer(&store);
-    let mut memory = writer.memory();
-    let mut kept = writer.kept(&mut memory).unwrap();
-    memory.own.push(kept.print());
+    let (mut memory, mut kept) = looked(&writer);
     // The files are looked at once more, right before each of these steps.
     intrude(&store, |store| append(store, &[record(6)]).unwrap());
     let left = files(&store);
@@ -509,9 +515,7 @@ fn an_entry_that_is_not_where_it_was_written_is_missed() {
     for (number, (before, after, is_found)) in cases.into_iter().enumerate() {
         let (_folder, store) = journaled();
         let writer = writer(&store);
-        let mut memory = writer.memory();
-        let mut kept = writer.kept(&mut memory).unwrap();
-        memory.own.push(kept.print());
+        let (mut memory, mut kept) = looked(&writer);
         if let Some(before) = before {
             intrude(&store, before);
         }
@@ -602,16 +606,17 @@ fn what_cannot_be_brought_to_the_disk_is_an_error() {
     let (_folder, store) = store();
     assert!(matches!(store.sync(), Err(StateError::Io { action: "write", .. })), "there is no such folder");
     fs::create_dir_all(store.journal_path()).unwrap();
-    assert!(matches!(store.sync_journal(), Err(StateError::Io { action: "write", .. })), "that is no file");
+    assert!(
+        matches!(store.sync_journal(), Err(StateError::Io { action: "write", .. })),
+        "a folder is in the place of the journal"
+    );
 }
 
 #[test]
 fn a_journal_that_cannot_be_removed_is_an_error() {
     let (_folder, store) = journaled();
     let writer = writer(&store);
-    let mut memory = writer.memory();
-    let mut kept = writer.kept(&mut memory).unwrap();
-    memory.own.push(kept.print());
+    let (mut memory, mut kept) = looked(&writer);
     fs::remove_file(store.journal_path()).unwrap();
     fs::create_dir(store.journal_path()).unwrap();
     kept.stamps = store.stamps().unwrap();

@@ -113,7 +113,7 @@ fn what_became_of_a_renewal_without_an_answer_is_read() {
     let mut state = taken();
     let renewed = attempt(Change::Renew.next(&mut state, LeaseAnswer::Nothing, at(20)).unwrap()).lease;
     assert_eq!(renewed.renewals, 1);
-    // It had its effect: the next renewal goes on from it, and so does the return, which is not made by then.
+    // It was written. So the next renewal replaces it, and so does giving the lease back, which is still to be done.
     for change in [Change::Renew, Change::Release(None)] {
         let kept = KeptLease { lease: renewed.clone(), etag: "second".to_owned() };
         let sent = attempt(change.next(&mut state, LeaseAnswer::Lease(Some(kept)), at(21)).unwrap());
