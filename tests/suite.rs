@@ -22,6 +22,7 @@ mod parameters;
 mod phases;
 mod readme;
 mod restored;
+mod route_tables;
 mod rules;
 mod same_name;
 mod schema_changes;

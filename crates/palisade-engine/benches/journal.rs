@@ -21,8 +21,7 @@ use palisade_core::{
     provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use palisade_engine::{
-    ApplyOptions, Entry, Hold, LocalStore, ObjectState, Phase, Record, State, StateError, Store, Writer, apply,
-    format::Identity, plan,
+    ApplyOptions, Entry, Hold, LocalStore, ObjectState, Phase, Record, State, StateError, Store, Writer, apply, plan,
 };
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +127,7 @@ struct Counted<'a> {
 }
 
 impl Writer for Counted<'_> {
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+    fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         self.writer.begin(continued)
     }
 

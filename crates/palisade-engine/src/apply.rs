@@ -18,7 +18,6 @@ use crate::{
     align::{aligned, set_aside},
     contested::contested,
     execute::{Executor, StepError},
-    format::Identity,
     gate::Gate,
     ledger::Ledger,
     slots::{Priority, Slots, StepTurn, priorities},
@@ -80,7 +79,7 @@ pub async fn apply(
     listener: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Report, StateError> {
     let begin = Instant::now();
-    writer.begin(&Identity::of(&state)).await?;
+    writer.begin(&state).await?;
     let gate = Arc::new(Gate::new(writer.hold(), options.stop.clone()));
     let saved = state;
     // The same that the plan was made of.

@@ -17,7 +17,7 @@ pub enum Event {
         /// What is being done.
         step: StepKind,
     },
-    /// An update waits until the cloud shows what an interrupted run has changed, which takes a minute on AWS.
+    /// A step waits until the cloud shows what an interrupted run has changed, which takes a minute on AWS.
     CatchingUp {
         /// The resource.
         address: Address,

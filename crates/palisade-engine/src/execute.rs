@@ -212,8 +212,7 @@ impl<'a> Executor<'a> {
         if object.may_be_ahead_of_its_description(&inputs) || self.contested.contains(address) {
             // Otherwise what the interrupted step has sent could look like what is wanted now, and show later; or what it has done
             // already would be asked for again.
-            self.ledger.tell(Event::CatchingUp { address: address.clone() });
-            self.provider.catch_up(&turn.shared()).await?;
+            self.catch_up(address, turn).await?;
         }
         self.ledger.begin_update(address, &inputs, &dependencies).await?;
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
@@ -236,6 +235,10 @@ impl<'a> Executor<'a> {
             Target::Deposed(token) => self.deposed(address, token, turn).await?,
         };
         if let Some(object) = &object {
+            if object.attempted.is_some() {
+                // What a deletion takes along may be described as it was before the update that was interrupted.
+                self.catch_up(address, turn).await?;
+            }
             // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
             self.appears(address, object, turn).await?;
         }
@@ -281,12 +284,18 @@ impl<'a> Executor<'a> {
         Ok(Some(object))
     }
 
+    async fn catch_up(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<(), ProviderError> {
+        self.ledger.tell(Event::CatchingUp { address: address.clone() });
+        self.provider.catch_up(&turn.shared()).await
+    }
+
     /// Whether an object exists, as far as that is not certain: one whose creation has answered and not ended may still be
     /// hidden.
     async fn appears(&self, address: &Address, object: &ObjectState, turn: &Arc<StepTurn>) -> Result<bool, StepError> {
         let Some(known) = object.object().filter(|_| object.phase == Phase::Created) else { return Ok(true) };
         let seen = self.provider.read(&turn.shared(), address.kind(), &[known]).await?;
-        Ok(seen.iter().any(Option::is_some) || self.find(address, object, Look::UntilSeen, turn).await?.is_some())
+        Ok(seen.iter().any(Option::is_some)
+            || object.may_be_hidden() && self.find(address, object, Look::UntilSeen, turn).await?.is_some())
     }
 
     async fn find(

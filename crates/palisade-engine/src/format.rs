@@ -278,6 +278,26 @@ pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [
     }
 }
 
+/// Whether `continued` is the state that is `kept`, but for the account, which a run adds to the first one. A state that was
+/// never kept has the serial zero.
+///
+/// # Errors
+/// As of [`continues`], and [`StateError::Replaced`] if another state with as many changes is kept.
+pub fn is_kept(kept: Option<&State>, continued: &State, path: &Path) -> Result<(), StateError> {
+    continues(kept.map(Identity::of), &Identity::of(continued), path)?;
+    match kept {
+        Some(kept) if *continued != (State { account: continued.account.clone(), ..kept.clone() }) => {
+            Err(with_other_changes(path))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error of a state that has as many changes as the one that is expected, and is another.
+pub fn with_other_changes(path: &Path) -> StateError {
+    StateError::Replaced { path: path.to_owned(), detail: "it has as many changes, and they are others" }
+}
+
 /// Whether a run that continues one state may write where another one is `kept`. A state that was never kept has the serial
 /// zero.
 ///

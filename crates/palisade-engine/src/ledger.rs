@@ -328,7 +328,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
     use super::*;
-    use crate::{Hold, StepKind, format::Identity};
+    use crate::{Hold, StepKind};
 
     /// Keeps a state in memory, and counts the writes.
     #[derive(Default)]
@@ -338,7 +338,7 @@ mod tests {
     }
 
     impl Writer for Counted {
-        fn begin<'a>(&'a self, _: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+        fn begin<'a>(&'a self, _: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
             Box::pin(async { Ok(()) })
         }
 

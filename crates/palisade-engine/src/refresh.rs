@@ -11,7 +11,7 @@ use palisade_core::{
     provider::{ErrorKind, Look, Object, Observation, Provider, ProviderError, Turn, Unlimited},
 };
 
-use crate::{Entry, Phase, PlanError, State};
+use crate::{Entry, ObjectState, Phase, PlanError, State};
 
 /// The state, completed by what the account says.
 pub(crate) struct Refreshed {
@@ -86,7 +86,7 @@ async fn read_all(
 /// Takes what was created by a run that was interrupted then, and is not seen, for what was asked for: it may be too new to be
 /// seen, and to take it for deleted would create it twice. Nothing of it can be read, so its inputs stand for it.
 fn presume_new(state: &State, observations: &mut BTreeMap<Address, Option<Observation>>) -> BTreeSet<Address> {
-    let is_new = |address: &Address| state.current(address).is_some_and(|object| object.phase == Phase::Created);
+    let is_new = |address: &Address| state.current(address).is_some_and(ObjectState::may_be_hidden);
     let unseen = observations.iter_mut().filter(|(address, now)| now.is_none() && is_new(address));
     unseen.map(|(address, now)| (address.clone(), *now = Some(Observation::default())).0).collect()
 }

@@ -175,6 +175,11 @@ impl ObjectState {
         self.id.is_none()
     }
 
+    /// Whether it exists for all that is known, and may not be seen yet. Before its deletion begins, it is looked for.
+    pub(crate) fn may_be_hidden(&self) -> bool {
+        self.phase == Phase::Created && !self.is_being_deleted
+    }
+
     /// What was applied last; null where the program that did so knew no such field.
     pub(crate) fn input(&self, field: &str) -> &Json {
         self.inputs.get(field).unwrap_or(&Json::Null)

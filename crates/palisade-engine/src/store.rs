@@ -62,13 +62,13 @@ pub trait Store: Send + Sync {
 /// The one run that may change a state, for as long as it holds the stack.
 #[must_use = "the stack is locked for as long as this is kept"]
 pub trait Writer: Send + Sync {
-    /// Makes sure, before a run begins to change the stack, that it is still held, and that what is kept is still the state
-    /// with this identity: a question may have been open for long. A state that was never kept has the serial zero.
+    /// Makes sure, before a run begins to change the stack, that it is still held, and that what is kept is still this state:
+    /// a question may have been open for long. A state that was never kept has the serial zero.
     ///
     /// # Errors
     /// [`StateError::LeaseLost`] if the stack is no longer held. [`StateError::Overtaken`] or [`StateError::Replaced`] if
     /// another state is kept.
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>>;
+    fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// Adds changes to the state that is kept. When it has returned, they survive a crash of the machine, all of them; when
     /// it fails, what was kept before is still there, and the changes may be too.
@@ -169,8 +169,8 @@ impl Store for MemoryStore {
 }
 
 impl Writer for MemoryWriter<'_> {
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(async { format::continues(self.0.kept().as_ref().map(Identity::of), continued, "memory".as_ref()) })
+    fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async { format::is_kept(self.0.kept().as_ref(), continued, "memory".as_ref()) })
     }
 
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
@@ -247,9 +247,17 @@ mod tests {
             let earlier = writer.replace(&state(2, "00")).await;
             assert!(matches!(earlier, Err(StateError::Overtaken { found: 3, expected: 2, .. })));
             assert!(matches!(writer.replace(&state(9, "ff")).await, Err(StateError::Replaced { .. })));
-            let continued = writer.begin(&Identity::of(&state(3, "ff"))).await;
-            assert!(matches!(continued, Err(StateError::Replaced { .. })));
-            assert_eq!(store.load().await.unwrap().unwrap().serial, 3);
+            let kept = store.load().await.unwrap().unwrap();
+            assert_eq!(kept.serial, 3);
+            writer.begin(&kept).await.unwrap();
+            // A state gets its account from the run that continues it.
+            writer.begin(&State { account: Some("1".to_owned()), ..kept.clone() }).await.unwrap();
+            let mut other = kept.clone();
+            other.outputs.insert("a".to_owned(), 1.into());
+            for other in [state(3, "ff"), other] {
+                assert!(matches!(writer.begin(&other).await, Err(StateError::Replaced { .. })));
+            }
+            assert!(matches!(writer.begin(&State { serial: 2, ..kept }).await, Err(StateError::Overtaken { .. })));
         });
     }
 }

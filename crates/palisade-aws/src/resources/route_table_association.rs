@@ -11,7 +11,7 @@ use super::{RouteTable, Subnet};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{VISIBLE, gone, named},
+    observe::{VISIBLE, named},
     operations::{
         AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, Operation, ReplaceRouteTableAssociation,
     },
@@ -90,7 +90,7 @@ impl Lifecycle for RouteTableAssociation {
 
     async fn find(&self, aws: &Aws, _: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let id = named(self.subnet_id.as_str())?;
-        Ok(associations(aws, std::slice::from_ref(&id)).await?.into_iter().next().flatten().map(|_| id).into())
+        Ok(association(aws, &id).await?.map(|_| id).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
@@ -105,33 +105,48 @@ impl Lifecycle for RouteTableAssociation {
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, _: Option<&Self>) -> Result<(), ProviderError> {
-        let associated = async |table: Option<&Id<RouteTable>>| {
-            aws.wait(&format!("the route table of {id} to be associated"), VISIBLE, async || {
-                let found = associations(aws, std::slice::from_ref(id)).await?.into_iter().next().flatten();
-                Ok(found.filter(|(found, association)| {
-                    association.state == "associated" && table.is_none_or(|table| table == found)
-                }))
-            })
-            .await
-        };
-        let (table, association) = associated(None).await?;
-        if table != self.route_table_id {
-            let request = ReplaceRouteTableAssociation {
-                association_id: association.id,
-                route_table_id: self.route_table_id.clone(),
+        aws.wait(&format!("the route table of {id} to be associated"), VISIBLE, async || {
+            let Some((table, association)) =
+                association(aws, id).await?.filter(|(_, found)| found.state == "associated")
+            else {
+                return Ok(None);
             };
-            aws.call(request).await?;
-            associated(Some(&self.route_table_id)).await?;
-        }
-        Ok(())
+            if table == self.route_table_id {
+                return Ok(Some(()));
+            }
+            let route_table_id = self.route_table_id.clone();
+            let request = ReplaceRouteTableAssociation { association_id: association.id, route_table_id };
+            unless_replaced(aws.call(request).await)?;
+            Ok(None)
+        })
+        .await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        match associations(aws, std::slice::from_ref(id)).await?.into_iter().next().flatten() {
-            Some((_, association)) => gone(aws.call(DisassociateRouteTable { association_id: association.id }).await),
-            None => Ok(()),
-        }
+        aws.wait(&format!("the route table of {id} to be left"), VISIBLE, async || {
+            let Some((_, association)) = association(aws, id).await? else { return Ok(Some(())) };
+            let request = DisassociateRouteTable { association_id: association.id };
+            Ok(unless_replaced(aws.call(request).await)?.map(drop))
+        })
+        .await
     }
+}
+
+/// The answer to a call that names an association; `None` if there is none of this id any more, as it has been replaced since it
+/// was described, or is gone: the next description tells.
+fn unless_replaced<T>(answer: Result<T, ProviderError>) -> Result<Option<T>, ProviderError> {
+    match answer {
+        Err(error) if error.code == "InvalidAssociationID.NotFound" => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// The association of a subnet, with its table.
+async fn association(
+    aws: &Aws,
+    id: &Id<RouteTableAssociation>,
+) -> Result<Option<(Id<RouteTable>, RouteTableAssociationDescription)>, ProviderError> {
+    Ok(associations(aws, std::slice::from_ref(id)).await?.into_iter().next().flatten())
 }
 
 /// The association of each subnet, with its table.

@@ -8,7 +8,7 @@ use std::{
 
 use insta::assert_snapshot;
 use palisade_core::Stack;
-use palisade_engine::{Objects, RemoteStore, Store, format::Identity};
+use palisade_engine::{Objects, RemoteStore, State, Store};
 
 use super::{
     harness::{Desk, Outcome},
@@ -113,8 +113,7 @@ fn the_wait_for_the_lock_of_another_run_can_be_interrupted() {
     Apply cancelled. Nothing was changed.
     ");
     // It still holds the stack, which has no state yet.
-    let nothing = Identity { stack: "test".to_owned(), lineage: String::new(), serial: 0 };
-    tokio(writer.begin(&nothing)).unwrap();
+    tokio(writer.begin(&State::new("test", ""))).unwrap();
     tokio(writer.release()).unwrap();
     assert!(!waits_for_lock(&desk));
 }

@@ -313,11 +313,11 @@ impl LocalWriter<'_> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin_now(&self, continued: &Identity) -> Result<(), StateError> {
+    fn begin_now(&self, continued: &State) -> Result<(), StateError> {
         self.lock.check()?;
         let mut memory = self.memory();
-        let (kept, _) = self.look(&memory.own)?;
-        format::continues(kept.identity().cloned(), continued, &self.store.path)?;
+        let (kept, state) = self.look(&memory.own)?;
+        format::is_kept(state.as_ref(), continued, &self.store.path)?;
         memory.settle(kept);
         Ok(())
     }
@@ -378,10 +378,8 @@ impl LocalWriter<'_> {
             return Err(match last {
                 None => StateError::Overtaken { path: path.clone(), found: kept.serial(), expected: 0 },
                 Some(last) => {
-                    format::continues(kept.identity().cloned(), &last.state, path).err().unwrap_or_else(|| {
-                        let detail = "it has as many changes, and they are others";
-                        StateError::Replaced { path: path.clone(), detail }
-                    })
+                    let continued = format::continues(kept.identity().cloned(), &last.state, path);
+                    continued.err().unwrap_or_else(|| format::with_other_changes(path))
                 }
             });
         }
@@ -608,7 +606,7 @@ impl Store for LocalStore {
 }
 
 impl Writer for LocalWriter<'_> {
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+    fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async { self.begin_now(continued) })
     }
 

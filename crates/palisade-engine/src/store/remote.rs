@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Record, State, StateError,
-    format::{self, Identity, LogContent, LogEntry},
+    format::{self, LogContent, LogEntry},
 };
 
 /// How long a lease lasts without being renewed.
@@ -184,11 +184,11 @@ impl RemoteStore {
         }
     }
 
-    async fn begin(&self, continued: &Identity) -> Result<(), StateError> {
+    async fn begin(&self, continued: &State) -> Result<(), StateError> {
         self.lease.change(&self.place(), Change::Renew).await?;
         let mut writer = self.log.lock().await;
-        let kept = self.writing(&mut writer)?.log.state.as_ref().map(Identity::of);
-        format::continues(kept, continued, &self.place().path(&self.place().log_prefix()))
+        let kept = self.writing(&mut writer)?.log.state.as_ref();
+        format::is_kept(kept, continued, &self.place().path(&self.place().log_prefix()))
     }
 
     async fn append_now(&self, records: &[Record]) -> Result<(), StateError> {
@@ -263,7 +263,7 @@ impl Store for RemoteStore {
 }
 
 impl Writer for RemoteWriter<'_> {
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+    fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(self.store.begin(continued))
     }
 

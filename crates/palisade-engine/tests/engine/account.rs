@@ -17,7 +17,7 @@ use palisade_core::{
         Turn, Untracked, UntrackedObject, interrupted,
     },
 };
-use palisade_engine::{Hold, Record, State, StateError, Writer, format::Identity};
+use palisade_engine::{Hold, Record, State, StateError, Writer};
 use tokio::time::Instant;
 
 use crate::kinds::{REFERENCES, schema_of};
@@ -197,7 +197,7 @@ impl Inner {
 
 /// The account is its own writer: what is kept here is locked by nobody else.
 impl Writer for Account {
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+    fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         let kept = self.lock().saved.as_ref().map_or(0, |state| state.serial);
         assert_eq!(kept, continued.serial);
         Box::pin(async { Ok(()) })

@@ -469,8 +469,37 @@ fn a_deletion_after_an_interrupted_change_forgets_nothing_of_it() {
         let attempted = only(&state(&account)).1.current.clone().unwrap().attempted.unwrap();
         assert_eq!(attempted["access"], "off");
         assert!(only(&state(&account)).1.current.clone().unwrap().is_being_deleted);
-        up(&account, &program("on")).await;
+        // The deletion has waited too, as what it takes along may be described as it was before the change.
         assert_eq!(account.lock().waits, 1);
+        up(&account, &program("on")).await;
+        assert_eq!(account.lock().waits, 2);
+    });
+}
+
+#[test]
+fn an_object_whose_deletion_had_its_end_is_not_looked_for() {
+    run(async {
+        let account = account(Known::Never, Duration::ZERO);
+        let program = one(Known::Never, "1", "t");
+        let plan = planned(&account, &program).await.unwrap();
+        // It is created, and not brought to its inputs.
+        account.fail(1, ErrorKind::Service, false);
+        assert!(!applied(&account, &program, &plan).await.0.is_complete());
+        account.lock().fault = None;
+        up(&account, &Graph::empty("test")).await;
+        // The moment before the end of the deletion is recorded.
+        let moments = account.lock().moments.clone();
+        let is_going = |state: &State| only(state).1.current.as_ref().is_some_and(|object| object.is_being_deleted);
+        let is_gone = |moment: &&Moment| moment.1.objects.is_empty() && moment.0.as_ref().is_some_and(is_going);
+        let moment = moments.iter().find(is_gone).unwrap();
+        assert_eq!(only(moment.0.as_ref().unwrap()).1.current.as_ref().unwrap().phase, Phase::Created);
+        for next in [program, Graph::empty("test")] {
+            let crashed = Account::again(moment);
+            let start = Instant::now();
+            let plan = up(&crashed, &next).await;
+            assert!(plan.steps.iter().all(|step| step.action != Action::Update), "{plan:#?}");
+            assert!(start.elapsed() < HIDDEN, "{:?}", start.elapsed());
+        }
     });
 }
 

@@ -7,9 +7,7 @@ use std::{
 };
 
 use palisade_core::provider::BoxFuture;
-use palisade_engine::{
-    ApplyOptions, Hold, LocalStore, Record, State, StateError, Store, Writer, apply, format::Identity,
-};
+use palisade_engine::{ApplyOptions, Hold, LocalStore, Record, State, StateError, Store, Writer, apply};
 use proptest::prelude::*;
 
 use crate::{
@@ -48,7 +46,7 @@ impl<'a> Watched<'a> {
 }
 
 impl Writer for Watched<'_> {
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+    fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         self.writer.begin(continued)
     }
 

@@ -16,7 +16,7 @@ use insta::assert_snapshot;
 use palisade_core::{Address, Graph, JsonMap, provider::Token};
 use palisade_engine::{
     ApplyOptions, Change, Condition, LocalStore, MemoryObjects, MemoryStore, Objects, Record, RemoteStore, State,
-    StateError, Store, Writer, apply, format::Identity,
+    StateError, Store, Writer, apply,
 };
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
@@ -262,7 +262,7 @@ fn a_question_may_remain_open_for_long_as_long_as_nobody_else_comes() {
     run(async {
         let objects = objects();
         let writer = take(&objects, "first").await.unwrap();
-        let nothing = Identity { serial: 0, ..Identity::of(&new_state()) };
+        let nothing = State { serial: 0, ..new_state() };
         sleep(TTL * 60).await;
         writer.begin(&nothing).await.unwrap();
         writer.hold().check().unwrap();

@@ -455,7 +455,17 @@ fn what_another_run_has_written_is_never_written_over() {
     for (expected, change) in changes {
         let (_folder, store) = journaled();
         let writer = writer(&store);
-        writer.begin_now(&Identity::of(&changed(5))).unwrap();
+        // A question is open, so this run has not looked yet.
+        intrude(&store, change);
+        let left = files(&store);
+        let error = writer.begin_now(&changed(5)).unwrap_err().to_string();
+        assert!(error.contains(&expected[2..]), "{expected}: {error}");
+        assert!(files(&store) == left, "{expected}");
+    }
+    for (expected, change) in changes {
+        let (_folder, store) = journaled();
+        let writer = writer(&store);
+        writer.begin_now(&changed(5)).unwrap();
         intrude(&store, change);
         let left = files(&store);
         let next = [record(6)];
@@ -464,7 +474,7 @@ fn what_another_run_has_written_is_never_written_over() {
             &|| writer.append_now(&next),
             &|| writer.replace_now(&changed(6)),
             &|| writer.append_now(&next),
-            &|| writer.begin_now(&Identity::of(&changed(5))),
+            &|| writer.begin_now(&changed(5)),
         ];
         for attempt in attempts {
             let error = attempt().unwrap_err().to_string();
@@ -547,7 +557,7 @@ fn only_what_is_torn_is_cut_off() {
 fn a_file_that_was_only_touched_is_still_that_of_the_run() {
     let (_folder, store) = journaled();
     let writer = writer(&store);
-    writer.begin_now(&Identity::of(&changed(5))).unwrap();
+    writer.begin_now(&changed(5)).unwrap();
     for path in [store.path(), &store.journal_path()] {
         let copy = fs::read(path).unwrap();
         fs::remove_file(path).unwrap();
@@ -571,7 +581,7 @@ fn a_write_that_has_failed_is_known_again_and_can_be_repeated() {
     let (_folder, store) = store();
     replace(&store, &state(1)).unwrap();
     let first = writer(&store);
-    first.begin_now(&Identity::of(&state(1))).unwrap();
+    first.begin_now(&state(1)).unwrap();
     // There is no journal yet.
     let obstacle = obstruct(&store.journal_path());
     for _ in 0..2 {
@@ -719,13 +729,13 @@ fn a_lock_is_lost_with_its_file() {
     ];
     for (expected, way) in ways {
         let writer = writer(&store);
-        writer.begin_now(&Identity::of(&changed(5))).unwrap();
+        writer.begin_now(&changed(5)).unwrap();
         writer.lock.check().unwrap();
         let left = files(&store);
         way();
         for result in [
             writer.lock.check(),
-            writer.begin_now(&Identity::of(&changed(5))),
+            writer.begin_now(&changed(5)),
             writer.append_now(&[record(6)]),
             writer.replace_now(&changed(6)),
         ] {

@@ -1,0 +1,89 @@
+//! An association gets another id whenever its table changes: what is described as it was before is asked for again.
+
+use std::sync::{Arc, Mutex};
+
+use palisade::prelude::*;
+use palisade_aws::{
+    Aws, Backend, Lifecycle,
+    operations::{DescribeRouteTables, DescribeRouteTablesOutput, ReplaceRouteTableAssociation, Request, Response},
+    shapes::SelectRouteTables,
+};
+use palisade_core::provider::{BoxFuture, ProviderError};
+use palisade_emulator::Emulator;
+use palisade_testing::Rehearsal;
+
+use crate::{current, run_later, unheard::Nothing};
+
+/// An account that describes its route tables once as they were before.
+struct Late {
+    account: Emulator,
+    before: Mutex<Option<DescribeRouteTablesOutput>>,
+}
+
+impl Backend for Late {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        let before = match request {
+            Request::DescribeRouteTables(_) => self.before.lock().unwrap().take(),
+            _ => None,
+        };
+        match before {
+            Some(before) => Box::pin(async { Ok(Response::DescribeRouteTables(before)) }),
+            None => self.account.answer(request),
+        }
+    }
+}
+
+/// A subnet that went by the first of three tables, and that somebody has given the second one.
+struct Moved {
+    association: RouteTableAssociation,
+    id: Id<RouteTableAssociation>,
+    third: Id<RouteTable>,
+    aws: Aws,
+}
+
+fn moved() -> Moved {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let subnet = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let [first, ..] = ["first", "second", "third"].map(|name| stack.add(name, RouteTable::builder().vpc_id(&vpc)));
+        stack.add("a", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&first));
+    });
+    let (association, id): (RouteTableAssociation, _) = current(&rehearsal, "a");
+    let [second, third] = ["second", "third"].map(|name| current::<RouteTable>(&rehearsal, name).1);
+    let select = SelectRouteTables::OfSubnets(vec![association.subnet_id.clone()]);
+    let before = rehearsal.by_hand(DescribeRouteTables { select }).unwrap();
+    let association_id = before.route_tables[0].associations[0].id.clone();
+    rehearsal.by_hand(ReplaceRouteTableAssociation { association_id, route_table_id: second }).unwrap();
+    let late = Late { account: rehearsal.emulator().clone(), before: Mutex::new(Some(before)) };
+    let aws = Aws::new(Arc::new(late), Arc::new(Nothing));
+    Moved { association, id, third, aws }
+}
+
+#[test]
+fn an_association_is_given_up_though_it_was_replaced_meanwhile() {
+    let Moved { association, id, aws, .. } = moved();
+    let left = run_later(async {
+        association.delete(&aws, &id).await.unwrap();
+        let left = RouteTableAssociation::read(&aws, std::slice::from_ref(&id)).await.unwrap();
+        // It may be gone before its deletion, too.
+        association.delete(&aws, &id).await.unwrap();
+        left
+    });
+    assert!(left[0].is_none(), "{left:?}");
+}
+
+#[test]
+fn an_association_is_led_to_its_table_though_it_was_replaced_meanwhile() {
+    let Moved { association, id, third, aws } = moved();
+    let after = RouteTableAssociation { route_table_id: third.clone(), ..association.clone() };
+    let read = run_later(async {
+        after.converge(&aws, &id, Some(&association)).await.unwrap();
+        RouteTableAssociation::read(&aws, &[id]).await.unwrap().pop().flatten().unwrap()
+    });
+    assert_eq!(read.fields.route_table_id, Some(third));
+}
