@@ -295,7 +295,7 @@ pub fn is_kept(kept: Option<&State>, continued: &State, path: &Path) -> Result<(
 
 /// The error of a state that has as many changes as the one that is expected, and is another.
 pub fn with_other_changes(path: &Path) -> StateError {
-    StateError::Replaced { path: path.to_owned(), detail: "it has as many changes, and they are others" }
+    StateError::Replaced { path: path.to_owned(), detail: "it has the same number of changes, but not the same ones" }
 }
 
 /// Whether a run that continues one state may write where another one is `kept`. A state that was never kept has the serial

@@ -12,7 +12,18 @@ use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 #[cfg(not(all(feature = "kms", feature = "logs", feature = "iam")))]
 use crate::absent::Absent;
-use crate::{Live, failure::Failure, service::Service};
+use crate::{
+    Live,
+    failure::Failure,
+    service::{LastLook, Service},
+};
+
+/// A client of an SDK whose calls are sent in the turn of a step.
+macro_rules! client {
+    ($sdk:ident, $config:ident) => {
+        $sdk::Client::from_conf($sdk::config::Builder::from(&$config).interceptor(LastLook).build())
+    };
+}
 
 /// How many calls are under way at once, to all services together.
 const PLACES: usize = 16;
@@ -154,31 +165,23 @@ impl Live {
         };
         Self {
             region: identity.region.clone(),
-            ec2: Service::new(aws_sdk_ec2::Client::new(&config), endpoint("EC2"), places.clone()),
-            elasticache: Service::new(
-                aws_sdk_elasticache::Client::new(&config),
-                endpoint("ElastiCache"),
-                places.clone(),
-            ),
+            ec2: Service::new(client!(aws_sdk_ec2, config), endpoint("EC2"), places.clone()),
+            elasticache: Service::new(client!(aws_sdk_elasticache, config), endpoint("ElastiCache"), places.clone()),
             secrets_manager: Service::new(
-                aws_sdk_secretsmanager::Client::new(&config),
+                client!(aws_sdk_secretsmanager, config),
                 endpoint("Secrets Manager"),
                 places.clone(),
             ),
             #[cfg(feature = "kms")]
-            kms: Service::new(aws_sdk_kms::Client::new(&config), endpoint("KMS"), places.clone()),
+            kms: Service::new(client!(aws_sdk_kms, config), endpoint("KMS"), places.clone()),
             #[cfg(not(feature = "kms"))]
             kms: Absent,
             #[cfg(feature = "logs")]
-            logs: Service::new(
-                aws_sdk_cloudwatchlogs::Client::new(&config),
-                endpoint("CloudWatch Logs"),
-                places.clone(),
-            ),
+            logs: Service::new(client!(aws_sdk_cloudwatchlogs, config), endpoint("CloudWatch Logs"), places.clone()),
             #[cfg(not(feature = "logs"))]
             logs: Absent,
             #[cfg(feature = "iam")]
-            iam: Service::new(aws_sdk_iam::Client::new(&config), endpoint("IAM"), places),
+            iam: Service::new(client!(aws_sdk_iam, config), endpoint("IAM"), places),
             #[cfg(not(feature = "iam"))]
             iam: Absent,
         }
@@ -280,7 +283,86 @@ fn is_endpoint(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        future::pending,
+        io,
+        net::TcpListener,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+    use palisade_aws::{
+        Backend, id,
+        operations::{DescribeSecret, DescribeUsers, DescribeVpcs, Request},
+        resources::{FlowLogRole, LogGroup, RedisUser, Vpc},
+        shapes::Select,
+    };
+    use palisade_core::provider::{BoxFuture, Slot, Turn, interrupted};
+
     use super::*;
+
+    /// The credentials of a run that is to stop while they are fetched.
+    #[derive(Clone, Debug, Default)]
+    struct Late {
+        is_to_stop: Arc<AtomicBool>,
+    }
+
+    impl ProvideCredentials for Late {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.is_to_stop.store(true, Ordering::Relaxed);
+            future::ProvideCredentials::ready(Ok(Credentials::new("id", "key", None, None, "test")))
+        }
+    }
+
+    impl Turn for Late {
+        fn slot(&self) -> BoxFuture<'_, Result<Slot, ProviderError>> {
+            Box::pin(async { Ok(Slot::new(())) })
+        }
+
+        fn may_send(&self) -> Result<(), ProviderError> {
+            if self.is_to_stop.load(Ordering::Relaxed) { Err(interrupted()) } else { Ok(()) }
+        }
+
+        fn stopped(&self) -> BoxFuture<'_, ()> {
+            Box::pin(pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_credentials_take_until_the_run_is_to_stop_is_not_sent() {
+        let requests: [Request; _] = [
+            DescribeVpcs { select: Select::Ids(vec![id!(Vpc, "vpc-0a1b2c3d")]) }.into(),
+            DescribeUsers { ids: vec![id!(RedisUser, "redis")] }.into(),
+            DescribeSecret { secret_id: "redis/one".to_owned() }.into(),
+            #[cfg(feature = "kms")]
+            palisade_aws::operations::ListKeys {}.into(),
+            #[cfg(feature = "logs")]
+            palisade_aws::operations::DescribeLogGroups { name: id!(LogGroup, "redis") }.into(),
+            #[cfg(feature = "iam")]
+            palisade_aws::operations::GetRole { role_name: id!(FlowLogRole, "redis") }.into(),
+        ];
+        for request in requests {
+            let server = TcpListener::bind("127.0.0.1:0").unwrap();
+            server.set_nonblocking(true).unwrap();
+            let late = Late::default();
+            let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1)).build();
+            let loader = aws_config::defaults(BehaviorVersion::latest())
+                .timeout_config(timeouts)
+                .region(Region::from_static("us-east-1"))
+                .endpoint_url(format!("http://{}", server.local_addr().unwrap()))
+                .credentials_provider(SharedCredentialsProvider::new(late.clone()));
+            let [account, arn, region] = ["1", "arn", "us-east-1"].map(str::to_owned);
+            let live = Live::new(&loader.load().await, &Identity { account, arn, region, endpoint: None });
+            let turn: Arc<dyn Turn> = Arc::new(late);
+            let action = request.action();
+            let error = live.answer_in_turn(&turn, request).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Interrupted, "{action}: {error}");
+            assert_eq!(server.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "{action} was sent");
+        }
+    }
 
     #[test]
     fn an_endpoint_is_a_url_with_a_host() {

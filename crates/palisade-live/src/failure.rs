@@ -59,13 +59,17 @@ impl Failure {
         }
     }
 
-    /// A request that did not get as far as to be answered. On its way it is signed, so missing credentials show here.
+    /// A request that did not get as far as to be answered. On its way it is signed, so missing credentials show here; and then
+    /// the run is asked once more whether it may be sent.
     fn undelivered(connector: Option<&ConnectorError>, endpoint: String) -> Self {
         let Some(connector) = connector else {
             return Self::Unanswered { endpoint, cause: "the call was given up".to_owned() };
         };
         if let Some(error) = chain(connector).find_map(|error| error.downcast_ref::<CredentialsError>()) {
             return Self::of_credentials(error);
+        }
+        if chain(connector).any(<dyn Error>::is::<ProviderError>) {
+            return Self::Interrupted;
         }
         let cause = if connector.is_timeout() { TOO_LATE.to_owned() } else { deepest(connector) };
         if is_about_connecting(connector) {

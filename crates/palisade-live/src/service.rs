@@ -2,13 +2,41 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef},
+    error::{BoxError, ProvideErrorMetadata, SdkError},
+};
 use palisade_aws::operations::Operation;
 use palisade_core::provider::{BoxFuture, ProviderError, Turn, Unlimited};
 use tokio::sync::Semaphore;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use crate::{failure::Failure, limiter::Limiter};
+
+tokio::task_local! {
+    /// The turn of the call that is under way.
+    static TURN: Arc<dyn Turn>;
+}
+
+/// Asks once more whether a call may be sent, as the last thing before it is: the SDK may have fetched new credentials for it,
+/// which can take as long as a call.
+#[derive(Debug)]
+pub(crate) struct LastLook;
+
+impl Intercept for LastLook {
+    fn name(&self) -> &'static str {
+        "LastLook"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        Ok(TURN.try_with(|turn| turn.may_send())??)
+    }
+}
 
 /// A client of one service, in the turn of a step.
 pub(crate) struct Service<C> {
@@ -74,7 +102,7 @@ impl<C> Service<C> {
                 place = place => place,
             };
             self.turn.may_send().map_err(|_| Failure::Interrupted)?;
-            request.with_subscriber(NoSubscriber::default()).await
+            TURN.scope(self.turn.clone(), request.with_subscriber(NoSubscriber::default())).await
         };
         let answer = answer.map_err(|error| Failure::of(error, endpoint));
         limiter.learn(answer.as_ref().is_err_and(Failure::is_throttled));

@@ -1,7 +1,7 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Plan, Report, State, StateError, Store, Writer};
+use palisade_engine::{ApplyOptions, Event, Plan, Report, State, StateError, Store, Writer};
 
 use super::{Context, session::Session};
 use crate::{
@@ -84,7 +84,8 @@ pub(super) fn execute(
     let ended = change(context, args, graph, words, &session, (&*store, &*writer), choose)
         .or_else(|error| cancelled(context, words, error));
     let left = match session.release(writer) {
-        Ok(Ok(())) => return ended,
+        // Another run has it, so there is nothing to give back.
+        Ok(Ok(()) | Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. })) => return ended,
         Ok(Err(error)) => error.to_string(),
         Err(Interrupted) => "there was no answer in time".to_owned(),
     };
@@ -117,7 +118,9 @@ fn change(
     let state = session.state(context, session.load(store)?)?;
     let plan = choose(context, session, &state)?;
     let options = ApplyOptions { fail_fast: args.fail_fast, parallelism: args.parallelism, ..ApplyOptions::default() };
+    let mut has_begun = false;
     let mut tell = |event| {
+        has_begun |= matches!(event, Event::Started { .. });
         if let Some(line) = progress::event(&event) {
             context.terminal.note(&line);
         }
@@ -125,7 +128,7 @@ fn change(
     let applied = session.apply(writer, state, graph, &plan, options, &mut tell);
     let interrupted = context.interrupts.exit_code();
     let report = match applied {
-        Ok(applied) => applied.map_err(|error| unsaved(error, words))?,
+        Ok(applied) => applied.map_err(|error| unsaved(error, words, has_begun))?,
         Err(Interrupted) => {
             context.terminal.note(&unanswered(words));
             return interrupted.ok_or(CommandError::Told);
@@ -202,22 +205,26 @@ fn summary(report: &Report, words: &Words, took: &str) -> String {
     }
 }
 
-/// The state could not be written while objects were changed.
-fn unsaved(error: StateError, words: &Words) -> CommandError {
-    let again = format!(
-        "nothing that was created is lost: run `{}` again once the state can be written, and it finds what is there",
-        words.command
-    );
-    // What is kept is not this stack's state as this run knows it, so the next one finds something else; or nothing was begun.
-    let is_other = matches!(
-        error,
+/// The state could not be written while objects were changed, or is no longer the one that the plan is of.
+fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
+    let command = &words.command;
+    let again = match error {
+        // What is kept is not this stack's state as this run knows it, so the next one finds something else; or nothing was begun.
         StateError::Missing { .. }
-            | StateError::Replaced { .. }
-            | StateError::Behind { .. }
-            | StateError::Unchecked { .. }
-    );
+        | StateError::Replaced { .. }
+        | StateError::Behind { .. }
+        | StateError::Unchecked { .. } => None,
+        StateError::Overtaken { .. } if !has_begun => None,
+        _ if !has_begun => Some(format!("nothing was changed: run `{command}` again")),
+        _ => Some(format!(
+            "nothing that was created is lost: run `{command}` again once the state can be written, and it finds what is there"
+        )),
+    };
     let error = CommandError::from(error);
-    if is_other { error } else { error.with_help(again) }
+    match again {
+        Some(again) => error.with_help(again),
+        None => error,
+    }
 }
 
 /// An interrupt came, and the state could not be saved in time after it.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     marker::PhantomData,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -120,6 +121,8 @@ struct Things {
     untracked: Option<Result<Untracked, ProviderError>>,
     /// The call during which an interrupt comes.
     interrupted: Option<(&'static str, Interrupts)>,
+    /// The call during which a file is removed.
+    removed: Option<(&'static str, PathBuf)>,
     /// The command in which the buckets do not answer any more once it is interrupted.
     silenced: Option<Interrupts>,
 }
@@ -151,6 +154,11 @@ impl Account {
         self.0.lock().unwrap().interrupted = Some((operation, interrupts.clone()));
     }
 
+    /// Lets somebody remove a file during a call.
+    pub(crate) fn remove_at(&self, operation: &'static str, file: PathBuf) {
+        self.0.lock().unwrap().removed = Some((operation, file));
+    }
+
     /// Lets the buckets not answer any more once the command is interrupted.
     pub(crate) fn silence_after(&self, interrupts: &Interrupts) {
         self.0.lock().unwrap().silenced = Some(interrupts.clone());
@@ -163,6 +171,10 @@ impl Account {
 
     /// Waits forever if an interrupt comes during this call.
     async fn arrive(&self, operation: &str) {
+        let removed = self.0.lock().unwrap().removed.take_if(|(during, _)| *during == operation);
+        if let Some((_, file)) = removed {
+            std::fs::remove_file(file).unwrap();
+        }
         let interrupted = self.0.lock().unwrap().interrupted.take_if(|(during, _)| *during == operation);
         if let Some((_, interrupts)) = interrupted {
             interrupts.interrupt(exit_code::INTERRUPTED);

@@ -54,6 +54,26 @@ fn whoever_does_not_approve_gives_the_stack_back() {
 }
 
 #[test]
+fn a_run_whose_lease_another_run_has_taken_over_at_its_question_has_changed_nothing() {
+    let desk = Desk::new();
+    let outcome = desk.run_paused(&format!("apply {STATE}"), || {
+        // It waits for as long as the lease lasts.
+        assert_eq!(desk.run(&format!("apply -y {STATE}")).code, 0);
+    });
+    let (_, errors) = outcome.stderr.split_once("Enter a value:").unwrap();
+    let (before, rest) = errors.trim_start().split_once(", process ").unwrap();
+    let (_, after) = rest.split_once(" GMT ").unwrap();
+    assert_snapshot!(format!("{before} {after}"), @r"
+    error: this run has lost the lock of the stack `test`: it ran out, and `apply` has taken it over
+    help: for a state in S3: see that nothing stops this process, and that S3 can be reached
+    help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
+    help: nothing was changed: run `apply` again
+    ");
+    assert_eq!((outcome.code, desk.account.count()), (1, 2));
+    assert_eq!(desk.run(&format!("plan --detailed-exitcode {STATE}")).code, 0);
+}
+
+#[test]
 fn a_damaged_state_is_refused() {
     let desk = Desk::new();
     assert_eq!(desk.run(&format!("apply -y {STATE}")).code, 0);

@@ -134,7 +134,7 @@ fn an_apply_whose_lock_was_removed_at_its_question_leaves_what_another_run_has_w
     error: this run has lost the lock of the stack `test`: another file is in the place of its lock file DESK/state/test.lock
     help: for a state in S3: see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
-    help: nothing that was created is lost: run `apply` again once the state can be written, and it finds what is there
+    help: nothing was changed: run `apply` again
     ");
     assert_eq!(desk.run("plan --detailed-exitcode").code, 0, "what the other run has made is in the state");
     assert_eq!(desk.run("destroy -y").code, 0);
@@ -143,8 +143,22 @@ fn an_apply_whose_lock_was_removed_at_its_question_leaves_what_another_run_has_w
     error: this run has lost the lock of the stack `test`: its lock file DESK/state/test.lock was removed
     help: for a state in S3: see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
+    help: nothing was changed: run `apply` again
+    ");
+}
+
+#[test]
+fn an_apply_whose_lock_is_removed_while_it_works_says_how_to_go_on() {
+    let desk = Desk::new();
+    desk.account.remove_at("CreateThing", desk.state_dir().join("test.lock"));
+    assert_snapshot!(desk.run("apply -y").stderr, @r"
+    Thing.main: Creating...
+    error: this run has lost the lock of the stack `test`: its lock file DESK/state/test.lock was removed
+    help: for a state in S3: see that nothing stops this process, and that S3 can be reached
+    help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
     help: nothing that was created is lost: run `apply` again once the state can be written, and it finds what is there
     ");
+    assert_eq!(desk.run("apply -y").code, 0);
 }
 
 #[test]
@@ -155,7 +169,13 @@ fn an_apply_under_which_another_state_was_put_leaves_it_there() {
     assert_snapshot!(refused(&desk, put(state(7))), @r"
     error: another run has changed the state DESK/state/test.state.json: this run goes on from change 3, and the last is 7
     help: run the command again, on the state as it is now
-    help: nothing that was created is lost: run `apply` again once the state can be written, and it finds what is there
+    ");
+    let mut other = state(3);
+    other.outputs.insert("endpoint".to_owned(), "elsewhere".into());
+    desk.write_state(&format::snapshot(&state(3)));
+    assert_snapshot!(refused(&desk, put(other)), @r"
+    error: the state DESK/state/test.state.json was replaced while this run was under way: it has the same number of changes, but not the same ones
+    help: make sure that DESK/state/test.state.json is the state of this stack, and run the command again
     ");
     assert_snapshot!(refused(&desk, put(State { lineage: "ff".to_owned(), ..state(7) })), @r"
     error: the state DESK/state/test.state.json was replaced while this run was under way: it is that of another stack of the same name

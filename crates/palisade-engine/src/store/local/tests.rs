@@ -436,7 +436,7 @@ fn what_another_run_has_written_is_never_written_over() {
     let changes: [(&str, Intrusion<'_>); 7] = [
         ("1 goes on from change 5, and the last is 6", &|store| append(store, &[record(6)]).unwrap()),
         ("2 goes on from change 5, and the last is 7", &|store| replace(store, &changed(7)).unwrap()),
-        ("3 it has as many changes, and they are others", &|store| replace(store, &other(5)).unwrap()),
+        ("3 it has the same number of changes, but not the same ones", &|store| replace(store, &other(5)).unwrap()),
         ("4 goes on from change 5, and the last is 1", &|store| {
             write(store, &format::snapshot(&state(1)));
             fs::remove_file(store.journal_path()).unwrap();
