@@ -14,7 +14,7 @@ use std::{
 use palisade_core::{Json, provider::BoxFuture};
 use palisade_engine::{
     Condition, Hold, LocalStore, MemoryObjects, Object, Objects, ObjectsError, Put, Record, RemoteStore, State,
-    StateError, Store, Writer, format::Identity,
+    StateError, Store, Writer,
 };
 use tokio::time::{Instant, sleep};
 
@@ -173,7 +173,7 @@ impl Writer for PlaceWriter<'_> {
         self.inner.path()
     }
 
-    fn begin<'a>(&'a self, continued: &'a Identity) -> BoxFuture<'a, Result<(), StateError>> {
+    fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         self.inner.begin(continued)
     }
 

@@ -1207,3 +1207,38 @@ fn what_an_update_has_made_of_an_object_that_was_not_finished_is_replaced_where_
         lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
+
+#[test]
+fn an_association_that_an_interrupted_update_may_have_given_another_id_is_not_forgotten_by_its_deletion() {
+    fn tables(stack: &mut Stack, names: &[&'static str]) -> (Handle<Subnet>, Vec<Handle<RouteTable>>) {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let subnet = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        (subnet, names.iter().map(|name| stack.add(name, RouteTable::builder().vpc_id(&vpc))).collect())
+    }
+    fn associate(stack: &mut Stack, table: usize) {
+        let (subnet, tables) = tables(stack, &["one", "two"]);
+        stack.add("a", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&tables[table]));
+    }
+    fn one(stack: &mut Stack) {
+        associate(stack, 0);
+    }
+    fn two(stack: &mut Stack) {
+        associate(stack, 1);
+    }
+    fn both_tables(stack: &mut Stack) {
+        tables(stack, &["one", "two"]);
+    }
+    fn one_table(stack: &mut Stack) {
+        tables(stack, &["one"]);
+    }
+    for last in [both_tables, one_table, nothing] {
+        let lost = Weather { faults: vec![(1, Fault::AnswerLost)], ..Weather::fine() };
+        let interrupted =
+            (1..60).map(|at| Weather { end: End::KilledAtAwait(at), ..Weather::fine() }).chain(std::iter::once(lost));
+        for weather in interrupted {
+            let applies =
+                [apply(Next, one, Weather::fine()), apply(Next, two, weather), apply(Next, last, Weather::fine())];
+            assert!(!lives(InFolder, 700, &applies, &Weather::fine()));
+        }
+    }
+}

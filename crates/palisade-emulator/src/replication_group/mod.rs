@@ -242,6 +242,9 @@ impl Account {
         })?;
         let mut until = self.now + DELETE_CACHE;
         if let Some(name) = final_snapshot_identifier {
+            require(phase.is_stable(), "InvalidReplicationGroupState", || {
+                format!("Replication group {id} must be in available state for a final snapshot.")
+            })?;
             let name = identifier("FinalSnapshotIdentifier", &name, 255)?;
             if !self.snapshots.insert(name.clone()) {
                 return refuse("SnapshotAlreadyExistsFault", format!("Snapshot {name} already exists."));

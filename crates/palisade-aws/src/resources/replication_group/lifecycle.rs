@@ -163,8 +163,7 @@ impl Lifecycle for ReplicationGroup {
         let group = match available(aws, id, previous.is_some()).await {
             Err(error) if error.code == CREATE_FAILED => {
                 // It never was a cache, and AWS makes none of it any more. While it is there, nothing else has its name.
-                let without_snapshot = Self { final_snapshot_identifier: None, ..self.clone() };
-                without_snapshot.delete(aws, id).await?;
+                self.delete(aws, id).await?;
                 return Err(error);
             }
             answer => answer?,
@@ -187,10 +186,12 @@ impl Lifecycle for ReplicationGroup {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        if describe(aws, id).await?.is_some_and(|group| group.status != "deleting") {
+        if let Some(group) = describe(aws, id).await?.filter(|group| group.status != "deleting") {
+            // One whose creation has failed has nothing to keep, and is in no state for a snapshot.
+            let has_data = group.status != CREATE_FAILED;
             let request = DeleteReplicationGroup {
                 replication_group_id: id.clone(),
-                final_snapshot_identifier: self.final_snapshot_identifier.clone(),
+                final_snapshot_identifier: self.final_snapshot_identifier.clone().filter(|_| has_data),
             };
             gone(aws.call_until_settled(DELETED, request).await)?;
         }
