@@ -1,7 +1,7 @@
 //! Resources that get another name in the program, and programs that are taken back half-way.
 
 use palisade_core::{Address, Graph, Stack, Value, provider::ErrorKind};
-use palisade_engine::{Action, Origin, Plan, PlanError, ReplaceOrder, SavedPlan, SavedPlanError};
+use palisade_engine::{Action, Origin, Phase, Plan, PlanError, ReplaceOrder, SavedPlan, SavedPlanError};
 use proptest::prelude::*;
 
 use crate::{
@@ -166,6 +166,31 @@ fn an_older_object_that_the_program_means_again_is_kept_whatever_becomes_of_the_
             }
         }
     });
+}
+
+#[test]
+fn of_two_objects_with_one_identity_the_current_one_and_the_one_that_is_there_comes_under_a_new_name() {
+    for is_unsettled in [false, true] {
+        run(async {
+            let account = Account::default();
+            up(&account, &users(&[("a", "one"), ("b", "two")])).await;
+            if let Some(state) = &mut account.lock().saved {
+                let mut other = state.resources[&address("User.a")].current.clone().unwrap();
+                other.token.digest = "f".repeat(64);
+                if is_unsettled {
+                    // Its creation was refused, as the first one has the name, and nobody knows.
+                    (other.id, other.phase) = (None, Phase::Creating);
+                    state.resources.entry(address("User.z")).or_default().current = Some(other);
+                } else {
+                    // It was deleted, and then the first one got the name.
+                    other.id = Some("gone".to_owned());
+                    state.resources.entry(address("User.b")).or_default().deposed.push(other);
+                }
+            }
+            let plan = planned(&account, &users(&[("c", "one"), ("b", "two")])).await.unwrap();
+            assert_eq!(moves(&plan, "User.c"), (Action::Nothing, Some("User.a".to_owned())), "{plan:#?}");
+        });
+    }
 }
 
 /// Users under some of the names a to d, each with one of four names of its own.
