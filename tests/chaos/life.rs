@@ -205,8 +205,11 @@ impl Life {
     /// The program is reached: a plan finds nothing to do, an apply does nothing, and the account says so.
     async fn check_settled(&mut self, program: &Graph) -> Result<(), String> {
         let before = (self.emulator.writes(), self.place.writes());
-        let Ended::Done(plan, report) = self.attempt(program).await? else {
-            return Err("there is no plan any more".to_owned());
+        let (plan, report) = match self.attempt(program).await? {
+            Ended::Done(plan, report) => (plan, report),
+            Ended::Refused(error) => return Err(format!("there is no plan any more: {error:?}")),
+            Ended::Failed(error) => return Err(format!("the state is not saved any more: {error}")),
+            Ended::Killed => return Err("the apply never ends any more".to_owned()),
         };
         if plan.has_changes() || !plan.drift.is_empty() {
             return Err(format!("a plan still finds {:?}\n{}", plan.drift, palisade_cli::plan_text(&plan)));

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use palisade_engine::{RemoteStore, State, StateError, Store, format::Identity};
+use palisade_engine::{RemoteStore, State, StateError, Store};
 use palisade_live::S3Objects;
 use tokio::time::timeout;
 
@@ -60,7 +60,7 @@ fn one_writes_at_a_time_and_whoever_comes_too_late_is_refused() {
         let taken = timeout(TTL * 10, second.lock("second", &mut ignore)).await.unwrap().unwrap();
         taken.replace(&state(2)).await.unwrap();
         assert!(matches!(writer.hold().check(), Err(StateError::LeaseLost { .. })));
-        assert!(matches!(writer.begin(&Identity::of(&state(1))).await, Err(StateError::LeaseLost { .. })));
+        assert!(matches!(writer.begin(&state(1)).await, Err(StateError::LeaseLost { .. })));
         assert!(matches!(writer.replace(&state(5)).await, Err(StateError::Overtaken { found: 2, expected: 1, .. })));
         taken.release().await.unwrap();
         assert_eq!(store("3").load().await.unwrap(), Some(state(2)));
