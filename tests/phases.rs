@@ -379,6 +379,12 @@ async fn find_what_could_not_be_created() {
     let error = provider.converge(&turn, KIND, &id, &inputs, None).await.unwrap_err();
     assert_eq!(error.code, "create-failed");
     assert!(!exists(), "it keeps its name taken");
+    // It is to be deleted while AWS is still at its creation.
+    (1..100).for_each(|nth| provider.emulator.inject(nth, Fault::CreateFailed));
+    provider.create(&turn, KIND, &inputs, &object.token).await.unwrap();
+    let known = Object { id: id.clone(), inputs, attributes: JsonMap::new() };
+    provider.delete(&turn, KIND, &known).await.unwrap();
+    assert!(!exists());
     assert_eq!(provider.emulator.contents()["snapshots"], Json::Array(Vec::new()), "it never held anything");
 }
 

@@ -1219,6 +1219,8 @@ fn an_association_that_an_interrupted_update_may_have_given_another_id_is_not_fo
         let (subnet, tables) = tables(stack, &["one", "two"]);
         stack.add("a", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&tables[table]));
     }
+    /// Where the association is among the objects.
+    const ASSOCIATION: u8 = 2;
     fn one(stack: &mut Stack) {
         associate(stack, 0);
     }
@@ -1231,14 +1233,34 @@ fn an_association_that_an_interrupted_update_may_have_given_another_id_is_not_fo
     fn one_table(stack: &mut Stack) {
         tables(stack, &["one"]);
     }
+    let fault = |fault| Weather { faults: vec![(1, fault)], ..Weather::fine() };
+    let killed = (1..60).map(|at| Weather { end: End::KilledAtAwait(at), ..Weather::fine() });
+    let interrupted: Vec<_> = killed.chain([fault(Fault::AnswerLost)]).collect();
     for last in [both_tables, one_table, nothing] {
-        let lost = Weather { faults: vec![(1, Fault::AnswerLost)], ..Weather::fine() };
-        let interrupted =
-            (1..60).map(|at| Weather { end: End::KilledAtAwait(at), ..Weather::fine() }).chain(std::iter::once(lost));
-        for weather in interrupted {
-            let applies =
-                [apply(Next, one, Weather::fine()), apply(Next, two, weather), apply(Next, last, Weather::fine())];
+        for weather in &interrupted {
+            let applies = [
+                apply(Next, one, Weather::fine()),
+                apply(Next, two, weather.clone()),
+                apply(Next, last, Weather::fine()),
+            ];
             assert!(!lives(InFolder, 700, &applies, &Weather::fine()));
         }
     }
+    // Somebody gives the subnet another table, and the program takes it back.
+    for (deed, weather) in (1..4).flat_map(|deed| interrupted.iter().map(move |weather| (deed, weather))) {
+        let applies = [
+            apply(Next, one, Weather::fine()),
+            apply(Next, one, weather.clone()).after(&[(ASSOCIATION, deed)]),
+            apply(Next, both_tables, Weather::fine()),
+        ];
+        assert!(!lives(InFolder, 700, &applies, &Weather::fine()));
+    }
+    // The association cannot be seen, so the plan takes it for deleted. It is not forgotten when its creation is refused.
+    let applies = [
+        apply(Next, one, Weather::fine()),
+        apply(Next, two, fault(Fault::AnswerLost)),
+        apply(Next, two, fault(Fault::Quota)),
+        apply(Next, both_tables, Weather::fine()),
+    ];
+    assert!(!lives(InFolder, 1500, &applies, &Weather::fine()));
 }

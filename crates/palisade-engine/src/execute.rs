@@ -105,7 +105,11 @@ impl<'a> Executor<'a> {
         let makes_another = self.provider.repeated(address.kind()) == Repeated::MakesAnother;
         let is_harmless = is_continued && !makes_another;
         let found = self.settle(address, if is_harmless { Look::Once } else { Look::UntilSeen }, turn).await?;
-        if let Some(found) = found.filter(|_| !keep_old) {
+        let found = match found {
+            None if !keep_old => self.reappeared(address, turn).await?,
+            found => found.filter(|_| !keep_old),
+        };
+        if let Some(found) = found {
             return self.go_on(node, found, inputs, turn).await;
         }
         let dependencies = Dependencies::of(node);
@@ -236,7 +240,7 @@ impl<'a> Executor<'a> {
         };
         if let Some(object) = &object {
             if object.attempted.is_some() {
-                // What a deletion takes along may be described as it was before the update that was interrupted.
+                // What a deletion has to know of the object may be described as it was before the update that was interrupted.
                 self.catch_up(address, turn).await?;
             }
             // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
@@ -292,10 +296,29 @@ impl<'a> Executor<'a> {
     /// Whether an object exists, as far as that is not certain: one whose creation has answered and not ended may still be
     /// hidden.
     async fn appears(&self, address: &Address, object: &ObjectState, turn: &Arc<StepTurn>) -> Result<bool, StepError> {
-        let Some(known) = object.object().filter(|_| object.phase == Phase::Created) else { return Ok(true) };
-        let seen = self.provider.read(&turn.shared(), address.kind(), &[known]).await?;
-        Ok(seen.iter().any(Option::is_some)
+        if object.is_unsettled() || object.phase != Phase::Created {
+            return Ok(true);
+        }
+        Ok(self.is_seen(address, object, turn).await?
             || object.may_be_hidden() && self.find(address, object, Look::UntilSeen, turn).await?.is_some())
+    }
+
+    /// The current object, which the plan took for gone, if an update that was interrupted had only hidden it.
+    async fn reappeared(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
+        let Some(object) = self.current(address).filter(|object| object.attempted.is_some()) else { return Ok(None) };
+        self.catch_up(address, turn).await?;
+        Ok(self.is_seen(address, &object, turn).await?.then_some(object))
+    }
+
+    async fn is_seen(
+        &self,
+        address: &Address,
+        object: &ObjectState,
+        turn: &Arc<StepTurn>,
+    ) -> Result<bool, ProviderError> {
+        let Some(known) = object.object() else { return Ok(false) };
+        let seen = self.provider.read(&turn.shared(), address.kind(), &[known]).await?;
+        Ok(seen.iter().any(Option::is_some))
     }
 
     async fn find(

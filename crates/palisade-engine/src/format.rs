@@ -278,8 +278,8 @@ pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [
     }
 }
 
-/// Whether `continued` is the state that is `kept`, but for the account, which a run adds to the first one. A state that was
-/// never kept has the serial zero.
+/// Whether `continued` is the state that is `kept`, apart from the account, which a run adds to a state that has none. A state that
+/// was never kept has the serial zero.
 ///
 /// # Errors
 /// As of [`continues`], and [`StateError::Replaced`] if another state with as many changes is kept.

@@ -15,8 +15,8 @@ use palisade_core::{
 use tokio::{sync, task::yield_now};
 
 use crate::{
-    Action, Change, Event, ObjectState, Plan, Record, State, StateError, Took, Writer, dependencies::Dependencies,
-    digest::sha256, gate::Gate, steps::Target,
+    Action, Change, Event, ObjectState, Phase, Plan, Record, State, StateError, Took, Writer,
+    dependencies::Dependencies, digest::sha256, gate::Gate, steps::Target,
 };
 
 /// The state of a running apply, and who is told of it. All steps that run at a time share one.
@@ -153,7 +153,13 @@ impl<'a> Ledger<'a> {
         // What an earlier attempt may have left is still there until this one has come to its end.
         let mut attempted = object.previous(inputs);
         attempted.extend(inputs.iter().filter(|(field, value)| object.inputs.get(*field) != Some(value)).map(clone));
-        if union == recorded && attempted == *object.attempted.as_ref().unwrap_or(&object.inputs) {
+        let is_on_record = match &object.attempted {
+            Some(before) => *before == attempted,
+            // A creation that goes on only repeats its own calls. Any other update may change what others have done, though the
+            // inputs stay the same.
+            None => object.inputs == attempted && object.phase != Phase::Ready && !object.is_being_deleted,
+        };
+        if union == recorded && is_on_record {
             return Ok(());
         }
         let (address, inputs) = (address.clone(), attempted);

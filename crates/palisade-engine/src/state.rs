@@ -175,7 +175,8 @@ impl ObjectState {
         self.id.is_none()
     }
 
-    /// Whether it exists for all that is known, and may not be seen yet. Before its deletion begins, it is looked for.
+    /// Whether it may exist though it is not seen, as it was created only a moment ago. Once its deletion has begun, it was seen, or
+    /// looked for.
     pub(crate) fn may_be_hidden(&self) -> bool {
         self.phase == Phase::Created && !self.is_being_deleted
     }

@@ -18,8 +18,8 @@ tokio::task_local! {
     static TURN: Arc<dyn Turn>;
 }
 
-/// Asks once more whether a call may be sent, as the last thing before it is: the SDK may have fetched new credentials for it,
-/// which can take as long as a call.
+/// Asks once more whether a call may be sent, once it is signed: the SDK may have fetched new credentials for it, which can take as
+/// long as a call. All that follows is the connection.
 #[derive(Debug)]
 pub(crate) struct LastLook;
 

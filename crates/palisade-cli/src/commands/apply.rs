@@ -84,7 +84,7 @@ pub(super) fn execute(
     let ended = change(context, args, graph, words, &session, (&*store, &*writer), choose)
         .or_else(|error| cancelled(context, words, error));
     let left = match session.release(writer) {
-        // Another run has it, so there is nothing to give back.
+        // This run does not have it any more, so there is nothing to give back.
         Ok(Ok(()) | Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. })) => return ended,
         Ok(Err(error)) => error.to_string(),
         Err(Interrupted) => "there was no answer in time".to_owned(),

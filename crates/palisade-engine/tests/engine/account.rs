@@ -98,6 +98,9 @@ pub(crate) struct Thing {
 /// For how long the account can hide an object.
 pub(crate) const HIDDEN: Duration = Duration::from_secs(300);
 
+/// For how long the account can describe an object as it was before a change.
+pub(crate) const STALE: Duration = Duration::from_secs(60);
+
 /// A call that fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
@@ -371,7 +374,10 @@ impl Provider for Account {
 
     fn catch_up<'a>(&'a self, _turn: &'a Arc<dyn Turn>) -> BoxFuture<'a, Result<(), ProviderError>> {
         self.lock().waits += 1;
-        Box::pin(async { Ok(()) })
+        Box::pin(async {
+            tokio::time::sleep(STALE).await;
+            Ok(())
+        })
     }
 
     fn claim<'a>(
@@ -489,6 +495,11 @@ impl Thing {
     /// The digest of what it was created by.
     pub(crate) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Hides it, as a change can that gives it another id.
+    pub(crate) fn hide(&mut self, hidden: Duration) {
+        self.seen_from = Instant::now() + hidden;
     }
 
     fn is_seen(&self) -> bool {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use crate::{
-    account::{Account, HIDDEN, Moment},
+    account::{Account, HIDDEN, Moment, STALE},
     kinds::{Net, Rule, User, make, users},
     random::{assert_impossible, edit, graph_of, lag},
     runs::{applied, assert_settled, graph, planned, run, state, up},
@@ -432,6 +432,62 @@ fn a_change_that_was_interrupted_goes_on_once_descriptions_show_it() {
             assert_eq!(account.lock().waits, 1);
             assert!(events.contains(&Event::CatchingUp { address: Address::new("User", "a") }), "{events:?}");
         }
+    });
+}
+
+#[test]
+fn an_interrupted_change_that_takes_back_what_others_have_done_is_on_record() {
+    run(async {
+        let program =
+            |access: &str| graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"));
+        // It is to be as others have made it, or to be deleted: in both cases nothing but the record tells of the change.
+        for after in [program("off"), Graph::empty("test")] {
+            let account = Account::default();
+            up(&account, &program("on")).await;
+            let key = ("User".to_owned(), "one".to_owned());
+            let by_hand = |access: &str| {
+                let mut account = account.lock();
+                account.world.objects.get_mut(&key).unwrap().fields.insert("access".to_owned(), access.into())
+            };
+            by_hand("off");
+            let plan = planned(&account, &program("on")).await.unwrap();
+            account.fail(0, ErrorKind::Service, true);
+            assert!(!applied(&account, &program("on"), &plan).await.0.is_complete());
+            account.lock().fault = None;
+            assert_eq!(account.lock().waits, 0);
+            // What was sent does not show yet.
+            assert_eq!(by_hand("off"), Some("on".into()));
+            up(&account, &after).await;
+            assert_eq!(account.lock().waits, 1);
+        }
+    });
+}
+
+#[test]
+fn an_object_that_an_interrupted_change_has_hidden_is_not_created_again() {
+    run(async {
+        let account = Account::default();
+        let program =
+            |access: &str| graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"));
+        up(&account, &program("on")).await;
+        let plan = planned(&account, &program("off")).await.unwrap();
+        account.fail(0, ErrorKind::Service, true);
+        assert!(!applied(&account, &program("off"), &plan).await.0.is_complete());
+        account.lock().fault = None;
+        account.lock().world.objects.values_mut().for_each(|thing| thing.hide(STALE));
+        let plan = planned(&account, &program("off")).await.unwrap();
+        assert_eq!(plan.steps[0].action, Action::Create);
+        assert!(applied(&account, &program("off"), &plan).await.0.is_complete());
+        assert_eq!((creations(&account), account.lock().world.objects.len()), (1, 1));
+        assert_settled(&account, &program("off")).await;
+        // One that is gone is created.
+        let plan = planned(&account, &program("on")).await.unwrap();
+        account.fail(0, ErrorKind::Service, true);
+        assert!(!applied(&account, &program("on"), &plan).await.0.is_complete());
+        account.lock().fault = None;
+        account.lock().world.objects.clear();
+        up(&account, &program("on")).await;
+        assert_eq!((creations(&account), account.lock().world.objects.len()), (2, 1));
     });
 }
 

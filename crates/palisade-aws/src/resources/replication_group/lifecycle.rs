@@ -11,6 +11,7 @@ use super::super::CacheParameterGroup;
 use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
+    aws::is_transitional,
     calls::Calls,
     lifecycle::check_in_place,
     observe::{
@@ -186,15 +187,19 @@ impl Lifecycle for ReplicationGroup {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        if let Some(group) = describe(aws, id).await?.filter(|group| group.status != "deleting") {
+        let attempt = async || {
+            let Some(group) = describe(aws, id).await?.filter(|group| group.status != "deleting") else {
+                return Ok(());
+            };
             // One whose creation has failed has nothing to keep, and is in no state for a snapshot.
             let has_data = group.status != CREATE_FAILED;
             let request = DeleteReplicationGroup {
                 replication_group_id: id.clone(),
                 final_snapshot_identifier: self.final_snapshot_identifier.clone().filter(|_| has_data),
             };
-            gone(aws.call_until_settled(DELETED, request).await)?;
-        }
+            gone(aws.call(request).await)
+        };
+        aws.until_accepted(DELETED, is_transitional, attempt).await?;
         until_gone(aws, id).await
     }
 }
