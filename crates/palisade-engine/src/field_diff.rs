@@ -58,6 +58,10 @@ pub(crate) fn current_value<'a>(field: &FieldSchema, object: &'a ObjectState, no
 pub(crate) fn drift(schema: &Schema, address: &Address, object: &ObjectState, now: Option<&Observation>) -> Vec<Drift> {
     let Some(last) = &object.observed else { return Vec::new() };
     let Some(now) = now else {
+        if object.is_being_deleted || object.attempted.is_some() {
+            // An interrupted step of this program may be the reason.
+            return Vec::new();
+        }
         let before = Json::Object(last.fields.clone());
         return vec![Drift { address: address.clone(), field: None, before, after: Json::Null }];
     };

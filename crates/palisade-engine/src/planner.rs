@@ -19,6 +19,8 @@ use crate::{
 };
 
 const GONE: &str = "it was deleted outside of this program";
+const DELETED: &str = "its deletion had begun, and it is gone";
+const HIDDEN: &str = "its last change was interrupted, and it is not seen since: the apply looks for it first";
 const UNSETTLED: &str = "its creation is unsettled: nothing is seen of it, and the apply looks for it first";
 const UNSEEN: &str = "it was created, and is not seen yet: the apply waits for it";
 const UNFINISHED: &str = "its creation was not finished";
@@ -125,7 +127,7 @@ impl<'a> Planner<'a> {
         let (step, uncertain) = match (object, self.known.observation(&node.address)) {
             (Some(object), Some(now)) => compare(self.known, node, object, now, wanted),
             (object, _) => {
-                let reason = object.map(|object| if object.is_unsettled() { UNSETTLED } else { GONE });
+                let reason = object.map(absence);
                 let changes = creation(node, wanted);
                 (Step { changes, reason: reason.map(str::to_owned), ..step(&node.address, Action::Create) }, Vec::new())
             }
@@ -162,8 +164,7 @@ impl<'a> Planner<'a> {
                 provider.schema(address.kind()).map(|schema| deletion(schema, object, now)).unwrap_or_default();
             let reason = match now {
                 Some(_) => Some(UNSEEN).filter(|_| self.known.unseen.contains(address)),
-                None if object.is_unsettled() => Some(UNSETTLED),
-                None => Some(GONE),
+                None => Some(absence(object)),
             };
             self.steps.push(Step {
                 id: object.id.clone(),
@@ -279,6 +280,16 @@ fn going<'a>(graph: &Graph, state: &'a State) -> Vec<&'a Address> {
     // Older objects may refer in a circle, resource by resource. The order here is for the reader only.
     toposort(&order, None)
         .map_or_else(|_| going().collect(), |sorted| sorted.into_iter().map(|index| order[index]).collect())
+}
+
+/// Why nothing is seen of an object that is on record.
+fn absence(object: &ObjectState) -> &'static str {
+    match object.phase {
+        Phase::Creating => UNSETTLED,
+        _ if object.is_being_deleted => DELETED,
+        _ if object.attempted.is_some() => HIDDEN,
+        _ => GONE,
+    }
 }
 
 fn all_drift(provider: &dyn Provider, refreshed: &Refreshed) -> Vec<crate::Drift> {

@@ -367,7 +367,7 @@ fn an_object_whose_deletion_has_begun_is_brought_to_what_it_should_be_once_that_
             assert_eq!((plan.steps[0].action, account.lock().waits), (expected, waits));
             let why = [
                 "its deletion was not finished, and may have taken from it what it still shows",
-                "it was deleted outside of this program",
+                "its deletion had begun, and it is gone",
             ];
             assert_eq!(reason(&plan), why[usize::from(after_effect)]);
         }
@@ -476,7 +476,8 @@ fn an_object_that_an_interrupted_change_has_hidden_is_not_created_again() {
         account.lock().fault = None;
         account.lock().world.objects.values_mut().for_each(|thing| thing.hide(STALE));
         let plan = planned(&account, &program("off")).await.unwrap();
-        assert_eq!(plan.steps[0].action, Action::Create);
+        assert_eq!((plan.steps[0].action, plan.drift.len()), (Action::Create, 0));
+        assert!(reason(&plan).contains("not seen since"), "{plan:#?}");
         assert!(applied(&account, &program("off"), &plan).await.0.is_complete());
         assert_eq!((creations(&account), account.lock().world.objects.len()), (1, 1));
         assert_settled(&account, &program("off")).await;
@@ -553,6 +554,7 @@ fn an_object_whose_deletion_had_its_end_is_not_looked_for() {
             let crashed = Account::again(moment);
             let start = Instant::now();
             let plan = up(&crashed, &next).await;
+            assert_eq!((reason(&plan), plan.drift.len()), ("its deletion had begun, and it is gone", 0));
             assert!(plan.steps.iter().all(|step| step.action != Action::Update), "{plan:#?}");
             assert!(start.elapsed() < HIDDEN, "{:?}", start.elapsed());
         }
