@@ -296,10 +296,8 @@ impl<'a> Executor<'a> {
     /// Whether an object exists, as far as that is not certain: one whose creation has answered and not ended may still be
     /// hidden.
     async fn appears(&self, address: &Address, object: &ObjectState, turn: &Arc<StepTurn>) -> Result<bool, StepError> {
-        if object.is_unsettled() || object.phase != Phase::Created {
-            return Ok(true);
-        }
-        Ok(self.is_seen(address, object, turn).await?
+        Ok(object.phase != Phase::Created
+            || self.is_seen(address, object, turn).await?
             || object.may_be_hidden() && self.find(address, object, Look::UntilSeen, turn).await?.is_some())
     }
 

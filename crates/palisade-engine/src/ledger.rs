@@ -481,7 +481,6 @@ mod tests {
                 |free: u8| JsonMap::from_iter([("fixed".to_owned(), 1.into()), ("free".to_owned(), free.into())]);
             let to = |number| Dependencies { all: [address(number)].into(), ..Dependencies::default() };
             ledger.begin_creation(&address(0), &inputs(1), to(1), false).await.unwrap();
-            ledger.ready(&address(0), inputs(1), to(1), Observation::default(), None).await.unwrap();
             let update = async |inputs: JsonMap, dependencies: Dependencies| {
                 let writes = store.appends.lock().unwrap().len();
                 ledger.begin_update(&address(0), &inputs, &dependencies).await.unwrap();
@@ -489,13 +488,25 @@ mod tests {
                 let depends_on = object.depends_on.iter().map(Address::name).map(str::to_owned).collect::<Vec<_>>();
                 (store.appends.lock().unwrap().len() - writes, object.attempted, depends_on.concat())
             };
-            assert_eq!(update(inputs(1), to(1)).await, (0, None, "n1".into()));
+            ledger.created(&address(0), "id").await.unwrap();
+            assert_eq!(update(inputs(1), to(1)).await, (0, None, "n1".into()), "its creation goes on");
+            ledger.ready(&address(0), inputs(1), to(1), Observation::default(), None).await.unwrap();
+            // It may take back what others have done.
+            assert_eq!(update(inputs(1), to(1)).await, (1, Some(inputs(1)), "n1".into()));
+            assert_eq!(update(inputs(1), to(1)).await, (0, Some(inputs(1)), "n1".into()));
             assert_eq!(update(inputs(2), to(1)).await, (1, Some(inputs(2)), "n1".into()));
             assert_eq!(update(inputs(2), to(1)).await, (0, Some(inputs(2)), "n1".into()));
             assert_eq!(update(inputs(2), to(2)).await, (1, Some(inputs(2)), "n1n2".into()));
             // The object may have what was sent before, until this update has come to its end.
             assert_eq!(update(inputs(1), to(1)).await, (0, Some(inputs(2)), "n1n2".into()));
             assert_eq!(update(inputs(3), to(1)).await, (1, Some(inputs(3)), "n1n2".into()));
+            // A creation that goes on after its deletion had begun brings back what that may have taken.
+            ledger.begin_creation(&address(3), &inputs(1), to(1), false).await.unwrap();
+            ledger.created(&address(3), "id").await.unwrap();
+            ledger.begin_deletion(&address(3), &Target::Current).await.unwrap();
+            ledger.begin_update(&address(3), &inputs(1), &to(1)).await.unwrap();
+            let attempted = ledger.look(|state| state.current(&address(3)).unwrap().attempted.clone());
+            assert_eq!(attempted, Some(inputs(1)));
         });
     }
 
