@@ -1230,13 +1230,20 @@ fn an_association_that_an_interrupted_update_may_have_given_another_id_is_not_fo
     fn both_tables(stack: &mut Stack) {
         tables(stack, &["one", "two"]);
     }
+    fn other_subnet(stack: &mut Stack) {
+        tables(stack, &["one", "two"]);
+        let vpc = stack.add("other", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
+        let subnet = stack.add("b", Subnet::private(&vpc, cidr!("10.1.1.0/24"), az!("us-east-1a")));
+        let table = stack.add("b", RouteTable::builder().vpc_id(&vpc));
+        stack.add("a", RouteTableAssociation::builder().subnet_id(&subnet).route_table_id(&table));
+    }
     fn one_table(stack: &mut Stack) {
         tables(stack, &["one"]);
     }
     let fault = |fault| Weather { faults: vec![(1, fault)], ..Weather::fine() };
     let killed = (1..60).map(|at| Weather { end: End::KilledAtAwait(at), ..Weather::fine() });
     let interrupted: Vec<_> = killed.chain([fault(Fault::AnswerLost)]).collect();
-    for last in [both_tables, one_table, nothing] {
+    for last in [both_tables, one_table, nothing, other_subnet] {
         for weather in &interrupted {
             let applies = [
                 apply(Next, one, Weather::fine()),

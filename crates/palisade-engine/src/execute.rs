@@ -105,11 +105,13 @@ impl<'a> Executor<'a> {
         let makes_another = self.provider.repeated(address.kind()) == Repeated::MakesAnother;
         let is_harmless = is_continued && !makes_another;
         let found = self.settle(address, if is_harmless { Look::Once } else { Look::UntilSeen }, turn).await?;
-        let found = match found {
-            None if !keep_old => self.reappeared(address, turn).await?,
-            found => found.filter(|_| !keep_old),
-        };
-        if let Some(found) = found {
+        if let Some(found) = found.filter(|_| !keep_old) {
+            return self.go_on(node, found, inputs, turn).await;
+        }
+        let reappeared = if keep_old { None } else { self.reappeared(address, turn).await? };
+        // One that cannot become what is wanted is left to be deleted.
+        let keep_old = keep_old || reappeared.as_ref().is_some_and(|object| has_to_be_replaced(node, object, &inputs));
+        if let Some(found) = reappeared.filter(|_| !keep_old) {
             return self.go_on(node, found, inputs, turn).await;
         }
         let dependencies = Dependencies::of(node);
@@ -389,6 +391,14 @@ impl Executor<'_> {
     fn started(&self, address: &Address, step: StepKind) {
         self.ledger.tell(Event::Started { address: address.clone(), step });
     }
+}
+
+/// Whether no update leads from `object` to `inputs`.
+fn has_to_be_replaced(node: &Node, object: &ObjectState, inputs: &JsonMap) -> bool {
+    node.schema.fields.iter().any(|field| {
+        let (before, after) = (object.input(field.name), inputs.get(field.name).unwrap_or(&Json::Null));
+        before != after && field.on_change.replaces(before, Some(after))
+    })
 }
 
 /// The error for an object that the plan found, and that does not exist.

@@ -57,17 +57,17 @@ pub(crate) fn current_value<'a>(field: &FieldSchema, object: &'a ObjectState, no
 /// What others have done to a finished object since the last apply.
 pub(crate) fn drift(schema: &Schema, address: &Address, object: &ObjectState, now: Option<&Observation>) -> Vec<Drift> {
     let Some(last) = &object.observed else { return Vec::new() };
+    if object.is_being_deleted {
+        // A step of this program may be the reason.
+        return Vec::new();
+    }
     let Some(now) = now else {
-        if object.is_being_deleted || object.attempted.is_some() {
-            // An interrupted step of this program may be the reason.
-            return Vec::new();
-        }
         let before = Json::Object(last.fields.clone());
         return vec![Drift { address: address.clone(), field: None, before, after: Json::Null }];
     };
     let changed = schema.fields.iter().filter_map(|field| {
         let (before, after) = (last.fields.get(field.name)?, now.fields.get(field.name)?);
-        (before != after).then(|| Drift {
+        (before != after && !object.is_being_changed(field.name)).then(|| Drift {
             address: address.clone(),
             field: Some(field.name.to_owned()),
             before: before.clone(),

@@ -20,12 +20,12 @@ use crate::{
 
 const GONE: &str = "it was deleted outside of this program";
 const DELETED: &str = "its deletion had begun, and it is gone";
-const HIDDEN: &str = "its last change was interrupted, and it is not seen since: the apply looks for it first";
+const HIDDEN: &str = "its last change has not come to its end, and it is not seen since: the apply looks for it first";
 const UNSETTLED: &str = "its creation is unsettled: nothing is seen of it, and the apply looks for it first";
 const UNSEEN: &str = "it was created, and is not seen yet: the apply waits for it";
 const UNFINISHED: &str = "its creation was not finished";
 const UNDELETED: &str = "its deletion was not finished, and may have taken from it what it still shows";
-const INTERRUPTED: &str = "its last change was interrupted";
+const INTERRUPTED: &str = "its last change has not come to its end";
 const CONTESTED: &str = "an interrupted step of another resource may have taken from it what it still shows";
 const ADOPTED: &str = "it was changed outside of this program to what the program says now";
 const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last apply did not record";
@@ -253,7 +253,7 @@ fn compare(
         found.adopted.contains(field)
             || found.changes.iter().any(|change| change.field == **field)
             || object.is_being_deleted
-            || object.attempted.as_ref().is_some_and(|attempted| attempted.get(*field) != object.inputs.get(*field))
+            || object.is_being_changed(field)
     };
     let attributes = node.schema.attributes.iter();
     let uncertain =
@@ -286,8 +286,8 @@ fn going<'a>(graph: &Graph, state: &'a State) -> Vec<&'a Address> {
 fn absence(object: &ObjectState) -> &'static str {
     match object.phase {
         Phase::Creating => UNSETTLED,
-        _ if object.is_being_deleted => DELETED,
         _ if object.attempted.is_some() => HIDDEN,
+        _ if object.is_being_deleted => DELETED,
         _ => GONE,
     }
 }

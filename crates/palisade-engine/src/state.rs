@@ -181,6 +181,11 @@ impl ObjectState {
         self.phase == Phase::Created && !self.is_being_deleted
     }
 
+    /// Whether an update that has not come to its end was to change the field.
+    pub(crate) fn is_being_changed(&self, field: &str) -> bool {
+        self.attempted.as_ref().is_some_and(|attempted| attempted.get(field) != self.inputs.get(field))
+    }
+
     /// What was applied last; null where the program that did so knew no such field.
     pub(crate) fn input(&self, field: &str) -> &Json {
         self.inputs.get(field).unwrap_or(&Json::Null)

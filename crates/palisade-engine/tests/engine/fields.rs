@@ -128,7 +128,7 @@ fn an_interrupted_change_is_repeated_even_if_it_shows() {
         account.fail(0, ErrorKind::Service, true);
         assert!(!applied(&account, &program("new"), &plan).await.0.is_complete());
         // What is to change anyway needs no reason.
-        for (tag, why) in [("new", Some("its last change was interrupted")), ("third", None)] {
+        for (tag, why) in [("new", Some("its last change has not come to its end")), ("third", None)] {
             let plan = planned(&account, &program(tag)).await.unwrap();
             assert_eq!((plan.steps[0].action, plan.steps[0].reason.as_deref()), (Action::Update, why));
         }
