@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use palisade_core::{Address, Graph, Json, Node, OnChange, Value};
+use palisade_core::{Address, Graph, Json, Node, OnChange, Schema, Value};
 
 use crate::{
     Action, Entry, ObjectState, State, Step,
@@ -57,23 +57,28 @@ pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
 pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut State) -> bool {
     let Some(node) = graph.node(&step.address).filter(|_| step.action == Action::Create) else { return false };
     let Some(entry) = state.resources.get_mut(&step.address) else { return false };
+    let created = |field: &str| {
+        let planned = step.changes.iter().find(|change| change.field == field).and_then(|change| change.after.as_ref());
+        planned.or_else(|| node.fields.get(field)).map_or(Some(&Json::Null), Value::as_json)
+    };
     let is_set_aside =
-        entry.current.as_ref().is_some_and(|object| object.is_unsettled() && !can_become(object, node, step));
+        entry.current.as_ref().is_some_and(|object| object.is_unsettled() && !can_become(object, node.schema, created));
     if is_set_aside {
         entry.deposed.extend(entry.current.take());
     }
     is_set_aside
 }
 
-/// Whether no difference between `object` and what `step` creates forces a replacement. A value that is known only after the
-/// apply is another one.
-fn can_become(object: &ObjectState, node: &Node, step: &Step) -> bool {
-    node.schema.fields.iter().all(|field| {
-        let planned =
-            step.changes.iter().find(|change| change.field == field.name).and_then(|change| change.after.as_ref());
-        let after = planned.or_else(|| node.fields.get(field.name)).map_or(Some(&Json::Null), Value::as_json);
+/// Whether no difference between `object` and the values `after` forces a replacement. A value that is known only after the
+/// apply, `None`, is another one.
+pub(crate) fn can_become<'v>(
+    object: &ObjectState,
+    schema: &Schema,
+    after: impl Fn(&'static str) -> Option<&'v Json>,
+) -> bool {
+    schema.fields.iter().all(|field| {
         let before = object.input(field.name);
-        match after {
+        match after(field.name) {
             Some(after) => after == before || !field.on_change.replaces(before, Some(after)),
             None => matches!(field.on_change, OnChange::Update),
         }

@@ -15,6 +15,7 @@ use palisade_core::{
 
 use crate::{
     Event, ObjectState, Phase, StepKind, Took,
+    align::can_become,
     dependencies::Dependencies,
     gate::Gate,
     ledger::{Ledger, Unsaved},
@@ -108,11 +109,13 @@ impl<'a> Executor<'a> {
         if let Some(found) = found.filter(|_| !keep_old) {
             return self.go_on(node, found, inputs, turn).await;
         }
-        let reappeared = if keep_old { None } else { self.reappeared(address, turn).await? };
-        // One that cannot become what is wanted is left to be deleted.
-        let keep_old = keep_old || reappeared.as_ref().is_some_and(|object| has_to_be_replaced(node, object, &inputs));
-        if let Some(found) = reappeared.filter(|_| !keep_old) {
-            return self.go_on(node, found, inputs, turn).await;
+        let mut keep_old = keep_old;
+        if !keep_old && let Some(object) = self.reappeared(address, turn).await? {
+            if can_become(&object, node.schema, |field| Some(inputs.get(field).unwrap_or(&Json::Null))) {
+                return self.go_on(node, object, inputs, turn).await;
+            }
+            // It is left to be deleted.
+            keep_old = true;
         }
         let dependencies = Dependencies::of(node);
         let dependencies = self.ledger.look(|state| dependencies.with_brought_back(node, state));
@@ -391,14 +394,6 @@ impl Executor<'_> {
     fn started(&self, address: &Address, step: StepKind) {
         self.ledger.tell(Event::Started { address: address.clone(), step });
     }
-}
-
-/// Whether no update leads from `object` to `inputs`.
-fn has_to_be_replaced(node: &Node, object: &ObjectState, inputs: &JsonMap) -> bool {
-    node.schema.fields.iter().any(|field| {
-        let (before, after) = (object.input(field.name), inputs.get(field.name).unwrap_or(&Json::Null));
-        before != after && field.on_change.replaces(before, Some(after))
-    })
 }
 
 /// The error for an object that the plan found, and that does not exist.

@@ -155,7 +155,7 @@ impl<'a> Ledger<'a> {
         attempted.extend(inputs.iter().filter(|(field, value)| object.inputs.get(*field) != Some(value)).map(clone));
         let is_on_record = match &object.attempted {
             Some(before) => *before == attempted,
-            // A creation that goes on only repeats its own calls. Any other update may change what others have done, though the
+            // A creation that continues only repeats its own calls. Any other update may change what others have done, though the
             // inputs stay the same.
             None => object.inputs == attempted && object.phase != Phase::Ready && !object.is_being_deleted,
         };
@@ -489,7 +489,7 @@ mod tests {
                 (store.appends.lock().unwrap().len() - writes, object.attempted, depends_on.concat())
             };
             ledger.created(&address(0), "id").await.unwrap();
-            assert_eq!(update(inputs(1), to(1)).await, (0, None, "n1".into()), "its creation goes on");
+            assert_eq!(update(inputs(1), to(1)).await, (0, None, "n1".into()), "its creation continues");
             ledger.ready(&address(0), inputs(1), to(1), Observation::default(), None).await.unwrap();
             // It may take back what others have done.
             assert_eq!(update(inputs(1), to(1)).await, (1, Some(inputs(1)), "n1".into()));
@@ -500,7 +500,7 @@ mod tests {
             // The object may have what was sent before, until this update has come to its end.
             assert_eq!(update(inputs(1), to(1)).await, (0, Some(inputs(2)), "n1n2".into()));
             assert_eq!(update(inputs(3), to(1)).await, (1, Some(inputs(3)), "n1n2".into()));
-            // A creation that goes on after its deletion had begun brings back what that may have taken.
+            // A creation that continues after its deletion had begun brings back what that may have taken.
             ledger.begin_creation(&address(3), &inputs(1), to(1), false).await.unwrap();
             ledger.created(&address(3), "id").await.unwrap();
             ledger.begin_deletion(&address(3), &Target::Current).await.unwrap();

@@ -69,6 +69,19 @@ async fn lose(account: &Account, graph: &Graph) {
     assert_eq!(account.lock().world.objects.len(), 1);
 }
 
+/// A user, whose access can be changed in place.
+fn user(access: &str) -> Graph {
+    graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"))
+}
+
+/// Applies a change, whose answer is lost, or which has no effect.
+async fn interrupt(account: &Account, graph: &Graph, after_effect: bool) {
+    let plan = planned(account, graph).await.unwrap();
+    account.fail(0, ErrorKind::Service, after_effect);
+    assert!(!applied(account, graph, &plan).await.0.is_complete());
+    account.lock().fault = None;
+}
+
 fn only(state: &State) -> (&Address, &palisade_engine::Entry) {
     let mut all = state.resources.iter();
     let only = all.next().expect("it is on record");
@@ -417,18 +430,12 @@ fn a_change_that_was_interrupted_goes_on_once_descriptions_show_it() {
     run(async {
         for after_effect in [false, true] {
             let account = Account::default();
-            let program = |access: &str| {
-                graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"))
-            };
-            up(&account, &program("on")).await;
-            let plan = planned(&account, &program("off")).await.unwrap();
-            account.fail(0, ErrorKind::Service, after_effect);
-            assert!(!applied(&account, &program("off"), &plan).await.0.is_complete());
-            account.lock().fault = None;
+            up(&account, &user("on")).await;
+            interrupt(&account, &user("off"), after_effect).await;
             assert_eq!(account.lock().waits, 0);
-            let plan = planned(&account, &program("off")).await.unwrap();
+            let plan = planned(&account, &user("off")).await.unwrap();
             assert_eq!(plan.drift, [], "the change is that of this program");
-            let (report, events) = applied(&account, &program("off"), &plan).await;
+            let (report, events) = applied(&account, &user("off"), &plan).await;
             assert!(report.is_complete(), "{report:?}");
             assert_eq!(account.lock().waits, 1);
             assert!(events.contains(&Event::CatchingUp { address: Address::new("User", "a") }), "{events:?}");
@@ -439,22 +446,17 @@ fn a_change_that_was_interrupted_goes_on_once_descriptions_show_it() {
 #[test]
 fn an_interrupted_change_that_takes_back_what_others_have_done_is_on_record() {
     run(async {
-        let program =
-            |access: &str| graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"));
-        // It is to be as others have made it, or to be deleted: in both cases nothing but the record tells of the change.
-        for after in [program("off"), Graph::empty("test")] {
+        // The program then wants what others had made, or no object at all. Only the record tells of the change.
+        for after in [user("off"), Graph::empty("test")] {
             let account = Account::default();
-            up(&account, &program("on")).await;
+            up(&account, &user("on")).await;
             let key = ("User".to_owned(), "one".to_owned());
             let by_hand = |access: &str| {
                 let mut account = account.lock();
                 account.world.objects.get_mut(&key).unwrap().fields.insert("access".to_owned(), access.into())
             };
             by_hand("off");
-            let plan = planned(&account, &program("on")).await.unwrap();
-            account.fail(0, ErrorKind::Service, true);
-            assert!(!applied(&account, &program("on"), &plan).await.0.is_complete());
-            account.lock().fault = None;
+            interrupt(&account, &user("on"), true).await;
             assert_eq!(account.lock().waits, 0);
             // What was sent does not show yet.
             assert_eq!(by_hand("off"), Some("on".into()));
@@ -468,25 +470,17 @@ fn an_interrupted_change_that_takes_back_what_others_have_done_is_on_record() {
 fn an_object_that_an_interrupted_change_has_hidden_is_not_created_again() {
     run(async {
         let account = Account::default();
-        let program =
-            |access: &str| graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"));
-        up(&account, &program("on")).await;
-        let plan = planned(&account, &program("off")).await.unwrap();
-        account.fail(0, ErrorKind::Service, true);
-        assert!(!applied(&account, &program("off"), &plan).await.0.is_complete());
-        account.lock().fault = None;
+        up(&account, &user("on")).await;
+        interrupt(&account, &user("off"), true).await;
         account.lock().world.objects.values_mut().for_each(|thing| thing.hide(STALE));
-        let plan = planned(&account, &program("off")).await.unwrap();
+        let plan = planned(&account, &user("off")).await.unwrap();
         assert_eq!(plan.steps[0].action, Action::Create);
         assert!(reason(&plan).contains("not seen since"), "{plan:#?}");
-        assert!(applied(&account, &program("off"), &plan).await.0.is_complete());
+        assert!(applied(&account, &user("off"), &plan).await.0.is_complete());
         assert_eq!((creations(&account), account.lock().world.objects.len()), (1, 1));
-        assert_settled(&account, &program("off")).await;
+        assert_settled(&account, &user("off")).await;
         // Of one that is to be replaced, nothing is forgotten, and nothing is made another.
-        let plan = planned(&account, &program("on")).await.unwrap();
-        account.fail(0, ErrorKind::Service, true);
-        assert!(!applied(&account, &program("on"), &plan).await.0.is_complete());
-        account.lock().fault = None;
+        interrupt(&account, &user("on"), true).await;
         account.lock().world.objects.values_mut().for_each(|thing| thing.hide(STALE));
         let other = users(&[("a", "two")]);
         let plan = planned(&account, &other).await.unwrap();
@@ -494,15 +488,12 @@ fn an_object_that_an_interrupted_change_has_hidden_is_not_created_again() {
         assert_eq!(only(&state(&account)).1.objects().count(), 2);
         up(&account, &other).await;
         assert_eq!(account.lock().world.objects.len(), 1);
-        up(&account, &program("off")).await;
+        up(&account, &user("off")).await;
         account.lock().calls.clear();
         // One that is gone is created.
-        let plan = planned(&account, &program("on")).await.unwrap();
-        account.fail(0, ErrorKind::Service, true);
-        assert!(!applied(&account, &program("on"), &plan).await.0.is_complete());
-        account.lock().fault = None;
+        interrupt(&account, &user("on"), true).await;
         account.lock().world.objects.clear();
-        up(&account, &program("on")).await;
+        up(&account, &user("on")).await;
         assert_eq!((creations(&account), account.lock().world.objects.len()), (1, 1));
     });
 }
@@ -529,21 +520,16 @@ fn a_creation_that_goes_on_waits_for_descriptions_only_where_it_asks_for_somethi
 fn a_deletion_after_an_interrupted_change_forgets_nothing_of_it() {
     run(async {
         let account = Account::default();
-        let program =
-            |access: &str| graph(|stack| _ = make::<User>().text("name", "one").text("access", access).add(stack, "a"));
-        up(&account, &program("on")).await;
-        for after in [program("off"), Graph::empty("test")] {
-            let plan = planned(&account, &after).await.unwrap();
-            account.fail(0, ErrorKind::Service, false);
-            assert!(!applied(&account, &after, &plan).await.0.is_complete());
+        up(&account, &user("on")).await;
+        for after in [user("off"), Graph::empty("test")] {
+            interrupt(&account, &after, false).await;
         }
-        account.lock().fault = None;
         let attempted = only(&state(&account)).1.current.clone().unwrap().attempted.unwrap();
         assert_eq!(attempted["access"], "off");
         assert!(only(&state(&account)).1.current.clone().unwrap().is_being_deleted);
         // The deletion has waited too, as what it takes along may be described as it was before the change.
         assert_eq!(account.lock().waits, 1);
-        up(&account, &program("on")).await;
+        up(&account, &user("on")).await;
         assert_eq!(account.lock().waits, 2);
     });
 }
