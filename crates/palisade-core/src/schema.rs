@@ -78,6 +78,8 @@ pub struct FieldSchema {
     pub exclusive: bool,
     /// Whether those that refer to the object may stand in an item of it: they go before it leaves the object.
     pub occupied: bool,
+    /// Whether the value counts only when the object is deleted. No update sends it, so it counts once it is on record.
+    pub at_deletion: bool,
     /// The objects that a released field refers to and that the cloud does not let go all the same, by their inputs.
     pub held: Option<fn(&JsonMap) -> bool>,
     /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
@@ -144,6 +146,7 @@ impl FieldSchema {
             released: false,
             exclusive: false,
             occupied: false,
+            at_deletion: false,
             held: None,
             terraform_name: None,
         }

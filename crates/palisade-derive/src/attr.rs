@@ -36,6 +36,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) released: bool,
     pub(crate) exclusive: bool,
     pub(crate) occupied: bool,
+    pub(crate) at_deletion: bool,
     pub(crate) held: Option<Path>,
     pub(crate) default: Option<Option<Expr>>,
     pub(crate) private: bool,
@@ -104,6 +105,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             "released" => found.released = true,
             "exclusive" => found.exclusive = true,
             "occupied" => found.occupied = true,
+            "at_deletion" => found.at_deletion = true,
             "held" => found.held = Some(meta.value()?.parse()?),
             "default" if meta.input.peek(Token![=]) => found.default = Some(Some(meta.value()?.parse()?)),
             "default" => found.default = Some(None),
@@ -113,7 +115,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             _ => {
                 return Err(unknown(
                     &meta,
-                    "replace, replace_if, late_if, identity, clashes, released, exclusive, occupied, held, default, private, terraform",
+                    "replace, replace_if, late_if, identity, clashes, released, exclusive, occupied, at_deletion, held, default, private, terraform",
                 ));
             }
         }

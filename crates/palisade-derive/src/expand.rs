@@ -115,7 +115,7 @@ fn schema(resource: &Resource) -> TokenStream {
 
 fn field_schema(field: &Field) -> TokenStream {
     let (name, doc, ty) = (field.name.to_string(), &field.doc, &field.ty);
-    let FieldAttrs { identity, released, exclusive, occupied, .. } = field.attrs;
+    let FieldAttrs { identity, released, exclusive, occupied, at_deletion, .. } = field.attrs;
     let clashes = match &field.attrs.clashes {
         Some(decide) => quote!(::core::option::Option::Some(#decide)),
         None => quote!(::core::option::Option::None),
@@ -161,6 +161,7 @@ fn field_schema(field: &Field) -> TokenStream {
             released: #released,
             exclusive: #exclusive,
             occupied: #occupied,
+            at_deletion: #at_deletion,
             held: #held,
             terraform_name: #terraform_name,
         }

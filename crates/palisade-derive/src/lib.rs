@@ -48,6 +48,7 @@ mod valid;
 /// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
 /// - `exclusive`: no two objects of the kind can have an item of it, and one that gets it takes it from another.
 /// - `occupied`: what refers to the object may stand in an item of it, which leaves the object after what stands there.
+/// - `at_deletion`: the value counts only when the object is deleted, and no update sends it.
 /// - `held = path`: but not one to an object of which the `fn(&JsonMap) -> bool` says so, by its inputs.
 /// - `default` or `default = expression`: the value of a declaration that does not set the field.
 /// - `private`: the setter is `set_` and the field's name, private to the module, for methods written by hand.

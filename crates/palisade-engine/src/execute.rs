@@ -164,15 +164,17 @@ impl<'a> Executor<'a> {
         self.settle(address, Look::UntilSeen, turn).await?;
         let Some(object) = self.current(address) else { return Err(lost(address)) };
         self.claim(address, &object, &inputs, turn).await?;
-        if !self.appears(address, &object, turn).await? {
-            // It was deleted before it was finished, as is one whose creation failed. So there is nothing to update.
-            self.ledger.deleted(address, &Target::Current, None).await?;
-            return self.create(address, false, turn).await;
-        }
         let mut dependencies = Dependencies::of(node);
         if kept.is_some() {
             // What it refers to by these fields, it still does.
             dependencies = Dependencies::recorded(&object).union(&dependencies);
+        }
+        self.begin_update(node, &object, &inputs, &dependencies, turn).await?;
+        if !self.appears(address, &object, turn).await? {
+            // It was deleted before it was finished, as is one whose creation failed; or its deletion had begun, and has come to its
+            // end by now. So there is nothing to update.
+            self.ledger.deleted(address, &Target::Current, None).await?;
+            return self.create(address, false, turn).await;
         }
         let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready && kept.is_none());
         self.bring(node, object, inputs, dependencies, whole, turn).await
@@ -187,7 +189,9 @@ impl<'a> Executor<'a> {
         turn: &Arc<StepTurn>,
     ) -> Result<String, StepError> {
         self.claim(&node.address, &found, &inputs, turn).await?;
-        self.bring(node, found, inputs, Dependencies::of(node), None, turn).await
+        let dependencies = Dependencies::of(node);
+        self.begin_update(node, &found, &inputs, &dependencies, turn).await?;
+        self.bring(node, found, inputs, dependencies, None, turn).await
     }
 
     /// Makes an object whose creation has not ended that of this creation, as it may be one that there was before.
@@ -206,6 +210,26 @@ impl<'a> Executor<'a> {
         }
     }
 
+    /// Records that the object may get `inputs` from now on. Then it waits, if interrupted steps may have sent what its description
+    /// does not show yet: that could look like what is wanted now, and show later; or be asked for again.
+    async fn begin_update(
+        &self,
+        node: &Node,
+        object: &ObjectState,
+        inputs: &JsonMap,
+        dependencies: &Dependencies,
+        turn: &Arc<StepTurn>,
+    ) -> Result<(), StepError> {
+        // It is on record before the wait, as what the wait is for may be known by the record of another object alone, which need
+        // not last as long.
+        let address = &node.address;
+        self.ledger.begin_update(address, node.schema, inputs, dependencies).await?;
+        if object.may_be_ahead_of_its_description(inputs) || self.contested.contains(address) {
+            self.catch_up(address, turn).await?;
+        }
+        Ok(())
+    }
+
     /// Brings the current object, which exists, to `inputs`.
     async fn bring(
         &self,
@@ -218,12 +242,6 @@ impl<'a> Executor<'a> {
     ) -> Result<String, StepError> {
         let address = &node.address;
         let Some(id) = object.id.clone() else { return Err(lost(address)) };
-        if object.may_be_ahead_of_its_description(&inputs) || self.contested.contains(address) {
-            // Otherwise what the interrupted step has sent could look like what is wanted now, and show later; or what it has done
-            // already would be asked for again.
-            self.catch_up(address, turn).await?;
-        }
-        self.ledger.begin_update(address, &inputs, &dependencies).await?;
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
         let is_first = object.phase != Phase::Ready && object.inputs == inputs && object.attempted.is_none();
         let previous = object.previous(&inputs);
@@ -248,11 +266,13 @@ impl<'a> Executor<'a> {
                 // What a deletion has to know of the object may be described as it was before the update that was interrupted.
                 self.catch_up(address, turn).await?;
             }
-            // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
-            self.appears(address, object, turn).await?;
+            if object.may_be_hidden() {
+                // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
+                self.appears(address, object, turn).await?;
+            }
         }
         self.ledger.begin_deletion(address, target).await?;
-        let object = object.and_then(|object| object.object());
+        let object = object.and_then(|object| object.object_to_delete());
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }
@@ -299,17 +319,20 @@ impl<'a> Executor<'a> {
     }
 
     /// Whether an object exists, as far as that is not certain: one whose creation has answered and not ended may still be
-    /// hidden.
+    /// hidden, and one whose deletion has begun may be gone by now.
     async fn appears(&self, address: &Address, object: &ObjectState, turn: &Arc<StepTurn>) -> Result<bool, StepError> {
-        Ok(object.phase != Phase::Created
+        Ok(object.phase == Phase::Ready && !object.is_being_deleted
             || self.is_seen(address, object, turn).await?
             || object.may_be_hidden() && self.find(address, object, Look::UntilSeen, turn).await?.is_some())
     }
 
-    /// The current object, which the plan took for gone, if an update that was interrupted had only hidden it.
+    /// The current object, which the plan took for gone, if it is seen now. An update that was interrupted may have hidden it for
+    /// a while; and of an object that is young, some parts of the cloud may know nothing while others show it.
     async fn reappeared(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
-        let Some(object) = self.current(address).filter(|object| object.attempted.is_some()) else { return Ok(None) };
-        self.catch_up(address, turn).await?;
+        let Some(object) = self.current(address).filter(|object| !object.is_unsettled()) else { return Ok(None) };
+        if object.attempted.is_some() {
+            self.catch_up(address, turn).await?;
+        }
         Ok(self.is_seen(address, &object, turn).await?.then_some(object))
     }
 

@@ -87,7 +87,11 @@ pub(crate) fn creation(node: &Node, wanted: impl Fn(&'static str) -> Value) -> V
 /// The fields of an object that is to be deleted; `now` where it still exists.
 pub(crate) fn deletion(schema: &Schema, object: &ObjectState, now: Option<&Observation>) -> Vec<FieldChange> {
     let values = schema.fields.iter().map(|field| {
-        let value = now.map_or_else(|| object.input(field.name), |now| current_value(field, object, now));
+        let value = match now {
+            _ if field.at_deletion => object.input_at_deletion(field.name),
+            None => object.input(field.name),
+            Some(now) => current_value(field, object, now),
+        };
         (field.name, value)
     });
     let set = values.filter(|(_, value)| !says_nothing(value));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use palisade_core::{
-    Address, Graph, Json, JsonMap,
+    Address, Graph, Json, JsonMap, Schema,
     provider::{LINEAGE_DIGITS, Observation, Token},
 };
 use tokio::{sync, task::yield_now};
@@ -144,15 +144,20 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn begin_update(
         &self,
         address: &Address,
+        schema: &Schema,
         inputs: &JsonMap,
         dependencies: &Dependencies,
     ) -> Result<(), Unsaved> {
         let Some(object) = self.look(|state| state.current(address).cloned()) else { return Ok(()) };
         let recorded = Dependencies::recorded(&object);
         let union = recorded.union(dependencies);
-        // What an earlier attempt may have left is still there until this one has come to its end.
+        // What an earlier attempt may have left is still there until this one has come to its end; but an attempt leaves nothing of
+        // what counts only at the deletion.
+        let counts = |field: &str, value: &Json| {
+            object.inputs.get(field) != Some(value) || schema.field(field).is_some_and(|field| field.at_deletion)
+        };
         let mut attempted = object.previous(inputs);
-        attempted.extend(inputs.iter().filter(|(field, value)| object.inputs.get(*field) != Some(value)).map(clone));
+        attempted.extend(inputs.iter().filter(|(field, value)| counts(field, value)).map(clone));
         let is_on_record = match &object.attempted {
             Some(before) => *before == attempted,
             // A creation that continues only repeats its own calls. Any other update may change what others have done, though the
@@ -330,11 +335,19 @@ mod tests {
     use std::path::PathBuf;
 
     use futures_util::{FutureExt, future::join_all};
-    use palisade_core::provider::BoxFuture;
+    use palisade_core::{FieldSchema, OnChange, provider::BoxFuture};
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
     use super::*;
     use crate::{Hold, StepKind};
+
+    static NET: Schema = Schema::new(
+        "Net",
+        &[
+            FieldSchema::new("free", OnChange::Update),
+            FieldSchema { at_deletion: true, ..FieldSchema::new("last", OnChange::Update) },
+        ],
+    );
 
     /// Keeps a state in memory, and counts the writes.
     #[derive(Default)]
@@ -418,7 +431,7 @@ mod tests {
                 let attempt = ledger.begin_creation(&address, &inputs, dependencies, true).await.unwrap();
                 ledger.abandon_creation(&address, &attempt).await
             }
-            4 => ledger.begin_update(&address, &inputs, &dependencies).await,
+            4 => ledger.begin_update(&address, &NET, &inputs, &dependencies).await,
             5 => ledger.ready(&address, inputs, dependencies, Observation::default(), took).await,
             6 => ledger.deleted(&address, &Target::Deposed(deposed.unwrap_or_default()), took).await,
             _ => ledger.deleted(&address, &Target::Current, None).await,
@@ -483,7 +496,7 @@ mod tests {
             ledger.begin_creation(&address(0), &inputs(1), to(1), false).await.unwrap();
             let update = async |inputs: JsonMap, dependencies: Dependencies| {
                 let writes = store.appends.lock().unwrap().len();
-                ledger.begin_update(&address(0), &inputs, &dependencies).await.unwrap();
+                ledger.begin_update(&address(0), &NET, &inputs, &dependencies).await.unwrap();
                 let object = ledger.look(|state| state.current(&address(0)).unwrap().clone());
                 let depends_on = object.depends_on.iter().map(Address::name).map(str::to_owned).collect::<Vec<_>>();
                 (store.appends.lock().unwrap().len() - writes, object.attempted, depends_on.concat())
@@ -504,9 +517,32 @@ mod tests {
             ledger.begin_creation(&address(3), &inputs(1), to(1), false).await.unwrap();
             ledger.created(&address(3), "id").await.unwrap();
             ledger.begin_deletion(&address(3), &Target::Current).await.unwrap();
-            ledger.begin_update(&address(3), &inputs(1), &to(1)).await.unwrap();
+            ledger.begin_update(&address(3), &NET, &inputs(1), &to(1)).await.unwrap();
             let attempted = ledger.look(|state| state.current(&address(3)).unwrap().attempted.clone());
             assert_eq!(attempted, Some(inputs(1)));
+        });
+    }
+
+    #[test]
+    fn what_counts_at_the_deletion_is_what_was_said_last() {
+        run(async {
+            let store = Counted::default();
+            let mut listener = |_| {};
+            let ledger = ledger(&store, &mut listener);
+            let inputs = |free: &str, last: Json| {
+                JsonMap::from_iter([("free".to_owned(), free.into()), ("last".to_owned(), last)])
+            };
+            let to = || Dependencies::default();
+            ledger.begin_creation(&address(0), &inputs("a", Json::Null), to(), false).await.unwrap();
+            ledger.created(&address(0), "id").await.unwrap();
+            ledger.ready(&address(0), inputs("a", Json::Null), to(), Observation::default(), None).await.unwrap();
+            let at_deletion = || ledger.look(|state| state.current(&address(0)).unwrap().object_to_delete().unwrap().inputs);
+            assert_eq!(at_deletion(), inputs("a", Json::Null));
+            ledger.begin_update(&address(0), &NET, &inputs("b", "keep".into()), &to()).await.unwrap();
+            assert_eq!(at_deletion(), inputs("b", "keep".into()));
+            // What may have been sent may be there; what is only said counts no more.
+            ledger.begin_update(&address(0), &NET, &inputs("a", Json::Null), &to()).await.unwrap();
+            assert_eq!(at_deletion(), inputs("b", Json::Null));
         });
     }
 

@@ -170,6 +170,18 @@ impl ObjectState {
         Some(Object { id: self.id.clone()?, inputs: self.inputs.clone(), attributes })
     }
 
+    /// The object as it is deleted: by what the program has said of it last, though the update to that may not have come to its end.
+    pub(crate) fn object_to_delete(&self) -> Option<Object> {
+        let mut object = self.object()?;
+        object.inputs.extend(self.attempted.clone().unwrap_or_default());
+        Some(object)
+    }
+
+    /// The value of a field that counts only at the deletion.
+    pub(crate) fn input_at_deletion(&self, field: &str) -> &Json {
+        self.attempted.as_ref().and_then(|attempted| attempted.get(field)).unwrap_or_else(|| self.input(field))
+    }
+
     /// Whether its creation has begun, and it is not known whether the object exists.
     pub(crate) fn is_unsettled(&self) -> bool {
         self.id.is_none()

@@ -74,7 +74,7 @@ use crate::{
 )]
 pub struct KmsKey {
     /// The alias, under which people and the console know the key.
-    #[field(terraform = false)]
+    #[field(exclusive, terraform = false)]
     pub alias: KmsAlias,
     /// What the key is for.
     pub description: Option<String>,
@@ -82,7 +82,7 @@ pub struct KmsKey {
     #[field(default = RotationPeriod::literal(365), terraform = "rotation_period_in_days")]
     pub rotation_period_days: RotationPeriod,
     /// For how many days the deletion can be called off. It is used when the key is deleted.
-    #[field(default = DeletionWindow::literal(30), terraform = "deletion_window_in_days")]
+    #[field(at_deletion, default = DeletionWindow::literal(30), terraform = "deletion_window_in_days")]
     pub deletion_window_days: DeletionWindow,
     /// Who may use the key; nobody without one.
     #[field(default, terraform = false)]

@@ -206,6 +206,7 @@ pub struct ReplicationGroup {
     #[field(private)]
     pub snapshot_window: Option<SnapshotWindow>,
     /// The name of a last snapshot, taken when the cache is deleted.
+    #[field(at_deletion)]
     pub final_snapshot_identifier: Option<Name>,
     /// When AWS works on the nodes; without one, AWS chooses.
     #[field(private)]

@@ -78,7 +78,7 @@ pub struct Secret {
     /// The key that encrypts the value; without one, AWS's own.
     pub kms_key_id: Option<KmsKeyArn>,
     /// For how long a deleted secret can be restored. It is used when the secret is deleted.
-    #[field(default = RecoveryWindow::literal(30), terraform = "recovery_window_in_days")]
+    #[field(at_deletion, default = RecoveryWindow::literal(30), terraform = "recovery_window_in_days")]
     pub recovery_window: RecoveryWindow,
     /// Where the value comes from.
     #[field(private, terraform = false)]

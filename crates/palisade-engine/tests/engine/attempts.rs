@@ -319,7 +319,8 @@ fn a_refused_creation_brings_back_only_what_it_has_deposed() {
         assert_eq!((successor.phase, only(&state(&account)).1.deposed.len()), (Phase::Ready, 1));
         account.lock().world.objects.remove(&("Net".to_owned(), successor.id.unwrap()));
         let plan = planned(&account, &program("3")).await.unwrap();
-        account.fail(0, ErrorKind::Quota, false);
+        // It is looked at once more before that.
+        account.fail(1, ErrorKind::Quota, false);
         applied(&account, &program("3"), &plan).await;
         account.lock().fault = None;
         let recorded = state(&account);
@@ -499,6 +500,44 @@ fn an_object_that_an_interrupted_change_has_hidden_is_not_created_again() {
 }
 
 #[test]
+fn a_young_object_that_a_plan_has_missed_is_not_created_again() {
+    run(async {
+        for after in ["1", "2"] {
+            let (account, program) = (account(Known::Never, Duration::ZERO), |fixed| one(Known::Never, fixed, "t"));
+            up(&account, &program("1")).await;
+            let second = Duration::from_secs(1);
+            account.lock().world.objects.values_mut().for_each(|thing| thing.hide(second));
+            let plan = planned(&account, &program(after)).await.unwrap();
+            assert_eq!((plan.steps[0].action, reason(&plan)), (Action::Create, "it was deleted outside of this program"));
+            tokio::time::sleep(second).await;
+            let (report, _) = applied(&account, &program(after), &plan).await;
+            assert!(report.is_complete());
+            // Where it cannot become what is wanted, it is left to be deleted, and another is created.
+            let is_same = after == "1";
+            assert_eq!(only(&state(&account)).1.objects().count(), if is_same { 1 } else { 2 });
+            assert_eq!(account.lock().waits, 0);
+            up(&account, &program(after)).await;
+            assert_eq!(creations(&account), if is_same { 1 } else { 2 });
+        }
+    });
+}
+
+#[test]
+fn an_object_whose_deletion_comes_to_its_end_after_the_plan_is_created_again() {
+    run(async {
+        let account = Account::default();
+        up(&account, &user("on")).await;
+        interrupt(&account, &Graph::empty("test"), false).await;
+        let plan = planned(&account, &user("on")).await.unwrap();
+        assert_eq!(plan.steps[0].action, Action::Update);
+        account.lock().world.objects.clear();
+        let (report, _) = applied(&account, &user("on"), &plan).await;
+        assert!(report.is_complete(), "{report:?}");
+        assert_settled(&account, &user("on")).await;
+    });
+}
+
+#[test]
 fn a_creation_that_goes_on_waits_for_descriptions_only_where_it_asks_for_something_else() {
     run(async {
         let program = |about: &str| {
@@ -607,8 +646,16 @@ fn what_an_interrupted_change_may_have_taken_from_another_object_is_given_back()
         assert!(!applied(&account, &program("1"), &plan).await.0.is_complete());
         account.lock().fault = None;
         // The change has not come to its end, so both wait: the one that it was made to, and the one that it takes from.
+        let start = Instant::now();
         let plan = up(&account, &program("2")).await;
         assert_eq!(plan.counts(), (0, 2, 0));
         assert_eq!(account.lock().waits, 2);
+        // What may be lost of one is on record before that wait, as the record of the other, which tells of it, may end before.
+        let is_attempted = |moment: &&Moment| {
+            let entry = moment.0.as_ref().and_then(|saved| saved.resources.get(&Address::new("Rule", "a")));
+            entry.and_then(|entry| entry.current.as_ref()).is_some_and(|object| object.attempted.is_some())
+        };
+        let recorded = account.lock().moments.iter().find(is_attempted).unwrap().2;
+        assert!(recorded - start < STALE);
     });
 }
