@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use palisade::{Stack, cidr, prelude::Vpc};
+use palisade::prelude::*;
 use palisade_aws::{
     Aws, AwsProvider, Backend, Supplier, failure,
     operations::{
         DescribeCacheParameterGroupsOutput, DescribeCacheSubnetGroupsOutput, DescribeLogGroupsOutput,
-        DescribeUserGroupsOutput, Effect, ListKeysOutput, Request, Response,
+        DescribeRouteTablesOutput, DescribeSecurityGroupsOutput, DescribeUserGroupsOutput, Effect, ListKeysOutput,
+        Request, Response,
     },
 };
 use palisade_core::{
@@ -22,13 +23,14 @@ use palisade_core::{
         Turn, Untracked,
     },
 };
-use palisade_emulator::Emulator;
-use palisade_engine::{ApplyOptions, MemoryStore, Phase, Plan, Report, State, Store};
+use palisade_emulator::{Emulator, Fault};
+use palisade_engine::{Action, ApplyOptions, MemoryStore, Phase, Plan, Report, State, Store};
+use palisade_testing::Rehearsal;
 use tokio::time::Instant;
 
 use crate::{
     run,
-    schema_changes::cases::{declare, fields},
+    schema_changes::cases::{cache, declare, fields},
 };
 
 /// What happens to the calls that create the resource `it`.
@@ -47,6 +49,39 @@ tokio::task_local! {
     static FATE: Cell<Option<Fate>>;
     /// Until when nothing is seen of what is looked for.
     static UNSEEN: Option<Instant>;
+    /// How many calls there are yet before one whose part of the cloud has not heard of the object.
+    static MISSED: Arc<Mutex<Option<usize>>>;
+}
+
+/// What is told where nothing has been heard of an object yet.
+fn unheard(request: &Request) -> Result<Response, ProviderError> {
+    match request {
+        Request::DescribeRouteTables(_) => {
+            Ok(Response::DescribeRouteTables(DescribeRouteTablesOutput { route_tables: Vec::new() }))
+        }
+        Request::DescribeSecurityGroups(_) => {
+            Ok(Response::DescribeSecurityGroups(DescribeSecurityGroupsOutput { security_groups: Vec::new() }))
+        }
+        other => Err(refusal(other.action(), ErrorKind::NotFound)),
+    }
+}
+
+/// Whether this call is the one that is missed. Most of those that describe any number of objects are left out: an object that
+/// they do not tell of is hidden as a whole.
+fn is_missed(request: &Request) -> bool {
+    let action = request.action();
+    let parts = ["DescribeCacheParameters", "DescribeRouteTables", "DescribeSecurityGroups"];
+    if action.starts_with("Describe") && action.ends_with('s') && !parts.contains(&action) {
+        return false;
+    }
+    let count = |left: &mut Option<usize>| match *left {
+        Some(0) => left.take().is_some(),
+        _ => {
+            *left = left.map(|left| left - 1);
+            false
+        }
+    };
+    MISSED.try_with(|left| count(&mut left.lock().unwrap())).unwrap_or(false)
 }
 
 /// What is told of an object that is hidden, as far as the emulated account hides none of its kind. What others ask for as well is
@@ -87,6 +122,9 @@ impl Backend for Account {
             return Box::pin(async { answer });
         }
         let action = request.action();
+        if is_missed(&request) {
+            return Box::pin(async move { unheard(&request) });
+        }
         match fate {
             Some(Fate::Refused(kind)) => Box::pin(async move { Err(refusal(action, kind)) }),
             Some(Fate::PartlyRefused(part)) if part == action => {
@@ -121,6 +159,8 @@ struct Life {
     it: Address,
     fate: Mutex<Option<Fate>>,
     unseen: Mutex<Option<Instant>>,
+    /// Which call of those that bring `it` to its inputs, or read it, is told that it does not exist.
+    missed: Arc<Mutex<Option<usize>>>,
     /// What a second creation with the same token came to, where one is made after each first.
     repeated: Mutex<Option<Vec<Result<String, ErrorKind>>>>,
 }
@@ -140,7 +180,7 @@ impl Provider for Life {
         kind: &'a str,
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
-        self.provider.read(turn, kind, objects)
+        self.missing(kind, self.provider.read(turn, kind, objects))
     }
 
     fn create<'a>(
@@ -205,7 +245,7 @@ impl Provider for Life {
         inputs: &'a JsonMap,
         previous: Option<&'a JsonMap>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        self.provider.converge(turn, kind, id, inputs, previous)
+        self.missing(kind, self.provider.converge(turn, kind, id, inputs, previous))
     }
 
     fn delete<'a>(
@@ -227,8 +267,8 @@ impl Life {
         let emulator = Emulator::in_memory("us-east-1");
         let provider = AwsProvider::new(Aws::new(Arc::new(Account(emulator.clone())), Arc::new(Invented)));
         let (store, it) = (MemoryStore::default(), Address::new(kind, "it"));
-        let (fate, unseen, repeated) = (Mutex::new(None), Mutex::new(None), Mutex::new(None));
-        Self { emulator, provider, store, it, fate, unseen, repeated }
+        let (fate, unseen, missed, repeated) = (Mutex::new(None), Mutex::new(None), Arc::default(), Mutex::new(None));
+        Self { emulator, provider, store, it, fate, unseen, missed, repeated }
     }
 
     async fn state(&self) -> State {
@@ -249,6 +289,12 @@ impl Life {
         let options = ApplyOptions::default();
         let writer = self.store.lock("apply", &mut |_| {}).await.unwrap();
         palisade_engine::apply(self, &*writer, self.state().await, graph, &plan, &options, &mut |_| {}).await.unwrap()
+    }
+
+    /// A call for an object of a kind. Of those for the kind of `it`, one may be missed.
+    fn missing<'a, T: 'a>(&self, kind: &str, call: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
+        let missed = if kind == self.it.kind() { Arc::clone(&self.missed) } else { Arc::default() };
+        Box::pin(MISSED.scope(missed, call))
     }
 
     /// Applies, with this fate for the creation of `it`.
@@ -284,6 +330,15 @@ impl Life {
         assert_eq!(known.len(), graph.nodes().count());
         assert!(known.iter().all(|object| object.phase == Phase::Ready));
         assert_eq!(self.count(), of_program(graph).await, "{}", self.it);
+    }
+
+    /// How much of everything there is, as in the rules of groups, which are no objects of their own.
+    fn sizes(&self) -> BTreeMap<String, usize> {
+        let contents = self.emulator.contents();
+        let size = |value: &serde_json::Value| {
+            value.as_array().map_or(0, Vec::len) + value.as_object().map_or(0, |map| map.len())
+        };
+        contents.as_object().unwrap().iter().map(|(name, value)| (name.clone(), size(value))).collect()
     }
 
     /// How many objects of each kind there are.
@@ -410,6 +465,69 @@ fn a_plan_does_not_wait_for_a_cache_that_is_being_created() {
 }
 
 #[test]
+fn a_part_of_the_cloud_that_has_not_heard_of_a_new_object_is_asked_again() {
+    for kind in kinds() {
+        let life = async |missed: Option<usize>| {
+            let life = Life::new(kind);
+            life.fail(Fate::Refused(ErrorKind::Denied)).await;
+            tokio::time::sleep(HIDDEN).await;
+            *life.missed.lock().unwrap() = missed;
+            life.apply(&life.graph("")).await;
+            let is_reached = life.missed.lock().unwrap().take().is_none();
+            life.complete(&life.graph("")).await;
+            (is_reached, life.sizes())
+        };
+        run(async {
+            let (_, undisturbed) = life(None).await;
+            for call in 0.. {
+                let (is_reached, sizes) = life(Some(call)).await;
+                assert_eq!(sizes, undisturbed, "{kind} {call}");
+                if !is_reached {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_new_object_of_which_a_part_is_not_seen_yet_is_no_error_of_a_plan_and_not_gone() {
+    let mut kinds_with_parts = Vec::new();
+    for kind in kinds() {
+        run(async {
+            let life = Life::new(kind);
+            life.lose(USUAL).await;
+            tokio::time::sleep(USUAL).await;
+            for call in 0.. {
+                *life.missed.lock().unwrap() = Some(call);
+                let plan = life.plan(&life.graph("")).await;
+                if life.missed.lock().unwrap().take().is_some() {
+                    break;
+                }
+                // It is neither gone nor an error; what it has already may be told.
+                let step = plan.step(&life.it).unwrap();
+                assert_eq!((step.action, step.id.is_some()), (Action::Update, true), "{kind} {call} {step:#?}");
+                kinds_with_parts.push(kind);
+            }
+            life.complete(&life.graph("")).await;
+        });
+    }
+    kinds_with_parts.dedup();
+    let several = [
+        "CacheParameterGroup",
+        "FlowLogRole",
+        "KmsKey",
+        "LogGroup",
+        "RouteTable",
+        "RouteTableAssociation",
+        "Secret",
+        "SecurityGroup",
+        "Vpc",
+    ];
+    assert_eq!(kinds_with_parts, several);
+}
+
+#[test]
 fn a_vpc_that_is_hidden_for_minutes_is_one() {
     for seconds in [1, 30, 240] {
         run(async {
@@ -445,5 +563,36 @@ fn a_secret_that_was_brought_back_is_not_forgotten() {
                 assert!(life.emulator.contents().to_string().contains(token), "{field:?}");
             }
         });
+    }
+}
+
+#[test]
+fn a_cache_whose_update_was_refused_is_deleted_as_the_program_has_said_last() {
+    let program = |minor_upgrades: bool, last: Option<&str>| {
+        palisade_testing::graph(|stack| {
+            cache(stack, Engine::REDIS_7_1.erased(), |cache| {
+                let cache = cache.multi_az(replicas!(1)).auto_minor_version_upgrade(minor_upgrades);
+                match last {
+                    Some(last) => cache.final_snapshot_identifier(Name::reported(last)),
+                    None => cache,
+                }
+            });
+        })
+    };
+    for (before, after) in [(None, Some("last")), (Some("last"), None), (Some("one"), Some("other"))] {
+        let mut rehearsal = Rehearsal::new().without_rules();
+        assert!(rehearsal.try_apply(&program(true, before)).unwrap().is_complete());
+        rehearsal.emulator().inject(1, Fault::Quota);
+        assert!(!rehearsal.try_apply(&program(false, after)).unwrap().is_complete());
+        let plan = rehearsal.try_plan(&palisade_testing::graph(|_| {})).unwrap();
+        let told = plan.steps.iter().flat_map(|step| &step.changes);
+        let told =
+            told.filter(|change| change.field == "final_snapshot_identifier").find_map(|change| change.before.clone());
+        assert_eq!(told, after.map(Into::into));
+        assert!(rehearsal.destroy().is_complete());
+        let items = rehearsal.emulator().inventory();
+        let snapshots: Vec<_> =
+            items.iter().filter(|item| item.kind == "Snapshot").map(|item| item.id.as_str()).collect();
+        assert_eq!(snapshots, after.into_iter().collect::<Vec<_>>());
     }
 }

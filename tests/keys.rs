@@ -1,8 +1,9 @@
 //! Keys and log groups, where a creation is cut short, or somebody else is at work.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -10,10 +11,10 @@ use std::{
 
 use palisade::prelude::*;
 use palisade_aws::{
-    Aws, Backend, Lifecycle,
+    Aws, Backend, Lifecycle, Sighting, failure,
     operations::{
-        CreateAlias, CreateKey, DescribeKey, ListAliasesOutput, PutKeyPolicy, PutRetentionPolicy, Request, Response,
-        ScheduleKeyDeletion,
+        CreateAlias, CreateKey, DeleteAlias, DescribeKey, ListAliases, ListAliasesOutput, PutKeyPolicy,
+        PutRetentionPolicy, Request, Response, ScheduleKeyDeletion,
     },
 };
 use palisade_core::{
@@ -263,4 +264,108 @@ fn what_kms_refuses_about_an_alias_is_told_as_it_is() {
         assert_eq!(error.kind, told);
     }
     assert_eq!(owner(&rehearsal, "alias/two"), two);
+}
+
+/// An account that tells for a while of the aliases that a key had when they were asked for first.
+struct Old {
+    account: Emulator,
+    told: Mutex<BTreeMap<Id<KmsKey>, (Instant, ListAliasesOutput)>>,
+}
+
+impl Old {
+    fn of(rehearsal: &Rehearsal) -> Aws {
+        let told = Mutex::default();
+        Aws::new(Arc::new(Self { account: rehearsal.emulator().clone(), told }), Arc::new(Nothing))
+    }
+}
+
+impl Backend for Old {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        let Request::ListAliases(call) = &request else { return self.account.answer(request) };
+        let key_id = call.key_id.clone();
+        Box::pin(async move {
+            let old = self.told.lock().unwrap().get(&key_id).cloned();
+            if let Some((_, answer)) = old.filter(|(since, _)| since.elapsed() < Duration::from_secs(30)) {
+                return Ok(Response::ListAliases(answer));
+            }
+            let answer = self.account.answer(request).await?;
+            if let Response::ListAliases(answer) = &answer {
+                self.told.lock().unwrap().insert(key_id, (Instant::now(), answer.clone()));
+            }
+            Ok(answer)
+        })
+    }
+}
+
+#[test]
+fn an_alias_that_another_key_has_taken_is_not_deleted_because_an_old_list_has_it() {
+    // Two keys exchange theirs.
+    let (rehearsal, [(first, one), (second, two)]) = two_keys();
+    let aws = Old::of(&rehearsal);
+    let named = |key: &KmsKey, alias: &'static str| KmsKey { alias: KmsAlias::reported(alias), ..key.clone() };
+    let (to_two, to_one) = (named(&first, "alias/two"), named(&second, "alias/one"));
+    let both =
+        async { tokio::join!(to_two.converge(&aws, &one, Some(&first)), to_one.converge(&aws, &two, Some(&second))) };
+    assert_eq!(run_later(both), (Ok(()), Ok(())));
+    assert_eq!((owner(&rehearsal, "alias/two"), owner(&rehearsal, "alias/one")), (one, two));
+
+    // One is deleted after the other has taken its alias.
+    let (rehearsal, [(first, one), (_, two)]) = two_keys();
+    let aws = Old::of(&rehearsal);
+    run_later(async {
+        aws.call(ListAliases { key_id: one.clone() }).await.unwrap();
+        let alias = first.alias.clone();
+        aws.call(DeleteAlias { alias: alias.clone() }).await.unwrap();
+        aws.call(CreateAlias { key_id: two.clone(), alias }).await.unwrap();
+        first.delete(&aws, &one).await.unwrap();
+    });
+    assert_eq!(owner(&rehearsal, "alias/one"), two);
+}
+
+/// An account that does not let the caller read the tags of one key.
+struct Silent {
+    account: Emulator,
+    key: Id<KmsKey>,
+}
+
+impl Backend for Silent {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        match &request {
+            Request::ListResourceTags(call) if call.key_id == self.key => {
+                Box::pin(async { Err(failure("ListResourceTags", "AccessDeniedException", "Not this one.")) })
+            }
+            _ => self.account.answer(request),
+        }
+    }
+}
+
+#[test]
+fn a_key_whose_creation_was_interrupted_is_not_taken_for_missing_by_one_who_may_read_no_tags() {
+    let (rehearsal, [(key, one), (_, two)]) = two_keys();
+    let made = rehearsal.emulator().inventory().into_iter().find(|item| item.id == one.as_str()).unwrap();
+    let token = |digest: String| Token { stack: "test".to_owned(), resource: "KmsKey.one".to_owned(), digest };
+    let (ours, never) = (token(made.token.unwrap()), token("0a".repeat(32)));
+    // It has no alias yet.
+    rehearsal.by_hand(DeleteAlias { alias: key.alias.clone() }).unwrap();
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    assert_eq!(run_later(key.find(&aws, &ours)), Ok(Sighting::Seen(one.clone())));
+    let denied = refusing(rehearsal.emulator(), "ListResourceTags", ErrorKind::Denied);
+    let error = run_later(key.find(&denied, &ours)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Denied);
+    assert!(error.help.contains("`kms:ListResourceTags`"), "{error}");
+    // A key that keeps its tags from everybody is another's.
+    let silent = |key| {
+        let account = rehearsal.emulator().clone();
+        Aws::new(Arc::new(Silent { account, key }), Arc::new(Nothing))
+    };
+    assert_eq!(run_later(key.find(&silent(two), &ours)), Ok(Sighting::Seen(one.clone())));
+    assert_eq!(run_later(key.find(&silent(one), &never)), Ok(Sighting::Nothing));
 }

@@ -191,13 +191,12 @@ pub(crate) async fn cache_tags(aws: &Aws, arn: &Arn) -> Result<Tags, ProviderErr
     Ok(aws.call_until_settled(GROUP_SETTLED, ListTagsForResource { arn: arn.clone() }).await?.tags)
 }
 
-/// Whether the ElastiCache object `id` is what the creation of `token` has made. One that is just going is not, whatever it
-/// was. Of one that is between two states, AWS does not tell.
+/// Whether the ElastiCache object `id`, which was just described, is what the creation of `token` has made. Of one that is between two
+/// states AWS does not tell, and may even say that it does not exist.
 pub(crate) async fn sighted<T>(aws: &Aws, id: T, arn: &Arn, token: &Token) -> Result<Sighting<T>, ProviderError> {
     match aws.call(ListTagsForResource { arn: arn.clone() }).await {
         Ok(answer) => Ok(Some(id).filter(|_| answer.tags.are_of(token)).into()),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(Sighting::Nothing),
-        Err(error) if error.kind == ErrorKind::Transitional => Ok(Sighting::Unclear),
+        Err(error) if matches!(error.kind, ErrorKind::Transitional | ErrorKind::NotFound) => Ok(Sighting::Unclear),
         Err(error) => Err(error),
     }
 }
@@ -333,11 +332,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_object_whose_tags_nobody_may_read_is_not_taken_for_one_that_does_not_exist() {
+    async fn what_was_described_is_not_taken_for_one_that_does_not_exist_because_its_tags_cannot_be_read() {
         let arn = Arn::reported("arn:aws:elasticache:us-east-1:123456789012:user:it");
         let token = Token { stack: "test".to_owned(), resource: "RedisUser.it".to_owned(), digest: "0a".repeat(32) };
         for (kind, sighting) in [
-            (ErrorKind::NotFound, Ok(Sighting::Nothing)),
+            (ErrorKind::NotFound, Ok(Sighting::Unclear)),
             (ErrorKind::Transitional, Ok(Sighting::Unclear)),
             (ErrorKind::Denied, Err(ErrorKind::Denied)),
         ] {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, appear, gone, in_order, named, sighted, sync_cache_tags, taken},
+    observe::{RELEASED, VISIBLE, appear, found, gone, in_order, named, sighted, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
@@ -190,27 +190,28 @@ impl Lifecycle for CacheParameterGroup {
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
         let mut snapshots = Vec::new();
         for group in in_order(ids, describe(aws, ids).await?, |group| &group.name) {
-            snapshots.push(match group {
-                Some(group) => Some(Snapshot {
-                    fields: CacheParameterGroupObserved {
-                        name: Some(Name::reported(group.name.as_str())),
-                        family: ParameterGroupFamily::reported(&group.family),
-                        description: Some(group.description),
-                        parameters: Some(user_parameters(aws, &group.name).await?),
-                        tags: None,
-                    },
-                    attributes: CacheParameterGroupAttributes { arn: group.arn },
-                }),
-                None => None,
-            });
+            let Some((group, parameters)) = with_parameters(aws, group).await? else {
+                snapshots.push(None);
+                continue;
+            };
+            snapshots.push(Some(Snapshot {
+                fields: CacheParameterGroupObserved {
+                    name: Some(Name::reported(group.name.as_str())),
+                    family: ParameterGroupFamily::reported(&group.family),
+                    description: Some(group.description),
+                    parameters: Some(parameters),
+                    tags: None,
+                },
+                attributes: CacheParameterGroupAttributes { arn: group.arn },
+            }));
         }
         Ok(snapshots)
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let describe = async || Ok(describe(aws, std::slice::from_ref(id)).await?.pop());
-        let group = appear(aws, &format!("the parameter group {id}"), previous.is_some(), describe).await?;
-        let observed = user_parameters(aws, id).await?;
+        let describe = async || with_parameters(aws, describe(aws, std::slice::from_ref(id)).await?.pop()).await;
+        let what = format!("the parameter group {id}");
+        let (group, observed) = appear(aws, &what, previous.is_some(), describe).await?;
         let set: Vec<_> = self.parameters.iter().filter(|(name, value)| observed.get(*name) != Some(value)).collect();
         for chunk in set.chunks(PARAMETERS_PER_CALL) {
             let parameters = chunk.iter().map(|&(name, value)| (name.clone(), value.clone())).collect();
@@ -236,7 +237,13 @@ async fn describe(
     Ok(aws.call(DescribeCacheParameterGroups { ids: ids.to_vec() }).await?.groups)
 }
 
-/// The parameters that somebody set, without the family's defaults.
-async fn user_parameters(aws: &Aws, id: &Id<CacheParameterGroup>) -> Result<BTreeMap<String, String>, ProviderError> {
-    Ok(aws.call(DescribeCacheParameters { name: id.clone() }).await?.user_parameters)
+/// The group, and the parameters that somebody set, without the family's defaults; `None` if they cannot be seen, as of a group that
+/// is too new or just gone.
+async fn with_parameters(
+    aws: &Aws,
+    group: Option<CacheParameterGroupDescription>,
+) -> Result<Option<(CacheParameterGroupDescription, BTreeMap<String, String>)>, ProviderError> {
+    let Some(group) = group else { return Ok(None) };
+    let parameters = found(aws.call(DescribeCacheParameters { name: group.name.clone() }).await)?;
+    Ok(parameters.map(|parameters| (group, parameters.user_parameters)))
 }

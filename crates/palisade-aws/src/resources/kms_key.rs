@@ -188,7 +188,7 @@ impl Lifecycle for KmsKey {
             UntagKey::CALL.up_to(1).carried(&["tags"]),
         ],
         delete: &[
-            DescribeKey::CALL.once(),
+            DescribeKey::CALL.as_needed(),
             ListAliases::CALL.once(),
             DeleteAlias::CALL.as_needed(),
             ScheduleKeyDeletion::CALL.once(),
@@ -216,16 +216,28 @@ impl Lifecycle for KmsKey {
     /// Finds the key by its alias, or by its tags, as the creation may have ended before the alias was made.
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         if let Some(key) = describe(aws, self.alias.as_str()).await?
-            && is_made_by(aws, &key.arn, token).await?
+            && tags(aws, &key.arn).await?.are_of(token)
         {
             return Ok(Sighting::Seen(key.arn));
         }
+        // A key whose policy keeps its tags from us is not ours. But where all do, it is this caller who may not ask.
+        let (mut is_told, mut denied) = (false, None);
         for arn in aws.call(ListKeys {}).await?.keys {
-            if is_made_by(aws, &arn, token).await? && describe(aws, arn.as_str()).await?.is_some() {
-                return Ok(Sighting::Seen(arn));
+            match aws.call(ListResourceTags { key_id: arn.clone() }).await {
+                Err(error) if error.kind == ErrorKind::Denied => denied = Some(error),
+                answer => {
+                    is_told = true;
+                    let is_ours = found(answer)?.is_some_and(|answer| answer.tags.are_of(token));
+                    if is_ours && describe(aws, arn.as_str()).await?.is_some() {
+                        return Ok(Sighting::Seen(arn));
+                    }
+                }
             }
         }
-        Ok(Sighting::Nothing)
+        match denied {
+            Some(error) if !is_told => Err(untold(error)),
+            _ => Ok(Sighting::Nothing),
+        }
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
@@ -253,12 +265,11 @@ impl Lifecycle for KmsKey {
         if key.description != description {
             aws.call(UpdateKeyDescription { key_id: id.clone(), description }).await?;
         }
+        let mut others: Vec<_> = key.aliases.iter().filter(|alias| **alias != self.alias).cloned().collect();
         if !key.aliases.contains(&self.alias) {
-            self.take_alias(aws, id, &key).await?;
+            self.take_alias(aws, id, &key.tags, &mut others).await?;
         }
-        if key.aliases.iter().any(|alias| *alias != self.alias) {
-            self.drop_aliases(aws, id).await?;
-        }
+        drop_aliases(aws, id, &mut others).await?;
         let (set, removed) = self.tags.changes_from(&key.tags);
         if !set.is_empty() {
             aws.call(TagKey { key_id: id.clone(), tags: set }).await?;
@@ -277,9 +288,8 @@ impl Lifecycle for KmsKey {
             return Ok(());
         }
         // The alias stays with a key that is to be deleted, and a new key could not have it.
-        for alias in aws.call(ListAliases { key_id: id.clone() }).await?.aliases {
-            gone(aws.call(DeleteAlias { alias }).await)?;
-        }
+        let mut aliases = aws.call(ListAliases { key_id: id.clone() }).await?.aliases;
+        drop_aliases(aws, id, &mut aliases).await?;
         gone(aws.call(ScheduleKeyDeletion { key_id: id.clone(), window: self.deletion_window_days }).await)
     }
 }
@@ -304,7 +314,13 @@ impl KmsKey {
 
     /// Gives the key its alias. Another key of the stack that has it gives it away: in a moment, if it gets another one as well,
     /// or because it is to be deleted once nothing uses it any more.
-    async fn take_alias(&self, aws: &Aws, id: &Id<Self>, key: &Key) -> Result<(), ProviderError> {
+    async fn take_alias(
+        &self,
+        aws: &Aws,
+        id: &Id<Self>,
+        tags: &Tags,
+        others: &mut Vec<KmsAlias>,
+    ) -> Result<(), ProviderError> {
         let request = CreateAlias { key_id: id.clone(), alias: self.alias.clone() };
         let start = Instant::now();
         loop {
@@ -315,13 +331,13 @@ impl KmsKey {
             match owner(aws, &self.alias).await? {
                 // An attempt of which no answer came has made it.
                 Some(owner) if owner.arn == *id => return Ok(()),
-                Some(owner) if !is_kin(aws, &owner.arn, &key.tags).await? => return Err(taken(error)),
+                Some(owner) if !is_kin(aws, &owner.arn, tags).await? => return Err(taken(error)),
                 // A key whose deletion somebody has scheduled by hand keeps its alias until it is deleted.
                 Some(owner) if owner.is_going() || start.elapsed() >= GIVEN_AWAY => {
                     gone(aws.call(DeleteAlias { alias: self.alias.clone() }).await)?;
                 }
                 // The two may exchange their aliases, so that each waits for that of the other.
-                _ => self.drop_aliases(aws, id).await?,
+                _ => drop_aliases(aws, id, others).await?,
             }
             if start.elapsed() >= STALE {
                 return Err(taken(error));
@@ -329,16 +345,24 @@ impl KmsKey {
             aws.pause(Duration::from_secs(1)).await?;
         }
     }
+}
 
-    /// Takes away all aliases of the key but its own.
-    async fn drop_aliases(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        // They are asked for just before, since another key may have taken one over.
-        let aliases = aws.call(ListAliases { key_id: id.clone() }).await?.aliases;
-        for alias in aliases.into_iter().filter(|alias| *alias != self.alias) {
+/// Takes away each of the aliases once, unless it is another key's by now: a list of them may be old, and an alias is deleted by its name,
+/// whosever it is.
+async fn drop_aliases(aws: &Aws, id: &Id<KmsKey>, aliases: &mut Vec<KmsAlias>) -> Result<(), ProviderError> {
+    while let Some(alias) = aliases.pop() {
+        if owner(aws, &alias).await?.is_none_or(|owner| owner.arn == *id) {
             gone(aws.call(DeleteAlias { alias }).await)?;
         }
-        Ok(())
     }
+    Ok(())
+}
+
+/// The error where no key tells whether it is the one of an interrupted creation.
+fn untold(mut error: ProviderError) -> ProviderError {
+    error.help = "allow the caller `kms:ListResourceTags`, as the key of an interrupted creation is known by its tags"
+        .to_owned();
+    error
 }
 
 /// How long a key of the stack may take to give its alias away by itself.
@@ -378,16 +402,21 @@ pub(crate) async fn key_of_alias(
 async fn observe(aws: &Aws, id: &Id<KmsKey>) -> Result<Option<Key>, ProviderError> {
     let Some(KeyDescription { description, .. }) = describe(aws, id.as_str()).await? else { return Ok(None) };
     let key_id = || id.clone();
-    let mut aliases = aws.call(ListAliases { key_id: key_id() }).await?.aliases;
-    aliases.sort();
-    let policy = aws.call(GetKeyPolicy { key_id: key_id() }).await?.policy;
-    Ok(Some(Key {
-        description,
-        aliases,
-        policy: KeyPolicy::read(&policy, place(id)?),
-        rotation: aws.call(GetKeyRotationStatus { key_id: key_id() }).await?.period,
-        tags: aws.call(ListResourceTags { key_id: key_id() }).await?.tags,
-    }))
+    let place = place(id)?;
+    let parts = async {
+        let mut aliases = aws.call(ListAliases { key_id: key_id() }).await?.aliases;
+        aliases.sort();
+        let policy = aws.call(GetKeyPolicy { key_id: key_id() }).await?.policy;
+        Ok(Key {
+            description,
+            aliases,
+            policy: KeyPolicy::read(&policy, place),
+            rotation: aws.call(GetKeyRotationStatus { key_id: key_id() }).await?.period,
+            tags: aws.call(ListResourceTags { key_id: key_id() }).await?.tags,
+        })
+    };
+    // Each part of a new key is seen in its own time.
+    found(parts.await)
 }
 
 fn snapshot(id: &Id<KmsKey>, key: Key) -> Snapshot<KmsKeyObserved, KmsKeyAttributes> {
@@ -404,12 +433,6 @@ fn snapshot(id: &Id<KmsKey>, key: Key) -> Snapshot<KmsKeyObserved, KmsKeyAttribu
     };
     let key_id = id.as_str().rsplit('/').next().unwrap_or_default().to_owned();
     Snapshot { fields, attributes: KmsKeyAttributes { arn: KmsKeyArn::reported(id.as_str()), key_id } }
-}
-
-/// Whether the key was made by the creation of `token`. A key whose policy keeps its tags from us was not, nor was one that is
-/// just going.
-async fn is_made_by(aws: &Aws, arn: &Id<KmsKey>, token: &Token) -> Result<bool, ProviderError> {
-    Ok(tags(aws, arn).await?.are_of(token))
 }
 
 /// Whether the key was made by the same state as what has the tags `own`.

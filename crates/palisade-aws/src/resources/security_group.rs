@@ -12,10 +12,10 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
-    observe::{RELEASED, appear, ec2_arn, gone, in_order, sync_ec2_tags, taken},
+    observe::{RELEASED, VISIBLE, appear, ec2_arn, found, gone, in_order, sync_ec2_tags, taken},
     operations::{
         CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
-        DescribeSecurityGroups, DescribeTags, Operation, RevokeSecurityGroupEgress,
+        DescribeSecurityGroups, DescribeTags, Operation, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
     },
     shapes::{RuleDescription, SecurityGroupDescription, Select, SelectRules, SelectSecurityGroups},
     types::{Arn, Description, Direction, SecurityGroupName, Tags},
@@ -88,7 +88,7 @@ impl Lifecycle for SecurityGroup {
         converge: &[
             DescribeSecurityGroups::CALL.as_needed(),
             DescribeSecurityGroupRules::CALL.as_needed(),
-            RevokeSecurityGroupEgress::CALL.up_to(1),
+            RevokeSecurityGroupEgress::CALL.as_needed(),
             CreateTags::CALL.up_to(1).carried(&["tags"]),
             DeleteTags::CALL.up_to(1).carried(&["tags"]),
         ],
@@ -140,18 +140,44 @@ impl Lifecycle for SecurityGroup {
             Ok(aws.call(DescribeSecurityGroups { select }).await?.security_groups.into_iter().next())
         };
         let group = appear(aws, id.as_str(), previous.is_some(), describe).await?;
-        let rules =
-            aws.call(DescribeSecurityGroupRules { select: SelectRules::OfGroups(vec![id.clone()]) }).await?.rules;
-        let added_by_aws: Vec<_> = rules.into_iter().filter(allows_everything_out).map(|rule| rule.id).collect();
-        if !added_by_aws.is_empty() {
-            gone(aws.call(RevokeSecurityGroupEgress { group_id: id.clone(), rule_ids: added_by_aws }).await)?;
-        }
+        revoke(aws, id, allows_everything_out).await?;
         sync_ec2_tags(aws, id.as_str(), &self.tags, &group.tags).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         gone(aws.call_until_settled(RELEASED, DeleteSecurityGroup { group_id: id.clone() }).await)
     }
+}
+
+/// Revokes the rules of a group that should not be, as `is_wrong` tells.
+///
+/// A refusal because something does not exist says little: the group may be too new for that part of EC2, or one of the rules is gone
+/// and the others are not. So they are looked for again.
+pub(super) async fn revoke(
+    aws: &Aws,
+    group_id: &Id<SecurityGroup>,
+    is_wrong: impl Fn(&RuleDescription) -> bool,
+) -> Result<(), ProviderError> {
+    aws.wait(&format!("the rules of {group_id} to be revoked"), VISIBLE, async || {
+        let select = SelectRules::OfGroups(vec![group_id.clone()]);
+        let mut rules = aws.call(DescribeSecurityGroupRules { select }).await?.rules;
+        rules.retain(&is_wrong);
+        let ids = |direction| -> Vec<_> {
+            rules.iter().filter(|rule| rule.direction == direction).map(|rule| rule.id.clone()).collect()
+        };
+        let (ingress, egress) = (ids(Direction::Ingress), ids(Direction::Egress));
+        let mut are_revoked = true;
+        if !ingress.is_empty() {
+            let request = RevokeSecurityGroupIngress { group_id: group_id.clone(), rule_ids: ingress };
+            are_revoked &= found(aws.call(request).await)?.is_some();
+        }
+        if !egress.is_empty() {
+            let request = RevokeSecurityGroupEgress { group_id: group_id.clone(), rule_ids: egress };
+            are_revoked &= found(aws.call(request).await)?.is_some();
+        }
+        Ok(are_revoked.then_some(()))
+    })
+    .await
 }
 
 /// The rule that AWS adds to every new group. A rule of a program cannot be this one.

@@ -12,11 +12,10 @@ use palisade_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{RouteTable, SecurityGroup};
+use super::{RouteTable, SecurityGroup, security_group::revoke};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    failure,
     lifecycle::check_in_place,
     observe::{RELEASED, VISIBLE, appear, ec2_arn, gone, in_order, named, settle, sync_ec2_tags},
     operations::{
@@ -28,7 +27,7 @@ use crate::{
         RouteTableDescription, RuleDescription, SecurityGroupDescription, Select, SelectRouteTables, SelectRules,
         SelectSecurityGroups, VpcAttribute, VpcDescription,
     },
-    types::{Arn, Cidr, Direction, Tags, Tenancy},
+    types::{Arn, Cidr, Tags, Tenancy},
 };
 
 /// A virtual network of its own.
@@ -129,7 +128,7 @@ impl Lifecycle for Vpc {
         create: &[CreateVpc::CALL.once()],
         converge: &[
             DescribeVpcs::CALL.as_needed(),
-            DescribeVpcAttribute::CALL.each(3),
+            DescribeVpcAttribute::CALL.as_needed(),
             ModifyVpcTenancy::CALL.up_to(1).carried(&["instance_tenancy"]),
             ModifyVpcAttribute::CALL.up_to(3).on(&[
                 "enable_dns_support",
@@ -138,8 +137,9 @@ impl Lifecycle for Vpc {
             ]),
             DescribeSecurityGroups::CALL.as_needed(),
             DescribeSecurityGroupRules::CALL.as_needed(),
-            RevokeSecurityGroupIngress::CALL.up_to(1),
-            RevokeSecurityGroupEgress::CALL.up_to(1),
+            DescribeRouteTables::CALL.as_needed(),
+            RevokeSecurityGroupIngress::CALL.as_needed(),
+            RevokeSecurityGroupEgress::CALL.as_needed(),
             CreateTags::CALL.up_to(1).carried(&["tags"]),
             DeleteTags::CALL.up_to(1).carried(&["tags"]),
         ],
@@ -190,19 +190,18 @@ impl Lifecycle for Vpc {
         let rules = rules_of(aws, groups).await?;
         let vpcs = in_order(ids, described.vpcs, |vpc| &vpc.id).into_iter().zip(flags).zip(known);
         let snapshot = |((vpc, flags), known): ((Option<VpcDescription>, Option<Flags>), Option<VpcAttributes>)| {
-            // One that went between the calls is gone.
-            let Some((vpc, flags)) = vpc.zip(flags) else { return Ok(None) };
-            let attributes = known.map_or_else(|| made_by_aws.attributes(aws, &vpc), Ok)?;
+            // One that went between the calls is gone, and one that is too new to be seen as a whole is not seen yet.
+            let (vpc, flags) = vpc.zip(flags)?;
+            let attributes = known.or_else(|| made_by_aws.attributes(aws, &vpc))?;
             let of_vpc = |rule: &&RuleDescription| rule.group_id.as_str() == attributes.default_security_group_id;
             let rules = rules.iter().filter(of_vpc).map(in_words).collect();
-            Ok(Some(Snapshot { fields: fields(vpc, flags, rules), attributes }))
+            Some(Snapshot { fields: fields(vpc, flags, rules), attributes })
         };
-        vpcs.map(snapshot).collect()
+        Ok(vpcs.map(snapshot).collect())
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let vpc = available(aws, id, previous.is_some()).await?;
-        let observed = Flags::read(aws, id).await?.ok_or_else(|| being_deleted(id))?;
+        let (vpc, observed) = available(aws, id, previous.is_some()).await?;
         check_in_place(id, self, &fields(vpc.clone(), observed, BTreeSet::new()))?;
         if vpc.instance_tenancy != self.instance_tenancy {
             aws.call(ModifyVpcTenancy { vpc_id: id.clone() }).await?;
@@ -236,24 +235,14 @@ impl Lifecycle for Vpc {
 
 /// Revokes all rules of the security group that AWS made with the VPC.
 async fn close_default_group(aws: &Aws, vpc: &Id<Vpc>) -> Result<(), ProviderError> {
-    let default_of = async || {
-        let select = SelectSecurityGroups::DefaultOf(vec![vpc.clone()]);
-        Ok(aws.call(DescribeSecurityGroups { select }).await?.security_groups.into_iter().next())
+    let made_by_aws = async || {
+        let MadeByAws { groups, tables } = MadeByAws::of(aws, std::slice::from_ref(vpc)).await?;
+        Ok(groups.into_iter().next().zip(tables.into_iter().next()))
     };
-    // It is made with the VPC, and may all the same be seen later.
-    let group_id = appear(aws, &format!("the default security group of {vpc}"), false, default_of).await?.id;
-    let rules = rules_of(aws, vec![group_id.clone()]).await?;
-    let ids = |direction| -> Vec<_> {
-        rules.iter().filter(|rule| rule.direction == direction).map(|rule| rule.id.clone()).collect()
-    };
-    let (ingress, egress) = (ids(Direction::Ingress), ids(Direction::Egress));
-    if !ingress.is_empty() {
-        gone(aws.call(RevokeSecurityGroupIngress { group_id: group_id.clone(), rule_ids: ingress }).await)?;
-    }
-    if !egress.is_empty() {
-        gone(aws.call(RevokeSecurityGroupEgress { group_id, rule_ids: egress }).await)?;
-    }
-    Ok(())
+    // Both are made with the VPC, and may all the same be seen later.
+    let what = format!("the default security group and the main route table of {vpc}");
+    let (group, _) = appear(aws, &what, false, made_by_aws).await?;
+    revoke(aws, &group.id, |_| true).await
 }
 
 async fn rules_of(aws: &Aws, groups: Vec<Id<SecurityGroup>>) -> Result<Vec<RuleDescription>, ProviderError> {
@@ -277,13 +266,15 @@ fn in_words(rule: &RuleDescription) -> String {
     format!("{id}: {direction} {protocol}{ports}{}", addresses.or(group).unwrap_or_default())
 }
 
-async fn available(aws: &Aws, id: &Id<Vpc>, exists: bool) -> Result<VpcDescription, ProviderError> {
+async fn available(aws: &Aws, id: &Id<Vpc>, exists: bool) -> Result<(VpcDescription, Flags), ProviderError> {
     let describe = async || {
         let found = aws.call(DescribeVpcs { select: Select::Ids(vec![id.clone()]) }).await?;
-        Ok(found.vpcs.into_iter().next())
+        let Some(vpc) = found.vpcs.into_iter().next() else { return Ok(None) };
+        // A new one may be described and have no flags yet.
+        let flags = if vpc.state == "available" { Flags::read(aws, id).await? } else { None };
+        Ok(Some(flags.map(|flags| (vpc, flags))))
     };
-    let is_available = |vpc: VpcDescription| Ok((vpc.state == "available").then_some(vpc));
-    settle(aws, (id.as_str(), "to be available"), VISIBLE, exists, describe, is_available).await
+    settle(aws, (id.as_str(), "to be available"), VISIBLE, exists, describe, Ok).await
 }
 
 /// What takes a call for each VPC and flag.
@@ -335,22 +326,18 @@ impl MadeByAws {
         Ok(Self { groups: groups.security_groups, tables: tables.route_tables })
     }
 
-    fn attributes(&self, aws: &Aws, vpc: &VpcDescription) -> Result<VpcAttributes, ProviderError> {
+    /// The attributes of a VPC of which both are seen. During its deletion they may have gone before it.
+    fn attributes(&self, aws: &Aws, vpc: &VpcDescription) -> Option<VpcAttributes> {
         let group = self.groups.iter().find(|group| group.vpc_id == vpc.id);
         let table = self.tables.iter().find(|table| table.vpc_id == vpc.id);
-        // A VPC that is there has both; during its deletion they may have gone before it.
-        let (group, table) = group.zip(table).ok_or_else(|| being_deleted(&vpc.id))?;
-        Ok(VpcAttributes {
+        let (group, table) = group.zip(table)?;
+        Some(VpcAttributes {
             arn: ec2_arn(aws, &vpc.owner_id, "vpc", vpc.id.as_str()),
             owner_id: vpc.owner_id.clone(),
             default_security_group_id: group.id.to_string(),
             main_route_table_id: table.id.clone(),
         })
     }
-}
-
-fn being_deleted(id: &Id<Vpc>) -> ProviderError {
-    failure("DescribeVpcs", "InvalidVpcID.NotFound", format!("{id} is being deleted"))
 }
 
 fn fields(vpc: VpcDescription, flags: Flags, default_security_group_rules: BTreeSet<String>) -> VpcObserved {
@@ -368,7 +355,10 @@ fn fields(vpc: VpcDescription, flags: Flags, default_security_group_rules: BTree
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{shapes::RuleSpecification, types::PrivateRange};
+    use crate::{
+        shapes::RuleSpecification,
+        types::{Direction, PrivateRange},
+    };
 
     #[test]
     fn a_rule_that_should_not_be_is_told_in_words() {

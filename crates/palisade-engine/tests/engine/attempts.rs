@@ -508,7 +508,10 @@ fn a_young_object_that_a_plan_has_missed_is_not_created_again() {
             let second = Duration::from_secs(1);
             account.lock().world.objects.values_mut().for_each(|thing| thing.hide(second));
             let plan = planned(&account, &program(after)).await.unwrap();
-            assert_eq!((plan.steps[0].action, reason(&plan)), (Action::Create, "it was deleted outside of this program"));
+            assert_eq!(
+                (plan.steps[0].action, reason(&plan)),
+                (Action::Create, "it was deleted outside of this program")
+            );
             tokio::time::sleep(second).await;
             let (report, _) = applied(&account, &program(after), &plan).await;
             assert!(report.is_complete());

@@ -94,9 +94,9 @@ impl Lifecycle for NetworkAcl {
             if let Some(acl) = described(aws, id).await? {
                 Moves::of(&self.vpc_id).release(aws, &acl, &BTreeSet::new()).await?;
             }
-            aws.call(DeleteNetworkAcl { network_acl_id: id.clone() }).await
+            gone(aws.call(DeleteNetworkAcl { network_acl_id: id.clone() }).await)
         };
-        gone(aws.until_accepted(RELEASED, is_transitional, attempt).await)
+        aws.until_accepted(RELEASED, is_transitional, attempt).await
     }
 }
 

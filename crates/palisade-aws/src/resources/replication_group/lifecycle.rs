@@ -451,8 +451,11 @@ async fn available(
         Ok(Some((group, members)))
     };
     let is_available = |(group, members): (ReplicationGroupDescription, Vec<CacheClusterDescription>)| {
-        let settled =
-            group.pending_modified_values.is_empty() && members.iter().all(|member| member.status == "available");
+        // A member that is not described yet says nothing of what it is.
+        let is_available = |id: &String| members.iter().any(|member| member.id == *id && member.status == "available");
+        let settled = group.pending_modified_values.is_empty()
+            && !group.member_clusters.is_empty()
+            && group.member_clusters.iter().all(is_available);
         match group.status.as_str() {
             CREATE_FAILED => Err(create_failed(id)),
             "deleting" => Err(lost(&what, "is being deleted")),
