@@ -339,10 +339,11 @@ impl Life {
             }
             Err(error) => self.failed(error),
         };
-        if !matches!(ended, Ended::Killed)
-            && let Err(error) = writer.release().await
-        {
-            self.see(format!("{error:?} {error}"));
+        if !matches!(ended, Ended::Killed) {
+            match writer.release().await {
+                Ok(()) => store.tidy().await,
+                Err(error) => self.see(format!("{error:?} {error}")),
+            }
         }
         Ok(ended)
     }

@@ -34,8 +34,16 @@ const _: () = {
     assert!(RELEASED.as_millis() + READ.as_millis() < ENDED.as_millis() && ENDED.as_millis() < 5000);
 };
 
-/// The command that listens, which the first signal asks to stop. A second one ends the process at once, as does one that
-/// comes when no command listens any more. Signals belong to the process, and so does this.
+/// How soon after the first signal another one is taken for the same: a program that started this one may pass a Ctrl-C on that the
+/// terminal has sent to both.
+const SAME: Duration = Duration::from_millis(100);
+
+/// The exit code of the end of the terminal. That is told twice, by the shell as it ends and then by the system, so it never stands for
+/// a second Ctrl-C.
+const HUNG_UP: u8 = 129;
+
+/// The command that listens, which the first signal asks to stop. A second Ctrl-C or `kill` ends the process at once, as does any signal
+/// that comes when no command listens any more. Signals belong to the process, and so does this.
 static LISTENING: Mutex<Weak<Interruption>> = Mutex::new(Weak::new());
 
 /// Whether the thread that waits for signals was started.
@@ -109,15 +117,17 @@ fn start() -> io::Result<()> {
 }
 
 async fn heed(mut signals: system::Signals) {
-    let mut end = None;
+    let (mut first, mut end) = (None, None);
     loop {
         tokio::select! {
-            exit_code = signals.next() => {
-                if !listening().is_some_and(|interrupts| interrupts.interrupt(exit_code)) {
-                    exit(exit_code.into());
+            exit_code = signals.next() => match listening() {
+                Some(interrupts) if interrupts.interrupt(exit_code) => {
+                    first = Some((exit_code, Instant::now()));
+                    end = Some(Instant::now() + ENDED);
                 }
-                end = Some(Instant::now() + ENDED);
-            }
+                Some(_) if exit_code == HUNG_UP || is_same(first, exit_code) => {}
+                _ => exit(exit_code.into()),
+            },
             () = until(end) => {
                 if let Some(exit_code) = listening().and_then(|interrupts| interrupts.exit_code()) {
                     exit(exit_code.into());
@@ -126,6 +136,11 @@ async fn heed(mut signals: system::Signals) {
             }
         }
     }
+}
+
+/// Whether a signal is the one that came first, once more.
+fn is_same(first: Option<(u8, Instant)>, exit_code: u8) -> bool {
+    first.is_some_and(|(first, came)| first == exit_code && came.elapsed() < SAME)
 }
 
 async fn until(end: Option<Instant>) {

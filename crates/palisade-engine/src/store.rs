@@ -57,6 +57,12 @@ pub trait Store: Send + Sync {
         holder: &'w str,
         wait: &'w mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>>;
+
+    /// Removes what the states that this run has written have made superfluous. It takes no lock, and nothing depends on it: it may be
+    /// dropped at any moment, and what it has not removed is left to a later run.
+    fn tidy(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// The one run that may change a state, for as long as it holds the stack.

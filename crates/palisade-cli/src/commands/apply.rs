@@ -84,8 +84,12 @@ pub(super) fn execute(
     let ended = change(context, args, graph, words, &session, (&*store, &*writer), choose)
         .or_else(|error| cancelled(context, words, error));
     let left = match session.release(writer) {
+        Ok(Ok(())) => {
+            session.tidy(&*store);
+            return ended;
+        }
         // This run does not have it any more, so there is nothing to give back.
-        Ok(Ok(()) | Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. })) => return ended,
+        Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. })) => return ended,
         Ok(Err(error)) => error.to_string(),
         Err(Interrupted) => "there was no answer in time".to_owned(),
     };

@@ -173,6 +173,12 @@ impl Session {
     pub(super) fn release(&self, writer: Box<dyn Writer + '_>) -> Result<Result<(), StateError>, Interrupted> {
         self.within(RELEASED, writer.release())
     }
+
+    /// Removes what is superfluous in the place of the state, unless there is an interrupt.
+    pub(super) fn tidy(&self, store: &dyn Store) {
+        // What is not removed now is removed by a later run.
+        _ = self.wait(store.tidy());
+    }
 }
 
 /// The place of the stack's state.

@@ -203,7 +203,8 @@ impl Cloud for Account {
         _: &'a Settings,
     ) -> BoxFuture<'a, Result<Arc<dyn Objects>, ConnectError>> {
         let silenced = self.0.lock().unwrap().silenced.clone();
-        Box::pin(async { Ok(Arc::new(Buckets { objects: self.buckets(), silenced }) as Arc<dyn Objects>) })
+        let buckets = Buckets { account: self.clone(), objects: self.buckets(), silenced };
+        Box::pin(async { Ok(Arc::new(buckets) as Arc<dyn Objects>) })
     }
 
     fn policy(&self, kinds: &BTreeSet<&str>, _: Option<&S3Location>) -> palisade_core::Json {
@@ -249,6 +250,7 @@ impl Cloud for Account {
 
 /// Buckets that may not answer any more.
 struct Buckets {
+    account: Account,
     objects: Arc<MemoryObjects>,
     silenced: Option<Interrupts>,
 }
@@ -283,7 +285,11 @@ impl Objects for Buckets {
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), ObjectsError>> {
-        self.answer(self.objects.delete(key))
+        let deleted = async {
+            self.account.arrive("DeleteObject").await;
+            self.objects.delete(key).await
+        };
+        self.answer(Box::pin(deleted))
     }
 }
 

@@ -158,6 +158,24 @@ fn an_apply_is_not_held_up_by_a_store_that_does_not_answer() {
 }
 
 #[test]
+fn what_is_superfluous_holds_up_neither_the_report_nor_the_lock() {
+    let (desk, interrupts) = (Desk::new(), Interrupts::default());
+    desk.account.interrupt_at("DeleteObject", &interrupts);
+    let outcome = desk.run_interrupted(&format!("{APPLY} -y"), BufReader::new(io::empty()), &interrupts, pair);
+    assert_eq!((outcome.code, interrupts.exit_code()), (0, Some(130)), "{}", outcome.transcript());
+    assert!(outcome.stdout.contains("Resources: 2 added"), "{}", outcome.transcript());
+    let log = || {
+        let keys = tokio(desk.account.buckets().list("")).unwrap();
+        keys.iter().filter(|key| key.contains("/log/")).count()
+    };
+    let left = log();
+    assert!(!waits_for_lock(&desk));
+    // A later run removes it, once it has written something.
+    assert_eq!(desk.run("destroy -y --state s3://acme/prod").code, 0);
+    assert!(log() < left, "{left}");
+}
+
+#[test]
 fn a_no_is_not_held_up_by_a_store_that_does_not_answer() {
     let (desk, interrupts) = (Desk::new(), Interrupts::default());
     desk.account.silence_after(&interrupts);

@@ -1,6 +1,11 @@
 //! [`RemoteStore`]: the state in a place that several people share.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use palisade_core::provider::BoxFuture;
 use tokio::sync::Mutex;
@@ -31,6 +36,8 @@ pub struct RemoteStore {
     lease: Arc<LeaseHold>,
     /// What this run knows of the log, as long as it may write.
     log: Mutex<Option<LogWriter>>,
+    /// Where this run has written the whole state last, and the fences that have to stay.
+    written: std::sync::Mutex<Option<(u64, BTreeSet<u64>)>>,
 }
 
 /// The end of the log, as the run that may write knows it.
@@ -57,7 +64,16 @@ impl RemoteStore {
         let run = run.into();
         let clock = Clock::new(slept);
         let lease = Arc::new(LeaseHold::new(stack, run.clone(), TTL, clock.clone()));
-        Self { objects, stack: stack.to_owned(), run, ttl: TTL, clock, lease, log: Mutex::new(None) }
+        Self {
+            objects,
+            stack: stack.to_owned(),
+            run,
+            ttl: TTL,
+            clock,
+            lease,
+            log: Mutex::new(None),
+            written: std::sync::Mutex::default(),
+        }
     }
 
     /// The same store, whose lease lasts for `ttl` without being renewed. It should be long enough for many calls.
@@ -219,15 +235,20 @@ impl RemoteStore {
         self.write_state(writer, state).await
     }
 
-    /// Writes the whole state behind all else, and removes what that makes superfluous.
+    /// Writes the whole state behind all else. What that makes superfluous is not removed here: a run that is to end soon does not wait
+    /// for it, and a reader goes back to the last whole state only.
     async fn write_state(&self, writer: &mut LogWriter, state: &State) -> Result<(), StateError> {
         let content = |log: &Log| {
             let (state, fences) = (state.clone(), log.fences.clone());
             Ok(Some(LogContent::State { state, fences }))
         };
         self.write(writer, Write::default(), content).await?;
-        self.place().prune(writer.log.position, &writer.log.fences).await;
+        *self.written() = Some((writer.log.position, writer.log.fences.clone()));
         Ok(())
+    }
+
+    fn written(&self) -> MutexGuard<'_, Option<(u64, BTreeSet<u64>)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn writing<'w>(&self, writer: &'w mut Option<LogWriter>) -> Result<&'w mut LogWriter, StateError> {
@@ -258,6 +279,16 @@ impl Store for RemoteStore {
         Box::pin(async move {
             self.acquire(holder, wait).await?;
             Ok(Box::new(RemoteWriter { store: self }) as Box<dyn Writer>)
+        })
+    }
+
+    fn tidy(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let written = self.written().clone();
+
+            if let Some((position, fences)) = written {
+                self.place().prune(position, &fences).await;
+            }
         })
     }
 }

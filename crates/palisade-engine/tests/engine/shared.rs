@@ -66,7 +66,12 @@ pub(crate) fn objects() -> Arc<MemoryObjects> {
 
 /// A writer that has written a state of some changes.
 pub(crate) async fn begun(objects: &Arc<impl Objects + 'static>, run: &str) -> Box<dyn Writer> {
-    let writer = take(objects, run).await.unwrap();
+    begun_by(store(objects, run), run).await
+}
+
+/// A writer of this store that has done so.
+pub(crate) async fn begun_by(store: &'static RemoteStore, run: &str) -> Box<dyn Writer> {
+    let writer = store.lock(run, &mut |_| {}).await.unwrap();
     writer.replace(&new_state()).await.unwrap();
     writer.append(&[record(2, run), record(3, run)]).await.unwrap();
     writer
@@ -122,7 +127,8 @@ fn what_was_written_is_loaded() {
         let objects = objects();
         assert_eq!(store(&objects, "a").load().await.unwrap(), None);
         assert_eq!(keys(&objects).await, [""; 0], "reading writes nothing");
-        let writer = begun(&objects, "a").await;
+        let store_a = store(&objects, "a");
+        let writer = begun_by(store_a, "a").await;
         let mut state = new_state();
         state.apply(&record(2, "a").change);
         state.apply(&record(3, "a").change);
@@ -140,6 +146,8 @@ fn what_was_written_is_loaded() {
         writer.replace(&state).await.unwrap();
         assert_eq!(store(&objects, "b").load().await.unwrap(), Some(state));
         let whole = "shop/log/00000000000000000005.json";
+        assert!(keys(&objects).await.contains(&STATE.to_owned()), "a write waits for no removal");
+        store_a.tidy().await;
         assert_eq!(
             keys(&objects).await,
             ["shop/lease.json", FIRST, whole],
@@ -152,14 +160,17 @@ fn what_was_written_is_loaded() {
 fn a_change_costs_the_same_however_long_the_run() {
     run(async {
         let objects = objects();
-        let writer = begun(&objects, "a").await;
-        let mut most = 0;
+        let long = store(&objects, "a");
+        let writer = begun_by(long, "a").await;
         for serial in 4..1500 {
             writer.append(&[record(serial, &"x".repeat(2000))]).await.unwrap();
-            most = most.max(keys(&objects).await.len());
         }
         assert_eq!(store(&objects, "b").load().await.unwrap().unwrap().serial, 1499);
-        assert!(most < 1000, "a long log becomes a part of the state: {most}");
+        // What a reader needs is what remains.
+        long.tidy().await;
+        assert_eq!(store(&objects, "b").load().await.unwrap().unwrap().serial, 1499);
+        let needed = keys(&objects).await.len();
+        assert!(needed < 1000, "a long log becomes a part of the state: {needed}");
     });
 }
 
@@ -667,10 +678,11 @@ async fn writer(name: &str, objects: Arc<MemoryObjects>, seed: u64, journal: &Mu
             work.await;
         }
         // Some end as they should, and some are killed.
-        if numbers.below(3) > 0
-            && let Err(error) = writer.release().await
-        {
-            assert_expected(&error);
+        if numbers.below(3) > 0 {
+            if let Err(error) = writer.release().await {
+                assert_expected(&error);
+            }
+            store.tidy().await;
         }
     }
 }

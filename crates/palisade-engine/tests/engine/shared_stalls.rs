@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     runs::run,
-    shared::{FIRST, NEXT, TTL, begun, history, keys, new_state, objects, record, store, take},
+    shared::{FIRST, NEXT, TTL, begun, begun_by, history, keys, new_state, objects, record, store, take},
     shared_network::{Call, Fate, Network},
 };
 
@@ -43,7 +43,8 @@ fn a_run_that_reads_the_log_only_after_another_one_has_begun_does_not_begin() {
 fn a_fence_that_was_put_where_an_entry_was_deleted_meanwhile_is_put_again() {
     run(async {
         let objects = objects();
-        let writer = begun(&objects, "1").await;
+        let first = store(&objects, "1");
+        let writer = begun_by(first, "1").await;
         let network = Network::new(&objects, &[]);
         // The second run has read the log, and is stopped before it writes its fence.
         network.stall(Call::PutEntry, TTL * 2);
@@ -53,6 +54,7 @@ fn a_fence_that_was_put_where_an_entry_was_deleted_meanwhile_is_put_again() {
             writer.append(&[record(4, "1")]).await.unwrap();
             let state = store(&objects, "reader").load().await.unwrap().unwrap();
             writer.replace(&state).await.unwrap();
+            first.tidy().await;
             assert_eq!(keys(&objects).await, ["shop/lease.json", FIRST, FIFTH], "the fence would go to the fourth");
         };
         let mut ignore = |_: &str| {};
