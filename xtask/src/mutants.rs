@@ -43,7 +43,10 @@ const PARTS: [Part; 2] = [
         package: "palisade-aws",
         files: &[
             "crates/palisade-aws/src/aws.rs",
+            "crates/palisade-aws/src/lifecycle.rs",
             "crates/palisade-aws/src/observe.rs",
+            "crates/palisade-aws/src/provider.rs",
+            "crates/palisade-aws/src/untracked.rs",
             "crates/palisade-aws/src/resources/**/*.rs",
         ],
         quick: Tests {
