@@ -254,7 +254,7 @@ impl Provider for Life {
         kind: &'a str,
         object: &'a Object,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        self.provider.delete(turn, kind, object)
+        self.missing(kind, self.provider.delete(turn, kind, object))
     }
 }
 
@@ -286,9 +286,13 @@ impl Life {
 
     async fn apply(&self, graph: &Graph) -> Report {
         let plan = self.plan(graph).await;
+        self.carry_out(graph, &plan).await
+    }
+
+    async fn carry_out(&self, graph: &Graph, plan: &Plan) -> Report {
         let options = ApplyOptions::default();
         let writer = self.store.lock("apply", &mut |_| {}).await.unwrap();
-        palisade_engine::apply(self, &*writer, self.state().await, graph, &plan, &options, &mut |_| {}).await.unwrap()
+        palisade_engine::apply(self, &*writer, self.state().await, graph, plan, &options, &mut |_| {}).await.unwrap()
     }
 
     /// A call for an object of a kind. Of those for the kind of `it`, one may be missed.
@@ -491,6 +495,34 @@ fn a_part_of_the_cloud_that_has_not_heard_of_a_new_object_is_asked_again() {
 }
 
 #[test]
+fn a_part_of_the_cloud_that_has_not_heard_of_a_young_object_does_not_let_its_deletion_be_forgotten() {
+    for kind in kinds() {
+        let life = async |missed: Option<usize>| {
+            let life = Life::new(kind);
+            assert!(life.apply(&life.graph("")).await.is_complete());
+            tokio::time::sleep(USUAL).await;
+            let nothing = palisade_testing::graph(|_| {});
+            let plan = life.plan(&nothing).await;
+            *life.missed.lock().unwrap() = missed;
+            let report = life.carry_out(&nothing, &plan).await;
+            let is_reached = life.missed.lock().unwrap().take().is_none();
+            assert!(report.is_complete(), "{kind} {missed:?} {:?}", report.failures);
+            (is_reached, life.sizes())
+        };
+        run(async {
+            let (_, undisturbed) = life(None).await;
+            for call in 0.. {
+                let (is_reached, sizes) = life(Some(call)).await;
+                assert_eq!(sizes, undisturbed, "{kind} {call}");
+                if !is_reached {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+#[test]
 fn a_new_object_of_which_a_part_is_not_seen_yet_is_no_error_of_a_plan_and_not_gone() {
     let mut kinds_with_parts = Vec::new();
     for kind in kinds() {
@@ -525,6 +557,20 @@ fn a_new_object_of_which_a_part_is_not_seen_yet_is_no_error_of_a_plan_and_not_go
         "Vpc",
     ];
     assert_eq!(kinds_with_parts, several);
+}
+
+#[test]
+fn what_counts_only_at_the_deletion_is_known() {
+    let of = |schema: &'static Schema| {
+        schema.fields.iter().filter(|field| field.at_deletion).map(|field| (schema.kind, field.name))
+    };
+    let counts: Vec<_> = palisade_aws::schemas().flat_map(of).collect();
+    let expected = [
+        ("KmsKey", "deletion_window_days"),
+        ("ReplicationGroup", "final_snapshot_identifier"),
+        ("Secret", "recovery_window"),
+    ];
+    assert_eq!(counts, expected);
 }
 
 #[test]
@@ -595,4 +641,29 @@ fn a_cache_whose_update_was_refused_is_deleted_as_the_program_has_said_last() {
             items.iter().filter(|item| item.kind == "Snapshot").map(|item| item.id.as_str()).collect();
         assert_eq!(snapshots, after.into_iter().collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_cache_that_is_replaced_is_deleted_as_the_program_says_now() {
+    let program = |port: u16, last: Option<&str>| {
+        palisade_testing::graph(|stack| {
+            cache(stack, Engine::REDIS_7_1.erased(), |cache| {
+                let cache = cache.multi_az(replicas!(1)).port(Port::reported(port));
+                match last {
+                    Some(last) => cache.final_snapshot_identifier(Name::reported(last)),
+                    None => cache,
+                }
+            });
+        })
+    };
+    let mut rehearsal = Rehearsal::new().without_rules();
+    assert!(rehearsal.try_apply(&program(6379, None)).unwrap().is_complete());
+    assert!(rehearsal.try_apply(&program(6380, Some("before"))).unwrap().is_complete());
+    // A snapshot of that name is in the way of another one, and the cure that is told helps.
+    let report = rehearsal.try_apply(&program(6381, Some("before"))).unwrap();
+    assert!(report.failures[0].error.help.contains("give `final_snapshot_identifier` another value"), "{report:?}");
+    assert!(rehearsal.try_apply(&program(6381, Some("again"))).unwrap().is_complete());
+    let items = rehearsal.emulator().inventory();
+    let snapshots = items.iter().filter(|item| item.kind == "Snapshot").map(|item| item.id.as_str());
+    assert_eq!(snapshots.collect::<Vec<_>>(), ["again", "before"]);
 }

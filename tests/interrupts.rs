@@ -209,22 +209,16 @@ fn a_second_signal_ends_the_program_at_once_and_loses_nothing() {
 }
 
 #[test]
-fn one_signal_that_comes_twice_is_one() {
-    // The end of a terminal is told by the shell and by the system; a Ctrl-C that a wrapper passes on comes from the terminal, too.
-    for (signal, code, apart) in [("HUP", 129, Duration::from_millis(500)), ("INT", 130, Duration::ZERO)] {
-        let desk = Desk::new();
-        let child = desk.apply_until(waits_for_group, &[]);
-        // Together by one process, as each start of `kill` takes a while.
-        let id = child.0.id().to_string();
-        let script = r#"kill -"$1" "$2"; [ "$3" = 0 ] || sleep "$3"; kill -"$1" "$2""#;
-        let mut twice = Command::new("sh");
-        twice.args(["-c", script, "sh", signal, &id, &apart.as_secs_f32().to_string()]);
-        assert!(twice.status().unwrap().success());
-        let mut child = child;
-        assert_eq!(child.ended(), Some(code));
-        assert!(desk.said_at_last().ends_with("help: run `apply` again: it goes on from here\n"), "{}", desk.said());
-        desk.finish();
-    }
+fn the_end_of_a_terminal_that_is_told_twice_is_no_second_ctrl_c() {
+    let desk = Desk::new();
+    let mut child = desk.apply_until(first_calls_are_sent, &[("NO_ANSWER", "1")]);
+    // The shell tells it as it ends, and then the system.
+    child.send("HUP");
+    thread::sleep(Duration::from_millis(300));
+    child.send("HUP");
+    assert_eq!(child.ended(), Some(129));
+    assert!(desk.said_at_last().ends_with("help: run `apply` again: it goes on from here\n"), "{}", desk.said());
+    desk.finish();
 }
 
 #[test]

@@ -326,10 +326,10 @@ fn an_alias_that_another_key_has_taken_is_not_deleted_because_an_old_list_has_it
     assert_eq!(owner(&rehearsal, "alias/one"), two);
 }
 
-/// An account that does not let the caller read the tags of one key.
+/// An account that does not let the caller read the tags of some keys, or of any if none is named.
 struct Silent {
     account: Emulator,
-    key: Id<KmsKey>,
+    keys: Vec<Id<KmsKey>>,
 }
 
 impl Backend for Silent {
@@ -339,7 +339,7 @@ impl Backend for Silent {
 
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
         match &request {
-            Request::ListResourceTags(call) if call.key_id == self.key => {
+            Request::ListResourceTags(call) if self.keys.is_empty() || self.keys.contains(&call.key_id) => {
                 Box::pin(async { Err(failure("ListResourceTags", "AccessDeniedException", "Not this one.")) })
             }
             _ => self.account.answer(request),
@@ -357,15 +357,17 @@ fn a_key_whose_creation_was_interrupted_is_not_taken_for_missing_by_one_who_may_
     rehearsal.by_hand(DeleteAlias { alias: key.alias.clone() }).unwrap();
     let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
     assert_eq!(run_later(key.find(&aws, &ours)), Ok(Sighting::Seen(one.clone())));
-    let denied = refusing(rehearsal.emulator(), "ListResourceTags", ErrorKind::Denied);
-    let error = run_later(key.find(&denied, &ours)).unwrap_err();
+    let silent = |keys| {
+        let account = rehearsal.emulator().clone();
+        Aws::new(Arc::new(Silent { account, keys }), Arc::new(Nothing))
+    };
+    let error = run_later(key.find(&silent(Vec::new()), &ours)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Denied);
     assert!(error.help.contains("`kms:ListResourceTags`"), "{error}");
     // A key that keeps its tags from everybody is another's.
-    let silent = |key| {
-        let account = rehearsal.emulator().clone();
-        Aws::new(Arc::new(Silent { account, key }), Arc::new(Nothing))
-    };
-    assert_eq!(run_later(key.find(&silent(two), &ours)), Ok(Sighting::Seen(one.clone())));
-    assert_eq!(run_later(key.find(&silent(one), &never)), Ok(Sighting::Nothing));
+    assert_eq!(run_later(key.find(&silent(vec![two]), &ours)), Ok(Sighting::Seen(one.clone())));
+    assert_eq!(run_later(key.find(&silent(vec![one.clone()]), &never)), Ok(Sighting::Nothing));
+    // Credentials that have run out meanwhile say nothing of any key.
+    let expired = refusing(rehearsal.emulator(), "ListResourceTags", ErrorKind::Denied);
+    assert_eq!(run_later(key.find(&expired, &ours)).map_err(|error| error.kind), Err(ErrorKind::Denied));
 }

@@ -8,7 +8,7 @@ use palisade_core::{
 };
 use serde::Serialize;
 
-use crate::{Aws, calls::Calls};
+use crate::{Aws, calls::Calls, observe::VISIBLE};
 
 /// How a resource becomes real, stays what it should be, and goes.
 ///
@@ -69,7 +69,10 @@ pub trait Lifecycle: Resource + Send + Sync {
         previous: Option<&Self>,
     ) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
-    /// Deletes the object, and returns once it is gone. `self` is what was applied last.
+    /// Deletes the object, and returns once it is gone. `self` is what the program has said of it last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if AWS says that there is no such object. Whoever calls this finds out whether that is so.
     fn delete(&self, aws: &Aws, id: &Id<Self>) -> impl Future<Output = Result<(), ProviderError>> + Send;
 }
 
@@ -243,7 +246,18 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
     }
 
     fn delete<'a>(&self, aws: &'a Aws, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async move { typed::<R>(&object.inputs)?.delete(aws, &id(&object.id)?).await })
+        Box::pin(async move {
+            let (declared, id) = (typed::<R>(&object.inputs)?, id::<R>(&object.id)?);
+            let attempt = async || match declared.delete(aws, &id).await {
+                // A part of AWS that has not heard of a young object yet denies it.
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    let seen = R::read(aws, std::slice::from_ref(&id)).await?;
+                    if seen.iter().any(Option::is_some) { Err(error) } else { Ok(()) }
+                }
+                answer => answer,
+            };
+            aws.until_accepted(VISIBLE, |error| error.kind == ErrorKind::NotFound, attempt).await
+        })
     }
 }
 

@@ -66,7 +66,7 @@ struct Interruption {
 
 impl Interrupts {
     /// From now on, a signal does not end the process but asks the command to stop. The process still ends within five seconds
-    /// of it, whatever the command is doing then: at [`ENDED`], or at a second signal.
+    /// of it, whatever the command is doing then: at [`ENDED`], or at a second Ctrl-C.
     ///
     /// # Errors
     /// If the operating system does not tell of its signals.
@@ -117,22 +117,21 @@ fn start() -> io::Result<()> {
 }
 
 async fn heed(mut signals: system::Signals) {
-    let (mut first, mut end) = (None, None);
+    let mut first = None;
     loop {
         tokio::select! {
             exit_code = signals.next() => match listening() {
                 Some(interrupts) if interrupts.interrupt(exit_code) => {
                     first = Some((exit_code, Instant::now()));
-                    end = Some(Instant::now() + ENDED);
                 }
                 Some(_) if exit_code == HUNG_UP || is_same(first, exit_code) => {}
                 _ => exit(exit_code.into()),
             },
-            () = until(end) => {
+            () = until(first.map(|(_, came)| came + ENDED)) => {
                 if let Some(exit_code) = listening().and_then(|interrupts| interrupts.exit_code()) {
                     exit(exit_code.into());
                 }
-                end = None;
+                first = None;
             }
         }
     }
@@ -156,6 +155,19 @@ fn listening() -> Option<Interrupts> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_signal_within_a_moment_is_the_first_once_more() {
+        let first = Some((130, Instant::now()));
+        assert!(is_same(first, 130));
+        assert!(!is_same(first, 143) && !is_same(None, 130));
+        assert!(!is_same(Some((130, Instant::now() - SAME)), 130));
+    }
 }
 
 #[cfg(unix)]

@@ -112,7 +112,10 @@ impl<'a> Executor<'a> {
         let mut keep_old = keep_old;
         if !keep_old && let Some(object) = self.reappeared(address, turn).await? {
             if can_become(&object, node.schema, |field| Some(inputs.get(field).unwrap_or(&Json::Null))) {
-                return self.go_on(node, object, inputs, turn).await;
+                self.claim(address, &object, &inputs, turn).await?;
+                let dependencies = Dependencies::of(node);
+                self.ledger.begin_update(address, node.schema, &inputs, &dependencies).await?;
+                return self.bring(node, object, inputs, dependencies, None, turn).await;
             }
             // It is left to be deleted.
             keep_old = true;
@@ -272,7 +275,7 @@ impl<'a> Executor<'a> {
             }
         }
         self.ledger.begin_deletion(address, target).await?;
-        let object = object.and_then(|object| object.object_to_delete());
+        let object = object.and_then(|object| object.object_to_delete(self.graph.node(address)));
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }
@@ -326,14 +329,21 @@ impl<'a> Executor<'a> {
             || object.may_be_hidden() && self.find(address, object, Look::UntilSeen, turn).await?.is_some())
     }
 
-    /// The current object, which the plan took for gone, if it is seen now. An update that was interrupted may have hidden it for
-    /// a while; and of an object that is young, some parts of the cloud may know nothing while others show it.
+    /// The current object, which the plan took for gone, if an update that was interrupted had only hidden it.
+    ///
+    /// Without such an update, an object that is seen all the same is an error, as the plan is not one for it: the resources that refer to
+    /// it would be replaced for nothing. Some parts of a cloud may not have heard of an object that is young.
     async fn reappeared(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
         let Some(object) = self.current(address).filter(|object| !object.is_unsettled()) else { return Ok(None) };
-        if object.attempted.is_some() {
+        let may_be_hidden = object.attempted.is_some();
+        if may_be_hidden {
             self.catch_up(address, turn).await?;
         }
-        Ok(self.is_seen(address, &object, turn).await?.then_some(object))
+        match self.is_seen(address, &object, turn).await? {
+            true if may_be_hidden => Ok(Some(object)),
+            true => Err(seen_again(address)),
+            false => Ok(None),
+        }
     }
 
     async fn is_seen(
@@ -417,6 +427,12 @@ impl Executor<'_> {
     fn started(&self, address: &Address, step: StepKind) {
         self.ledger.tell(Event::Started { address: address.clone(), step });
     }
+}
+
+/// The error for an object that the plan did not find, and that exists.
+fn seen_again(address: &Address) -> StepError {
+    let message = format!("{address} exists, and was not seen when the plan was made");
+    failure(ErrorKind::AlreadyExists, message, "run the command again: the next plan takes it as it is").into()
 }
 
 /// The error for an object that the plan found, and that does not exist.

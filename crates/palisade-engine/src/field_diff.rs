@@ -87,11 +87,11 @@ pub(crate) fn creation(node: &Node, wanted: impl Fn(&'static str) -> Value) -> V
 /// The fields of an object that is to be deleted; `now` where it still exists.
 pub(crate) fn deletion(schema: &Schema, object: &ObjectState, now: Option<&Observation>) -> Vec<FieldChange> {
     let values = schema.fields.iter().map(|field| {
-        let value = match now {
-            _ if field.at_deletion => object.input_at_deletion(field.name),
+        let said_last = object.attempted.as_ref().filter(|_| field.at_deletion).and_then(|last| last.get(field.name));
+        let value = said_last.unwrap_or_else(|| match now {
             None => object.input(field.name),
             Some(now) => current_value(field, object, now),
-        };
+        });
         (field.name, value)
     });
     let set = values.filter(|(_, value)| !says_nothing(value));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, appear, found, gone, in_order, named, sighted, sync_cache_tags, taken},
+    observe::{RELEASED, VISIBLE, appear, found, in_order, named, sighted, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
@@ -154,7 +154,7 @@ impl Lifecycle for CacheParameterGroup {
         create: &[CreateCacheParameterGroup::CALL.once()],
         converge: &[
             DescribeCacheParameterGroups::CALL.as_needed(),
-            DescribeCacheParameters::CALL.each(1),
+            DescribeCacheParameters::CALL.as_needed(),
             ModifyCacheParameterGroup::CALL.as_needed().on(&["parameters"]),
             ResetCacheParameterGroup::CALL.as_needed().carried(&["parameters"]),
             ListTagsForResource::CALL.as_needed().carried(&["tags"]),
@@ -188,13 +188,19 @@ impl Lifecycle for CacheParameterGroup {
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
+        Self::refresh(aws, ids, vec![None; ids.len()]).await
+    }
+
+    async fn refresh(
+        aws: &Aws,
+        ids: &[Id<Self>],
+        known: Vec<Option<CacheParameterGroupAttributes>>,
+    ) -> Result<Snapshots<Self>, ProviderError> {
         let mut snapshots = Vec::new();
-        for group in in_order(ids, describe(aws, ids).await?, |group| &group.name) {
-            let Some((group, parameters)) = with_parameters(aws, group).await? else {
-                snapshots.push(None);
-                continue;
-            };
-            snapshots.push(Some(Snapshot {
+        let found = in_order(ids, describe(aws, ids).await?, |group| &group.name);
+        for (group, known) in found.into_iter().zip(known) {
+            let whole = with_parameters(aws, group, known.is_some()).await?;
+            snapshots.push(whole.map(|(group, parameters)| Snapshot {
                 fields: CacheParameterGroupObserved {
                     name: Some(Name::reported(group.name.as_str())),
                     family: ParameterGroupFamily::reported(&group.family),
@@ -209,9 +215,10 @@ impl Lifecycle for CacheParameterGroup {
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let describe = async || with_parameters(aws, describe(aws, std::slice::from_ref(id)).await?.pop()).await;
-        let what = format!("the parameter group {id}");
-        let (group, observed) = appear(aws, &what, previous.is_some(), describe).await?;
+        let (what, exists) = (format!("the parameter group {id}"), previous.is_some());
+        let describe =
+            async || with_parameters(aws, describe(aws, std::slice::from_ref(id)).await?.pop(), exists).await;
+        let (group, observed) = appear(aws, &what, exists, describe).await?;
         let set: Vec<_> = self.parameters.iter().filter(|(name, value)| observed.get(*name) != Some(value)).collect();
         for chunk in set.chunks(PARAMETERS_PER_CALL) {
             let parameters = chunk.iter().map(|&(name, value)| (name.clone(), value.clone())).collect();
@@ -226,7 +233,7 @@ impl Lifecycle for CacheParameterGroup {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(RELEASED, DeleteCacheParameterGroup { name: id.clone() }).await)
+        aws.call_until_settled(RELEASED, DeleteCacheParameterGroup { name: id.clone() }).await.map(drop)
     }
 }
 
@@ -237,13 +244,15 @@ async fn describe(
     Ok(aws.call(DescribeCacheParameterGroups { ids: ids.to_vec() }).await?.groups)
 }
 
-/// The group, and the parameters that somebody set, without the family's defaults; `None` if they cannot be seen, as of a group that
-/// is too new or just gone.
+/// The group, and the parameters that somebody set, without the family's defaults. Those of a new group may be seen later than the
+/// group; of one that is known to be there, that is an error.
 async fn with_parameters(
     aws: &Aws,
     group: Option<CacheParameterGroupDescription>,
+    is_known: bool,
 ) -> Result<Option<(CacheParameterGroupDescription, BTreeMap<String, String>)>, ProviderError> {
     let Some(group) = group else { return Ok(None) };
-    let parameters = found(aws.call(DescribeCacheParameters { name: group.name.clone() }).await)?;
+    let parameters = aws.call(DescribeCacheParameters { name: group.name.clone() }).await;
+    let parameters = if is_known { Some(parameters?) } else { found(parameters)? };
     Ok(parameters.map(|parameters| (group, parameters.user_parameters)))
 }

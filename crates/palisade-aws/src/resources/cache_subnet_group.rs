@@ -14,7 +14,7 @@ use super::{Subnet, Vpc};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, appear, gone, in_order, named, sighted, sync_cache_tags, taken},
+    observe::{RELEASED, appear, in_order, named, sighted, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheSubnetGroup, DeleteCacheSubnetGroup, DescribeCacheSubnetGroups,
         ListTagsForResource, ModifyCacheSubnetGroup, Operation, RemoveTagsFromResource,
@@ -184,7 +184,7 @@ impl Lifecycle for CacheSubnetGroup {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(RELEASED, DeleteCacheSubnetGroup { name: id.clone() }).await)
+        aws.call_until_settled(RELEASED, DeleteCacheSubnetGroup { name: id.clone() }).await.map(drop)
     }
 }
 

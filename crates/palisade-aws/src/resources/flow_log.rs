@@ -13,7 +13,7 @@ use super::{FlowLogRole, Vpc, flow_log_role::PROPAGATED};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{appear, ec2_arn, gone, in_order, sync_ec2_tags, taken},
+    observe::{appear, ec2_arn, in_order, sync_ec2_tags, taken},
     operations::{CreateFlowLogs, CreateTags, DeleteFlowLogs, DeleteTags, DescribeFlowLogs, DescribeTags, Operation},
     shapes::{FlowLogDescription, Select},
     types::{AggregationInterval, Arn, LogGroupArn, Place, RoleArn, Tags, TrafficType},
@@ -158,6 +158,6 @@ impl Lifecycle for FlowLog {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call(DeleteFlowLogs { flow_log_id: id.clone() }).await)
+        aws.call(DeleteFlowLogs { flow_log_id: id.clone() }).await.map(drop)
     }
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
+    aws::is_transitional,
     calls::Calls,
     observe::{appear, found, gone, named, not_shown, once_seen, taken},
     operations::{
@@ -245,9 +246,12 @@ impl Lifecycle for FlowLogRole {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        let policy = DeleteRolePolicy { role_name: id.clone(), policy_name: POLICY.to_owned() };
-        gone(aws.call_until_settled(PROPAGATED, policy).await)?;
-        gone(aws.call_until_settled(PROPAGATED, DeleteRole { role_name: id.clone() }).await)
+        let attempt = async || {
+            let policy = DeleteRolePolicy { role_name: id.clone(), policy_name: POLICY.to_owned() };
+            gone(aws.call(policy).await)?;
+            aws.call(DeleteRole { role_name: id.clone() }).await.map(drop)
+        };
+        aws.until_accepted(PROPAGATED, is_transitional, attempt).await
     }
 }
 

@@ -224,11 +224,11 @@ impl Lifecycle for KmsKey {
         let (mut is_told, mut denied) = (false, None);
         for arn in aws.call(ListKeys {}).await?.keys {
             match aws.call(ListResourceTags { key_id: arn.clone() }).await {
-                Err(error) if error.kind == ErrorKind::Denied => denied = Some(error),
+                Err(error) if error.code == "AccessDeniedException" => denied = Some(error),
                 answer => {
+                    let Some(answer) = found(answer)? else { continue };
                     is_told = true;
-                    let is_ours = found(answer)?.is_some_and(|answer| answer.tags.are_of(token));
-                    if is_ours && describe(aws, arn.as_str()).await?.is_some() {
+                    if answer.tags.are_of(token) && describe(aws, arn.as_str()).await?.is_some() {
                         return Ok(Sighting::Seen(arn));
                     }
                 }
@@ -241,15 +241,24 @@ impl Lifecycle for KmsKey {
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
+        Self::refresh(aws, ids, vec![None; ids.len()]).await
+    }
+
+    async fn refresh(
+        aws: &Aws,
+        ids: &[Id<Self>],
+        known: Vec<Option<KmsKeyAttributes>>,
+    ) -> Result<Snapshots<Self>, ProviderError> {
         let mut snapshots = Vec::new();
-        for id in ids {
-            snapshots.push(observe(aws, id).await?.map(|key| snapshot(id, key)));
+        for (id, known) in ids.iter().zip(known) {
+            snapshots.push(observe(aws, id, known.is_some()).await?.map(|key| snapshot(id, key)));
         }
         Ok(snapshots)
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let key = appear(aws, &format!("the key {id}"), previous.is_some(), async || observe(aws, id).await).await?;
+        let exists = previous.is_some();
+        let key = appear(aws, &format!("the key {id}"), exists, async || observe(aws, id, exists).await).await?;
         if self.is_shown_by(&key) {
             return Ok(());
         }
@@ -278,19 +287,28 @@ impl Lifecycle for KmsKey {
             aws.call(UntagKey { key_id: id.clone(), keys: removed }).await?;
         }
         let shows = |key: &Option<Key>| key.as_ref().is_some_and(|key| self.is_shown_by(key));
-        once_seen(aws, async || observe(aws, id).await, shows).await?;
+        once_seen(aws, async || observe(aws, id, true).await, shows).await?;
         Ok(())
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         // Where its deletion is scheduled, by an interrupted run or by somebody else, that is what is wanted.
-        if describe(aws, id.as_str()).await?.is_none() {
+        if aws.call(DescribeKey { key_id: id.to_string() }).await?.key.is_going() {
             return Ok(());
         }
         // The alias stays with a key that is to be deleted, and a new key could not have it.
-        let mut aliases = aws.call(ListAliases { key_id: id.clone() }).await?.aliases;
-        drop_aliases(aws, id, &mut aliases).await?;
-        gone(aws.call(ScheduleKeyDeletion { key_id: id.clone(), window: self.deletion_window_days }).await)
+        for alias in aws.call(ListAliases { key_id: id.clone() }).await?.aliases {
+            if !is_anothers(aws, &alias, id).await? {
+                aws.call(DeleteAlias { alias }).await?;
+            }
+        }
+        match aws.call(ScheduleKeyDeletion { key_id: id.clone(), window: self.deletion_window_days }).await {
+            // Its description was out of date.
+            Err(error) if error.code == "KMSInvalidStateException" && error.message.contains("pending deletion") => {
+                Ok(())
+            }
+            answer => answer.map(drop),
+        }
     }
 }
 
@@ -347,15 +365,19 @@ impl KmsKey {
     }
 }
 
-/// Takes away each of the aliases once, unless it is another key's by now: a list of them may be old, and an alias is deleted by its name,
-/// whosever it is.
+/// Takes away the aliases of a key, each out of the list, so that none is deleted twice.
 async fn drop_aliases(aws: &Aws, id: &Id<KmsKey>, aliases: &mut Vec<KmsAlias>) -> Result<(), ProviderError> {
     while let Some(alias) = aliases.pop() {
-        if owner(aws, &alias).await?.is_none_or(|owner| owner.arn == *id) {
+        if !is_anothers(aws, &alias, id).await? {
             gone(aws.call(DeleteAlias { alias }).await)?;
         }
     }
     Ok(())
+}
+
+/// Whether an alias is that of another key than `id`. A list of aliases may be old, and the call that deletes one names no key.
+async fn is_anothers(aws: &Aws, alias: &KmsAlias, id: &Id<KmsKey>) -> Result<bool, ProviderError> {
+    Ok(owner(aws, alias).await?.is_some_and(|owner| owner.arn != *id))
 }
 
 /// The error where no key tells whether it is the one of an interrupted creation.
@@ -399,7 +421,9 @@ pub(crate) async fn key_of_alias(
     }
 }
 
-async fn observe(aws: &Aws, id: &Id<KmsKey>) -> Result<Option<Key>, ProviderError> {
+/// The key, if it is seen. Each part of a new one is seen in its own time; of one that is known to be there, a part that is not seen
+/// is an error.
+async fn observe(aws: &Aws, id: &Id<KmsKey>, is_known: bool) -> Result<Option<Key>, ProviderError> {
     let Some(KeyDescription { description, .. }) = describe(aws, id.as_str()).await? else { return Ok(None) };
     let key_id = || id.clone();
     let place = place(id)?;
@@ -415,8 +439,7 @@ async fn observe(aws: &Aws, id: &Id<KmsKey>) -> Result<Option<Key>, ProviderErro
             tags: aws.call(ListResourceTags { key_id: key_id() }).await?.tags,
         })
     };
-    // Each part of a new key is seen in its own time.
-    found(parts.await)
+    if is_known { parts.await.map(Some) } else { found(parts.await) }
 }
 
 fn snapshot(id: &Id<KmsKey>, key: Key) -> Snapshot<KmsKeyObserved, KmsKeyAttributes> {

@@ -13,7 +13,7 @@ use super::{abroad, kms_key};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
-    observe::{STALE, appear, found, gone, named, once_seen, taken},
+    observe::{STALE, appear, found, named, once_seen, taken},
     operations::{
         AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DescribeLogGroups, DisassociateKmsKey, ListLogGroupTags,
         Operation, PutRetentionPolicy, TagLogGroup, UntagLogGroup,
@@ -177,7 +177,7 @@ impl Lifecycle for LogGroup {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(STALE, DeleteLogGroup { name: id.clone() }).await)
+        aws.call_until_settled(STALE, DeleteLogGroup { name: id.clone() }).await.map(drop)
     }
 }
 

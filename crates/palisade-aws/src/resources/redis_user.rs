@@ -17,8 +17,7 @@ use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     observe::{
-        GROUP_SETTLED, create_named, gone, in_order, lost, named, once_seen, secret_value, settle, sighted,
-        sync_cache_tags,
+        GROUP_SETTLED, create_named, in_order, lost, named, once_seen, secret_value, settle, sighted, sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateUser, DeleteUser, DescribeCacheClusters, DescribeReplicationGroups,
@@ -394,7 +393,7 @@ impl Lifecycle for RedisUser {
         for group in describe(aws, id).await?.iter().flat_map(|user| &user.user_group_ids) {
             user_group::at_rest(aws, group).await?;
         }
-        gone(aws.call_until_settled(GROUP_SETTLED, DeleteUser { user_id: id.clone() }).await)?;
+        aws.call_until_settled(GROUP_SETTLED, DeleteUser { user_id: id.clone() }).await?;
         aws.wait(&format!("the user {id} to be gone"), GROUP_SETTLED, async || {
             Ok(describe(aws, id).await?.is_none().then_some(()))
         })

@@ -12,7 +12,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
-    observe::{RELEASED, appear, ec2_arn, gone, in_order, sync_ec2_tags},
+    observe::{RELEASED, appear, ec2_arn, in_order, sync_ec2_tags},
     operations::{
         CreateRouteTable, CreateTags, DeleteRouteTable, DeleteTags, DescribeRouteTables, DescribeTags, Operation,
     },
@@ -99,6 +99,6 @@ impl Lifecycle for RouteTable {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(RELEASED, DeleteRouteTable { route_table_id: id.clone() }).await)
+        aws.call_until_settled(RELEASED, DeleteRouteTable { route_table_id: id.clone() }).await.map(drop)
     }
 }

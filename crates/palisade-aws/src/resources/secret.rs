@@ -17,7 +17,7 @@ use super::{abroad, kms_key};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{appear, found, gone, not_shown, taken},
+    observe::{appear, found, not_shown, taken},
     operations::{
         CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
         TagResource, UntagResource, UpdateSecret,
@@ -271,11 +271,16 @@ impl Lifecycle for Secret {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        let request = DeleteSecret { secret_id: id.clone(), recovery_window: self.recovery_window };
-        match describe(aws, id.as_str()).await? {
-            // Its deletion is scheduled, by an interrupted run or by somebody else: that is what is wanted.
-            None => Ok(()),
-            Some(_) => gone(aws.call(request).await),
+        // Where its deletion is scheduled, by an interrupted run or by somebody else, that is what is wanted.
+        if aws.call(DescribeSecret { secret_id: id.to_string() }).await?.secret.deleted {
+            return Ok(());
+        }
+        match aws.call(DeleteSecret { secret_id: id.clone(), recovery_window: self.recovery_window }).await {
+            // Its description was out of date.
+            Err(error) if error.message.contains("scheduled for deletion") || error.message.contains("marked") => {
+                Ok(())
+            }
+            answer => answer.map(drop),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, appear, ec2_arn, found, gone, in_order, sync_ec2_tags, taken},
+    observe::{RELEASED, VISIBLE, appear, ec2_arn, found, in_order, sync_ec2_tags, taken},
     operations::{
         CreateSecurityGroup, CreateTags, DeleteSecurityGroup, DeleteTags, DescribeSecurityGroupRules,
         DescribeSecurityGroups, DescribeTags, Operation, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
@@ -145,7 +145,7 @@ impl Lifecycle for SecurityGroup {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(RELEASED, DeleteSecurityGroup { group_id: id.clone() }).await)
+        aws.call_until_settled(RELEASED, DeleteSecurityGroup { group_id: id.clone() }).await.map(drop)
     }
 }
 

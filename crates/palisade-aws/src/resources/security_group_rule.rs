@@ -13,7 +13,7 @@ use super::{SecurityGroup, appears_or_goes, replication_group};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
-    observe::{appear, gone, in_order, sync_ec2_tags, taken},
+    observe::{appear, in_order, sync_ec2_tags, taken},
     operations::{
         AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
         DescribeSecurityGroupRules, DescribeTags, ModifySecurityGroupRules, Operation, RevokeSecurityGroupEgress,
@@ -315,8 +315,8 @@ impl Lifecycle for SecurityGroupRule {
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         let (group_id, rule_ids) = (self.security_group_id.clone(), vec![id.clone()]);
         match self.direction {
-            Direction::Ingress => gone(aws.call(RevokeSecurityGroupIngress { group_id, rule_ids }).await),
-            Direction::Egress => gone(aws.call(RevokeSecurityGroupEgress { group_id, rule_ids }).await),
+            Direction::Ingress => aws.call(RevokeSecurityGroupIngress { group_id, rule_ids }).await.map(drop),
+            Direction::Egress => aws.call(RevokeSecurityGroupEgress { group_id, rule_ids }).await.map(drop),
         }
     }
 }

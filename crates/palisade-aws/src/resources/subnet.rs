@@ -12,7 +12,7 @@ use super::Vpc;
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, gone, in_order, settle, sync_ec2_tags},
+    observe::{RELEASED, VISIBLE, in_order, settle, sync_ec2_tags},
     operations::{
         CreateSubnet, CreateTags, DeleteSubnet, DeleteTags, DescribeSubnets, DescribeTags, ModifySubnetAttribute,
         Operation,
@@ -229,7 +229,7 @@ impl Lifecycle for Subnet {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(RELEASED, DeleteSubnet { subnet_id: id.clone() }).await)
+        aws.call_until_settled(RELEASED, DeleteSubnet { subnet_id: id.clone() }).await.map(drop)
     }
 }
 

@@ -20,8 +20,7 @@ use crate::{
     aws::is_transitional,
     calls::Calls,
     observe::{
-        GROUP_SETTLED, create_named, gone, in_order, lost, named, not_shown, once_seen, settle, sighted,
-        sync_cache_tags,
+        GROUP_SETTLED, create_named, in_order, lost, named, not_shown, once_seen, settle, sighted, sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
@@ -343,7 +342,7 @@ impl Lifecycle for UserGroup {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(GROUP_SETTLED, DeleteUserGroup { user_group_id: id.clone() }).await)?;
+        aws.call_until_settled(GROUP_SETTLED, DeleteUserGroup { user_group_id: id.clone() }).await?;
         until_gone(aws, id).await
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
     lifecycle::check_in_place,
-    observe::{RELEASED, VISIBLE, appear, ec2_arn, gone, in_order, named, settle, sync_ec2_tags},
+    observe::{RELEASED, VISIBLE, appear, ec2_arn, in_order, named, settle, sync_ec2_tags},
     operations::{
         CreateTags, CreateVpc, DeleteTags, DeleteVpc, DescribeRouteTables, DescribeSecurityGroupRules,
         DescribeSecurityGroups, DescribeTags, DescribeVpcAttribute, DescribeVpcs, ModifyVpcAttribute, ModifyVpcTenancy,
@@ -190,14 +190,18 @@ impl Lifecycle for Vpc {
         let rules = rules_of(aws, groups).await?;
         let vpcs = in_order(ids, described.vpcs, |vpc| &vpc.id).into_iter().zip(flags).zip(known);
         let snapshot = |((vpc, flags), known): ((Option<VpcDescription>, Option<Flags>), Option<VpcAttributes>)| {
-            // One that went between the calls is gone, and one that is too new to be seen as a whole is not seen yet.
-            let (vpc, flags) = vpc.zip(flags)?;
-            let attributes = known.or_else(|| made_by_aws.attributes(aws, &vpc))?;
+            let Some(vpc) = vpc else { return Ok(None) };
+            if known.is_some() && flags.is_none() {
+                return Err(half_seen(&vpc.id));
+            }
+            // Each part of a new VPC is seen in its own time.
+            let whole = flags.zip(known.or_else(|| made_by_aws.attributes(aws, &vpc)));
+            let Some((flags, attributes)) = whole else { return Ok(None) };
             let of_vpc = |rule: &&RuleDescription| rule.group_id.as_str() == attributes.default_security_group_id;
             let rules = rules.iter().filter(of_vpc).map(in_words).collect();
-            Some(Snapshot { fields: fields(vpc, flags, rules), attributes })
+            Ok(Some(Snapshot { fields: fields(vpc, flags, rules), attributes }))
         };
-        Ok(vpcs.map(snapshot).collect())
+        vpcs.map(snapshot).collect()
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
@@ -229,7 +233,7 @@ impl Lifecycle for Vpc {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        gone(aws.call_until_settled(RELEASED, DeleteVpc { vpc_id: id.clone() }).await)
+        aws.call_until_settled(RELEASED, DeleteVpc { vpc_id: id.clone() }).await.map(drop)
     }
 }
 
@@ -337,6 +341,17 @@ impl MadeByAws {
             default_security_group_id: group.id.to_string(),
             main_route_table_id: table.id.clone(),
         })
+    }
+}
+
+/// The error for a VPC that is described, and whose attributes are not found though they were.
+fn half_seen(id: &Id<Vpc>) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::Service,
+        operation: "DescribeVpcAttribute".to_owned(),
+        code: String::new(),
+        message: format!("{id} is described, and its attributes are not found"),
+        help: "run the same command again; if it says the same, see in the console who deletes it".to_owned(),
     }
 }
 

@@ -85,7 +85,9 @@ pub(super) fn execute(
         .or_else(|error| cancelled(context, words, error));
     let left = match session.release(writer) {
         Ok(Ok(())) => {
-            session.tidy(&*store);
+            if ended.is_ok() {
+                session.tidy(&*store);
+            }
             return ended;
         }
         // This run does not have it any more, so there is nothing to give back.

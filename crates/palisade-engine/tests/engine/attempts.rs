@@ -502,26 +502,27 @@ fn an_object_that_an_interrupted_change_has_hidden_is_not_created_again() {
 #[test]
 fn a_young_object_that_a_plan_has_missed_is_not_created_again() {
     run(async {
-        for after in ["1", "2"] {
-            let (account, program) = (account(Known::Never, Duration::ZERO), |fixed| one(Known::Never, fixed, "t"));
-            up(&account, &program("1")).await;
-            let second = Duration::from_secs(1);
-            account.lock().world.objects.values_mut().for_each(|thing| thing.hide(second));
-            let plan = planned(&account, &program(after)).await.unwrap();
-            assert_eq!(
-                (plan.steps[0].action, reason(&plan)),
-                (Action::Create, "it was deleted outside of this program")
-            );
-            tokio::time::sleep(second).await;
-            let (report, _) = applied(&account, &program(after), &plan).await;
-            assert!(report.is_complete());
-            // Where it cannot become what is wanted, it is left to be deleted, and another is created.
-            let is_same = after == "1";
-            assert_eq!(only(&state(&account)).1.objects().count(), if is_same { 1 } else { 2 });
-            assert_eq!(account.lock().waits, 0);
-            up(&account, &program(after)).await;
-            assert_eq!(creations(&account), if is_same { 1 } else { 2 });
-        }
+        let program = || {
+            graph(|stack| {
+                let net = make::<Net>().text("range", "1").text("tag", "t").refer_all("peers", &[]).add(stack, "a");
+                make::<Net>().text("range", "2").text("tag", "t").refer_all("peers", &[&net]).add(stack, "b");
+            })
+        };
+        let account = account(Known::Never, Duration::ZERO);
+        up(&account, &program()).await;
+        let second = Duration::from_secs(1);
+        account.lock().world.objects.values_mut().next().unwrap().hide(second);
+        let before = account.lock().world.clone();
+        let plan = planned(&account, &program()).await.unwrap();
+        assert_eq!((plan.steps[0].action, reason(&plan)), (Action::Create, "it was deleted outside of this program"));
+        tokio::time::sleep(second).await;
+        let (report, _) = applied(&account, &program(), &plan).await;
+        let failed: Vec<_> = report.failures.iter().map(|failure| failure.error.to_string()).collect();
+        assert!(failed.len() == 1 && failed[0].contains("was not seen when the plan was made"), "{failed:?}");
+        // What refers to it is left alone, too.
+        assert_eq!(account.lock().world, before);
+        assert_eq!(account.lock().waits, 0);
+        assert_settled(&account, &program()).await;
     });
 }
 
@@ -533,10 +534,15 @@ fn an_object_whose_deletion_comes_to_its_end_after_the_plan_is_created_again() {
         interrupt(&account, &Graph::empty("test"), false).await;
         let plan = planned(&account, &user("on")).await.unwrap();
         assert_eq!(plan.steps[0].action, Action::Update);
-        account.lock().world.objects.clear();
-        let (report, _) = applied(&account, &user("on"), &plan).await;
+        // It ends while the apply waits for what descriptions show.
+        let end = async {
+            tokio::time::sleep(STALE / 2).await;
+            account.lock().world.objects.clear();
+        };
+        let user = user("on");
+        let ((report, _), ()) = tokio::join!(applied(&account, &user, &plan), end);
         assert!(report.is_complete(), "{report:?}");
-        assert_settled(&account, &user("on")).await;
+        assert_settled(&account, &user).await;
     });
 }
 

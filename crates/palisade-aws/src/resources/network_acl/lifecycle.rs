@@ -94,7 +94,7 @@ impl Lifecycle for NetworkAcl {
             if let Some(acl) = described(aws, id).await? {
                 Moves::of(&self.vpc_id).release(aws, &acl, &BTreeSet::new()).await?;
             }
-            gone(aws.call(DeleteNetworkAcl { network_acl_id: id.clone() }).await)
+            aws.call(DeleteNetworkAcl { network_acl_id: id.clone() }).await.map(drop)
         };
         aws.until_accepted(RELEASED, is_transitional, attempt).await
     }

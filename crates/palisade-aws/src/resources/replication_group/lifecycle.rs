@@ -15,7 +15,7 @@ use crate::{
     calls::Calls,
     lifecycle::check_in_place,
     observe::{
-        create_named, gone, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
+        create_named, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
@@ -197,7 +197,7 @@ impl Lifecycle for ReplicationGroup {
                 replication_group_id: id.clone(),
                 final_snapshot_identifier: self.final_snapshot_identifier.clone().filter(|_| has_data),
             };
-            gone(aws.call(request).await)
+            aws.call(request).await.map(drop)
         };
         aws.until_accepted(DELETED, is_transitional, attempt).await?;
         until_gone(aws, id).await
@@ -452,10 +452,10 @@ async fn available(
     };
     let is_available = |(group, members): (ReplicationGroupDescription, Vec<CacheClusterDescription>)| {
         // A member that is not described yet says nothing of what it is.
-        let is_available = |id: &String| members.iter().any(|member| member.id == *id && member.status == "available");
+        let serves = |id: &String| members.iter().any(|member| member.id == *id && member.status == "available");
         let settled = group.pending_modified_values.is_empty()
             && !group.member_clusters.is_empty()
-            && group.member_clusters.iter().all(is_available);
+            && group.member_clusters.iter().all(serves);
         match group.status.as_str() {
             CREATE_FAILED => Err(create_failed(id)),
             "deleting" => Err(lost(&what, "is being deleted")),
@@ -590,18 +590,19 @@ mod tests {
     /// The descriptions of the one group in an account, one for each call; the last one stays.
     struct Told(Mutex<Vec<Moment>>);
 
-    /// The status of the group, what is pending, and the status of its second member.
+    /// The status of the group, what is pending, and the status of its second member, or [`UNTOLD`] or [`NO_MEMBER`].
     type Moment = (&'static str, &'static [&'static str], &'static str);
 
     impl Told {
-        fn group((status, pending, _): Moment) -> ReplicationGroupDescription {
+        fn group((status, pending, member): Moment) -> ReplicationGroupDescription {
+            let members: &[_] = if member == NO_MEMBER { &[] } else { &["it-001", "it-002"] };
             ReplicationGroupDescription {
                 id: named("it").unwrap(),
                 status: status.to_owned(),
                 description: String::new(),
                 arn: Arn::reported("arn:aws:elasticache:us-east-1:123456789012:replicationgroup:it"),
                 engine: EngineKind::Redis,
-                member_clusters: vec!["it-001".to_owned(), "it-002".to_owned()],
+                member_clusters: members.iter().map(|&member| member.to_owned()).collect(),
                 node_type: "cache.t4g.micro".to_owned(),
                 automatic_failover_enabled: true,
                 multi_az_enabled: true,
@@ -664,7 +665,8 @@ mod tests {
                         moments.pop();
                     }
                     let statuses = ["available", now.2];
-                    let clusters = call.ids.into_iter().zip(statuses).map(|(id, status)| Self::member(id, status));
+                    let told = call.ids.into_iter().zip(statuses).filter(|(_, status)| *status != UNTOLD);
+                    let clusters = told.map(|(id, status)| Self::member(id, status));
                     Response::DescribeCacheClusters(DescribeCacheClustersOutput { clusters: clusters.collect() })
                 }
                 other => unreachable!("{}", other.action()),
@@ -687,6 +689,8 @@ mod tests {
         (result.map(|_| ()).map_err(|error| error.message), moments.len() - left)
     }
 
+    const UNTOLD: &str = "untold";
+    const NO_MEMBER: &str = "no member";
     const DONE: Moment = ("available", &[], "available");
 
     #[tokio::test(start_paused = true)]
@@ -698,6 +702,8 @@ mod tests {
             ("snapshotting", &[], "available"),
             ("available", &[], "creating"),
             ("available", &[], "deleting"),
+            ("available", &[], UNTOLD),
+            ("available", &[], NO_MEMBER),
             ("available", &["UserGroups"], "available"),
             ("available", &["AuthTokenStatus", "CacheNodeType"], "available"),
         ] {
