@@ -644,25 +644,29 @@ fn a_cache_whose_update_was_refused_is_deleted_as_the_program_has_said_last() {
 }
 
 #[test]
-fn a_cache_that_is_replaced_is_deleted_as_the_program_says_now() {
-    let program = |port: u16, last: Option<&str>| {
+fn a_final_snapshot_whose_name_is_taken_gets_another_as_the_help_says() {
+    let program = |port: u16, last: &str| {
         palisade_testing::graph(|stack| {
             cache(stack, Engine::REDIS_7_1.erased(), |cache| {
                 let cache = cache.multi_az(replicas!(1)).port(Port::reported(port));
-                match last {
-                    Some(last) => cache.final_snapshot_identifier(Name::reported(last)),
-                    None => cache,
-                }
+                cache.final_snapshot_identifier(Name::reported(last))
             });
         })
     };
     let mut rehearsal = Rehearsal::new().without_rules();
-    assert!(rehearsal.try_apply(&program(6379, None)).unwrap().is_complete());
-    assert!(rehearsal.try_apply(&program(6380, Some("before"))).unwrap().is_complete());
-    // A snapshot of that name is in the way of another one, and the cure that is told helps.
-    let report = rehearsal.try_apply(&program(6381, Some("before"))).unwrap();
-    assert!(report.failures[0].error.help.contains("give `final_snapshot_identifier` another value"), "{report:?}");
-    assert!(rehearsal.try_apply(&program(6381, Some("again"))).unwrap().is_complete());
+    // Another port replaces a cache, and each is deleted as it was declared itself.
+    for port in [6379, 6380] {
+        assert!(rehearsal.try_apply(&program(port, "before")).unwrap().is_complete());
+    }
+    let report = rehearsal.try_apply(&program(6381, "before")).unwrap();
+    assert_eq!(
+        report.failures[0].error.help,
+        "an earlier final snapshot has the name: delete it; or give `final_snapshot_identifier` another value, and apply that before \
+         any other change of the cache"
+    );
+    for port in [6380, 6381] {
+        assert!(rehearsal.try_apply(&program(port, "again")).unwrap().is_complete());
+    }
     let items = rehearsal.emulator().inventory();
     let snapshots = items.iter().filter(|item| item.kind == "Snapshot").map(|item| item.id.as_str());
     assert_eq!(snapshots.collect::<Vec<_>>(), ["again", "before"]);

@@ -275,7 +275,7 @@ impl<'a> Executor<'a> {
             }
         }
         self.ledger.begin_deletion(address, target).await?;
-        let object = object.and_then(|object| object.object_to_delete(self.graph.node(address)));
+        let object = object.and_then(|object| object.object_to_delete());
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }

@@ -537,7 +537,7 @@ mod tests {
             ledger.created(&address(0), "id").await.unwrap();
             ledger.ready(&address(0), inputs("a", Json::Null), to(), Observation::default(), None).await.unwrap();
             let at_deletion =
-                || ledger.look(|state| state.current(&address(0)).unwrap().object_to_delete(None).unwrap().inputs);
+                || ledger.look(|state| state.current(&address(0)).unwrap().object_to_delete().unwrap().inputs);
             assert_eq!(at_deletion(), inputs("a", Json::Null));
             ledger.begin_update(&address(0), &NET, &inputs("b", "keep".into()), &to()).await.unwrap();
             assert_eq!(at_deletion(), inputs("b", "keep".into()));

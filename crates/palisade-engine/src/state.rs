@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_core::{
-    Address, Json, JsonMap, Node,
+    Address, Json, JsonMap,
     provider::{LINEAGE_DIGITS, Object, Observation, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -170,15 +170,10 @@ impl ObjectState {
         Some(Object { id: self.id.clone()?, inputs: self.inputs.clone(), attributes })
     }
 
-    /// The object as it is deleted: by what the program has said of it last, though the update to that may not have come to its end; or
-    /// by what `node` says, where the resource stays in the program and has another object.
-    pub(crate) fn object_to_delete(&self, node: Option<&Node>) -> Option<Object> {
+    /// The object as it is deleted: by what the program has said of it last, though the update to that may not have come to its end.
+    pub(crate) fn object_to_delete(&self) -> Option<Object> {
         let mut object = self.object()?;
         object.inputs.extend(self.attempted.clone().unwrap_or_default());
-        for field in node.iter().flat_map(|node| node.schema.fields).filter(|field| field.at_deletion) {
-            let said = node.and_then(|node| node.json(field.name));
-            object.inputs.extend(said.map(|value| (field.name.to_owned(), value.clone())));
-        }
         Some(object)
     }
 

@@ -287,7 +287,7 @@ impl Lifecycle for KmsKey {
             aws.call(UntagKey { key_id: id.clone(), keys: removed }).await?;
         }
         let shows = |key: &Option<Key>| key.as_ref().is_some_and(|key| self.is_shown_by(key));
-        once_seen(aws, async || observe(aws, id, true).await, shows).await?;
+        once_seen(aws, async || observe(aws, id, exists).await, shows).await?;
         Ok(())
     }
 

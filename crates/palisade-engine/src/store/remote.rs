@@ -285,7 +285,6 @@ impl Store for RemoteStore {
     fn tidy(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let written = self.written().clone();
-
             if let Some((position, fences)) = written {
                 self.place().prune(position, &fences).await;
             }
