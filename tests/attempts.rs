@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -612,49 +612,52 @@ fn a_secret_that_was_brought_back_is_not_forgotten() {
     }
 }
 
+/// A cache, whose name of a last snapshot is `last`. Another port replaces it.
+fn with_last_snapshot(port: u16, minor_upgrades: bool, last: Option<&str>) -> Graph {
+    palisade_testing::graph(|stack| {
+        cache(stack, Engine::REDIS_7_1.erased(), |cache| {
+            let cache = cache.multi_az(replicas!(1)).port(Port::reported(port));
+            let cache = cache.auto_minor_version_upgrade(minor_upgrades);
+            match last {
+                Some(last) => cache.final_snapshot_identifier(Name::reported(last)),
+                None => cache,
+            }
+        });
+    })
+}
+
+fn snapshots(rehearsal: &Rehearsal) -> Vec<String> {
+    let items = rehearsal.emulator().inventory().into_iter();
+    items.filter(|item| item.kind == "Snapshot").map(|item| item.id).collect()
+}
+
 #[test]
 fn a_cache_whose_update_was_refused_is_deleted_as_the_program_has_said_last() {
-    let program = |minor_upgrades: bool, last: Option<&str>| {
-        palisade_testing::graph(|stack| {
-            cache(stack, Engine::REDIS_7_1.erased(), |cache| {
-                let cache = cache.multi_az(replicas!(1)).auto_minor_version_upgrade(minor_upgrades);
-                match last {
-                    Some(last) => cache.final_snapshot_identifier(Name::reported(last)),
-                    None => cache,
-                }
-            });
-        })
-    };
     for (before, after) in [(None, Some("last")), (Some("last"), None), (Some("one"), Some("other"))] {
-        let mut rehearsal = Rehearsal::new().without_rules();
-        assert!(rehearsal.try_apply(&program(true, before)).unwrap().is_complete());
-        rehearsal.emulator().inject(1, Fault::Quota);
-        assert!(!rehearsal.try_apply(&program(false, after)).unwrap().is_complete());
-        let plan = rehearsal.try_plan(&palisade_testing::graph(|_| {})).unwrap();
-        let told = plan.steps.iter().flat_map(|step| &step.changes);
-        let told =
-            told.filter(|change| change.field == "final_snapshot_identifier").find_map(|change| change.before.clone());
-        assert_eq!(told, after.map(Into::into));
-        assert!(rehearsal.destroy().is_complete());
-        let items = rehearsal.emulator().inventory();
-        let snapshots: Vec<_> =
-            items.iter().filter(|item| item.kind == "Snapshot").map(|item| item.id.as_str()).collect();
-        assert_eq!(snapshots, after.into_iter().collect::<Vec<_>>());
+        for is_replaced in [false, true] {
+            let mut rehearsal = Rehearsal::new().without_rules();
+            assert!(rehearsal.try_apply(&with_last_snapshot(6379, true, before)).unwrap().is_complete());
+            rehearsal.emulator().inject(1, Fault::Quota);
+            assert!(!rehearsal.try_apply(&with_last_snapshot(6379, false, after)).unwrap().is_complete());
+            if is_replaced {
+                assert!(rehearsal.try_apply(&with_last_snapshot(6380, false, after)).unwrap().is_complete());
+            }
+            let plan = rehearsal.try_plan(&palisade_testing::graph(|_| {})).unwrap();
+            let mut told = plan.steps.iter().flat_map(|step| &step.changes);
+            let told = told.find(|change| change.field == "final_snapshot_identifier");
+            assert_eq!(told.and_then(|change| change.before.clone()), after.map(Into::into));
+            assert!(rehearsal.destroy().is_complete());
+            // One that is replaced is deleted as it was applied last, so that the name is left for its successor.
+            let expected: BTreeSet<_> = before.filter(|_| is_replaced).into_iter().chain(after).collect();
+            assert_eq!(snapshots(&rehearsal), expected.into_iter().collect::<Vec<_>>());
+        }
     }
 }
 
 #[test]
 fn a_final_snapshot_whose_name_is_taken_gets_another_as_the_help_says() {
-    let program = |port: u16, last: &str| {
-        palisade_testing::graph(|stack| {
-            cache(stack, Engine::REDIS_7_1.erased(), |cache| {
-                let cache = cache.multi_az(replicas!(1)).port(Port::reported(port));
-                cache.final_snapshot_identifier(Name::reported(last))
-            });
-        })
-    };
+    let program = |port, last| with_last_snapshot(port, true, Some(last));
     let mut rehearsal = Rehearsal::new().without_rules();
-    // Another port replaces a cache, and each is deleted as it was declared itself.
     for port in [6379, 6380] {
         assert!(rehearsal.try_apply(&program(port, "before")).unwrap().is_complete());
     }
@@ -667,7 +670,5 @@ fn a_final_snapshot_whose_name_is_taken_gets_another_as_the_help_says() {
     for port in [6380, 6381] {
         assert!(rehearsal.try_apply(&program(port, "again")).unwrap().is_complete());
     }
-    let items = rehearsal.emulator().inventory();
-    let snapshots = items.iter().filter(|item| item.kind == "Snapshot").map(|item| item.id.as_str());
-    assert_eq!(snapshots.collect::<Vec<_>>(), ["again", "before"]);
+    assert_eq!(snapshots(&rehearsal), ["again", "before"]);
 }

@@ -275,7 +275,9 @@ impl<'a> Executor<'a> {
             }
         }
         self.ledger.begin_deletion(address, target).await?;
-        let object = object.and_then(|object| object.object_to_delete());
+        // Where the resource stays in the program, what that has said last is about the successor.
+        let stays = self.graph.node(address).is_some();
+        let object = object.and_then(|object| if stays { object.object() } else { object.object_to_delete() });
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }
