@@ -179,6 +179,9 @@ pub(crate) trait ErasedLifecycle: Send + Sync {
     fn delete<'a>(&self, aws: &'a Aws, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>>;
 }
 
+/// After what time an object is looked for of which a deletion was told that it does not exist.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// Erases the type of `R`'s lifecycle.
 pub(crate) struct Erased<R>(pub(crate) std::marker::PhantomData<fn() -> R>);
 
@@ -251,8 +254,10 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
             let attempt = async || match declared.delete(aws, &id).await {
                 // A part of AWS that has not heard of a young object yet denies it.
                 Err(error) if error.kind == ErrorKind::NotFound => {
-                    let seen = R::read(aws, std::slice::from_ref(&id)).await?;
-                    if seen.iter().any(Option::is_some) { Err(error) } else { Ok(()) }
+                    aws.pause(LOOK).await?;
+                    let known = vec![attributes::<R>(&object.attributes)];
+                    let seen = R::refresh(aws, std::slice::from_ref(&id), known).await;
+                    if seen.is_ok_and(|seen| seen.iter().all(Option::is_none)) { Ok(()) } else { Err(error) }
                 }
                 answer => answer,
             };

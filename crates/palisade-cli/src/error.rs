@@ -148,6 +148,7 @@ impl From<StateError> for CommandError {
                 "put the state file back that was beside {}, or delete the journal if what it holds is gone",
                 path.display()
             )],
+            StateError::Missed { .. } => vec!["run the command again: the next plan takes it as it is".to_owned()],
             StateError::Overtaken { .. } => vec!["run the command again, on the state as it is now".to_owned()],
             StateError::Replaced { path, .. } => vec![
                 format!("make sure that {} is the state of this stack, and run the command again", path.display()),

@@ -20,6 +20,7 @@ use crate::{
     execute::{Executor, StepError},
     gate::Gate,
     ledger::Ledger,
+    missed,
     slots::{Priority, Slots, StepTurn, priorities},
     steps::{Steps, Task, steps},
     untracked,
@@ -64,6 +65,7 @@ impl Default for ApplyOptions {
 /// - [`StateError::Overtaken`] or [`StateError::Replaced`] if what is kept is not `state` any more. Nothing was begun.
 /// - [`StateError::Behind`] if the account has objects that a later `state` must know, and [`StateError::Unchecked`] if that
 ///   cannot be found out. Nothing was begun.
+/// - [`StateError::Missed`] if an object of `state` exists that `plan` creates, as it was not seen then. Nothing was begun.
 /// - [`StateError::LeaseLost`] if the stack is no longer held, and [`StateError`] if the state cannot be saved. No call is sent
 ///   from then on, and all waits end. Calls in flight have `options.patience` to come back. All that has happened by then is
 ///   saved by one last attempt, which a store refuses if another run may have changed the state. If that fails too, the state is
@@ -84,6 +86,7 @@ pub async fn apply(
     let saved = state;
     // The same that the plan was made of.
     let mut state = aligned(graph, &saved).state;
+    let suspects = missed::suspects(plan, &state);
     for step in &plan.steps {
         set_aside(graph, step, &mut state);
     }
@@ -95,6 +98,7 @@ pub async fn apply(
     let executor = Executor::new(provider, graph, ledger, &gate, contested);
     let search = untracked::search(graph, &saved, plan);
     let mut work = pin!(async {
+        missed::check(provider, &gate, suspects).await?;
         if let Some(search) = &search {
             untracked::check(provider, &gate, search, (writer.path(), saved.serial), executor.ledger()).await?;
         }

@@ -138,6 +138,12 @@ pub enum StateError {
         #[source]
         error: Box<ProviderError>,
     },
+    /// An object on record is there, and the plan has not seen it. So it is wrong about all that refers to the object, too.
+    #[error("{address} exists, and was not seen when the plan was made, so nothing was changed")]
+    Missed {
+        /// The resource.
+        address: Address,
+    },
     /// Another run holds the state.
     #[error("the stack `{stack}` is locked by {holder}")]
     Locked {

@@ -275,9 +275,9 @@ impl<'a> Executor<'a> {
             }
         }
         self.ledger.begin_deletion(address, target).await?;
-        // Where the resource stays in the program, what that has said last is about the successor.
-        let stays = self.graph.node(address).is_some();
-        let object = object.and_then(|object| if stays { object.object() } else { object.object_to_delete() });
+        // Of an object that was replaced, what the program has said last is about the successor.
+        let is_replaced = *target != Target::Current || self.graph.node(address).is_some();
+        let object = object.and_then(|object| if is_replaced { object.object() } else { object.object_to_delete() });
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }
@@ -332,20 +332,10 @@ impl<'a> Executor<'a> {
     }
 
     /// The current object, which the plan took for gone, if an update that was interrupted had only hidden it.
-    ///
-    /// Without such an update, an object that is seen all the same is an error, as the plan is not one for it: the resources that refer to
-    /// it would be replaced for nothing. Some parts of a cloud may not have heard of an object that is young.
     async fn reappeared(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
-        let Some(object) = self.current(address).filter(|object| !object.is_unsettled()) else { return Ok(None) };
-        let may_be_hidden = object.attempted.is_some();
-        if may_be_hidden {
-            self.catch_up(address, turn).await?;
-        }
-        match self.is_seen(address, &object, turn).await? {
-            true if may_be_hidden => Ok(Some(object)),
-            true => Err(seen_again(address)),
-            false => Ok(None),
-        }
+        let Some(object) = self.current(address).filter(|object| object.attempted.is_some()) else { return Ok(None) };
+        self.catch_up(address, turn).await?;
+        Ok(self.is_seen(address, &object, turn).await?.then_some(object))
     }
 
     async fn is_seen(
@@ -429,12 +419,6 @@ impl Executor<'_> {
     fn started(&self, address: &Address, step: StepKind) {
         self.ledger.tell(Event::Started { address: address.clone(), step });
     }
-}
-
-/// The error for an object that the plan did not find, and that exists.
-fn seen_again(address: &Address) -> StepError {
-    let message = format!("{address} exists, and was not seen when the plan was made");
-    failure(ErrorKind::AlreadyExists, message, "run the command again: the next plan takes it as it is").into()
 }
 
 /// The error for an object that the plan found, and that does not exist.

@@ -20,6 +20,7 @@ mod gate;
 mod identity;
 mod impossible;
 mod ledger;
+mod missed;
 mod plan;
 mod planner;
 mod record;

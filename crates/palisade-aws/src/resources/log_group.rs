@@ -130,20 +130,28 @@ impl Lifecycle for LogGroup {
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
-        let group = observe(aws, &named(self.name.as_str())?).await?;
+        let group = observe(aws, &named(self.name.as_str())?, false).await?;
         Ok(group.filter(|(_, tags)| tags.are_of(token)).map(|(group, _)| group.name).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
+        Self::refresh(aws, ids, vec![None; ids.len()]).await
+    }
+
+    async fn refresh(
+        aws: &Aws,
+        ids: &[Id<Self>],
+        known: Vec<Option<LogGroupAttributes>>,
+    ) -> Result<Snapshots<Self>, ProviderError> {
         let mut snapshots = Vec::new();
-        for id in ids {
-            snapshots.push(observe(aws, id).await?.map(snapshot));
+        for (id, known) in ids.iter().zip(known) {
+            snapshots.push(observe(aws, id, known.is_some()).await?.map(snapshot));
         }
         Ok(snapshots)
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
-        let observe = async || observe(aws, id).await;
+        let observe = async || observe(aws, id, previous.is_some()).await;
         let observed = appear(aws, &format!("the log group {id}"), previous.is_some(), observe).await?;
         if self.is_shown_by(&observed) {
             return Ok(());
@@ -190,10 +198,11 @@ impl LogGroup {
     }
 }
 
-async fn observe(aws: &Aws, name: &Id<LogGroup>) -> Result<Option<Found>, ProviderError> {
+/// The group, if it is seen. The tags of a new one may be seen later; of one that is known to be there, that is an error.
+async fn observe(aws: &Aws, name: &Id<LogGroup>, is_known: bool) -> Result<Option<Found>, ProviderError> {
     let Some(group) = aws.call(DescribeLogGroups { name: name.clone() }).await?.group else { return Ok(None) };
-    // It may go between the two calls.
-    let answer = found(aws.call(ListLogGroupTags { arn: group.arn.clone() }).await)?;
+    let answer = aws.call(ListLogGroupTags { arn: group.arn.clone() }).await;
+    let answer = if is_known { Some(answer?) } else { found(answer)? };
     Ok(answer.map(|answer| (group, answer.tags)))
 }
 

@@ -277,9 +277,7 @@ impl Lifecycle for Secret {
         }
         match aws.call(DeleteSecret { secret_id: id.clone(), recovery_window: self.recovery_window }).await {
             // Its description was out of date.
-            Err(error) if error.message.contains("scheduled for deletion") || error.message.contains("marked") => {
-                Ok(())
-            }
+            Err(error) if is_scheduled(&error) => Ok(()),
             answer => answer.map(drop),
         }
     }
@@ -356,6 +354,12 @@ async fn describe(aws: &Aws, id: &str) -> Result<Option<SecretDescription>, Prov
     Ok(answer.map(|answer| answer.secret).filter(|secret| !secret.deleted))
 }
 
+/// Whether a secret was asked to be deleted whose deletion is scheduled already.
+fn is_scheduled(error: &ProviderError) -> bool {
+    let words = ["scheduled for deletion", "marked for deletion", "marked deleted"];
+    error.code == "InvalidRequestException" && words.iter().any(|words| error.message.contains(words))
+}
+
 fn is_of_stack(tags: &Tags, token: &Token) -> bool {
     tags.get("palisade:stack") == Some(&token.stack)
 }
@@ -391,6 +395,20 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn only_what_is_scheduled_already_is_no_error_of_a_deletion() {
+        let error = |code: &str, message: &str| crate::failure("DeleteSecret", code, message);
+        let scheduled = "You can't perform this operation on the secret because it was already scheduled for deletion.";
+        assert!(is_scheduled(&error("InvalidRequestException", scheduled)));
+        assert!(is_scheduled(&error("InvalidRequestException", "The secret is currently marked deleted.")));
+        assert!(!is_scheduled(&error(
+            "InvalidRequestException",
+            "The secret bookmarked/token is managed by a service."
+        )));
+        let denied = "not authorized on secret:bookmarked/token, which is scheduled for deletion";
+        assert!(!is_scheduled(&error("AccessDeniedException", denied)));
+    }
 
     #[test]
     fn each_time_that_a_source_comes_back_it_has_another_version() {

@@ -219,6 +219,7 @@ fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
         StateError::Missing { .. }
         | StateError::Replaced { .. }
         | StateError::Behind { .. }
+        | StateError::Missed { .. }
         | StateError::Unchecked { .. } => None,
         StateError::Overtaken { .. } if !has_begun => None,
         _ if !has_begun => Some(format!("nothing was changed: run `{command}` again")),

@@ -12,6 +12,7 @@ use petgraph::{
 use super::{Steps, Target, Task, Wait, Work};
 use crate::{
     Action, ObjectState, Phase, Plan, ReplaceOrder, State, Step, StepKind,
+    contested::items,
     dependencies::is_released,
     identity::{Identity, identity, identity_of},
 };
@@ -251,6 +252,7 @@ impl<'a> Builder<'a> {
             self.order(first, delete, Wait::Needed);
         }
         released.extend(self.brought_back());
+        released.extend(self.changed_by_others());
         // The cloud drops these references by itself, or there may be none. So this order is only the better one, where there is a
         // choice.
         released.sort();
@@ -436,6 +438,29 @@ impl<'a> Builder<'a> {
             if self.steps[make].kind() == StepKind::Create {
                 let deletes = self.deletes.iter().filter(|((of, _), _)| node.schema.brings_back.contains(&of.kind()));
                 orders.extend(deletes.map(|(_, &delete)| (make, delete)));
+            }
+        }
+        orders
+    }
+
+    /// The steps of objects that others have made to refer to something else than the state knows, as the plan tells, each with the
+    /// deletion of that: one of a kind that the object refers to.
+    fn changed_by_others(&self) -> Vec<(NodeIndex, NodeIndex)> {
+        let with_id = |((address, target), &delete): (&(&'a Address, Target), &NodeIndex)| {
+            Some(((address.kind(), self.object(address, target)?.id.as_deref()?), delete))
+        };
+        let deletes: HashMap<_, _> = self.deletes.iter().filter_map(with_id).collect();
+        let mut orders = Vec::new();
+        for (&address, step) in &self.plan {
+            let Some(object) = self.state.current(address) else { continue };
+            let dependent = Dependent { address, target: Target::Current, object };
+            let Some(first) = self.end_of_reference(&dependent) else { continue };
+            let changes =
+                step.changes.iter().filter_map(|change| Some((object.input(&change.field), change.before.as_ref()?)));
+            let names = changes.filter(|(recorded, now)| recorded != now).flat_map(|(_, now)| items(now));
+            for name in names.filter_map(Json::as_str) {
+                let kinds = object.depends_on.iter().map(Address::kind);
+                orders.extend(kinds.filter_map(|kind| Some((first, *deletes.get(&(kind, name))?))));
             }
         }
         orders

@@ -1,6 +1,6 @@
 //! Where one object goes and another one comes in its place: who moves over when, and what is there at every moment.
 
-use palisade_core::{Graph, Json, Stack, provider::ErrorKind};
+use palisade_core::{Address, Graph, Json, Stack, provider::ErrorKind};
 use palisade_engine::{Action, PlanError, ReplaceOrder, StepKind};
 use proptest::prelude::*;
 
@@ -490,5 +490,34 @@ fn an_unfinished_successor_that_nothing_has_gone_over_to_is_replaced_under_its_n
         assert!(!applied(&account, &program("two", "redis"), &plan).await.0.is_complete());
         account.lock().fault = None;
         up(&account, &program("two", "valkey")).await;
+    });
+}
+
+#[test]
+fn what_somebody_has_made_an_object_refer_to_is_deleted_after_it() {
+    run(async {
+        let program = |is_there: bool| {
+            graph(|stack| {
+                let a = make::<Net>().text("range", "1").text("tag", "t").add(stack, "a");
+                if is_there {
+                    make::<Net>().text("range", "2").text("tag", "t").add(stack, "b");
+                }
+                make::<Group>().text("name", "all").refer("owner", Some(&a), "id").add(stack, "all");
+            })
+        };
+        // The group is deleted too, or gets its own reference back.
+        for (after, call) in [(Graph::empty("test"), "delete Group"), (program(false), "converge Group")] {
+            let account = Account::default();
+            up(&account, &program(true)).await;
+            let other = state(&account).attribute(&Address::new("Net", "b"), "id").unwrap();
+            let deletion = format!("delete Net.{}", other.as_str().unwrap());
+            let key = ("Group".to_owned(), "all".to_owned());
+            account.lock().world.objects.get_mut(&key).unwrap().fields.insert("owner".to_owned(), other);
+            up(&account, &after).await;
+            let account = account.lock();
+            let start =
+                |begin: &str| account.started[account.calls.iter().rposition(|made| made.starts_with(begin)).unwrap()];
+            assert!(start(call) < start(&deletion), "{:?}", account.calls);
+        }
     });
 }

@@ -15,7 +15,7 @@ use crate::{
     calls::Calls,
     lifecycle::check_in_place,
     observe::{
-        create_named, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
+        create_named, gone, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
@@ -164,7 +164,7 @@ impl Lifecycle for ReplicationGroup {
         let group = match available(aws, id, previous.is_some()).await {
             Err(error) if error.code == CREATE_FAILED => {
                 // It never was a cache, and AWS makes none of it any more. While it is there, nothing else has its name.
-                self.delete(aws, id).await?;
+                gone(self.delete(aws, id).await)?;
                 return Err(error);
             }
             answer => answer?,
@@ -188,9 +188,10 @@ impl Lifecycle for ReplicationGroup {
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         let attempt = async || {
-            let Some(group) = describe(aws, id).await?.filter(|group| group.status != "deleting") else {
+            let group = describe(aws, id).await?.ok_or_else(|| lost(id.as_str(), "is gone"))?;
+            if group.status == "deleting" {
                 return Ok(());
-            };
+            }
             // One whose creation has failed has nothing to keep, and is in no state for a snapshot.
             let has_data = group.status != CREATE_FAILED;
             let request = DeleteReplicationGroup {
