@@ -1295,3 +1295,74 @@ fn a_route_table_to_which_somebody_has_moved_a_subnet_is_deleted_after_the_assoc
         &Weather::fine(),
     );
 }
+
+#[test]
+fn a_route_table_is_deleted_after_an_association_that_an_interrupted_replacement_has_left() {
+    fn program_0(stack: &mut Stack) {
+        let r0 = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.2.0/24"), az!("us-east-1c")));
+        let r2 = stack.add("private-b", Subnet::private(&r0, cidr!("10.0.1.0/24"), az!("us-east-1b")));
+        let r3 = stack.add("main", RouteTable::builder().vpc_id(&r0));
+        stack.add("other", RouteTable::builder().vpc_id(&r0));
+        stack.add("private-c", RouteTableAssociation::builder().subnet_id(&r2).route_table_id(&r3));
+        let r6 = stack.add(
+            "batch",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("batch"))
+                .description(description!("clients")),
+        );
+        stack.add("flows", LogGroup::builder().name(log_group_name!("/vpc/flows")));
+        let r8 = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&r1, &r2]));
+        let r9 = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+        stack.add(
+            "redis",
+            ReplicationGroup::builder()
+                .replication_group_id(name!("redis"))
+                .engine(Engine::REDIS_7_0)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&r8)
+                .security_group_ids([&r6])
+                .authentication(&r9)
+                .encrypted(AtRest::AwsOwnedKey, InTransit::Required),
+        );
+        stack.output("out-0", r0.arn());
+        stack.output("out-9", r9.value());
+    }
+    fn program_1(stack: &mut Stack) {
+        let r0 = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.2.0/24"), az!("us-east-1c")));
+        let r2 = stack.add("main", RouteTable::builder().vpc_id(&r0));
+        stack.add("private-c", RouteTableAssociation::builder().subnet_id(&r1).route_table_id(&r2));
+        let r4 = stack.add(
+            "batch",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("batch"))
+                .description(description!("clients")),
+        );
+        let r5 = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&r1]));
+        let r6 = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+        stack.add(
+            "redis",
+            ReplicationGroup::builder()
+                .replication_group_id(name!("redis"))
+                .engine(Engine::REDIS_7_0)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&r5)
+                .security_group_ids([&r4])
+                .authentication(&r6)
+                .encrypted(AtRest::AwsOwnedKey, InTransit::Required),
+        );
+        stack.output("out-0", r0.arn());
+        stack.output("out-6", r6.value());
+    }
+    lives(
+        InFolder,
+        0,
+        &[apply(Next, program_0, Weather::fine()), apply(Next, program_1, Weather::fine()).after(&[(148, 169)])],
+        &Weather::fine(),
+    );
+}

@@ -443,8 +443,9 @@ impl<'a> Builder<'a> {
         orders
     }
 
-    /// The steps of objects that others have made to refer to something else than the state knows, as the plan tells, each with the
-    /// deletion of that: one of a kind that the object refers to.
+    /// The steps of objects that others may have made to refer to something else than the state knows, each with the deletion of that:
+    /// of one object of a kind that it refers to where the plan tells which, and of all of them where the object is not the current one,
+    /// as no plan reads that.
     fn changed_by_others(&self) -> Vec<(NodeIndex, NodeIndex)> {
         let with_id = |((address, target), &delete): (&(&'a Address, Target), &NodeIndex)| {
             Some(((address.kind(), self.object(address, target)?.id.as_deref()?), delete))
@@ -462,6 +463,13 @@ impl<'a> Builder<'a> {
                 let kinds = object.depends_on.iter().map(Address::kind);
                 orders.extend(kinds.filter_map(|kind| Some((first, *deletes.get(&(kind, name))?))));
             }
+        }
+        let deposed = self.deletes.iter().filter(|((_, target), _)| *target != Target::Current);
+        for ((address, target), &first) in deposed {
+            let kinds: BTreeSet<_> =
+                self.object(address, target).iter().flat_map(|object| &object.depends_on).map(Address::kind).collect();
+            let others = self.deletes.iter().filter(|((other, _), _)| kinds.contains(other.kind()));
+            orders.extend(others.map(|(_, &delete)| (first, delete)));
         }
         orders
     }
