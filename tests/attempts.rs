@@ -468,6 +468,19 @@ fn a_plan_does_not_wait_for_a_cache_that_is_being_created() {
     });
 }
 
+/// Lives once undisturbed, and then once for each call that can be missed: each time there has to be as much of everything. `life` takes
+/// the number of the call, and tells whether it was reached and how much there is.
+async fn with_each_call_missed(kind: &str, life: impl AsyncFn(Option<usize>) -> (bool, BTreeMap<String, usize>)) {
+    let (_, undisturbed) = life(None).await;
+    for call in 0.. {
+        let (is_reached, sizes) = life(Some(call)).await;
+        assert_eq!(sizes, undisturbed, "{kind} {call}");
+        if !is_reached {
+            break;
+        }
+    }
+}
+
 #[test]
 fn a_part_of_the_cloud_that_has_not_heard_of_a_new_object_is_asked_again() {
     for kind in kinds() {
@@ -481,16 +494,7 @@ fn a_part_of_the_cloud_that_has_not_heard_of_a_new_object_is_asked_again() {
             life.complete(&life.graph("")).await;
             (is_reached, life.sizes())
         };
-        run(async {
-            let (_, undisturbed) = life(None).await;
-            for call in 0.. {
-                let (is_reached, sizes) = life(Some(call)).await;
-                assert_eq!(sizes, undisturbed, "{kind} {call}");
-                if !is_reached {
-                    break;
-                }
-            }
-        });
+        run(with_each_call_missed(kind, life));
     }
 }
 
@@ -509,16 +513,7 @@ fn a_part_of_the_cloud_that_has_not_heard_of_a_young_object_does_not_let_its_del
             assert!(report.is_complete(), "{kind} {missed:?} {:?}", report.failures);
             (is_reached, life.sizes())
         };
-        run(async {
-            let (_, undisturbed) = life(None).await;
-            for call in 0.. {
-                let (is_reached, sizes) = life(Some(call)).await;
-                assert_eq!(sizes, undisturbed, "{kind} {call}");
-                if !is_reached {
-                    break;
-                }
-            }
-        });
+        run(with_each_call_missed(kind, life));
     }
 }
 

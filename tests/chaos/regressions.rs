@@ -1281,30 +1281,6 @@ fn a_route_table_to_which_somebody_has_moved_a_subnet_is_deleted_after_the_assoc
         let r3 = stack.add("main", RouteTable::builder().vpc_id(&r0));
         stack.add("other", RouteTable::builder().vpc_id(&r0));
         stack.add("private-c", RouteTableAssociation::builder().subnet_id(&r2).route_table_id(&r3));
-        stack.add("flows", LogGroup::builder().name(log_group_name!("/vpc/flows")));
-        stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&r1, &r2]));
-        let r8 = stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
-        stack.output("out-0", r0.arn());
-        stack.output("out-8", r8.value());
-    }
-    fn program_1(_: &mut Stack) {}
-    lives(
-        InFolder,
-        0,
-        &[apply(Next, program_0, Weather::fine()), apply(Next, program_1, Weather::fine()).after(&[(148, 169)])],
-        &Weather::fine(),
-    );
-}
-
-#[test]
-fn a_route_table_is_deleted_after_an_association_that_an_interrupted_replacement_has_left() {
-    fn program_0(stack: &mut Stack) {
-        let r0 = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
-        let r1 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.2.0/24"), az!("us-east-1c")));
-        let r2 = stack.add("private-b", Subnet::private(&r0, cidr!("10.0.1.0/24"), az!("us-east-1b")));
-        let r3 = stack.add("main", RouteTable::builder().vpc_id(&r0));
-        stack.add("other", RouteTable::builder().vpc_id(&r0));
-        stack.add("private-c", RouteTableAssociation::builder().subnet_id(&r2).route_table_id(&r3));
         let r6 = stack.add(
             "batch",
             SecurityGroup::builder()
@@ -1359,10 +1335,11 @@ fn a_route_table_is_deleted_after_an_association_that_an_interrupted_replacement
         stack.output("out-0", r0.arn());
         stack.output("out-6", r6.value());
     }
-    lives(
-        InFolder,
-        0,
-        &[apply(Next, program_0, Weather::fine()), apply(Next, program_1, Weather::fine()).after(&[(148, 169)])],
-        &Weather::fine(),
-    );
+    // Everything goes; or the association is replaced, and a run fails before it deletes the old one.
+    let nothing: fn(&mut Stack) = |_| {};
+    for next in [nothing, program_1] {
+        let applies =
+            [apply(Next, program_0, Weather::fine()), apply(Next, next, Weather::fine()).after(&[(148, 169)])];
+        lives(InFolder, 0, &applies, &Weather::fine());
+    }
 }

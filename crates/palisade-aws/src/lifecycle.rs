@@ -72,7 +72,7 @@ pub trait Lifecycle: Resource + Send + Sync {
     /// Deletes the object, and returns once it is gone. `self` is what the program has said of it last.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if AWS says that there is no such object. Whoever calls this finds out whether that is so.
+    /// [`ErrorKind::NotFound`] if AWS says that there is no such object. The caller has to look whether that is true.
     fn delete(&self, aws: &Aws, id: &Id<Self>) -> impl Future<Output = Result<(), ProviderError>> + Send;
 }
 

@@ -143,6 +143,12 @@ pub(crate) fn found<T>(answer: Result<T, ProviderError>) -> Result<Option<T>, Pr
     }
 }
 
+/// A part of an object that was just described. A part of a new object may be seen later than the rest; of one that is known to be there,
+/// a part that does not exist is an error.
+pub(crate) fn part<T>(answer: Result<T, ProviderError>, is_known: bool) -> Result<Option<T>, ProviderError> {
+    if is_known { answer.map(Some) } else { found(answer) }
+}
+
 /// Takes an object that does not exist for one that was deleted.
 pub(crate) fn gone<T>(answer: Result<T, ProviderError>) -> Result<(), ProviderError> {
     match answer {
@@ -297,8 +303,11 @@ mod tests {
         let kind = |error: ProviderError| error.kind;
         assert_eq!(found(answer(ErrorKind::NotFound)).map_err(kind), Ok(None));
         assert_eq!(gone(answer(ErrorKind::NotFound)).map_err(kind), Ok(()));
+        assert_eq!(part(answer(ErrorKind::NotFound), false).map_err(kind), Ok(None));
+        assert_eq!(part(answer(ErrorKind::NotFound), true).map_err(kind), Err(ErrorKind::NotFound));
         for other in [ErrorKind::Denied, ErrorKind::Service, ErrorKind::Transitional] {
             assert_eq!(found(answer(other)).map_err(kind), Err(other));
+            assert_eq!(part(answer(other), false).map_err(kind), Err(other));
             assert_eq!(gone(answer(other)).map_err(kind), Err(other));
         }
     }

@@ -38,8 +38,8 @@ const _: () = {
 /// terminal has sent to both.
 const SAME: Duration = Duration::from_millis(100);
 
-/// The exit code of the end of the terminal. That is told twice, by the shell as it ends and then by the system, so it never stands for
-/// a second Ctrl-C.
+/// The exit code of the end of the terminal. Two signals come of that, one from the shell and then one from the system, so it never
+/// stands for a second Ctrl-C.
 const HUNG_UP: u8 = 129;
 
 /// The command that listens, which the first signal asks to stop. A second Ctrl-C or `kill` ends the process at once, as does any signal
@@ -157,19 +157,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_signal_within_a_moment_is_the_first_once_more() {
-        let first = Some((130, Instant::now()));
-        assert!(is_same(first, 130));
-        assert!(!is_same(first, 143) && !is_same(None, 130));
-        assert!(!is_same(Some((130, Instant::now() - SAME)), 130));
-    }
-}
-
 #[cfg(unix)]
 mod system {
     use std::{fs, future::poll_fn, io, task::Poll};
@@ -226,5 +213,18 @@ mod system {
             self.0.recv().await;
             crate::exit_code::INTERRUPTED
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_signal_within_a_moment_is_the_first_once_more() {
+        let first = Some((130, Instant::now()));
+        assert!(is_same(first, 130));
+        assert!(!is_same(first, 143) && !is_same(None, 130));
+        assert!(!is_same(Some((130, Instant::now() - SAME)), 130));
     }
 }

@@ -223,8 +223,8 @@ impl<'a> Executor<'a> {
         dependencies: &Dependencies,
         turn: &Arc<StepTurn>,
     ) -> Result<(), StepError> {
-        // It is on record before the wait, as what the wait is for may be known by the record of another object alone, which need
-        // not last as long.
+        // The record comes first. The only other sign of what the wait is for may be the record of another object: if that is deleted
+        // meanwhile, and this run is interrupted, the next run would not know.
         let address = &node.address;
         self.ledger.begin_update(address, node.schema, inputs, dependencies).await?;
         if object.may_be_ahead_of_its_description(inputs) || self.contested.contains(address) {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{RELEASED, VISIBLE, appear, found, in_order, named, sighted, sync_cache_tags, taken},
+    observe::{RELEASED, VISIBLE, appear, in_order, named, part, sighted, sync_cache_tags, taken},
     operations::{
         AddTagsToResource, CreateCacheParameterGroup, DeleteCacheParameterGroup, DescribeCacheParameterGroups,
         DescribeCacheParameters, ListTagsForResource, ModifyCacheParameterGroup, Operation, RemoveTagsFromResource,
@@ -244,15 +244,13 @@ async fn describe(
     Ok(aws.call(DescribeCacheParameterGroups { ids: ids.to_vec() }).await?.groups)
 }
 
-/// The group, and the parameters that somebody set, without the family's defaults. Those of a new group may be seen later than the
-/// group; of one that is known to be there, that is an error.
+/// The group, and the parameters that somebody set, without the family's defaults; `is_known` as for [`part`].
 async fn with_parameters(
     aws: &Aws,
     group: Option<CacheParameterGroupDescription>,
     is_known: bool,
 ) -> Result<Option<(CacheParameterGroupDescription, BTreeMap<String, String>)>, ProviderError> {
     let Some(group) = group else { return Ok(None) };
-    let parameters = aws.call(DescribeCacheParameters { name: group.name.clone() }).await;
-    let parameters = if is_known { Some(parameters?) } else { found(parameters)? };
+    let parameters = part(aws.call(DescribeCacheParameters { name: group.name.clone() }).await, is_known)?;
     Ok(parameters.map(|parameters| (group, parameters.user_parameters)))
 }

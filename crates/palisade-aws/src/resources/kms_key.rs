@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{STALE, appear, found, gone, once_seen, taken},
+    observe::{STALE, appear, found, gone, once_seen, part, taken},
     operations::{
         CreateAlias, CreateKey, DeleteAlias, DescribeKey, EnableKeyRotation, GetKeyPolicy, GetKeyRotationStatus,
         ListAliases, ListKeys, ListResourceTags, Operation, PutKeyPolicy, ScheduleKeyDeletion, TagKey, UntagKey,
@@ -421,8 +421,7 @@ pub(crate) async fn key_of_alias(
     }
 }
 
-/// The key, if it is seen. Each part of a new one is seen in its own time; of one that is known to be there, a part that is not seen
-/// is an error.
+/// The key with its parts, if it is seen; `is_known` as for [`part`].
 async fn observe(aws: &Aws, id: &Id<KmsKey>, is_known: bool) -> Result<Option<Key>, ProviderError> {
     let Some(KeyDescription { description, .. }) = describe(aws, id.as_str()).await? else { return Ok(None) };
     let key_id = || id.clone();
@@ -439,7 +438,7 @@ async fn observe(aws: &Aws, id: &Id<KmsKey>, is_known: bool) -> Result<Option<Ke
             tags: aws.call(ListResourceTags { key_id: key_id() }).await?.tags,
         })
     };
-    if is_known { parts.await.map(Some) } else { found(parts.await) }
+    part(parts.await, is_known)
 }
 
 fn snapshot(id: &Id<KmsKey>, key: Key) -> Snapshot<KmsKeyObserved, KmsKeyAttributes> {

@@ -13,7 +13,7 @@ use super::{abroad, kms_key};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
-    observe::{STALE, appear, found, named, once_seen, taken},
+    observe::{STALE, appear, named, once_seen, part, taken},
     operations::{
         AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DescribeLogGroups, DisassociateKmsKey, ListLogGroupTags,
         Operation, PutRetentionPolicy, TagLogGroup, UntagLogGroup,
@@ -198,11 +198,10 @@ impl LogGroup {
     }
 }
 
-/// The group, if it is seen. The tags of a new one may be seen later; of one that is known to be there, that is an error.
+/// The group with its tags, if it is seen; `is_known` as for [`part`].
 async fn observe(aws: &Aws, name: &Id<LogGroup>, is_known: bool) -> Result<Option<Found>, ProviderError> {
     let Some(group) = aws.call(DescribeLogGroups { name: name.clone() }).await?.group else { return Ok(None) };
-    let answer = aws.call(ListLogGroupTags { arn: group.arn.clone() }).await;
-    let answer = if is_known { Some(answer?) } else { found(answer)? };
+    let answer = part(aws.call(ListLogGroupTags { arn: group.arn.clone() }).await, is_known)?;
     Ok(answer.map(|answer| (group, answer.tags)))
 }
 

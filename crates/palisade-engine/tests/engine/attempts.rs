@@ -447,7 +447,7 @@ fn a_change_that_was_interrupted_goes_on_once_descriptions_show_it() {
 #[test]
 fn an_interrupted_change_that_takes_back_what_others_have_done_is_on_record() {
     run(async {
-        // The program then wants what others had made, or no object at all. Only the record tells of the change.
+        // Then the program wants the value that others had set, or no object. Only the record shows that there was a change.
         for after in [user("off"), Graph::empty("test")] {
             let account = Account::default();
             up(&account, &user("on")).await;
@@ -659,7 +659,7 @@ fn what_an_interrupted_change_may_have_taken_from_another_object_is_given_back()
         let plan = up(&account, &program("2")).await;
         assert_eq!(plan.counts(), (0, 2, 0));
         assert_eq!(account.lock().waits, 2);
-        // What may be lost of one is on record before that wait, as the record of the other, which tells of it, may end before.
+        // The record of the one comes before its wait: that of the other, which is the only sign of it, may be gone sooner.
         let is_attempted = |moment: &&Moment| {
             let entry = moment.0.as_ref().and_then(|saved| saved.resources.get(&Address::new("Rule", "a")));
             entry.and_then(|entry| entry.current.as_ref()).is_some_and(|object| object.attempted.is_some())
