@@ -1,14 +1,20 @@
 //! An association gets another id whenever its table changes: what is described as it was before is asked for again.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    slice,
+    sync::{Arc, Mutex},
+};
 
 use palisade::prelude::*;
 use palisade_aws::{
-    Aws, Backend, Lifecycle,
+    Aws, AwsProvider, Backend, Lifecycle,
     operations::{DescribeRouteTables, DescribeRouteTablesOutput, ReplaceRouteTableAssociation, Request, Response},
     shapes::SelectRouteTables,
 };
-use palisade_core::provider::{BoxFuture, ProviderError};
+use palisade_core::{
+    JsonMap,
+    provider::{BoxFuture, ErrorKind, Object, Provider, ProviderError, Turn, Unlimited},
+};
 use palisade_emulator::Emulator;
 use palisade_testing::Rehearsal;
 
@@ -42,6 +48,7 @@ struct Moved {
     association: RouteTableAssociation,
     id: Id<RouteTableAssociation>,
     third: Id<RouteTable>,
+    late: Arc<Late>,
     aws: Aws,
 }
 
@@ -59,9 +66,9 @@ fn moved() -> Moved {
     let before = rehearsal.by_hand(DescribeRouteTables { select }).unwrap();
     let association_id = before.route_tables[0].associations[0].id.clone();
     rehearsal.by_hand(ReplaceRouteTableAssociation { association_id, route_table_id: second }).unwrap();
-    let late = Late { account: rehearsal.emulator().clone(), before: Mutex::new(Some(before)) };
-    let aws = Aws::new(Arc::new(late), Arc::new(Nothing));
-    Moved { association, id, third, aws }
+    let late = Arc::new(Late { account: rehearsal.emulator().clone(), before: Mutex::new(Some(before)) });
+    let aws = Aws::new(late.clone(), Arc::new(Nothing));
+    Moved { association, id, third, late, aws }
 }
 
 #[test]
@@ -70,16 +77,33 @@ fn an_association_is_given_up_though_it_was_replaced_meanwhile() {
     let left = run_later(async {
         association.delete(&aws, &id).await.unwrap();
         let left = RouteTableAssociation::read(&aws, std::slice::from_ref(&id)).await.unwrap();
-        // It may be gone before its deletion, too.
-        association.delete(&aws, &id).await.unwrap();
-        left
+        // It may be gone before its deletion, too; whoever asked for that looks again.
+        let gone = association.delete(&aws, &id).await.unwrap_err();
+        (left, gone.kind)
     });
-    assert!(left[0].is_none(), "{left:?}");
+    assert!(matches!(left, (left, ErrorKind::NotFound) if left[0].is_none()));
+}
+
+#[test]
+fn an_association_that_is_not_described_at_first_is_given_up() {
+    let Moved { association, id, late, .. } = moved();
+    *late.before.lock().unwrap() = Some(DescribeRouteTablesOutput { route_tables: Vec::new() });
+    let inputs = serde_json::to_value(&association).unwrap().as_object().unwrap().clone();
+    let object = Object { id: id.to_string(), inputs, attributes: JsonMap::new() };
+    let provider = AwsProvider::new(Aws::new(late.clone(), Arc::new(Nothing)));
+    let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+    run_later(async {
+        for _ in 0..2 {
+            provider.delete(&turn, "RouteTableAssociation", &object).await.unwrap();
+            let left = provider.read(&turn, "RouteTableAssociation", slice::from_ref(&object)).await.unwrap();
+            assert_eq!(left, [None]);
+        }
+    });
 }
 
 #[test]
 fn an_association_is_led_to_its_table_though_it_was_replaced_meanwhile() {
-    let Moved { association, id, third, aws } = moved();
+    let Moved { association, id, third, aws, .. } = moved();
     let after = RouteTableAssociation { route_table_id: third.clone(), ..association.clone() };
     let read = run_later(async {
         after.converge(&aws, &id, Some(&association)).await.unwrap();

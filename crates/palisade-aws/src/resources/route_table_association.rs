@@ -11,6 +11,7 @@ use super::{RouteTable, Subnet};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
+    failure,
     observe::{VISIBLE, named},
     operations::{
         AssociateRouteTable, DescribeRouteTables, DisassociateRouteTable, Operation, ReplaceRouteTableAssociation,
@@ -124,7 +125,10 @@ impl Lifecycle for RouteTableAssociation {
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         aws.wait(&format!("the route table of {id} to be left"), VISIBLE, async || {
-            let Some((_, association)) = association(aws, id).await? else { return Ok(Some(())) };
+            let Some((_, association)) = association(aws, id).await? else {
+                let message = format!("{id} is described as if it had no route table of its own");
+                return Err(failure("DescribeRouteTables", "InvalidAssociationID.NotFound", message));
+            };
             let request = DisassociateRouteTable { association_id: association.id };
             Ok(unless_replaced(aws.call(request).await)?.map(drop))
         })
