@@ -149,22 +149,7 @@ impl Provider for AwsProvider {
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
         Box::pin(async move {
             let (lifecycle, aws) = (lifecycle(kind)?, self.aws.in_turn(turn));
-            let (start, mut pause) = (Instant::now(), Duration::from_secs(1));
-            loop {
-                // When the creation was sent is not on record, and no two machines agree on the time. So the wait counts from
-                // now, which is never too short. The last look is one that begins once the time is up: if the process stood
-                // still, the answer is from before that.
-                let waited = start.elapsed();
-                let sighting = lifecycle.find(&aws, inputs, token).await?;
-                match sighting {
-                    Sighting::Seen(id) => return Ok(Some(id)),
-                    Sighting::Nothing | Sighting::Unclear if look == Look::Once => return Ok(None),
-                    Sighting::Nothing if waited >= VISIBLE => return Ok(None),
-                    Sighting::Unclear if waited >= CLEAR => return Err(unclear(&token.resource)),
-                    Sighting::Nothing | Sighting::Unclear => aws.pause(pause).await?,
-                }
-                pause = (pause * 2).min(Duration::from_secs(30));
-            }
+            look_for(&aws, look, &token.resource, || lifecycle.find(&aws, inputs, token)).await
         })
     }
 
@@ -215,6 +200,36 @@ impl Provider for AwsProvider {
     }
 }
 
+/// Looks for the object of an interrupted creation of `resource` until it is seen, or nothing has been seen for [`VISIBLE`].
+async fn look_for<F>(
+    aws: &Aws,
+    look: Look,
+    resource: &str,
+    mut find: impl FnMut() -> F,
+) -> Result<Option<String>, ProviderError>
+where
+    F: Future<Output = Result<Sighting<String>, ProviderError>>,
+{
+    let (start, mut pause) = (Instant::now(), Duration::from_secs(1));
+    // When the creation was sent is not on record, and no two machines agree on the time. So the wait counts from now, which is
+    // never too short.
+    let mut unseen_since = start;
+    loop {
+        // The last look is one that begins once the time is up: if the process stood still, the answer is from before that.
+        let (waited, unseen) = (start.elapsed(), unseen_since.elapsed());
+        match find().await? {
+            Sighting::Seen(id) => return Ok(Some(id)),
+            Sighting::Nothing | Sighting::Unclear if look == Look::Once => return Ok(None),
+            Sighting::Nothing if unseen >= VISIBLE => return Ok(None),
+            Sighting::Nothing => {}
+            Sighting::Unclear if waited >= CLEAR => return Err(unclear(resource)),
+            Sighting::Unclear => unseen_since = Instant::now(),
+        }
+        aws.pause(pause).await?;
+        pause = (pause * 2).min(Duration::from_secs(30));
+    }
+}
+
 /// The error for what is there and may be the object of an interrupted creation, of which AWS does not tell what it is.
 fn unclear(resource: &str) -> ProviderError {
     ProviderError {
@@ -241,7 +256,74 @@ pub(crate) fn lifecycle(kind: &str) -> Result<&'static dyn ErasedLifecycle, Prov
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::VecDeque, future::ready};
+
+    use secrecy::SecretString;
+
     use super::*;
+    use crate::{
+        Backend, Supplier,
+        operations::{Request, Response},
+    };
+
+    /// An account that is never asked.
+    struct Unused;
+
+    impl Backend for Unused {
+        fn region(&self) -> &'static str {
+            "us-east-1"
+        }
+
+        fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+            panic!("{request:?}")
+        }
+    }
+
+    impl Supplier for Unused {
+        fn supply(&self, _: &str) -> Option<SecretString> {
+            None
+        }
+    }
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    /// What a search comes to, and how long it takes, if so many minutes are as they say; the last is for ever.
+    async fn search(minutes: &[(u32, Sighting<&str>)]) -> (Result<Option<String>, ErrorKind>, Duration) {
+        let (start, mut left) = (Instant::now(), VecDeque::from(minutes.to_vec()));
+        let mut end = MINUTE * left[0].0;
+        let find = || {
+            // No minute is one answer.
+            while left.len() > 1 && left[0].0 > 0 && start.elapsed() >= end {
+                left.pop_front();
+                end += MINUTE * left[0].0;
+            }
+            let (minutes, sighting) = left[0];
+            if minutes == 0 {
+                left.pop_front();
+                end += MINUTE * left[0].0;
+            }
+            ready(Ok(sighting.map(str::to_owned)))
+        };
+        let aws = Aws::new(Arc::new(Unused), Arc::new(Unused));
+        let found = look_for(&aws, Look::UntilSeen, "UserGroup.it", find).await;
+        (found.map_err(|error| error.kind), start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_seen_for_five_minutes_does_not_exist() {
+        use Sighting::{Nothing, Seen, Unclear};
+        let it = || Ok(Some("it".to_owned()));
+        assert_eq!(search(&[(4, Nothing), (1, Seen("it"))]).await.0, it());
+        let (found, took) = search(&[(1, Nothing)]).await;
+        assert!(found == Ok(None) && took >= VISIBLE && took < VISIBLE + MINUTE, "{took:?}");
+        // One answer says nothing of what was there a moment ago.
+        assert_eq!(search(&[(20, Unclear), (0, Nothing), (1, Seen("it"))]).await.0, it());
+        assert_eq!(search(&[(20, Unclear), (4, Nothing), (1, Seen("it"))]).await.0, it());
+        let (found, took) = search(&[(20, Unclear), (1, Nothing)]).await;
+        assert!(found == Ok(None) && took > 24 * MINUTE && took < 26 * MINUTE, "{took:?}");
+        let (found, took) = search(&[(1, Unclear)]).await;
+        assert!(found == Err(ErrorKind::TimedOut) && took >= CLEAR && took < CLEAR + MINUTE, "{took:?}");
+    }
 
     #[test]
     fn no_module_of_a_resource_is_forgotten() {
