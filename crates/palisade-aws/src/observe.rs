@@ -94,6 +94,27 @@ pub(crate) fn lost(what: &str, how: &str) -> ProviderError {
     }
 }
 
+/// Waits, for `limit` at most, until an object that uses another one does not change any more: it has `settled`, or is gone after a
+/// deletion that an earlier run has begun.
+pub(crate) async fn at_rest<T, D, S, F>(
+    aws: &Aws,
+    what: &str,
+    limit: Duration,
+    settled: impl Fn() -> S,
+    describe: impl Fn() -> F,
+) -> Result<(), ProviderError>
+where
+    S: Future<Output = Result<T, ProviderError>>,
+    F: Future<Output = Result<Option<D>, ProviderError>>,
+{
+    aws.wait(&format!("{what} to be at rest"), limit, async || match settled().await {
+        // It is being deleted; or one answer did not tell of it, and the next one does.
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(describe().await?.is_none().then_some(())),
+        settled => settled.map(|_| Some(())),
+    })
+    .await
+}
+
 /// Asks `poll` until its answer shows what was just changed, as `is_seen` tells. After [`STALE`] the answer is taken as it
 /// is: AWS may write a value in another way than it was given.
 pub(crate) async fn once_seen<T, F>(
@@ -401,6 +422,30 @@ mod tests {
         assert_eq!(result, Err(ErrorKind::NotFound));
         assert!(took < Duration::from_secs(10), "{took:?}");
         assert_eq!(waited(true, &[None]).await, (Err(ErrorKind::NotFound), Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_of_which_one_answer_does_not_tell_is_not_waited_for_until_it_is_gone() {
+        let (_, aws) = refusing(ErrorKind::Invalid);
+        // How it is each time: settled or not, and whether there is anything.
+        let rests = async |seen: &[Option<&str>]| {
+            let (left, start) = (Mutex::new(seen.iter().rev().copied().collect::<Vec<_>>()), Instant::now());
+            let settled = async || match left.lock().unwrap().pop().unwrap() {
+                Some("available") => Ok(()),
+                Some("refused") => Err(refused(ErrorKind::Denied, "")),
+                _ => Err(refused(ErrorKind::NotFound, "")),
+            };
+            let describe = async || Ok(left.lock().unwrap().pop().unwrap());
+            let rests = at_rest(&aws, "it", Duration::from_secs(3600), settled, describe).await;
+            let rests = rests.map_err(|error| error.kind);
+            (rests, left.into_inner().unwrap().len(), start.elapsed() < Duration::from_secs(5))
+        };
+        let (deleting, available) = (Some("deleting"), Some("available"));
+        assert_eq!(rests(&[available]).await, (Ok(()), 0, true));
+        assert_eq!(rests(&[None, available, available]).await, (Ok(()), 0, true));
+        assert_eq!(rests(&[deleting, deleting, deleting, None]).await, (Ok(()), 0, true));
+        assert_eq!(rests(&[None, None]).await, (Ok(()), 0, true));
+        assert_eq!(rests(&[None, Some("refused"), Some("refused")]).await, (Err(ErrorKind::Denied), 0, true));
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use std::{
 use palisade_core::{
     Attributes, Declaration, Declare, Declared, DeclaredField, Finding, Given, Handle, Id, Input, IntoInput, JsonMap,
     Node, Output, Resource, Stack,
-    provider::{ErrorKind, ProviderError, Repeated, Token},
+    provider::{ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,8 @@ use crate::{
     aws::is_transitional,
     calls::Calls,
     observe::{
-        GROUP_SETTLED, create_named, in_order, lost, named, not_shown, once_seen, settle, sighted, sync_cache_tags,
+        self, GROUP_SETTLED, create_named, in_order, lost, named, not_shown, once_seen, settle, sighted,
+        sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateUserGroup, DeleteUserGroup, DescribeCacheClusters, DescribeReplicationGroups,
@@ -366,10 +367,8 @@ async fn until_gone(aws: &Aws, id: &Id<UserGroup>) -> Result<(), ProviderError> 
 /// Waits until a group that has a user does not change any more: it is settled, or gone after a deletion that an earlier run
 /// has begun.
 pub(super) async fn at_rest(aws: &Aws, id: &Id<UserGroup>) -> Result<(), ProviderError> {
-    match settled(aws, id, true).await {
-        Err(error) if error.kind == ErrorKind::NotFound => until_gone(aws, id).await,
-        answer => answer.map(|_| ()),
-    }
+    let what = format!("the user group {id}");
+    observe::at_rest(aws, &what, GROUP_SETTLED, || settled(aws, id, true), || describe(aws, id)).await
 }
 
 /// Waits until the group is active, and the caches that use it are at rest.

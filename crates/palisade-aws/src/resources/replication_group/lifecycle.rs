@@ -15,7 +15,8 @@ use crate::{
     calls::Calls,
     lifecycle::check_in_place,
     observe::{
-        create_named, gone, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
+        self, create_named, gone, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted,
+        sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
@@ -470,11 +471,12 @@ async fn available(
 /// Waits until a group that uses another object does not change any more: it is available, or gone after a deletion that an
 /// earlier run has begun, or will never be available.
 pub(in crate::resources) async fn at_rest(aws: &Aws, id: &Id<ReplicationGroup>) -> Result<(), ProviderError> {
-    match available(aws, id, true).await {
-        Err(error) if error.kind == ErrorKind::NotFound => until_gone(aws, id).await,
+    let settled = async || match available(aws, id, true).await {
         Err(error) if error.code == CREATE_FAILED => Ok(()),
         answer => answer.map(|_| ()),
-    }
+    };
+    observe::at_rest(aws, &format!("the replication group {id}"), DELETED, settled, async || describe(aws, id).await)
+        .await
 }
 
 async fn until_gone(aws: &Aws, id: &Id<ReplicationGroup>) -> Result<(), ProviderError> {
