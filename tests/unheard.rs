@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use palisade::prelude::*;
 use palisade_aws::{
     Aws, Backend, Lifecycle, Supplier, failure,
-    operations::{ModifyUserGroupOutput, ModifyVpcTenancy, Request, Response},
+    operations::{DescribeVpcsOutput, ModifyUserGroupOutput, ModifyVpcTenancy, Request, Response},
 };
 use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError};
 use palisade_emulator::Emulator;
@@ -83,11 +83,55 @@ pub(crate) fn refusing(account: &Emulator, action: &'static str, kind: ErrorKind
     Aws::new(Arc::new(Refusing { account: account.clone(), action, kind }), Arc::new(Nothing))
 }
 
+/// An account whose list of VPCs has not heard of any.
+struct Unlisted(Emulator);
+
+impl Backend for Unlisted {
+    fn region(&self) -> &str {
+        self.0.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        match request {
+            Request::DescribeVpcs(_) => {
+                Box::pin(async { Ok(Response::DescribeVpcs(DescribeVpcsOutput { vpcs: Vec::new() })) })
+            }
+            other => self.0.answer(other),
+        }
+    }
+}
+
 pub(crate) struct Nothing;
 
 impl Supplier for Nothing {
     fn supply(&self, _: &str) -> Option<palisade_testing::SecretString> {
         None
+    }
+}
+
+#[test]
+fn a_vpc_of_which_one_call_tells_is_not_gone() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| {
+        stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    });
+    let account = rehearsal.emulator();
+    let (_, id): (Vpc, _) = current(&rehearsal, "main");
+    let aws = |backend: Arc<dyn Backend>| Aws::new(backend, Arc::new(Nothing));
+    let refresh = |aws: Aws, known| {
+        let id = id.clone();
+        run_later(async move { Vpc::refresh(&aws, &[id], vec![known]).await.map(|mut read| read.pop().unwrap()) })
+    };
+    let known = refresh(aws(Arc::new(account.clone())), None).unwrap().unwrap().attributes;
+    let unlisted = || aws(Arc::new(Unlisted(account.clone())));
+    let without_flags = || refusing(account, "DescribeVpcAttribute", ErrorKind::NotFound);
+    for partly in [unlisted(), without_flags()] {
+        let error = refresh(partly, Some(known.clone())).unwrap_err();
+        assert!(error.message.contains("finds only a part of vpc-"), "{error}");
+    }
+    // Of a new one, each part is seen in its own time.
+    for partly in [unlisted(), without_flags()] {
+        assert!(refresh(partly, None).unwrap().is_none());
     }
 }
 

@@ -189,11 +189,11 @@ impl Lifecycle for Vpc {
         groups.extend(made_by_aws.groups.iter().map(|group| group.id.clone()));
         let rules = rules_of(aws, groups).await?;
         let vpcs = in_order(ids, described.vpcs, |vpc| &vpc.id).into_iter().zip(flags).zip(known);
-        let snapshot = |((vpc, flags), known): ((Option<VpcDescription>, Option<Flags>), Option<VpcAttributes>)| {
-            let Some(vpc) = vpc else { return Ok(None) };
-            if known.is_some() && flags.is_none() {
-                return Err(half_seen(&vpc.id));
+        let snapshot = |id, ((vpc, flags), known): ((Option<VpcDescription>, Option<Flags>), Option<VpcAttributes>)| {
+            if known.is_some() && vpc.is_some() != flags.is_some() {
+                return Err(half_seen(id));
             }
+            let Some(vpc) = vpc else { return Ok(None) };
             // Each part of a new VPC is seen in its own time.
             let whole = flags.zip(known.or_else(|| made_by_aws.attributes(aws, &vpc)));
             let Some((flags, attributes)) = whole else { return Ok(None) };
@@ -201,7 +201,7 @@ impl Lifecycle for Vpc {
             let rules = rules.iter().filter(of_vpc).map(in_words).collect();
             Ok(Some(Snapshot { fields: fields(vpc, flags, rules), attributes }))
         };
-        vpcs.map(snapshot).collect()
+        ids.iter().zip(vpcs).map(|(id, vpc)| snapshot(id, vpc)).collect()
     }
 
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
@@ -348,9 +348,9 @@ impl MadeByAws {
 fn half_seen(id: &Id<Vpc>) -> ProviderError {
     ProviderError {
         kind: ErrorKind::Service,
-        operation: "DescribeVpcAttribute".to_owned(),
+        operation: String::new(),
         code: String::new(),
-        message: format!("{id} is described, and its attributes are not found"),
+        message: format!("AWS finds only a part of {id}: its description or its attributes"),
         help: "run the same command again; if it says the same, see in the console who deletes it".to_owned(),
     }
 }
