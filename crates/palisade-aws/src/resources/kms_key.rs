@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use palisade_core::{
     Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
     provider::{ErrorKind, ProviderError, Repeated, Token},
@@ -27,6 +28,9 @@ use crate::{
     shapes::KeyDescription,
     types::{DeletionWindow, KeyPolicy, KmsAlias, KmsKeyArn, Place, RotationPeriod, Tags},
 };
+
+/// How many keys are asked for their tags at a time.
+const AT_A_TIME: usize = 10;
 
 /// A key of the account in KMS: symmetric, of this region only, and rotated. It goes by its alias.
 ///
@@ -222,8 +226,12 @@ impl Lifecycle for KmsKey {
         }
         // A key whose policy keeps its tags from us is not ours. But where all do, it is this caller who may not ask.
         let (mut is_told, mut denied) = (false, None);
-        for arn in aws.call(ListKeys {}).await?.keys {
-            match aws.call(ListResourceTags { key_id: arn.clone() }).await {
+        let keys = aws.call(ListKeys {}).await?.keys;
+        let tags = async |arn: Id<Self>| (aws.call(ListResourceTags { key_id: arn.clone() }).await, arn);
+        // There may be thousands, and no call tells the tags of several.
+        let mut answers = stream::iter(keys).map(tags).buffered(AT_A_TIME);
+        while let Some((answer, arn)) = answers.next().await {
+            match answer {
                 Err(error) if error.code == "AccessDeniedException" => denied = Some(error),
                 answer => {
                     let Some(answer) = found(answer)? else { continue };
