@@ -3,7 +3,10 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -161,6 +164,8 @@ struct Life {
     unseen: Mutex<Option<Instant>>,
     /// Which call of those that bring `it` to its inputs, or read it, is told that it does not exist.
     missed: Arc<Mutex<Option<usize>>>,
+    /// Whether each description says that `it` does not exist.
+    is_absent: AtomicBool,
     /// What a second creation with the same token came to, where one is made after each first.
     repeated: Mutex<Option<Vec<Result<String, ErrorKind>>>>,
 }
@@ -180,7 +185,13 @@ impl Provider for Life {
         kind: &'a str,
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
-        self.missing(kind, self.provider.read(turn, kind, objects))
+        Box::pin(async move {
+            let mut seen = self.missing(kind, self.provider.read(turn, kind, objects)).await?;
+            if self.is_absent.load(Relaxed) && kind == self.it.kind() {
+                seen.fill(None);
+            }
+            Ok(seen)
+        })
     }
 
     fn create<'a>(
@@ -267,8 +278,17 @@ impl Life {
         let emulator = Emulator::in_memory("us-east-1");
         let provider = AwsProvider::new(Aws::new(Arc::new(Account(emulator.clone())), Arc::new(Invented)));
         let (store, it) = (MemoryStore::default(), Address::new(kind, "it"));
-        let (fate, unseen, missed, repeated) = (Mutex::new(None), Mutex::new(None), Arc::default(), Mutex::new(None));
-        Self { emulator, provider, store, it, fate, unseen, missed, repeated }
+        Self {
+            emulator,
+            provider,
+            store,
+            it,
+            fate: Mutex::new(None),
+            unseen: Mutex::new(None),
+            missed: Arc::default(),
+            is_absent: AtomicBool::new(false),
+            repeated: Mutex::new(None),
+        }
     }
 
     async fn state(&self) -> State {
@@ -514,6 +534,23 @@ fn a_part_of_the_cloud_that_has_not_heard_of_a_young_object_does_not_let_its_del
             (is_reached, life.sizes())
         };
         run(with_each_call_missed(kind, life));
+    }
+}
+
+#[test]
+fn the_refusal_of_a_creation_forgets_nothing_of_what_its_plan_had_missed() {
+    for kind in kinds() {
+        run(async {
+            let life = Life::new(kind);
+            assert!(life.apply(&life.graph("")).await.is_complete());
+            let recorded = life.state().await.resources[&life.it].clone();
+            life.is_absent.store(true, Relaxed);
+            let report = life.fail(Fate::Refused(ErrorKind::Quota)).await;
+            life.is_absent.store(false, Relaxed);
+            assert!(report.failures.iter().any(|failure| failure.address == life.it), "{kind} {report:?}");
+            assert_eq!(life.state().await.resources.get(&life.it), Some(&recorded), "{kind}");
+            life.complete(&life.graph("")).await;
+        });
     }
 }
 

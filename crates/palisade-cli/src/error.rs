@@ -161,11 +161,11 @@ impl From<StateError> for CommandError {
                 format!("if the stack was renamed, give it the name `{found}` again in the call of `run`"),
             ],
             StateError::Behind { path, found, .. } => behind(path, found),
-            StateError::Unchecked { error, .. } if error.kind == ErrorKind::Denied => vec![format!(
+            StateError::Unchecked { error, .. } | StateError::Unseen { error, .. } if error.kind == ErrorKind::Denied => vec![format!(
                 "allow the caller to call `{}`; `iam-policy` prints all that is needed",
                 error.operation
             )],
-            StateError::Unchecked { error, .. } => vec![error.help.clone()],
+            StateError::Unchecked { error, .. } | StateError::Unseen { error, .. } => vec![error.help.clone()],
             StateError::Unanswered { .. } => vec!["run the command again: it waits until the lock has ended".to_owned()],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
             StateError::LeaseLost { .. } => vec![
@@ -285,7 +285,7 @@ pub(crate) fn io_help(path: &Path, error: &io::Error, option: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use palisade_core::provider::UntrackedObject;
+    use palisade_core::{Address, provider::UntrackedObject};
 
     use super::*;
 
@@ -296,6 +296,32 @@ mod tests {
         insta::assert_snapshot!(cure(io::ErrorKind::StorageFull), @"make room on the disk that holds infra, or name another folder with --out");
         insta::assert_snapshot!(cure(io::ErrorKind::NotADirectory), @"something else is at infra: move it away, or name another folder with --out");
         insta::assert_snapshot!(cure(io::ErrorKind::Other), @"see that infra can be read and written, or name another folder with --out");
+    }
+
+    #[test]
+    fn a_plan_that_did_not_see_an_object_has_a_cure() {
+        let missed = StateError::Missed { address: Address::new("Vpc", "main") };
+        insta::assert_snapshot!(CommandError::from(missed).text(), @r"
+        error: Vpc.main exists, and was not seen when the plan was made, so nothing was changed
+        help: run the command again: the next plan takes it as it is
+        ");
+        let error = |kind, help: &str| ProviderError {
+            kind,
+            operation: "DescribeVpcs".to_owned(),
+            code: String::new(),
+            message: "it is so".to_owned(),
+            help: help.to_owned(),
+        };
+        let unseen = |error| StateError::Unseen { kind: "Vpc".to_owned(), error: Box::new(error) };
+        insta::assert_snapshot!(CommandError::from(unseen(error(ErrorKind::Denied, ""))).text(), @r"
+        error: cannot look again for a Vpc that was not seen when the plan was made, so nothing was changed: it is so
+        help: allow the caller to call `DescribeVpcs`; `iam-policy` prints all that is needed
+        ");
+        let service = error(ErrorKind::Service, "run the same command again");
+        insta::assert_snapshot!(CommandError::from(unseen(service)).text(), @r"
+        error: cannot look again for a Vpc that was not seen when the plan was made, so nothing was changed: it is so
+        help: run the same command again
+        ");
     }
 
     #[test]

@@ -65,7 +65,8 @@ impl Default for ApplyOptions {
 /// - [`StateError::Overtaken`] or [`StateError::Replaced`] if what is kept is not `state` any more. Nothing was begun.
 /// - [`StateError::Behind`] if the account has objects that a later `state` must know, and [`StateError::Unchecked`] if that
 ///   cannot be found out. Nothing was begun.
-/// - [`StateError::Missed`] if an object of `state` exists that `plan` creates, as it was not seen then. Nothing was begun.
+/// - [`StateError::Missed`] if an object of `state` exists that `plan` creates, as it was not seen then, and [`StateError::Unseen`] if
+///   that cannot be found out. Nothing was begun.
 /// - [`StateError::LeaseLost`] if the stack is no longer held, and [`StateError`] if the state cannot be saved. No call is sent
 ///   from then on, and all waits end. Calls in flight have `options.patience` to come back. All that has happened by then is
 ///   saved by one last attempt, which a store refuses if another run may have changed the state. If that fails too, the state is
@@ -98,7 +99,7 @@ pub async fn apply(
     let executor = Executor::new(provider, graph, ledger, &gate, contested);
     let search = untracked::search(graph, &saved, plan);
     let mut work = pin!(async {
-        missed::check(provider, &gate, suspects).await?;
+        missed::check(provider, &gate, &suspects).await?;
         if let Some(search) = &search {
             untracked::check(provider, &gate, search, (writer.path(), saved.serial), executor.ledger()).await?;
         }

@@ -144,6 +144,15 @@ pub enum StateError {
         /// The resource.
         address: Address,
     },
+    /// Objects on record were not seen when the plan was made, and could not be looked for again.
+    #[error("cannot look again for a {kind} that was not seen when the plan was made, so nothing was changed: {error}")]
+    Unseen {
+        /// Their kind.
+        kind: String,
+        /// What the provider said.
+        #[source]
+        error: Box<ProviderError>,
+    },
     /// Another run holds the state.
     #[error("the stack `{stack}` is locked by {holder}")]
     Locked {

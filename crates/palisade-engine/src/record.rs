@@ -49,10 +49,13 @@ pub enum Change {
         /// The id of the object.
         id: String,
     },
-    /// A creation that has deposed an object has had no effect, and that object is the current one again.
+    /// A creation has had no effect, and the object that was the current one before is that again.
     Abandoned {
         /// The resource.
         address: Address,
+        /// That object, if it was forgotten; else it is the one that was deposed last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forgotten: Option<Box<ObjectState>>,
     },
     /// An update begins: the object may get these inputs from now on.
     Attempted {
@@ -146,7 +149,9 @@ impl State {
                     object.phase = Phase::Created;
                 }
             }
-            Change::Abandoned { address } => self.change_entry(address, |entry| entry.current = entry.deposed.pop()),
+            Change::Abandoned { address, forgotten } => self.change_entry(address, |entry| {
+                entry.current = forgotten.as_deref().cloned().or_else(|| entry.deposed.pop());
+            }),
             Change::Attempted { address, inputs, depends_on, released } => {
                 if let Some(object) = self.current_mut(address) {
                     object.attempted = Some(inputs.clone());

@@ -220,6 +220,7 @@ fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
         | StateError::Replaced { .. }
         | StateError::Behind { .. }
         | StateError::Missed { .. }
+        | StateError::Unseen { .. }
         | StateError::Unchecked { .. } => None,
         StateError::Overtaken { .. } if !has_begun => None,
         _ if !has_begun => Some(format!("nothing was changed: run `{command}` again")),
