@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) claimed: Vec<(String, String)>,
     /// The inputs that were said to be applied last, for each object that was brought to some.
     pub(crate) previous: Vec<Option<JsonMap>>,
+    /// What was said at each deletion.
+    pub(crate) farewells: Vec<Json>,
     /// The calls so far, as in "delete Net.net-1".
     pub(crate) calls: Vec<String>,
     /// When each of them started.
@@ -450,6 +452,7 @@ impl Provider for Account {
                 return inner.refuse(format!("delete {kind} {id}, which cannot be seen"));
             }
             inner.world.objects.remove(&(kind.to_owned(), id.clone()));
+            inner.farewells.extend(object.inputs.get("farewell").cloned());
             for thing in inner.world.objects.values_mut() {
                 if let Some(Json::Array(users)) = thing.fields.get_mut("users") {
                     users.retain(|user| user != id);

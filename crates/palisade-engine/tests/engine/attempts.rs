@@ -502,6 +502,25 @@ fn an_object_that_an_interrupted_change_has_hidden_is_not_created_again() {
 }
 
 #[test]
+fn what_counts_at_the_deletion_is_what_was_said_last_unless_that_is_about_a_successor() {
+    let user = |engine: &str, farewell: &str| {
+        graph(|stack| {
+            let user = make::<User>().text("name", "one").text("engine", engine).text("farewell", farewell);
+            user.add(stack, "a");
+        })
+    };
+    for (then, said) in [(Graph::empty("test"), "later"), (user("1", "later"), ""), (user("2", "later"), "sooner")] {
+        run(async {
+            let account = Account::default();
+            up(&account, &user("1", "sooner")).await;
+            interrupt(&account, &user("1", "later"), false).await;
+            up(&account, &then).await;
+            assert_eq!(account.lock().farewells, if said.is_empty() { vec![] } else { vec![said] }, "{then:?}");
+        });
+    }
+}
+
+#[test]
 fn an_object_that_a_plan_has_missed_is_not_created_again() {
     // It is young, or hidden by an update that was interrupted: what refers to it would go before its own step looks for it.
     for is_interrupted in [false, true] {

@@ -24,8 +24,8 @@ pub(crate) static NET: Schema = schema(
     &[AttributeSchema { name: "route", doc: "", changes_with: &["tag"], terraform_name: "route" }],
 );
 
-/// A user: its name is its id. `secret` cannot be read, and `access` is read in capitals. One that was deleted may come back with
-/// its network.
+/// A user: its name is its id. `secret` cannot be read, `access` is read in capitals, and `farewell` is said when it is deleted. One that
+/// was deleted may come back with its network.
 pub(crate) static USER: Schema = Schema {
     brings_back: &["Net"],
     ..schema(
@@ -37,6 +37,7 @@ pub(crate) static USER: Schema = Schema {
             FieldSchema::new("net", OnChange::Replace),
             FieldSchema::new("access", OnChange::Update),
             FieldSchema::new("secret", OnChange::Update),
+            FieldSchema { at_deletion: true, ..FieldSchema::new("farewell", OnChange::Update) },
         ],
         &[],
     )
