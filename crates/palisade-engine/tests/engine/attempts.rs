@@ -1,6 +1,6 @@
 //! Creations of which nobody knows what became of them: what a second attempt is told says nothing of the first.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use palisade_core::{Address, Graph, provider::ErrorKind};
 use palisade_engine::{Action, ApplyOptions, Event, Phase, Plan, ReplaceOrder, State, StateError, apply};
@@ -563,11 +563,17 @@ fn an_apply_that_cannot_find_out_whether_its_plan_has_missed_an_object_changes_n
         up(&account, &program).await;
         account.lock().world.objects.clear();
         let plan = planned(&account, &program).await.unwrap();
-        let (options, recorded) = (ApplyOptions::default(), state(&account));
+        let apply = async || {
+            let options = ApplyOptions::default();
+            apply(&account, &account, state(&account), &program, &plan, &options, &mut |_| {}).await
+        };
         account.fail(0, ErrorKind::Denied, false);
-        let result = apply(&account, &account, recorded, &program, &plan, &options, &mut |_| {}).await;
-        assert!(matches!(result, Err(StateError::Unseen { kind, .. }) if kind == "Net"));
+        assert!(matches!(apply().await, Err(StateError::Unseen { kind, .. }) if kind == "Net"));
         account.lock().fault = None;
+        // Where no call may be sent any more, that is the reason.
+        account.lock().is_lost.store(true, Ordering::Relaxed);
+        assert!(matches!(apply().await, Err(StateError::LeaseLost { .. })));
+        account.lock().is_lost.store(false, Ordering::Relaxed);
         assert_eq!(creations(&account), 1);
         up(&account, &program).await;
         assert_settled(&account, &program).await;
