@@ -328,7 +328,7 @@ impl Acquire {
 pub(super) enum Change {
     /// Renews it, even if it has run out: that it is as this run has left it shows that nobody has had it since.
     Renew,
-    /// Gives it back, with the serial of the state that is kept, where that is not the one that the lease has.
+    /// Gives it back, with the serial of the state that is kept, where that is known.
     Release(Option<u64>),
 }
 
@@ -392,7 +392,8 @@ impl Change {
             }
             (Self::Release(serial), _) => {
                 lease.is_free = true;
-                lease.serial = serial.unwrap_or(lease.serial);
+                // A log that was found to end earlier has lost something, and the next run is to find that, too.
+                lease.serial = lease.serial.max(serial.unwrap_or_default());
             }
         }
         Ok(Step::Ask(LeaseRequest::Write(Attempt { lease, replaces: Some(held.etag.clone()), at })))
