@@ -255,7 +255,11 @@ impl State {
 
     fn carry_out(&mut self, request: Request) -> Result<Response, ProviderError> {
         match request.effect() {
-            Effect::Read => self.handle(request),
+            Effect::Read => {
+                let action = request.action();
+                self.keep_up(Store::look).map_err(|message| failure(action, "InternalFailure", message))?;
+                self.handle(request)
+            }
             Effect::Write => self.change(request),
         }
     }
@@ -264,11 +268,7 @@ impl State {
     fn change(&mut self, request: Request) -> Result<Response, ProviderError> {
         let action = request.action();
         let cannot = |message: String| failure(action, "InternalFailure", message);
-        if let Some(store) = &mut self.store
-            && store.prepare(&mut self.account).map_err(cannot)?
-        {
-            self.clock.advance_to(self.account.now);
-        }
+        self.keep_up(Store::prepare).map_err(cannot)?;
         let deletes = request.service() == Service::Ec2
             && ["Delete", "Revoke"].iter().any(|verb| action.starts_with(verb))
             && !matches!(request, Request::DeleteTags(_));
@@ -280,6 +280,16 @@ impl State {
         self.has_changed = true;
         self.save().map_err(cannot)?;
         Ok(response)
+    }
+
+    /// Takes over what another process has changed.
+    fn keep_up(&mut self, read: fn(&mut Store, &mut Account) -> Result<bool, String>) -> Result<(), String> {
+        if let Some(store) = &mut self.store
+            && read(store, &mut self.account)?
+        {
+            self.clock.advance_to(self.account.now);
+        }
+        Ok(())
     }
 
     fn handle(&mut self, request: Request) -> Result<Response, ProviderError> {

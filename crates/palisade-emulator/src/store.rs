@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,8 @@ pub(crate) struct Store {
     folder: PathBuf,
     /// How often the file had been written when it was read or written last.
     serial: u64,
+    /// The length and the time of the file when it was read last.
+    stamp: Option<(u64, SystemTime)>,
     /// Held from the first write on, so that no two processes change the account at once.
     lock: Option<File>,
 }
@@ -120,7 +123,7 @@ struct Known {
 impl Store {
     /// The account in `folder`. Nothing is written before something is changed.
     pub(crate) fn open(folder: &Path, region: &str) -> Result<(Self, Account), OpenError> {
-        let mut store = Self { folder: folder.to_owned(), serial: 0, lock: None };
+        let mut store = Self { folder: folder.to_owned(), serial: 0, stamp: None, lock: None };
         let account = store.load(region)?;
         Ok((store, account))
     }
@@ -132,10 +135,20 @@ impl Store {
             return Ok(false);
         }
         let lock = self.lock_file().map_err(|error| format!("cannot lock the emulated account: {error}"))?;
+        let has_changed = self.reload(account)?;
+        self.lock = Some(lock);
+        Ok(has_changed)
+    }
+
+    /// Reads again what somebody else has changed since `account` was read. Says whether it was.
+    pub(crate) fn look(&mut self, account: &mut Account) -> Result<bool, String> {
+        if self.lock.is_some() || stamp(&self.file()) == self.stamp { Ok(false) } else { self.reload(account) }
+    }
+
+    fn reload(&mut self, account: &mut Account) -> Result<bool, String> {
         let before = self.serial;
         let (region, lag) = (account.region.clone(), account.lag);
         let fresh = self.load(&region).map_err(|error| error.to_string())?;
-        self.lock = Some(lock);
         if self.serial == before {
             return Ok(false);
         }
@@ -161,6 +174,8 @@ impl Store {
 
     fn load(&mut self, region: &str) -> Result<Account, OpenError> {
         let path = self.file();
+        // Before the file is read, so that a later change is noticed.
+        self.stamp = stamp(&path);
         let mut account = match fs::read(&path) {
             Ok(bytes) => {
                 let Known { serial, mut account } = decode(&path, &bytes)?;
@@ -210,6 +225,11 @@ impl Store {
     fn file(&self) -> PathBuf {
         self.folder.join("account.json")
     }
+}
+
+fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+    let file = fs::metadata(path).ok()?;
+    Some((file.len(), file.modified().ok()?))
 }
 
 /// The one gate by which an account comes in.

@@ -62,6 +62,19 @@ async fn an_account_goes_on_where_the_last_process_left_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_another_process_has_changed_is_seen_at_once() {
+    let folder = folder();
+    let (first, second) = (open(folder.path()), open(folder.path()));
+    let vpc = first.vpc().await;
+    let vpcs = async || second.call(DescribeVpcs { select: Select::Ids(vec![vpc.clone()]) }).await.vpcs.len();
+    assert_eq!(vpcs().await, 1);
+    drop(first);
+    // It keeps what it has seen.
+    second.vpc().await;
+    assert_eq!(vpcs().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_clock_goes_on_too_and_what_was_waited_for_is_not_waited_for_again() {
     let folder = folder();
     let first = open(folder.path());
