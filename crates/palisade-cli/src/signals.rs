@@ -36,7 +36,7 @@ const _: () = {
 
 /// How soon after the first signal another one is taken for the same: a program that started this one may pass a Ctrl-C on that the
 /// terminal has sent to both.
-const SAME: Duration = Duration::from_millis(100);
+pub(crate) const SAME: Duration = Duration::from_millis(100);
 
 /// The exit code of the end of the terminal. Two signals come of that, one from the shell and then one from the system, so it never
 /// stands for a second Ctrl-C.

@@ -11,7 +11,7 @@ use tokio::{runtime::Builder, sync::oneshot, time::sleep};
 
 use crate::{
     args::ColorWhen,
-    signals::{Interrupts, READ},
+    signals::{Interrupts, READ, SAME},
 };
 
 /// The streams of a process, or what stands for them in a test.
@@ -156,7 +156,15 @@ impl Terminal {
             // A question that nobody can see may be answered all the same, as by `yes |`.
             _ = written.await;
             let (answer, answered) = oneshot::channel();
-            thread::Builder::new().name("input".to_owned()).spawn(move || _ = answer.send(read_line(&stdin)))?;
+            let read = move || {
+                let line = read_line(&stdin);
+                if !matches!(line, Ok(Some(_))) {
+                    // If this is the end of the terminal, its signal is the reason, and comes at the same time.
+                    thread::sleep(SAME);
+                }
+                _ = answer.send(line);
+            };
+            thread::Builder::new().name("input".to_owned()).spawn(read)?;
             answered.await.unwrap_or_else(|_| Err(ended()))
         }
     }

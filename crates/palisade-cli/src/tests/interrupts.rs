@@ -14,7 +14,10 @@ use super::{
     harness::{Desk, Outcome},
     stacks::{chain, pair},
 };
-use crate::{exit_code, signals::Interrupts};
+use crate::{
+    exit_code,
+    signals::{Interrupts, SAME},
+};
 
 const APPLY: &str = "apply --state s3://acme/prod";
 
@@ -72,6 +75,29 @@ fn at_the_question_an_interrupt_is_a_no() {
     Apply cancelled. Nothing was changed.
     ");
     assert_eq!(desk.account.count(), 0);
+    assert!(!waits_for_lock(&desk));
+}
+
+/// A terminal that ends: nothing more is read, and the signal comes a moment later.
+struct Ending(Interrupts);
+
+impl Read for Ending {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        let interrupts = self.0.clone();
+        thread::spawn(move || {
+            thread::sleep(SAME / 4);
+            interrupts.interrupt(129);
+        });
+        Ok(0)
+    }
+}
+
+#[test]
+fn the_end_of_the_terminal_at_the_question_is_an_interrupt() {
+    let (desk, interrupts) = (Desk::new(), Interrupts::default());
+    let outcome = desk.run_interrupted(APPLY, BufReader::new(Ending(interrupts.clone())), &interrupts, pair);
+    assert_eq!(outcome.code, 129, "{}", outcome.transcript());
+    assert!(outcome.stderr.ends_with("Apply cancelled. Nothing was changed.\n"), "{}", outcome.stderr);
     assert!(!waits_for_lock(&desk));
 }
 
