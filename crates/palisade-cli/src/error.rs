@@ -150,6 +150,10 @@ impl From<StateError> for CommandError {
             )],
             StateError::Missed { .. } => vec!["run the command again: the next plan takes it as it is".to_owned()],
             StateError::Overtaken { .. } => vec!["run the command again, on the state as it is now".to_owned()],
+            StateError::Gone { path, .. } => vec![format!(
+                "put {} back, from a backup of yours: without it, a run knows no objects, and creates all of them again",
+                path.display()
+            )],
             StateError::Replaced { path, .. } => vec![
                 format!("make sure that {} is the state of this stack, and run the command again", path.display()),
             ],

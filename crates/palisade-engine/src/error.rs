@@ -73,8 +73,16 @@ pub enum StateError {
     Overtaken {
         /// The file.
         path: PathBuf,
-        /// The serial of the state that is kept; zero if there is none.
+        /// The serial of the state that is kept.
         found: u64,
+        /// The serial of the state that this run goes on from.
+        expected: u64,
+    },
+    /// The state that this run has read is not there any more.
+    #[error("the state {path}, which this run has read up to change {expected}, is gone", path = path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
         /// The serial of the state that this run goes on from.
         expected: u64,
     },

@@ -302,14 +302,15 @@ pub fn with_other_changes(path: &Path) -> StateError {
 /// zero.
 ///
 /// # Errors
-/// [`StateError::Replaced`] if a state of another lineage is kept, and [`StateError::Overtaken`] if one with another serial is.
+/// [`StateError::Replaced`] if a state of another lineage is kept, [`StateError::Overtaken`] if one with another serial is, and
+/// [`StateError::Gone`] if none is.
 pub fn continues(kept: Option<Identity>, continued: &Identity, path: &Path) -> Result<(), StateError> {
-    let found = kept.as_ref().map_or(0, |kept| kept.serial);
+    let (found, expected) = (kept.as_ref().map(|kept| kept.serial), continued.serial);
     of_lineage(kept, continued, path)?;
-    if found == continued.serial {
-        Ok(())
-    } else {
-        Err(StateError::Overtaken { path: path.to_owned(), found, expected: continued.serial })
+    match found {
+        None if expected > 0 => Err(StateError::Gone { path: path.to_owned(), expected }),
+        Some(found) if found != expected => Err(StateError::Overtaken { path: path.to_owned(), found, expected }),
+        _ => Ok(()),
     }
 }
 
@@ -351,13 +352,19 @@ impl Journal {
         self.records.last().is_some_and(|last| last.serial > serial)
     }
 
-    /// Whether the journal continues this snapshot or one before it.
+    /// Whether the journal continues this snapshot, or one before it and has nothing new.
     fn continues(&self, snapshot: &Identity, path: &Path) -> Result<(), StateError> {
         let Beginning { lineage, continues, .. } = &self.beginning;
         let detail = if *lineage != snapshot.lineage {
             "it is of another stack of the same name".to_owned()
         } else if *continues > snapshot.serial {
             format!("it goes on from change {continues}, and the state file ends with change {}", snapshot.serial)
+        } else if *continues < snapshot.serial && self.is_ahead_of(snapshot.serial) {
+            // A snapshot that is written while there is a journal has all of it.
+            format!(
+                "it goes on from change {continues}, and the state file has a part of it, up to change {}",
+                snapshot.serial
+            )
         } else {
             return Ok(());
         };

@@ -214,19 +214,22 @@ fn summary(report: &Report, words: &Words, took: &str) -> String {
 /// The state could not be written while objects were changed, or is no longer the one that the plan is of.
 fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
     let command = &words.command;
-    let again = match error {
-        // What is kept is not this stack's state as this run knows it, so the next one finds something else; or nothing was begun.
-        StateError::Missing { .. }
-        | StateError::Replaced { .. }
-        | StateError::Behind { .. }
-        | StateError::Missed { .. }
-        | StateError::Unseen { .. }
-        | StateError::Unchecked { .. } => None,
-        StateError::Overtaken { .. } if !has_begun => None,
-        _ if !has_begun => Some(format!("nothing was changed: run `{command}` again")),
-        _ => Some(format!(
-            "nothing that was created is lost: run `{command}` again once the state can be written, and it finds what is there"
+    // What is kept is still the state that the steps went on from, or a later one. After any other error, it is not, or nothing was
+    // begun; and the error has a cure of its own.
+    let is_kept = match error {
+        StateError::Io { .. }
+        | StateError::Unreachable { .. }
+        | StateError::LeaseLost { .. }
+        | StateError::Unanswered { .. } => true,
+        StateError::Overtaken { found, expected, .. } => has_begun && found >= expected,
+        _ => false,
+    };
+    let again = match is_kept {
+        true if has_begun => Some(format!(
+            "nothing is lost: run `{command}` again once the state can be written, and it goes on from what is there"
         )),
+        true => Some(format!("nothing was changed: run `{command}` again")),
+        false => None,
     };
     let error = CommandError::from(error);
     match again {
@@ -255,4 +258,45 @@ fn tell_rest(context: &mut Context<'_>, report: &Report, words: &Words) {
         format!("run `{}` again to go on from here, once the cause is removed", words.command)
     };
     context.terminal.note(&format!("{} {help}", paint(HELP, "help:")));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, path::PathBuf};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_only_where_the_state_is_kept_as_the_steps_knew_it() {
+        let words = Words { is_destroy: false, command: "apply".to_owned() };
+        let says = |error, has_begun| {
+            let text = unsaved(error, &words, has_begun).text();
+            (text.contains("nothing is lost"), text.contains("nothing was changed"))
+        };
+        let (path, stack, detail) = (|| PathBuf::from("a"), || "test".to_owned(), || "it is so".to_owned());
+        for has_begun in [true, false] {
+            let kept = (has_begun, !has_begun);
+            let full = StateError::Io { action: "write", path: path(), error: io::ErrorKind::StorageFull.into() };
+            assert_eq!(says(full, has_begun), kept);
+            assert_eq!(says(StateError::LeaseLost { stack: stack(), detail: detail() }, has_begun), kept);
+            assert_eq!(says(StateError::Unanswered { stack: stack() }, has_begun), kept);
+            let overtaken = |found| StateError::Overtaken { path: path(), found, expected: 3 };
+            for found in [3, 4] {
+                assert_eq!(says(overtaken(found), has_begun), (has_begun, false));
+            }
+            for other in [
+                overtaken(2),
+                StateError::Gone { path: path(), expected: 3 },
+                StateError::Corrupt { path: path(), detail: detail() },
+                StateError::Empty { path: path() },
+                StateError::OtherJournal { path: path(), detail: detail() },
+                StateError::Unknown { path: path(), detail: detail() },
+                StateError::Newer { path: path(), found: 9, known: 3 },
+                StateError::OtherStack { path: path(), found: "a".to_owned(), expected: "b".to_owned() },
+                StateError::Replaced { path: path(), detail: "it is so" },
+            ] {
+                assert_eq!(says(other, has_begun), (false, false));
+            }
+        }
+    }
 }

@@ -156,7 +156,7 @@ fn an_apply_whose_lock_is_removed_while_it_works_says_how_to_go_on() {
     error: this run has lost the lock of the stack `test`: its lock file DESK/state/test.lock was removed
     help: for a state in S3: see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
-    help: nothing that was created is lost: run `apply` again once the state can be written, and it finds what is there
+    help: nothing is lost: run `apply` again once the state can be written, and it goes on from what is there
     ");
     assert_eq!(desk.run("apply -y").code, 0);
 }
@@ -172,6 +172,16 @@ fn an_apply_under_which_another_state_was_put_leaves_it_there() {
     ");
     let mut other = state(3);
     other.outputs.insert("endpoint".to_owned(), "elsewhere".into());
+    desk.write_state(&format::snapshot(&state(3)));
+    let gone = refused(&desk, |desk| {
+        for name in ["test.state.json", "test.state.json.backup"] {
+            fs::remove_file(desk.state_dir().join(name)).unwrap();
+        }
+    });
+    assert_snapshot!(gone, @r"
+    error: the state DESK/state/test.state.json, which this run has read up to change 3, is gone
+    help: put DESK/state/test.state.json back, from a backup of yours: without it, a run knows no objects, and creates all of them again
+    ");
     desk.write_state(&format::snapshot(&state(3)));
     assert_snapshot!(refused(&desk, put(other)), @r"
     error: the state DESK/state/test.state.json was replaced while this run was under way: it has the same number of changes, but not the same ones

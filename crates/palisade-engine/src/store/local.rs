@@ -440,6 +440,11 @@ impl LocalWriter<'_> {
         let gone = || StateError::Missing { path: path.clone(), beside: self.store.journal_path() };
         let bytes = read(path)?.ok_or_else(gone)?;
         let Snapshot { state, .. } = format::read_snapshot(&bytes, &self.store.stack, path)?;
+        // The journal goes on from the copy, too. An interruption may have left the one before.
+        let backup = self.store.backup();
+        if read(&backup)?.as_ref() != Some(&bytes) {
+            self.store.put(&backup, &String::from_utf8_lossy(&bytes), || self.guard(&stamps, &memory.own))?;
+        }
         let text = format::journaled_snapshot(&state);
         content.is_journaled = true;
         content.length = text.len() as u64;

@@ -297,6 +297,24 @@ fn a_journal_of_another_snapshot_is_refused() {
     write(&store, &format::snapshot(&State { lineage: "other".to_owned(), ..state(1) }));
     let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
     assert_eq!(detail, "it is of another stack of the same name");
+    // It goes on from a copy of the folder, which another run has changed since.
+    write(&store, &format::snapshot(&changed(3)));
+    let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
+    assert_eq!(detail, "it goes on from change 1, and the state file has a part of it, up to change 3");
+    assert!(matches!(append(&store, &[record(4)]), Err(StateError::OtherJournal { .. })));
+}
+
+#[test]
+fn a_journal_goes_on_from_the_copy_of_the_snapshot_too() {
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    let earlier = text(&store.backup());
+    replace(&store, &changed(2)).unwrap();
+    // An interruption has left the copy as it was.
+    fs::write(store.backup(), earlier).unwrap();
+    append(&store, &[record(3)]).unwrap();
+    fs::copy(store.backup(), store.path()).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(3)));
 }
 
 #[test]
@@ -446,7 +464,7 @@ fn what_another_run_has_written_is_never_written_over() {
             fs::remove_file(store.journal_path()).unwrap();
         }),
         ("6 state.journal is gone", &|store| fs::remove_file(store.journal_path()).unwrap()),
-        ("7 goes on from change 5, and the last is 0", &|store| {
+        ("7 which this run has read up to change 5, is gone", &|store| {
             for name in names(store).iter().filter(|name| name.starts_with("shop.state")) {
                 fs::remove_file(store.folder.join(name)).unwrap();
             }
