@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -14,7 +15,7 @@ use palisade::prelude::*;
 use palisade_aws::{
     Aws, AwsProvider, Backend, Supplier, failure,
     operations::{
-        DescribeCacheParameterGroupsOutput, DescribeCacheSubnetGroupsOutput, DescribeLogGroupsOutput,
+        CreateKey, DescribeCacheParameterGroupsOutput, DescribeCacheSubnetGroupsOutput, DescribeLogGroupsOutput,
         DescribeRouteTablesOutput, DescribeSecurityGroupsOutput, DescribeUserGroupsOutput, Effect, ListKeysOutput,
         Request, Response,
     },
@@ -29,7 +30,7 @@ use palisade_core::{
 use palisade_emulator::{Emulator, Fault};
 use palisade_engine::{Action, ApplyOptions, MemoryStore, Phase, Plan, Report, State, Store};
 use palisade_testing::Rehearsal;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     run,
@@ -535,6 +536,27 @@ fn a_part_of_the_cloud_that_has_not_heard_of_a_young_object_does_not_let_its_del
         };
         run(with_each_call_missed(kind, life));
     }
+}
+
+#[test]
+fn a_key_is_found_among_many_by_one_call_at_a_time() {
+    run(async {
+        let life = Life::new("KmsKey");
+        life.lose(USUAL).await;
+        let aws = Aws::new(Arc::new(life.emulator.clone()), Arc::new(Invented));
+        for _ in 0..20 {
+            aws.call(CreateKey { description: None, tags: Tags::default() }).await.unwrap();
+        }
+        let (graph, options) = (life.graph(""), ApplyOptions { parallelism: NonZeroUsize::MIN, ..Default::default() });
+        let (plan, state) = (life.plan(&graph).await, life.state().await);
+        let writer = life.store.lock("apply", &mut |_| {}).await.unwrap();
+        let mut listener = |_| {};
+        let applied = palisade_engine::apply(&life, &*writer, state, &graph, &plan, &options, &mut listener);
+        let report = timeout(Duration::from_mins(10), applied).await.expect("a call waits for another one").unwrap();
+        assert!(report.is_complete(), "{report:?}");
+        let keys = life.emulator.calls().into_iter().filter(|call| *call == "CreateKey").count();
+        assert_eq!(keys, 21, "it was found");
+    });
 }
 
 #[test]

@@ -4,10 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use palisade::prelude::*;
 use palisade_aws::{
-    Aws, Backend, Lifecycle, Supplier, failure,
-    operations::{DescribeVpcsOutput, ModifyUserGroupOutput, ModifyVpcTenancy, Request, Response},
+    Aws, AwsProvider, Backend, Lifecycle, Supplier, failure,
+    operations::{DeleteVpc, DescribeVpcsOutput, ModifyUserGroupOutput, ModifyVpcTenancy, Request, Response},
 };
-use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError};
+use palisade_core::{
+    JsonMap,
+    provider::{BoxFuture, ErrorKind, Object, Provider, ProviderError, Turn, Unlimited},
+};
 use palisade_emulator::Emulator;
 use palisade_testing::Rehearsal;
 use tokio::time::Instant;
@@ -133,6 +136,22 @@ fn a_vpc_of_which_one_call_tells_is_not_gone() {
     for partly in [unlisted(), without_flags()] {
         assert!(refresh(partly, None).unwrap().is_none());
     }
+}
+
+#[test]
+fn a_deletion_that_is_refused_has_not_succeeded_though_nothing_is_seen() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| {
+        stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    });
+    let (vpc, id): (Vpc, _) = current(&rehearsal, "main");
+    rehearsal.by_hand(DeleteVpc { vpc_id: id.clone() }).unwrap();
+    let inputs = serde_json::to_value(&vpc).unwrap().as_object().unwrap().clone();
+    let object = Object { id: id.to_string(), inputs, attributes: JsonMap::new() };
+    let provider = AwsProvider::new(refusing(rehearsal.emulator(), "DeleteVpc", ErrorKind::Denied));
+    let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+    let error = run_later(async { provider.delete(&turn, "Vpc", &object).await.unwrap_err() });
+    assert_eq!(error.kind, ErrorKind::Denied);
 }
 
 #[test]

@@ -229,8 +229,8 @@ impl Lifecycle for KmsKey {
         let keys = aws.call(ListKeys {}).await?.keys;
         let tags = async |arn: Id<Self>| (aws.call(ListResourceTags { key_id: arn.clone() }).await, arn);
         // There may be thousands, and no call tells the tags of several.
-        let mut answers = stream::iter(keys).map(tags).buffered(AT_A_TIME);
-        while let Some((answer, arn)) = answers.next().await {
+        let answers: Vec<_> = stream::iter(keys).map(tags).buffered(AT_A_TIME).collect().await;
+        for (answer, arn) in answers {
             match answer {
                 Err(error) if error.code == "AccessDeniedException" => denied = Some(error),
                 answer => {
