@@ -577,6 +577,28 @@ fn the_refusal_of_a_creation_forgets_nothing_of_what_its_plan_had_missed() {
 }
 
 #[test]
+fn a_creation_without_an_answer_forgets_nothing_of_what_its_plan_had_missed() {
+    for kind in kinds() {
+        run(async {
+            let life = Life::new(kind);
+            if life.repeated(kind) == Repeated::AnswersTheSame {
+                return;
+            }
+            assert!(life.apply(&life.graph("")).await.is_complete());
+            let before = life.state().await.resources[&life.it].current.clone().unwrap();
+            life.is_absent.store(true, Relaxed);
+            life.fail(Fate::Refused(ErrorKind::Service)).await;
+            life.is_absent.store(false, Relaxed);
+            // One whose name is taken is looked for, and the next run finds what has the name.
+            life.apply(&life.graph("")).await;
+            life.complete(&life.graph("")).await;
+            let after = life.state().await.resources[&life.it].current.clone().unwrap();
+            assert_eq!((after.id, after.token), (before.id, before.token), "{kind}");
+        });
+    }
+}
+
+#[test]
 fn a_new_object_of_which_a_part_is_not_seen_yet_is_no_error_of_a_plan_and_not_gone() {
     let mut kinds_with_parts = Vec::new();
     for kind in kinds() {

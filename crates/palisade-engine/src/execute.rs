@@ -164,8 +164,10 @@ impl<'a> Executor<'a> {
         let mut inputs = self.inputs(node)?;
         inputs.extend(kept.cloned().unwrap_or_default());
         self.started(address, StepKind::Update);
-        self.settle(address, Look::UntilSeen, turn).await?;
-        let Some(object) = self.current(address) else { return Err(lost(address)) };
+        let is_unsettled = self.current(address).is_some_and(|object| object.is_unsettled());
+        let found = self.settle(address, Look::UntilSeen, turn).await?;
+        let object = if is_unsettled { found } else { self.current(address) };
+        let Some(object) = object else { return Err(lost(address)) };
         self.claim(address, &object, &inputs, turn).await?;
         let mut dependencies = Dependencies::of(node);
         if kept.is_some() {
@@ -296,8 +298,12 @@ impl<'a> Executor<'a> {
         let Some(object) = self.current(address).filter(ObjectState::is_unsettled) else { return Ok(None) };
         match self.find(address, &object, look, turn).await? {
             Some(id) => self.created(address, &id).await?,
-            None if look == Look::Once => return Ok(None),
-            None => self.ledger.deleted(address, &Target::Current, None).await?,
+            None => {
+                if look == Look::UntilSeen {
+                    self.ledger.deleted(address, &Target::Current, None).await?;
+                }
+                return Ok(None);
+            }
         }
         Ok(self.current(address))
     }
@@ -331,10 +337,12 @@ impl<'a> Executor<'a> {
             || object.may_be_hidden() && self.find(address, object, Look::UntilSeen, turn).await?.is_some())
     }
 
-    /// The current object, which the plan took for gone, if an update that was interrupted had only hidden it.
+    /// The current object, which the plan took for gone, if it is seen now. An update that was interrupted may have hidden it.
     async fn reappeared(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
-        let Some(object) = self.current(address).filter(|object| object.attempted.is_some()) else { return Ok(None) };
-        self.catch_up(address, turn).await?;
+        let Some(object) = self.current(address).filter(|object| !object.is_unsettled()) else { return Ok(None) };
+        if object.attempted.is_some() {
+            self.catch_up(address, turn).await?;
+        }
         Ok(self.is_seen(address, &object, turn).await?.then_some(object))
     }
 

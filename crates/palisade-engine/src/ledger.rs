@@ -52,8 +52,6 @@ pub(crate) struct Attempt {
     pub(crate) is_first: bool,
     /// Whether it has deposed the object that was the current one.
     has_deposed: bool,
-    /// The object that was the current one, if it was forgotten: the plan took it for gone, and may have been wrong.
-    forgotten: Option<Box<ObjectState>>,
 }
 
 /// The state could not be saved; the gate is closed, and keeps the reason.
@@ -110,12 +108,9 @@ impl<'a> Ledger<'a> {
             let old = book.state.current(address);
             let is_unsettled = old.is_some_and(ObjectState::is_unsettled);
             let continued = old.filter(|old| is_unsettled && old.inputs == *inputs);
-            let displaced = old.filter(|_| continued.is_none());
-            let has_deposed = displaced.is_some() && (keep_old || is_unsettled);
             let attempt = Attempt {
                 is_first: continued.is_none(),
-                has_deposed,
-                forgotten: displaced.filter(|_| !has_deposed).cloned().map(Box::new),
+                has_deposed: continued.is_none() && old.is_some() && (keep_old || is_unsettled),
                 token: continued.map_or_else(|| book.fresh_token(address), |old| old.token.clone()),
             };
             let recorded = continued.map(Dependencies::recorded).unwrap_or_default();
@@ -134,11 +129,10 @@ impl<'a> Ledger<'a> {
         self.write(Change::Created { address: address.clone(), id: id.to_owned() }).await
     }
 
-    /// Records that a creation has had no effect, of which `attempt` was the first. What it has deposed or forgotten is the current
-    /// object again.
+    /// Records that a creation has had no effect, of which `attempt` was the first. What it was to replace is the current object again.
     pub(crate) async fn abandon_creation(&self, address: &Address, attempt: &Attempt) -> Result<(), Unsaved> {
-        if attempt.has_deposed || attempt.forgotten.is_some() {
-            self.write(Change::Abandoned { address: address.clone(), forgotten: attempt.forgotten.clone() }).await
+        if attempt.has_deposed {
+            self.write(Change::Abandoned { address: address.clone() }).await
         } else {
             self.deleted(address, &Target::Current, None).await
         }

@@ -30,7 +30,7 @@ pub enum Change {
     Begun {
         /// The resource.
         address: Address,
-        /// Whether the object that there was is deposed by it; else it is forgotten. An unsettled creation is deposed, unless
+        /// Whether the object that there was is deposed by it; else the plan took that for gone. An unsettled creation is deposed, unless
         /// this is another attempt at it.
         keep_old: bool,
         /// What the creation is recognised by.
@@ -49,13 +49,10 @@ pub enum Change {
         /// The id of the object.
         id: String,
     },
-    /// A creation has had no effect, and the object that was the current one before is that again.
+    /// A creation that has deposed an object has had no effect, and that object is the current one again.
     Abandoned {
         /// The resource.
         address: Address,
-        /// That object, if it was forgotten; else it is the one that was deposed last.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        forgotten: Option<Box<ObjectState>>,
     },
     /// An update begins: the object may get these inputs from now on.
     Attempted {
@@ -101,7 +98,7 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         took: Option<Took>,
     },
-    /// An object does not exist any more.
+    /// An object does not exist any more. If it was never made, the one that was missed is the current one again.
     Deleted {
         /// The resource.
         address: Address,
@@ -128,6 +125,13 @@ impl State {
         self.serial += 1;
         match change {
             Change::Begun { address, keep_old, token, inputs, depends_on, released } => {
+                let entry = self.resources.entry(address.clone()).or_default();
+                let old = entry.current.take();
+                let missed = match &old {
+                    Some(old) if old.is_unsettled() => old.missed.clone(),
+                    Some(old) if !keep_old => Some(Box::new(old.clone())),
+                    _ => None,
+                };
                 let object = ObjectState {
                     id: None,
                     phase: Phase::Creating,
@@ -138,20 +142,19 @@ impl State {
                     observed: None,
                     depends_on: depends_on.clone(),
                     released: released.clone(),
+                    missed,
                 };
-                let entry = self.resources.entry(address.clone()).or_default();
-                let old = entry.current.replace(object);
+                entry.current = Some(object);
                 entry.deposed.extend(old.filter(|_| *keep_old));
             }
             Change::Created { address, id } => {
                 if let Some(object) = self.current_mut(address) {
                     object.id = Some(id.clone());
                     object.phase = Phase::Created;
+                    object.missed = None;
                 }
             }
-            Change::Abandoned { address, forgotten } => self.change_entry(address, |entry| {
-                entry.current = forgotten.as_deref().cloned().or_else(|| entry.deposed.pop());
-            }),
+            Change::Abandoned { address } => self.change_entry(address, |entry| entry.current = entry.deposed.pop()),
             Change::Attempted { address, inputs, depends_on, released } => {
                 if let Some(object) = self.current_mut(address) {
                     object.attempted = Some(inputs.clone());
@@ -184,7 +187,7 @@ impl State {
             }
             Change::Deleted { address, deposed, took } => {
                 self.change_entry(address, |entry| match deposed {
-                    None => entry.current = None,
+                    None => entry.current = entry.current.take().and_then(|object| object.missed).map(|missed| *missed),
                     Some(token) => entry.deposed.retain(|object| object.token.digest != *token),
                 });
                 self.learn(address, *took);

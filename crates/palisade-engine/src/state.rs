@@ -69,6 +69,10 @@ pub struct ObjectState {
     /// Those of `depends_on` that may be deleted while this object refers to them, as the cloud drops the reference then, unless they
     /// are held.
     pub released: BTreeSet<Address>,
+    /// While it is not known whether the object exists: the one in whose place it is made, as the plan took that for gone. It may have
+    /// been wrong, and a creation that was refused, as the name is taken, may be so because of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Box<ObjectState>>,
 }
 
 /// How far an object has come.
@@ -264,6 +268,7 @@ mod tests {
             observed: None,
             depends_on: BTreeSet::from([Address::new("Net", "main")]),
             released: BTreeSet::new(),
+            missed: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! A state that was restored from before the last run looks like any other. The account knows better: its objects carry the
 //! lineage of the state. To create what that run has created would leave those objects in no state.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{iter::once, path::PathBuf, sync::Arc, time::Duration};
 
 use palisade_core::{
     Graph,
@@ -32,11 +32,12 @@ pub(crate) fn search(graph: &Graph, state: &State, plan: &Plan) -> Option<Search
             Some(Creation { kind: step.address.kind().to_owned(), inputs: known.collect() })
         })
         .collect();
+    let recorded = || state.objects().flat_map(|(_, object)| once(object).chain(object.missed.as_deref()));
     Some(Search {
         stack: state.stack.clone(),
         lineage: state.lineage_digits(),
-        ids: state.objects().filter_map(|(_, object)| object.id.clone()).collect(),
-        digests: state.objects().map(|(_, object)| object.token.digest.clone()).collect(),
+        ids: recorded().filter_map(|object| object.id.clone()).collect(),
+        digests: recorded().map(|object| object.token.digest.clone()).collect(),
         creations,
         deleted: deleted.into_iter().map(str::to_owned).collect(),
     })
