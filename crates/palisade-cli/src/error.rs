@@ -145,7 +145,7 @@ impl From<StateError> for CommandError {
                 vec![restore(path), format!("delete {} if the stack is gone: then this is a new one", beside.display())]
             }
             StateError::OtherJournal { path, .. } => vec![format!(
-                "put the state file back that was beside {}; or delete the journal, if all that its run has created is deleted",
+                "restore the state file that belongs to {}; or delete the journal, if all that its run has created is deleted",
                 path.display()
             )],
             StateError::Missed { .. } => vec!["run the command again: the next plan takes it as it is".to_owned()],
@@ -334,7 +334,7 @@ mod tests {
         let text = CommandError::from(StateError::OtherJournal { path: "a.state.journal".into(), detail }).text();
         insta::assert_snapshot!(text, @r"
         error: the journal a.state.journal does not belong to the state file beside it: it is of another stack of the same name
-        help: put the state file back that was beside a.state.journal; or delete the journal, if all that its run has created is deleted
+        help: restore the state file that belongs to a.state.journal; or delete the journal, if all that its run has created is deleted
         ");
     }
 

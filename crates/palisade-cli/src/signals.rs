@@ -34,8 +34,9 @@ const _: () = {
     assert!(RELEASED.as_millis() + READ.as_millis() < ENDED.as_millis() && ENDED.as_millis() < 5000);
 };
 
-/// How soon after the first signal another one is taken for the same: a program that started this one may pass a Ctrl-C on that the
-/// terminal has sent to both.
+/// How long one event may take to be heard as a whole. A signal that comes once more within this time is taken for the same: a program
+/// that started this one may pass a Ctrl-C on that the terminal has sent to both. And a terminal that ends is heard as the end of the
+/// input and as a signal.
 pub(crate) const SAME: Duration = Duration::from_millis(100);
 
 /// The exit code of the end of the terminal. Two signals come of that, one from the shell and then one from the system, so it never

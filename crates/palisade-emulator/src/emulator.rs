@@ -288,6 +288,7 @@ impl State {
             && read(store, &mut self.account)?
         {
             self.clock.advance_to(self.account.now);
+            self.is_ahead = false;
         }
         Ok(())
     }

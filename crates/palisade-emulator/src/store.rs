@@ -124,7 +124,9 @@ impl Store {
     /// The account in `folder`. Nothing is written before something is changed.
     pub(crate) fn open(folder: &Path, region: &str) -> Result<(Self, Account), OpenError> {
         let mut store = Self { folder: folder.to_owned(), serial: 0, stamp: None, lock: None };
-        let account = store.load(region)?;
+        let stamp = stamp(&store.file());
+        let (serial, account) = store.load(region)?;
+        (store.serial, store.stamp) = (serial, stamp);
         Ok((store, account))
     }
 
@@ -146,10 +148,12 @@ impl Store {
     }
 
     fn reload(&mut self, account: &mut Account) -> Result<bool, String> {
-        let before = self.serial;
         let (region, lag) = (account.region.clone(), account.lag);
-        let fresh = self.load(&region).map_err(|error| error.to_string())?;
-        if self.serial == before {
+        // Before the file is read, so that a later change is noticed.
+        let stamp = stamp(&self.file());
+        let (serial, fresh) = self.load(&region).map_err(|error| error.to_string())?;
+        self.stamp = stamp;
+        if std::mem::replace(&mut self.serial, serial) == serial {
             return Ok(false);
         }
         *account = Account { lag, ..fresh };
@@ -172,29 +176,24 @@ impl Store {
         Ok(())
     }
 
-    fn load(&mut self, region: &str) -> Result<Account, OpenError> {
+    /// The account in the file, and how often that had been written.
+    fn load(&self, region: &str) -> Result<(u64, Account), OpenError> {
         let path = self.file();
-        // Before the file is read, so that a later change is noticed.
-        self.stamp = stamp(&path);
-        let mut account = match fs::read(&path) {
+        let (serial, mut account) = match fs::read(&path) {
             Ok(bytes) => {
                 let Known { serial, mut account } = decode(&path, &bytes)?;
-                self.serial = serial;
                 account.now = account.now.saturating_add(RESTART);
                 account.complete_network_acls();
-                account
+                (serial, account)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.serial = 0;
-                Account::new(region)
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (0, Account::new(region)),
             Err(error) => return Err(OpenError::Unreadable { path, error }),
         };
         if account.region != region {
             return Err(OpenError::OtherRegion { path, found: account.region, wanted: region.to_owned() });
         }
         account.vault = self.vault(&account)?;
-        Ok(account)
+        Ok((serial, account))
     }
 
     fn vault(&self, account: &Account) -> Result<Vault, OpenError> {

@@ -187,6 +187,7 @@ fn state(size: usize) -> State {
             observed: Some(Observation { fields: inputs.clone(), attributes: JsonMap::new() }),
             depends_on: BTreeSet::new(),
             released: BTreeSet::new(),
+            missed: None,
         };
         (address, Entry { current: Some(object), deposed: Vec::new() })
     };

@@ -173,6 +173,7 @@ fn applied(graph: &Graph) -> State {
             inputs,
             released: depends_on.iter().filter(is_released).cloned().collect(),
             depends_on,
+            missed: None,
         };
         state.resources.insert(address, Entry { current: Some(current), deposed: Vec::new() });
     }

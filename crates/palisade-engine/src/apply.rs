@@ -99,7 +99,7 @@ pub async fn apply(
     let executor = Executor::new(provider, graph, ledger, &gate, contested);
     let search = untracked::search(graph, &saved, plan);
     let mut work = pin!(async {
-        missed::check(provider, &gate, &suspects).await?;
+        missed::check(provider, &gate, &suspects, executor.ledger()).await?;
         if let Some(search) = &search {
             untracked::check(provider, &gate, search, (writer.path(), saved.serial), executor.ledger()).await?;
         }

@@ -152,7 +152,7 @@ pub struct Lease {
     pub renewals: u64,
     /// Whether the holder has given it back, with no write on its way.
     pub is_free: bool,
-    /// The serial that the state had at the last time when the lease was given back: a state that is kept is not older.
+    /// The highest serial of all states with which the lease was given back: a state that is kept is not older.
     pub serial: u64,
 }
 

@@ -12,24 +12,32 @@ use palisade_core::{
 };
 use tokio::time::sleep;
 
-use crate::{Action, Plan, State, StateError, gate::Gate};
+use crate::{Action, Event, Plan, State, StateError, gate::Gate, ledger::Ledger};
 
-/// How long after the plan a suspect is looked for, in case the whole program takes less than the cloud needs to hear of it.
+/// How long after the plan the suspects are looked for, as a plan takes less time than a cloud may need to hear of an object.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Objects that were not seen when a plan was made, and in whose place it creates others, by their kinds.
-pub(crate) type Suspects = BTreeMap<String, (Vec<Address>, Vec<Object>)>;
+/// The objects that were not seen when a plan was made, and in whose place it creates others.
+#[derive(Default)]
+pub(crate) struct Suspects {
+    kinds: BTreeMap<String, (Vec<Address>, Vec<Object>)>,
+    /// One that an interrupted update may have hidden.
+    hidden: Option<Address>,
+}
 
 /// Those of `plan`. What an interrupted update may have hidden is looked for by its step, which is in time unless others refer to the
 /// object: what becomes of them is decided by the plan.
 pub(crate) fn suspects(plan: &Plan, state: &State) -> Suspects {
     let named: BTreeSet<_> = state.objects().flat_map(|(_, object)| &object.depends_on).collect();
-    let mut suspects = Suspects::new();
+    let mut suspects = Suspects::default();
     for step in plan.steps.iter().filter(|step| step.action == Action::Create) {
         let Some(recorded) = state.current(&step.address) else { continue };
-        let is_looked_for = recorded.attempted.is_some() && !named.contains(&step.address);
-        let Some(object) = recorded.object().filter(|_| !is_looked_for) else { continue };
-        let (addresses, objects) = suspects.entry(step.address.kind().to_owned()).or_default();
+        let is_hidden = recorded.attempted.is_some();
+        let Some(object) = recorded.object().filter(|_| !is_hidden || named.contains(&step.address)) else { continue };
+        if is_hidden {
+            suspects.hidden = Some(step.address.clone());
+        }
+        let (addresses, objects) = suspects.kinds.entry(step.address.kind().to_owned()).or_default();
         addresses.push(step.address.clone());
         objects.push(object);
     }
@@ -41,22 +49,41 @@ pub(crate) fn suspects(plan: &Plan, state: &State) -> Suspects {
 /// # Errors
 /// - [`StateError::Missed`] if there is such an object;
 /// - [`StateError::Unseen`] if they could not be looked for.
-pub(crate) async fn check(provider: &dyn Provider, gate: &Arc<Gate>, suspects: &Suspects) -> Result<(), StateError> {
-    if suspects.is_empty() {
+pub(crate) async fn check(
+    provider: &dyn Provider,
+    gate: &Arc<Gate>,
+    suspects: &Suspects,
+    ledger: &Ledger<'_>,
+) -> Result<(), StateError> {
+    if suspects.kinds.is_empty() {
         return Ok(());
     }
     tokio::select! {
         biased;
         // No step will begin, so there is nothing to refuse.
         () = gate.closed() => Ok(()),
-        result = look(provider, gate, suspects) => result,
+        result = look(provider, gate, suspects, ledger) => result,
     }
 }
 
-async fn look(provider: &dyn Provider, gate: &Arc<Gate>, suspects: &Suspects) -> Result<(), StateError> {
-    sleep(LOOK).await;
+async fn look(
+    provider: &dyn Provider,
+    gate: &Arc<Gate>,
+    suspects: &Suspects,
+    ledger: &Ledger<'_>,
+) -> Result<(), StateError> {
     let turn: Arc<dyn Turn> = Arc::<Gate>::clone(gate);
-    for (kind, (addresses, objects)) in suspects {
+    match &suspects.hidden {
+        None => sleep(LOOK).await,
+        Some(address) => {
+            ledger.tell(Event::CatchingUp { address: address.clone() });
+            if provider.catch_up(&turn).await.is_err() {
+                // The run is to stop.
+                return Ok(());
+            }
+        }
+    }
+    for (kind, (addresses, objects)) in &suspects.kinds {
         let seen = match provider.read(&turn, kind, objects).await {
             Ok(seen) => seen,
             Err(error) if error.kind == ErrorKind::Interrupted => return Ok(()),

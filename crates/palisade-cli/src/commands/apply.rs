@@ -214,19 +214,17 @@ fn summary(report: &Report, words: &Words, took: &str) -> String {
 /// The state could not be written while objects were changed, or is no longer the one that the plan is of.
 fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
     let command = &words.command;
-    // What is kept is still the state that the steps went on from, or a later one. After any other error, it is not, or nothing was
-    // begun; and the error has a cure of its own.
-    let is_kept = match error {
+    // Any other error says that the stored state is not the one that this run continued, and has a cure of its own.
+    let is_unwritten = matches!(
+        error,
         StateError::Io { .. }
-        | StateError::Unreachable { .. }
-        | StateError::LeaseLost { .. }
-        | StateError::Unanswered { .. } => true,
-        StateError::Overtaken { found, expected, .. } => has_begun && found >= expected,
-        _ => false,
-    };
-    let again = match is_kept {
+            | StateError::Unreachable { .. }
+            | StateError::LeaseLost { .. }
+            | StateError::Unanswered { .. }
+    );
+    let again = match is_unwritten {
         true if has_begun => Some(format!(
-            "nothing is lost: run `{command}` again once the state can be written, and it goes on from what is there"
+            "nothing is lost as long as the state is still there: run `{command}` again once it can be written, to continue"
         )),
         true => Some(format!("nothing was changed: run `{command}` again")),
         false => None,
@@ -267,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_lost_only_where_the_state_is_kept_as_the_steps_knew_it() {
+    fn that_nothing_is_lost_is_said_only_where_the_state_could_not_be_written() {
         let words = Words { is_destroy: false, command: "apply".to_owned() };
         let says = |error, has_begun| {
             let text = unsaved(error, &words, has_begun).text();
@@ -275,17 +273,13 @@ mod tests {
         };
         let (path, stack, detail) = (|| PathBuf::from("a"), || "test".to_owned(), || "it is so".to_owned());
         for has_begun in [true, false] {
-            let kept = (has_begun, !has_begun);
+            let unwritten = (has_begun, !has_begun);
             let full = StateError::Io { action: "write", path: path(), error: io::ErrorKind::StorageFull.into() };
-            assert_eq!(says(full, has_begun), kept);
-            assert_eq!(says(StateError::LeaseLost { stack: stack(), detail: detail() }, has_begun), kept);
-            assert_eq!(says(StateError::Unanswered { stack: stack() }, has_begun), kept);
-            let overtaken = |found| StateError::Overtaken { path: path(), found, expected: 3 };
-            for found in [3, 4] {
-                assert_eq!(says(overtaken(found), has_begun), (has_begun, false));
-            }
+            assert_eq!(says(full, has_begun), unwritten);
+            assert_eq!(says(StateError::LeaseLost { stack: stack(), detail: detail() }, has_begun), unwritten);
+            assert_eq!(says(StateError::Unanswered { stack: stack() }, has_begun), unwritten);
             for other in [
-                overtaken(2),
+                StateError::Overtaken { path: path(), found: 4, expected: 3 },
                 StateError::Gone { path: path(), expected: 3 },
                 StateError::Corrupt { path: path(), detail: detail() },
                 StateError::Empty { path: path() },

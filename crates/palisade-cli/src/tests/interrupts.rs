@@ -85,7 +85,7 @@ impl Read for Ending {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         let interrupts = self.0.clone();
         thread::spawn(move || {
-            thread::sleep(SAME / 4);
+            thread::sleep(SAME / 10);
             interrupts.interrupt(129);
         });
         Ok(0)

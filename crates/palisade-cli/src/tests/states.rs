@@ -156,7 +156,7 @@ fn an_apply_whose_lock_is_removed_while_it_works_says_how_to_go_on() {
     error: this run has lost the lock of the stack `test`: its lock file DESK/state/test.lock was removed
     help: for a state in S3: see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
-    help: nothing is lost: run `apply` again once the state can be written, and it goes on from what is there
+    help: nothing is lost as long as the state is still there: run `apply` again once it can be written, to continue
     ");
     assert_eq!(desk.run("apply -y").code, 0);
 }
@@ -375,6 +375,7 @@ fn what_an_interrupted_apply_left_is_shown_as_what_it_is() {
         observed: None,
         depends_on,
         released,
+        missed: None,
     };
     let made = ObjectState { id: Some("thing-1".to_owned()), phase: Phase::Created, ..begun.clone() };
     let mut state = State::new("test", "");

@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use palisade_aws::{
     Backend,
     operations::{
-        CreateReplicationGroup, CreateSecret, DescribeNetworkAcls, DescribeVpcs, GetSecretValue, PutSecretValue,
+        CreateReplicationGroup, CreateSecret, DeleteVpc, DescribeNetworkAcls, DescribeVpcs, GetSecretValue,
+        PutSecretValue,
     },
     resources::Secret,
     shapes::{Select, SelectNetworkAcls},
@@ -68,10 +69,20 @@ async fn what_another_process_has_changed_is_seen_at_once() {
     let vpc = first.vpc().await;
     let vpcs = async || second.call(DescribeVpcs { select: Select::Ids(vec![vpc.clone()]) }).await.vpcs.len();
     assert_eq!(vpcs().await, 1);
+    first.call(DeleteVpc { vpc_id: vpc.clone() }).await;
+    pass(seconds(1)).await;
+    assert_eq!(vpcs().await, 0);
+    // What cannot be read is an error each time, and no earlier account.
+    let file = folder.path().join("account.json");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, "{").unwrap();
+    for _ in 0..2 {
+        second.error(DescribeVpcs { select: Select::Ids(vec![vpc.clone()]) }).await;
+    }
+    fs::write(&file, whole).unwrap();
     drop(first);
-    // It keeps what it has seen.
     second.vpc().await;
-    assert_eq!(vpcs().await, 1);
+    assert_eq!(vpcs().await, 0);
 }
 
 #[tokio::test(start_paused = true)]

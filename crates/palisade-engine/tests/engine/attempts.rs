@@ -536,9 +536,9 @@ fn an_object_that_a_plan_has_missed_is_not_created_again() {
             if is_interrupted {
                 interrupt(&account, &program("b"), true).await;
             }
-            let second = Duration::from_secs(1);
+            let hidden = if is_interrupted { STALE } else { Duration::from_secs(1) };
             let key = ("Net".to_owned(), "net-1".to_owned());
-            account.lock().world.objects.get_mut(&key).unwrap().hide(second);
+            account.lock().world.objects.get_mut(&key).unwrap().hide(hidden);
             let before = account.lock().world.clone();
             let plan = planned(&account, &program("b")).await.unwrap();
             assert_eq!(plan.steps[0].action, Action::Create);

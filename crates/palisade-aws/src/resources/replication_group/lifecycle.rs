@@ -475,7 +475,7 @@ pub(in crate::resources) async fn at_rest(aws: &Aws, id: &Id<ReplicationGroup>) 
         Err(error) if error.code == CREATE_FAILED => Ok(()),
         answer => answer.map(|_| ()),
     };
-    observe::at_rest(aws, &format!("the replication group {id}"), DELETED, settled, async || describe(aws, id).await)
+    observe::at_rest(aws, &format!("the replication group {id}"), AVAILABLE, settled, async || describe(aws, id).await)
         .await
 }
 
