@@ -223,28 +223,87 @@ mod tests {
         ] {
             assert_eq!(class(code), ErrorKind::Invalid, "{code}");
         }
-        for code in
-            ["InvalidUserGroupState", "CacheSubnetGroupInUse", "DependencyViolation", "InvalidReplicationGroupState"]
-        {
+        for code in [
+            "InvalidReplicationGroupState",
+            "InvalidCacheClusterState",
+            "InvalidUserState",
+            "InvalidUserGroupState",
+            "InvalidCacheParameterGroupState",
+            "CacheSubnetGroupInUse",
+            "OperationAbortedException",
+            "ConcurrentModification",
+            "ConcurrentModificationException",
+            "DeleteConflict",
+            "DependencyViolation",
+            "InvalidGroup.InUse",
+            "InsufficientCacheClusterCapacity",
+        ] {
             assert_eq!(class(code), ErrorKind::Transitional, "{code}");
         }
-        for code in ["OperationAbortedException", "ConcurrentModification", "DeleteConflict"] {
-            assert_eq!(class(code), ErrorKind::Transitional, "{code}");
+        // That of EC2 looks like a quota.
+        for code in [
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "RequestLimitExceeded",
+            "EC2ThrottledException",
+            "APICallRateForCustomerExceeded",
+            "RequestThrottled",
+            "TooManyRequestsException",
+            "SlowDown",
+        ] {
+            assert_eq!(class(code), ErrorKind::Throttled, "{code}");
         }
-        for code in
-            ["DependencyTimeoutException", "KMSInternalException", "ServiceUnavailableException", "ServiceFailure"]
-        {
+        for code in [
+            "InternalError",
+            "InternalFailure",
+            "InternalServiceError",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "ServiceFailure",
+            "ServiceFailureException",
+            "DependencyTimeoutException",
+            "KMSInternalException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "Unavailable",
+        ] {
             assert_eq!(class(code), ErrorKind::Service, "{code}");
         }
-        for code in ["UnauthorizedOperation", "AuthFailure", "ExpiredToken", "ExpiredTokenException", "RequestExpired"]
-        {
+        for code in [
+            "UnauthorizedOperation",
+            "AuthFailure",
+            "AccessDenied",
+            "AccessDeniedException",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "RequestExpired",
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "MissingAuthenticationToken",
+            "SignatureDoesNotMatch",
+            "InvalidSignatureException",
+            "OptInRequired",
+        ] {
             assert_eq!(class(code), ErrorKind::Denied, "{code}");
         }
-        assert_eq!(class("RequestLimitExceeded"), ErrorKind::Throttled, "EC2's throttling looks like a quota");
         assert_eq!(class("NoOperationFault"), ErrorKind::NothingToDo);
-        let unseen = "Unable to assume given IAM role";
-        assert_eq!(failure("CreateFlowLogs", "InvalidParameter", unseen).kind, ErrorKind::Transitional);
-        assert_eq!(class("InvalidParameter"), ErrorKind::Invalid);
-        assert_eq!(failure("X", "UserNotFound", "User a is not available for tagging").kind, ErrorKind::Transitional);
+    }
+
+    #[test]
+    fn the_message_decides_where_a_code_has_several_meanings() {
+        for (code, message, kind) in [
+            ("UserNotFound", "User a is not available for tagging", ErrorKind::Transitional),
+            ("UserNotFound", "User a not found.", ErrorKind::NotFound),
+            ("InvalidParameterCombination", "No modifications were requested", ErrorKind::NothingToDo),
+            ("InvalidParameterCombination", "The node type has no tiering.", ErrorKind::Invalid),
+            ("InvalidRequestException", "A secret of the name is scheduled for deletion.", ErrorKind::AlreadyExists),
+            ("InvalidRequestException", "The secret was deleted.", ErrorKind::Transitional),
+            ("InvalidRequestException", "The secret has no such version.", ErrorKind::Invalid),
+            ("InvalidParameter", "Unable to assume given IAM role", ErrorKind::Transitional),
+            ("InvalidParameter", "", ErrorKind::Invalid),
+        ] {
+            assert_eq!(failure("X", code, message).kind, kind, "{code}: {message}");
+        }
     }
 }
