@@ -258,6 +258,7 @@ pub(crate) fn lifecycle(kind: &str) -> Result<&'static dyn ErasedLifecycle, Prov
 mod tests {
     use std::{collections::VecDeque, future::ready};
 
+    use palisade_core::provider::Unlimited;
     use secrecy::SecretString;
 
     use super::*;
@@ -323,6 +324,31 @@ mod tests {
         assert!(found == Ok(None) && took > 24 * MINUTE && took < 26 * MINUTE, "{took:?}");
         let (found, took) = search(&[(1, Unclear)]).await;
         assert!(found == Err(ErrorKind::TimedOut) && took >= CLEAR && took < CLEAR + MINUTE, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_took_long_says_nothing_of_what_is_there_by_its_end() {
+        for (took, first) in [(VISIBLE * 2, Sighting::Nothing), (CLEAR * 2, Sighting::Unclear)] {
+            let mut looks = VecDeque::from([(took, first), (Duration::ZERO, Sighting::Seen("it"))]);
+            let find = || {
+                let (took, sighting) = looks.pop_front().expect("the second look is the last");
+                async move {
+                    tokio::time::sleep(took).await;
+                    Ok(sighting.map(str::to_owned))
+                }
+            };
+            let aws = Aws::new(Arc::new(Unused), Arc::new(Unused));
+            let found = look_for(&aws, Look::UntilSeen, "UserGroup.it", find).await;
+            assert_eq!(found, Ok(Some("it".to_owned())), "{first:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_description_has_caught_up_once_none_can_be_old_any_more() {
+        let provider = AwsProvider::new(Aws::new(Arc::new(Unused), Arc::new(Unused)));
+        let (start, turn): (_, Arc<dyn Turn>) = (Instant::now(), Arc::new(Unlimited));
+        provider.catch_up(&turn).await.unwrap();
+        assert_eq!(start.elapsed(), STALE);
     }
 
     #[test]

@@ -587,6 +587,7 @@ mod tests {
     use crate::{
         Backend, Supplier,
         operations::{DescribeCacheClustersOutput, DescribeReplicationGroupsOutput, Request, Response},
+        shapes::NodeGroupDescription,
         types::{Arn, EngineKind, IpDiscovery, NetworkType},
     };
 
@@ -723,6 +724,16 @@ mod tests {
             let busy = ("modifying", &[][..], "available");
             assert_eq!(waited(&[busy, (status, &[], "available"), DONE]).await, (Err(message.to_owned()), 2));
         }
+    }
+
+    #[test]
+    fn a_cache_has_the_replicas_of_its_smallest_shard() {
+        let shard = |nodes: u8| NodeGroupDescription { id: format!("000{nodes}"), nodes };
+        let of = |shards: &[u8]| {
+            let node_groups = shards.iter().copied().map(shard).collect();
+            replicas(&ReplicationGroupDescription { node_groups, ..Told::group(DONE) })
+        };
+        assert_eq!((of(&[2, 3]), of(&[3, 2]), of(&[3, 3]), of(&[1]), of(&[])), (1, 1, 2, 0, 0));
     }
 
     #[test]
