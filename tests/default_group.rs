@@ -66,3 +66,19 @@ fn it_is_closed_at_the_creation_and_closed_again_once_somebody_opens_it() {
     rehearsal.destroy();
     assert!(rehearsal.emulator().inventory().is_empty());
 }
+
+#[test]
+fn a_rule_in_the_default_group_of_one_network_changes_no_other() {
+    let networks = |stack: &mut Stack| {
+        self::stack(stack);
+        stack.add("other", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
+    };
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(networks);
+    rehearsal.emulator().lag(Duration::ZERO);
+    let (group_id, rule, tags) = (group(&rehearsal), ssh_from_anywhere(), Tags::default());
+    rehearsal.by_hand(AuthorizeSecurityGroupIngress { group_id, rule, tags }).unwrap();
+    let plan = rehearsal.plan(networks);
+    let changes = ["main", "other"].map(|name| plan.step(&Address::new("Vpc", name)).unwrap().changes.len());
+    assert_eq!(changes, [1, 0], "{plan:?}");
+}

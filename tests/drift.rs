@@ -7,12 +7,15 @@ use palisade_aws::{operations::ModifySubnetAttribute, shapes::SubnetAttribute};
 use palisade_core::Address;
 use palisade_testing::Rehearsal;
 
+use crate::current;
+
+fn program(stack: &mut Stack) {
+    let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+}
+
 #[test]
 fn a_subnet_that_somebody_opens_to_the_internet_is_closed_again() {
-    let program = |stack: &mut Stack| {
-        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
-        stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
-    };
     let mut rehearsal = Rehearsal::new().without_rules();
     rehearsal.apply(program);
     rehearsal.emulator().lag(Duration::ZERO);
@@ -26,4 +29,24 @@ fn a_subnet_that_somebody_opens_to_the_internet_is_closed_again() {
     rehearsal.apply(program);
     assert_eq!(rehearsal.emulator().contents()["subnets"][id]["public"], false);
     assert!(!rehearsal.plan(program).has_changes());
+}
+
+/// EC2 takes one attribute in a call.
+#[test]
+fn all_that_somebody_changes_about_a_subnet_is_put_right_by_one_apply() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(program);
+    rehearsal.emulator().lag(Duration::ZERO);
+    let (_, subnet_id): (Subnet, _) = current(&rehearsal, "a");
+    let before = rehearsal.emulator().contents()["subnets"][subnet_id.as_str()].clone();
+    for attribute in [
+        SubnetAttribute::MapPublicIpOnLaunch(true),
+        SubnetAttribute::PrivateDnsHostnameType(HostnameType::ResourceName),
+        SubnetAttribute::ResourceNameDnsARecord(true),
+    ] {
+        rehearsal.by_hand(ModifySubnetAttribute { subnet_id: subnet_id.clone(), attribute }).unwrap();
+    }
+    assert_eq!(rehearsal.plan(program).step(&Address::new("Subnet", "a")).unwrap().changes.len(), 3);
+    rehearsal.apply(program);
+    assert_eq!(rehearsal.emulator().contents()["subnets"][subnet_id.as_str()], before);
 }
