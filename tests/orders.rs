@@ -9,7 +9,7 @@ use palisade_emulator::Emulator;
 use palisade_engine::{ApplyOptions, MemoryStore, State, Store, apply, plan};
 use palisade_testing::Rehearsal;
 
-use crate::run;
+use crate::{run, schema_changes};
 
 /// Applies the two programs one after the other, asserts that nothing is left to do or left behind, and returns the calls of
 /// the second that made, changed or deleted something.
@@ -217,6 +217,48 @@ fn a_cache_goes_over_to_valkey_and_then_its_group_and_then_its_users() {
     };
     let calls = edit(program(Engine::REDIS_7_1.erased()), program(Engine::VALKEY_8_0.erased()));
     assert_eq!(calls, ["ModifyReplicationGroup", "ModifyUserGroup", "ModifyUser", "ModifyUser"]);
+}
+
+/// No cache fails over to a replica that it does not have.
+#[test]
+fn a_cache_has_its_first_replica_before_it_is_in_several_zones() {
+    let [single, multi] = [false, true].map(|is_multi| {
+        move |stack: &mut Stack| {
+            schema_changes::cases::cache(stack, Engine::REDIS_7_1.erased(), |cache| {
+                if is_multi { cache.multi_az(replicas!(1)) } else { cache.single_node() }
+            });
+        }
+    });
+    assert_eq!(edit(single, multi), ["IncreaseReplicaCount", "ModifyReplicationGroup"]);
+    assert_eq!(edit(multi, single), ["ModifyReplicationGroup", "DecreaseReplicaCount"]);
+}
+
+/// A cache of Redis takes no group for Valkey.
+#[test]
+fn a_cache_goes_over_to_valkey_before_it_takes_a_group_for_valkey() {
+    let [redis, valkey] = [Engine::REDIS_7_1.erased(), Engine::VALKEY_8_0.erased()].map(|engine| {
+        move |stack: &mut Stack| {
+            let default = stack.add("default", RedisUser::disabled_default(name!("default-off")));
+            let reader = RedisUser::iam(name!("reader")).engine(Redis).access_string(AccessString::read_only());
+            let reader = stack.add("reader", reader);
+            let of_redis = stack.add("redis", UserGroup::redis(name!("redis"), &default).user(&reader)).erased();
+            let of_valkey = stack.add("valkey", UserGroup::valkey(name!("valkey"), &reader)).erased();
+            let users = if engine.kind() == EngineKind::Valkey { &of_valkey } else { &of_redis };
+            let vpc = vpc(stack, "it");
+            let subnet = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+            let subnets = stack.add("it", CacheSubnetGroup::builder().name(name!("it")).subnet_ids([&subnet]));
+            let cache = ReplicationGroup::builder()
+                .replication_group_id(name!("it"))
+                .engine(engine)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&subnets)
+                .security_group_ids([&security_group(stack, &vpc, "cache", security_group_name!("cache"))])
+                .authentication(users);
+            stack.add("it", cache.encrypted(AtRest::default(), InTransit::Required));
+        }
+    });
+    assert_eq!(edit(redis, valkey), ["ModifyReplicationGroup"; 2]);
 }
 
 /// A group for Valkey takes no user without a password, and one for Redis no user of Valkey. So a user that goes over with its
