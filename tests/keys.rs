@@ -26,7 +26,7 @@ use palisade_testing::Rehearsal;
 use tokio::time::Instant;
 
 use crate::{
-    run_later,
+    current, run_later,
     unheard::{Nothing, refusing},
 };
 
@@ -172,7 +172,7 @@ fn two_keys() -> (Rehearsal, [(KmsKey, Id<KmsKey>); 2]) {
             stack.add(name, KmsKey::builder().alias(alias).policy(KeyPolicy::administered()));
         }
     });
-    let keys = ["one", "two"].map(|name| crate::current(&rehearsal, name));
+    let keys = ["one", "two"].map(|name| current(&rehearsal, name));
     (rehearsal, keys)
 }
 
@@ -266,16 +266,17 @@ fn what_kms_refuses_about_an_alias_is_told_as_it_is() {
     assert_eq!(owner(&rehearsal, "alias/two"), two);
 }
 
-/// An account that tells for a while of the aliases that a key had when they were asked for first.
+/// An account that tells for a while what it told when it was asked first, in its answers to calls of one action.
 struct Old {
     account: Emulator,
-    told: Mutex<BTreeMap<Id<KmsKey>, (Instant, ListAliasesOutput)>>,
+    action: &'static str,
+    told: Mutex<BTreeMap<String, (Instant, Response)>>,
 }
 
 impl Old {
-    fn of(rehearsal: &Rehearsal) -> Aws {
+    fn of(rehearsal: &Rehearsal, action: &'static str) -> Aws {
         let told = Mutex::default();
-        Aws::new(Arc::new(Self { account: rehearsal.emulator().clone(), told }), Arc::new(Nothing))
+        Aws::new(Arc::new(Self { account: rehearsal.emulator().clone(), action, told }), Arc::new(Nothing))
     }
 }
 
@@ -285,17 +286,17 @@ impl Backend for Old {
     }
 
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
-        let Request::ListAliases(call) = &request else { return self.account.answer(request) };
-        let key_id = call.key_id.clone();
+        if request.action() != self.action {
+            return self.account.answer(request);
+        }
+        let question = format!("{request:?}");
         Box::pin(async move {
-            let old = self.told.lock().unwrap().get(&key_id).cloned();
+            let old = self.told.lock().unwrap().get(&question).cloned();
             if let Some((_, answer)) = old.filter(|(since, _)| since.elapsed() < Duration::from_secs(30)) {
-                return Ok(Response::ListAliases(answer));
+                return Ok(answer);
             }
             let answer = self.account.answer(request).await?;
-            if let Response::ListAliases(answer) = &answer {
-                self.told.lock().unwrap().insert(key_id, (Instant::now(), answer.clone()));
-            }
+            self.told.lock().unwrap().insert(question, (Instant::now(), answer.clone()));
             Ok(answer)
         })
     }
@@ -305,7 +306,7 @@ impl Backend for Old {
 fn an_alias_that_another_key_has_taken_is_not_deleted_because_an_old_list_has_it() {
     // Two keys exchange theirs.
     let (rehearsal, [(first, one), (second, two)]) = two_keys();
-    let aws = Old::of(&rehearsal);
+    let aws = Old::of(&rehearsal, "ListAliases");
     let named = |key: &KmsKey, alias: &'static str| KmsKey { alias: KmsAlias::reported(alias), ..key.clone() };
     let (to_two, to_one) = (named(&first, "alias/two"), named(&second, "alias/one"));
     let both =
@@ -315,7 +316,7 @@ fn an_alias_that_another_key_has_taken_is_not_deleted_because_an_old_list_has_it
 
     // One is deleted after the other has taken its alias.
     let (rehearsal, [(first, one), (_, two)]) = two_keys();
-    let aws = Old::of(&rehearsal);
+    let aws = Old::of(&rehearsal, "ListAliases");
     run_later(async {
         aws.call(ListAliases { key_id: one.clone() }).await.unwrap();
         let alias = first.alias.clone();
@@ -324,6 +325,40 @@ fn an_alias_that_another_key_has_taken_is_not_deleted_because_an_old_list_has_it
         first.delete(&aws, &one).await.unwrap();
     });
     assert_eq!(owner(&rehearsal, "alias/one"), two);
+}
+
+#[test]
+fn what_is_read_after_a_change_is_not_what_was_there_before_it() {
+    let (rehearsal, [(before, one), _]) = two_keys();
+    let aws = Old::of(&rehearsal, "DescribeKey");
+    let after = KmsKey { description: Some("another text".to_owned()), ..before.clone() };
+    let read = run_later(async {
+        after.converge(&aws, &one, Some(&before)).await.unwrap();
+        KmsKey::read(&aws, &[one]).await.unwrap().pop().flatten().unwrap()
+    });
+    assert_eq!(read.fields.description, Some(after.description));
+
+    let rehearsal = applied();
+    let (before, name): (LogGroup, _) = current(&rehearsal, "slow-log");
+    let aws = Old::of(&rehearsal, "DescribeLogGroups");
+    let after = LogGroup { retention: LogRetention::YEARS_10, ..before.clone() };
+    let read = run_later(async {
+        after.converge(&aws, &name, Some(&before)).await.unwrap();
+        LogGroup::read(&aws, &[name]).await.unwrap().pop().flatten().unwrap()
+    });
+    assert_eq!(read.fields.retention, Some(after.retention));
+}
+
+#[test]
+fn a_key_of_an_interrupted_creation_whose_deletion_somebody_has_scheduled_is_not_found() {
+    let (rehearsal, [(key, one), _]) = two_keys();
+    let made = rehearsal.emulator().inventory().into_iter().find(|item| item.id == one.as_str()).unwrap();
+    let (stack, resource) = ("test".to_owned(), "KmsKey.one".to_owned());
+    let token = Token { stack, resource, digest: made.token.unwrap() };
+    rehearsal.by_hand(DeleteAlias { alias: key.alias.clone() }).unwrap();
+    rehearsal.by_hand(ScheduleKeyDeletion { key_id: one, window: deletion_days!(7) }).unwrap();
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    assert_eq!(run_later(key.find(&aws, &token)), Ok(Sighting::Nothing));
 }
 
 /// An account that does not let the caller read the tags of some keys, or of any if none is named.
