@@ -1,21 +1,32 @@
 //! A change that AWS accepts and does not make, or refuses, is not taken for done.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use palisade::prelude::*;
 use palisade_aws::{
     Aws, AwsProvider, Backend, Lifecycle, Supplier, failure,
-    operations::{DeleteVpc, DescribeVpcsOutput, ModifyUserGroupOutput, ModifyVpcTenancy, Request, Response},
+    operations::{
+        DeleteVpc, DescribeVpcsOutput, ModifyReplicationGroup, ModifyUserGroup, ModifyUserGroupOutput,
+        ModifyVpcTenancy, Request, Response,
+    },
+    types::EngineVersion,
 };
 use palisade_core::{
-    JsonMap,
+    Address, JsonMap,
     provider::{BoxFuture, ErrorKind, Object, Provider, ProviderError, Turn, Unlimited},
 };
 use palisade_emulator::Emulator;
 use palisade_testing::Rehearsal;
 use tokio::time::Instant;
 
-use crate::{current, run, run_later};
+use crate::{current, run, run_later, schema_changes::cases};
 
 /// An account that says yes to every change of a user group, and makes none.
 struct Deaf(Emulator);
@@ -84,6 +95,72 @@ impl Backend for Refusing {
 
 pub(crate) fn refusing(account: &Emulator, action: &'static str, kind: ErrorKind) -> Aws {
     Aws::new(Arc::new(Refusing { account: account.clone(), action, kind }), Arc::new(Nothing))
+}
+
+/// An account that refuses the first call of each of some actions, as an object is between two states.
+struct Busy {
+    account: Emulator,
+    refused: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Backend for Busy {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        let action = request.action();
+        if !self.refused.lock().unwrap().remove(action) {
+            return self.account.answer(request);
+        }
+        Box::pin(async move { Err(failure(action, "InvalidReplicationGroupState", "It is modifying.")) })
+    }
+}
+
+/// An account in which another change of a user group, which takes one user out, comes before the first one.
+struct Overtaken {
+    account: Emulator,
+    is_first: AtomicBool,
+}
+
+impl Backend for Overtaken {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        match request {
+            Request::ModifyUserGroup(call) if self.is_first.swap(false, Ordering::Relaxed) => Box::pin(async move {
+                let remove = call.remove.iter().take(1).cloned().collect();
+                let other = ModifyUserGroup { engine: None, add: [].into(), remove, ..call.clone() };
+                self.account.answer(other.into()).await?;
+                tokio::time::sleep(Duration::from_mins(5)).await;
+                self.account.answer(call.into()).await
+            }),
+            other => self.account.answer(other),
+        }
+    }
+}
+
+/// An account in which nobody has to prove to a cache who he is.
+struct Open(Emulator);
+
+impl Backend for Open {
+    fn region(&self) -> &str {
+        self.0.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(async move {
+            let mut answer = self.0.answer(request).await?;
+            if let Response::DescribeReplicationGroups(answer) = &mut answer {
+                for group in &mut answer.groups {
+                    (group.auth_token_enabled, group.user_group_ids) = (false, Vec::new());
+                }
+            }
+            Ok(answer)
+        })
+    }
 }
 
 /// An account whose list of VPCs has not heard of any.
@@ -296,4 +373,138 @@ fn a_change_of_a_cache_that_aws_refuses_is_told_as_it_is() {
         let error = run_later(after.converge(&aws, &id, Some(&before))).unwrap_err();
         assert_eq!(error.kind, told, "{error}");
     }
+}
+
+#[test]
+fn a_cache_that_lets_everybody_in_is_not_taken_for_one_whose_token_cannot_be_read() {
+    let program = |stack: &mut Stack| {
+        cases::cache(stack, Engine::REDIS_7_1.erased(), |cache| cache.single_node());
+    };
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(program);
+    assert!(!rehearsal.plan(program).has_changes());
+    let aws = Aws::new(Arc::new(Open(rehearsal.emulator().clone())), Arc::new(Nothing));
+    let (provider, graph) = (AwsProvider::new(aws), palisade_testing::graph(program));
+    let plan = run_later(palisade_engine::plan(&provider, &graph, &rehearsal.state())).unwrap();
+    let step = plan.step(&Address::new("ReplicationGroup", "it")).expect("it is put right");
+    assert_eq!(step.changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>(), ["auth_token"]);
+}
+
+#[test]
+fn the_tags_of_a_cache_are_changed_once_it_lets_them() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| cases::declare(stack, "ReplicationGroup", ""));
+    let (before, id): (ReplicationGroup, _) = current(&rehearsal, "it");
+    let after = ReplicationGroup { tags: tags! { "team" = "data" }, ..before.clone() };
+    for action in ["ListTagsForResource", "AddTagsToResource", "RemoveTagsFromResource"] {
+        let busy = Arc::new(Busy { account: rehearsal.emulator().clone(), refused: Mutex::new([action].into()) });
+        let aws = Aws::new(busy.clone(), Arc::new(Nothing));
+        run_later(async {
+            after.converge(&aws, &id, Some(&before)).await.unwrap();
+            before.converge(&aws, &id, Some(&after)).await.unwrap();
+        });
+        assert!(busy.refused.lock().unwrap().is_empty(), "{action} is called");
+    }
+}
+
+#[test]
+fn a_user_that_has_left_its_group_meanwhile_is_not_taken_out_once_more() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(secured_redis::stack);
+    let (before, id): (UserGroup, _) = current(&rehearsal, "redis");
+    let mut after = before.clone();
+    after.user_ids.retain(|user| !["readonly", "service"].contains(&user.as_str()));
+
+    let overtaken = Overtaken { account: rehearsal.emulator().clone(), is_first: AtomicBool::new(true) };
+    let aws = Aws::new(Arc::new(overtaken), Arc::new(Nothing));
+    let first = rehearsal.emulator().calls().len();
+    let read = run_later(async {
+        after.converge(&aws, &id, Some(&before)).await.unwrap();
+        UserGroup::read(&aws, &[id]).await.unwrap().pop().flatten().unwrap()
+    });
+    assert_eq!(read.fields.user_ids, Some(after.user_ids));
+    let calls = rehearsal.emulator().calls().split_off(first);
+    let changes = calls.iter().filter(|call| **call == "ModifyUserGroup").count();
+    assert_eq!(changes, 3, "the other one, the one that is refused, and the one that tells the rest: {calls:?}");
+}
+
+#[test]
+fn a_cache_that_somebody_has_upgraded_after_the_plan_is_not_changed_in_place() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| cases::declare(stack, "ReplicationGroup", ""));
+    let (before, id): (ReplicationGroup, _) = current(&rehearsal, "it");
+    let after = ReplicationGroup { description: "another text".to_owned(), ..before.clone() };
+
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    let first = rehearsal.emulator().calls().len();
+    let error = run_later(async {
+        let engine_version = Some(EngineVersion::literal("7.1"));
+        aws.call(ModifyReplicationGroup { engine_version, ..ModifyReplicationGroup::unchanged(&id) }).await.unwrap();
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        after.converge(&aws, &id, Some(&before)).await.unwrap_err()
+    });
+    assert_eq!(error.kind, ErrorKind::Transitional);
+    assert!(error.message.contains("does not become \"7.0\" in place"), "{error}");
+    assert!(error.help.ends_with("the object is replaced"), "{error}");
+    let calls = rehearsal.emulator().calls().split_off(first);
+    assert_eq!(calls.iter().filter(|call| **call == "ModifyReplicationGroup").count(), 1, "{calls:?}");
+}
+
+/// Two caches, `a` and `b`: each with a group of its own, of the same users, or both with the first of these groups.
+fn two_caches(is_shared: bool) -> Rehearsal {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack: &mut Stack| {
+        let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let subnet = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
+        let subnets = stack.add("it", CacheSubnetGroup::builder().name(name!("it")).subnet_ids([&subnet]));
+        let group = SecurityGroup::builder().vpc_id(&vpc).group_name(security_group_name!("it"));
+        let security_group = stack.add("it", group.description(description!("A group")));
+        let default = stack.add("default", RedisUser::disabled_default(name!("default-off")));
+        let [reader, other] = [("reader", name!("reader")), ("other", name!("other"))].map(|(label, name)| {
+            stack.add(label, RedisUser::iam(name).engine(Redis).access_string(AccessString::read_only()))
+        });
+        let users = [("a", name!("users-a")), ("b", name!("users-b"))]
+            .map(|(label, name)| stack.add(label, UserGroup::redis(name, &default).user(&reader).user(&other)));
+        for (place, (label, name)) in [("a", name!("a")), ("b", name!("b"))].into_iter().enumerate() {
+            let cache = ReplicationGroup::builder()
+                .replication_group_id(name)
+                .engine(Engine::REDIS_7_1)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&subnets)
+                .security_group_ids([&security_group])
+                .authentication(&users[if is_shared { 0 } else { place }]);
+            stack.add(label, cache.encrypted(AtRest::default(), InTransit::Required));
+        }
+    });
+    rehearsal
+}
+
+/// Asserts that a change of what two caches use is waited for until the one has settled that takes longer, whichever that is.
+fn assert_both_settle<R: Lifecycle + Clone>(is_shared: bool, name: &str, change: impl Fn(&mut R)) {
+    for slow in ["a", "b"] {
+        let rehearsal = two_caches(is_shared);
+        let (before, id): (R, _) = current(&rehearsal, name);
+        let mut after = before.clone();
+        change(&mut after);
+        let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+        run_later(async {
+            let node_type = Some(node_type!("cache.r7g.large"));
+            let unchanged = ModifyReplicationGroup::unchanged(&Id::reported(slow).unwrap());
+            aws.call(ModifyReplicationGroup { node_type, ..unchanged }).await.unwrap();
+            after.converge(&aws, &id, Some(&before)).await.unwrap();
+        });
+        let caches = rehearsal.emulator().contents()["replication_groups"].clone();
+        assert_eq!([&caches["a"]["phase"], &caches["b"]["phase"]], ["Stable"; 2], "{slow}");
+    }
+}
+
+#[test]
+fn a_user_of_several_groups_has_changed_once_the_caches_of_all_have_settled() {
+    assert_both_settle(false, "reader", |user: &mut RedisUser| user.access_string = AccessString::administrator());
+}
+
+#[test]
+fn a_group_of_several_caches_has_changed_once_all_have_settled() {
+    assert_both_settle(true, "a", |group: &mut UserGroup| group.user_ids.retain(|user| user.as_str() != "other"));
 }
