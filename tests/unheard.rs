@@ -142,6 +142,29 @@ impl Backend for Overtaken {
     }
 }
 
+/// An account in which somebody gives a cache another node type right before a user or a group changes.
+struct Slow {
+    account: Emulator,
+    cache: &'static str,
+}
+
+impl Backend for Slow {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(async move {
+            if matches!(request, Request::ModifyUser(_) | Request::ModifyUserGroup(_)) {
+                let node_type = Some(node_type!("cache.r7g.large"));
+                let unchanged = ModifyReplicationGroup::unchanged(&Id::reported(self.cache).unwrap());
+                self.account.answer(ModifyReplicationGroup { node_type, ..unchanged }.into()).await?;
+            }
+            self.account.answer(request).await
+        })
+    }
+}
+
 /// An account in which nobody has to prove to a cache who he is.
 struct Open(Emulator);
 
@@ -480,20 +503,16 @@ fn two_caches(is_shared: bool) -> Rehearsal {
     rehearsal
 }
 
-/// Asserts that a change of what two caches use is waited for until the one has settled that takes longer, whichever that is.
+/// Asserts that a change of what two caches use ends once both have settled, whichever of them takes longer.
 fn assert_both_settle<R: Lifecycle + Clone>(is_shared: bool, name: &str, change: impl Fn(&mut R)) {
     for slow in ["a", "b"] {
         let rehearsal = two_caches(is_shared);
         let (before, id): (R, _) = current(&rehearsal, name);
         let mut after = before.clone();
         change(&mut after);
-        let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
-        run_later(async {
-            let node_type = Some(node_type!("cache.r7g.large"));
-            let unchanged = ModifyReplicationGroup::unchanged(&Id::reported(slow).unwrap());
-            aws.call(ModifyReplicationGroup { node_type, ..unchanged }).await.unwrap();
-            after.converge(&aws, &id, Some(&before)).await.unwrap();
-        });
+        let account = Slow { account: rehearsal.emulator().clone(), cache: slow };
+        let aws = Aws::new(Arc::new(account), Arc::new(Nothing));
+        run_later(after.converge(&aws, &id, Some(&before))).unwrap();
         let caches = rehearsal.emulator().contents()["replication_groups"].clone();
         assert_eq!([&caches["a"]["phase"], &caches["b"]["phase"]], ["Stable"; 2], "{slow}");
     }
