@@ -350,15 +350,19 @@ fn what_is_read_after_a_change_is_not_what_was_there_before_it() {
 }
 
 #[test]
-fn a_key_of_an_interrupted_creation_whose_deletion_somebody_has_scheduled_is_not_found() {
-    let (rehearsal, [(key, one), _]) = two_keys();
-    let made = rehearsal.emulator().inventory().into_iter().find(|item| item.id == one.as_str()).unwrap();
-    let (stack, resource) = ("test".to_owned(), "KmsKey.one".to_owned());
-    let token = Token { stack, resource, digest: made.token.unwrap() };
-    rehearsal.by_hand(DeleteAlias { alias: key.alias.clone() }).unwrap();
-    rehearsal.by_hand(ScheduleKeyDeletion { key_id: one, window: deletion_days!(7) }).unwrap();
-    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
-    assert_eq!(run_later(key.find(&aws, &token)), Ok(Sighting::Nothing));
+fn a_key_of_an_interrupted_creation_whose_deletion_somebody_has_scheduled_is_made_anew() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let graph = palisade_testing::graph(|stack| _ = key(stack));
+    // The key is made, and nobody can look for it.
+    rehearsal.emulator().inject(1, Fault::AnswerLost);
+    (2..100).for_each(|nth| rehearsal.emulator().inject_read(nth, Fault::Unavailable));
+    assert!(!rehearsal.try_apply(&graph).unwrap().is_complete());
+    rehearsal.emulator().clear_faults();
+    let first = id(&rehearsal);
+    rehearsal.by_hand(ScheduleKeyDeletion { key_id: first.clone(), window: deletion_days!(7) }).unwrap();
+    assert!(rehearsal.try_apply(&graph).unwrap().is_complete());
+    assert_eq!(keys(&rehearsal).len(), 1);
+    assert_ne!(id(&rehearsal), first);
 }
 
 /// An account that does not let the caller read the tags of some keys, or of any if none is named.
