@@ -309,6 +309,31 @@ fn an_unfinished_successor_goes_before_a_third_object_comes_if_nobody_refers_to_
 }
 
 #[test]
+fn one_apply_deletes_all_that_earlier_replacements_have_left() {
+    run(async {
+        let program = |range: &str| {
+            graph(|stack| {
+                let net = make::<Net>().text("range", range).add(stack, "a");
+                make::<Group>().text("name", "all").refer("route", Some(&net), "route").add(stack, "all");
+            })
+        };
+        let account = Account::default();
+        up(&account, &program("10")).await;
+        // Two replacements in a row create the successor, and do not finish it.
+        for range in ["20", "30"] {
+            fail_at(&account, &program(range), 1).await;
+        }
+        let address = Address::new("Net", "a");
+        let deposed = state(&account).resources[&address].deposed.clone();
+        let ids: Vec<_> = deposed.into_iter().map(|object| object.id.unwrap()).collect();
+        assert_eq!(ids.len(), 2);
+        let plan = up(&account, &program("30")).await;
+        assert_eq!(plan.step(&address).unwrap().deposed, ids);
+        assert!(state(&account).resources[&address].deposed.is_empty());
+    });
+}
+
+#[test]
 fn a_successor_comes_second_only_if_the_plan_needs_it() {
     run(async {
         let server = |stack: &mut Stack, of: &str, name: &str| make::<Server>().text("name", name).add(stack, of);
@@ -519,5 +544,33 @@ fn what_somebody_has_made_an_object_refer_to_is_deleted_after_it() {
                 |begin: &str| account.started[account.calls.iter().rposition(|made| made.starts_with(begin)).unwrap()];
             assert!(start(call) < start(&deletion), "{:?}", account.calls);
         }
+    });
+}
+
+#[test]
+fn a_replaced_object_goes_before_what_somebody_has_made_it_refer_to() {
+    run(async {
+        let program = |name: &str, is_there: bool| {
+            graph(|stack| {
+                let a = make::<Net>().text("range", "1").add(stack, "a");
+                if is_there {
+                    make::<Net>().text("range", "2").add(stack, "b");
+                }
+                make::<Group>().text("name", name).refer("owner", Some(&a), "id").add(stack, "all");
+            })
+        };
+        let account = Account::default();
+        up(&account, &program("old", true)).await;
+        // Its successor is created, brought to its inputs and read, and the deletion fails.
+        let report = fail_at(&account, &program("new", true), 3).await;
+        assert_eq!(report.failures[0].step, StepKind::Delete);
+        let other = state(&account).attribute(&Address::new("Net", "b"), "id").unwrap();
+        let deletion = format!("delete Net.{}", other.as_str().unwrap());
+        let key = ("Group".to_owned(), "old".to_owned());
+        account.lock().world.objects.get_mut(&key).unwrap().fields.insert("owner".to_owned(), other);
+        up(&account, &program("new", false)).await;
+        let account = account.lock();
+        let start = |of: &str| account.started[account.calls.iter().rposition(|made| made == of).unwrap()];
+        assert!(start("delete Group.old") < start(&deletion), "{:?}", account.calls);
     });
 }
