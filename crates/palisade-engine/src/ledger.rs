@@ -353,6 +353,9 @@ mod tests {
     struct Counted {
         kept: Mutex<Option<State>>,
         appends: Mutex<Vec<usize>>,
+        replaces: Mutex<usize>,
+        /// Whether the next append fails.
+        is_failing: AtomicBool,
     }
 
     impl Writer for Counted {
@@ -362,6 +365,9 @@ mod tests {
 
         fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>> {
             self.appends.lock().unwrap().push(records.len());
+            if self.is_failing.swap(false, Ordering::Relaxed) {
+                return Box::pin(async { Err(StateError::Empty { path: "memory".into() }) });
+            }
             // What is read back is what was written.
             let records: Vec<Record> = serde_json::from_str(&serde_json::to_string(records).unwrap()).unwrap();
             Box::pin(async move {
@@ -382,6 +388,7 @@ mod tests {
 
         fn replace<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
             *self.kept.lock().unwrap() = Some(state.clone());
+            *self.replaces.lock().unwrap() += 1;
             Box::pin(async { Ok(()) })
         }
 
@@ -484,6 +491,22 @@ mod tests {
     }
 
     #[test]
+    fn a_creation_that_is_attempted_again_still_depends_on_what_the_first_attempt_did() {
+        run(async {
+            let store = Counted::default();
+            let mut listener = |_| {};
+            let ledger = ledger(&store, &mut listener);
+            // Both give it the same inputs. The object may be that of the first attempt.
+            for number in [1, 2] {
+                let dependencies = Dependencies { all: [address(number)].into(), ..Dependencies::default() };
+                ledger.begin_creation(&address(0), &JsonMap::new(), dependencies, false).await.unwrap();
+            }
+            let depends_on = ledger.look(|state| state.current(&address(0)).unwrap().depends_on.clone());
+            assert_eq!(depends_on, [address(1), address(2)].into());
+        });
+    }
+
+    #[test]
     fn an_update_records_what_it_may_reach_and_writes_nothing_that_is_on_record() {
         run(async {
             let store = Counted::default();
@@ -556,6 +579,26 @@ mod tests {
             assert_eq!(*store.appends.lock().unwrap(), [0; 0], "the first write is that of the whole state");
             join_all((1..100).map(|number| change(&ledger, 0, number))).await;
             assert_eq!(*store.appends.lock().unwrap(), [99]);
+        });
+    }
+
+    #[test]
+    fn after_a_write_that_has_failed_only_the_end_of_the_apply_writes_once_more() {
+        run(async {
+            let store = Counted::default();
+            let mut listener = |_| {};
+            let ledger = ledger(&store, &mut listener);
+            change(&ledger, 0, 0).await;
+            store.is_failing.store(true, Ordering::Relaxed);
+            // The change of the second step waits for the write of the first one.
+            let net = address(0);
+            let (first, second) = tokio::join!(ledger.created(&net, "id"), ledger.created(&net, "id"));
+            assert!(first.is_err() && second.is_err());
+            assert_eq!((store.appends.lock().unwrap().len(), *store.replaces.lock().unwrap()), (1, 1));
+            let (stack, steps, outputs) = ("test".to_owned(), Vec::new(), Vec::new());
+            let plan = Plan { stack, steps, outputs, drift: Vec::new(), accepted_risks: Vec::new() };
+            assert!(matches!(ledger.finish(&Graph::empty("test"), &plan).await, Err(StateError::Empty { .. })));
+            assert_eq!((store.appends.lock().unwrap().len(), *store.replaces.lock().unwrap()), (1, 2));
         });
     }
 
