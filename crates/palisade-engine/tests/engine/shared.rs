@@ -26,7 +26,7 @@ use crate::{
     random::{edit, graph_of},
     runs::{planned, run, up},
     schema,
-    shared_network::{Fate, Network, Numbers},
+    shared_network::{Call, Fate, Network, Numbers},
 };
 
 /// The lease of these tests lasts as long as that of a user.
@@ -157,6 +157,26 @@ fn what_was_written_is_loaded() {
 }
 
 #[test]
+fn a_reader_begins_anew_when_what_it_has_listed_is_removed_before_it_is_read() {
+    run(async {
+        let objects = objects();
+        let writing = store(&objects, "1");
+        let writer = begun_by(writing, "1").await;
+        let state = writing.load().await.unwrap();
+        let network = Network::new(&objects, &[]);
+        network.stall(Call::GetEntry, Duration::from_secs(2));
+        let remove = async {
+            sleep(Duration::from_secs(1)).await;
+            writer.replace(state.as_ref().unwrap()).await.unwrap();
+            writing.tidy().await;
+            assert!(!keys(&objects).await.contains(&RECORDS.to_owned()));
+        };
+        let (loaded, ()) = tokio::join!(store(&network, "2").load(), remove);
+        assert_eq!(loaded.unwrap(), state);
+    });
+}
+
+#[test]
 fn a_change_costs_the_same_however_long_the_run() {
     run(async {
         let objects = objects();
@@ -232,6 +252,20 @@ fn the_lease_of_a_crashed_run_ends_by_itself() {
         writer.append(&[record(4, "2")]).await.unwrap();
         writer.release().await.unwrap();
         assert_eq!(told, ["1"]);
+    });
+}
+
+#[test]
+fn a_lease_lasts_as_long_as_its_holder_says_and_not_as_that_of_the_next_run() {
+    run(async {
+        let objects = objects();
+        let lasting =
+            |run: &str, ttl| RemoteStore::new(Arc::clone(&objects) as Arc<dyn Objects>, "shop", run).with_ttl(ttl);
+        let (first, second) = (lasting("1", TTL * 2), lasting("2", TTL / 6));
+        drop(first.lock("first", &mut |_| {}).await.unwrap());
+        let begin = Instant::now();
+        second.lock("second", &mut |_| {}).await.unwrap().release().await.unwrap();
+        assert!((TTL * 2..TTL * 3).contains(&begin.elapsed()), "{:?}", begin.elapsed());
     });
 }
 

@@ -43,6 +43,7 @@ pub(crate) enum Fate {
 /// A kind of call that can be made to wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Call {
+    GetEntry,
     List,
     PutLease,
     PutEntry,
@@ -127,6 +128,9 @@ impl Objects for Network {
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>, ObjectsError>> {
         Box::pin(async move {
+            if !key.ends_with("lease.json") {
+                self.wait_before(Call::GetEntry).await;
+            }
             self.travel().await;
             let found = self.objects.get(key).await;
             self.travel().await;

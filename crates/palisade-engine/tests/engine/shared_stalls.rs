@@ -70,6 +70,32 @@ fn a_fence_that_was_put_where_an_entry_was_deleted_meanwhile_is_put_again() {
 }
 
 #[test]
+fn a_fence_outlives_all_whole_states_that_later_runs_write() {
+    run(async {
+        let objects = objects();
+        let network = Network::new(&objects, &[]);
+        let first = begun(&network, "1").await;
+        // The first run is stopped before it sends its next write.
+        network.stall(Call::PutEntry, TTL * 4);
+        let others = async {
+            let state = store(&objects, "reader").load().await.unwrap().unwrap();
+            // The second run writes a fence. The third run only reads of it in the whole state that the second has written.
+            for run in ["2", "3"] {
+                let store = store(&objects, run);
+                let writer = store.lock(run, &mut |_| {}).await.unwrap();
+                writer.replace(&state).await.unwrap();
+                writer.release().await.unwrap();
+                store.tidy().await;
+            }
+            assert_eq!(keys(&objects).await, ["shop/lease.json", FIRST, NEXT, SIXTH]);
+        };
+        let late = [record(4, "1")];
+        let (late, ()) = tokio::join!(first.append(&late), others);
+        assert!(matches!(late, Err(StateError::Overtaken { .. })), "{late:?}");
+    });
+}
+
+#[test]
 fn a_run_that_gives_its_lease_back_sends_no_call_meanwhile() {
     run(async {
         for stalled in [Call::PutEntry, Call::PutLease] {
