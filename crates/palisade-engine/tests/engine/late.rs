@@ -101,6 +101,37 @@ fn the_second_part_of_a_change_is_left_out_when_what_it_waits_for_fails() {
 }
 
 #[test]
+fn an_object_depends_on_what_the_second_part_of_its_change_lets_go_of_until_then() {
+    run(async {
+        let program = |is_after: bool| {
+            graph(|stack| {
+                let net = make::<Net>().text("range", "n").add(stack, "n");
+                let user = make::<User>().text("name", "u").add(stack, "u");
+                let server = make::<Server>().text("name", "s");
+                let server = if is_after {
+                    server.text("oldest", "p").text("newest", "q")
+                } else {
+                    server.refer("oldest", Some(&net), "id").text("newest", "o")
+                };
+                let (server, users) = (server.add(stack, "s"), if is_after { vec![&user] } else { vec![] });
+                let group = make::<Group>().text("name", "g").refer_all("users", &users);
+                group.refer("owner", Some(&server), "id").add(stack, "g");
+            })
+        };
+        let account = Account::default();
+        up(&account, &program(false)).await;
+        // The server is brought to the first part and read, and the change of the group fails.
+        crate::runs::fail_at(&account, &program(true), 2).await;
+        let (net, recorded) = ("Net.n".parse().unwrap(), state(&account));
+        let server = recorded.resources[&"Server.s".parse().unwrap()].current.as_ref().unwrap();
+        assert_eq!(server.inputs["newest"], "q");
+        assert_eq!(server.inputs["oldest"], recorded.attribute(&net, "id").unwrap());
+        assert_eq!(server.depends_on, [net].into());
+        up(&account, &program(true)).await;
+    });
+}
+
+#[test]
 fn a_change_in_two_parts_that_has_not_begun_is_reported_once() {
     run(async {
         let account = Account::default();
