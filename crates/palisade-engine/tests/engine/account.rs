@@ -17,7 +17,7 @@ use palisade_core::{
         Turn, Untracked, UntrackedObject, interrupted,
     },
 };
-use palisade_engine::{Hold, Record, State, StateError, Writer};
+use palisade_engine::{Entry, Hold, ObjectState, Record, State, StateError, Writer};
 use tokio::time::Instant;
 
 use crate::kinds::{REFERENCES, schema_of};
@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) violations: Vec<String>,
     /// The ids of the objects that were claimed, each with the digest of the token.
     pub(crate) claimed: Vec<(String, String)>,
+    /// How many of these claims came after the state on disk had the id.
+    pub(crate) recorded_claims: usize,
     /// The inputs that were said to be applied last, for each object that was brought to some.
     pub(crate) previous: Vec<Option<JsonMap>>,
     /// What was said at each deletion.
@@ -390,7 +392,12 @@ impl Provider for Account {
         _inputs: &'a JsonMap,
         token: &'a Token,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        self.lock().claimed.push((id.to_owned(), token.digest.clone()));
+        let mut inner = self.lock();
+        let is_claimed = |object: &ObjectState| object.id.as_deref() == Some(id);
+        let objects = inner.saved.iter().flat_map(|saved| saved.resources.values()).flat_map(Entry::objects);
+        let is_recorded = { objects }.any(is_claimed);
+        inner.recorded_claims += usize::from(is_recorded);
+        inner.claimed.push((id.to_owned(), token.digest.clone()));
         Box::pin(async { Ok(()) })
     }
 

@@ -3,13 +3,13 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use palisade_core::{Address, Graph, provider::ErrorKind};
-use palisade_engine::{Action, ApplyOptions, Event, Phase, Plan, ReplaceOrder, State, StateError, apply};
+use palisade_engine::{Action, ApplyOptions, Entry, Event, Phase, Plan, ReplaceOrder, State, StateError, apply};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
 use crate::{
     account::{Account, HIDDEN, Moment, STALE},
-    kinds::{Net, Rule, User, make, users},
+    kinds::{Group, Net, Rule, User, make, users},
     random::{assert_impossible, edit, graph_of, lag},
     runs::{applied, assert_settled, graph, planned, run, state, up},
 };
@@ -82,7 +82,14 @@ async fn interrupt(account: &Account, graph: &Graph, after_effect: bool) {
     account.lock().fault = None;
 }
 
-fn only(state: &State) -> (&Address, &palisade_engine::Entry) {
+/// Makes the current object one that a replacement has left.
+fn depose(account: &Account, address: &Address) {
+    let mut account = account.lock();
+    let entry = account.saved.as_mut().and_then(|saved| saved.resources.get_mut(address)).unwrap();
+    entry.deposed.extend(entry.current.take());
+}
+
+fn only(state: &State) -> (&Address, &Entry) {
     let mut all = state.resources.iter();
     let only = all.next().expect("it is on record");
     assert!(all.next().is_none());
@@ -165,6 +172,40 @@ fn a_plan_waits_for_nothing_and_says_what_is_unsettled() {
             assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
         });
     }
+}
+
+#[test]
+fn a_plan_finds_the_object_of_an_unsettled_creation_that_is_not_the_current_one() {
+    run(async {
+        let account = account(Known::Never, Duration::ZERO);
+        lose(&account, &one(Known::Never, "1", "t")).await;
+        let address = only(&state(&account)).0.clone();
+        depose(&account, &address);
+        let program = one(Known::Never, "2", "t");
+        let plan = planned(&account, &program).await.unwrap();
+        assert_eq!((plan.steps[0].action, &plan.steps[0].deposed[..]), (Action::Create, &["net-1".to_owned()][..]));
+        up(&account, &program).await;
+    });
+}
+
+#[test]
+fn an_object_that_a_plan_finds_and_does_not_see_yet_is_not_taken_for_deleted() {
+    run(async {
+        let account = account(Known::Never, Duration::ZERO);
+        let program = one(Known::Never, "1", "t");
+        lose(&account, &program).await;
+        account.lock().pace = Duration::from_secs(1);
+        // One part of the cloud finds the object, and another one, which reads it, has not heard of it.
+        let hide = async {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            account.lock().world.objects.values_mut().for_each(|thing| thing.hide(STALE));
+        };
+        let (plan, ()) = tokio::join!(planned(&account, &program), hide);
+        let plan = plan.unwrap();
+        assert_eq!((plan.steps[0].action, plan.steps[0].id.as_deref()), (Action::Update, Some("net-1")));
+        assert!(reason(&plan).contains("not seen yet"), "{plan:#?}");
+        up(&account, &program).await;
+    });
 }
 
 #[test]
@@ -261,6 +302,15 @@ fn an_object_is_claimed_until_its_creation_has_ended() {
         assert_eq!(account.lock().claimed, [claim.clone(), claim.clone()]);
         up(&account, &program("new")).await;
         assert_eq!(account.lock().claimed.len(), 2);
+        // A run that is killed after its claim leaves an object that the next run knows.
+        assert_eq!(account.lock().recorded_claims, 2);
+        // An object is claimed as well if its creation had no answer, and the apply finds it.
+        let account = self::account(Known::Never, Duration::from_secs(240));
+        lose(&account, &program("t")).await;
+        assert!(account.lock().claimed.is_empty());
+        up(&account, &program("t")).await;
+        let digest = only(&state(&account)).1.current.clone().unwrap().token.digest;
+        assert_eq!(account.lock().claimed, [("net-1".to_owned(), digest)]);
     });
 }
 
@@ -387,6 +437,28 @@ fn an_object_whose_deletion_has_begun_is_brought_to_what_it_should_be_once_that_
             ];
             assert_eq!(reason(&plan), why[usize::from(after_effect)]);
         }
+    });
+}
+
+#[test]
+fn what_an_interrupted_deletion_may_have_changed_is_known_only_after_the_apply() {
+    run(async {
+        let program = |has_group: bool| {
+            graph(|stack| {
+                let net = make::<Net>().text("range", "1").text("tag", "t").refer_all("peers", &[]).add(stack, "a");
+                if has_group {
+                    make::<Group>().text("name", "all").refer("route", Some(&net), "route").add(stack, "all");
+                }
+            })
+        };
+        let account = Account::default();
+        up(&account, &program(false)).await;
+        interrupt(&account, &Graph::empty("test"), false).await;
+        let plan = planned(&account, &program(true)).await.unwrap();
+        let changes = &plan.step(&Address::new("Group", "all")).unwrap().changes;
+        let route = changes.iter().find(|change| change.field == "route").unwrap();
+        assert_eq!(route.after.as_ref().unwrap().as_json(), None, "{route:?}");
+        up(&account, &program(true)).await;
     });
 }
 
@@ -556,6 +628,47 @@ fn an_object_that_a_plan_has_missed_is_not_created_again() {
 }
 
 #[test]
+fn each_object_that_a_plan_has_missed_is_looked_for() {
+    run(async {
+        let program = graph(|stack| {
+            for name in ["a", "b"] {
+                make::<Net>().text("range", name).text("tag", "t").refer_all("peers", &[]).add(stack, name);
+            }
+        });
+        // Only one of the two is seen when the apply begins: the first, or the second.
+        for name in ["a", "b"] {
+            let account = account(Known::Never, Duration::ZERO);
+            up(&account, &program).await;
+            let young = state(&account).attribute(&Address::new("Net", name), "id").unwrap();
+            for ((_, id), thing) in &mut account.lock().world.objects {
+                thing.hide(if young == **id { Duration::from_secs(1) } else { HIDDEN });
+            }
+            let plan = planned(&account, &program).await.unwrap();
+            assert_eq!(plan.counts(), (2, 0, 0));
+            let (options, recorded) = (ApplyOptions::default(), state(&account));
+            let result = apply(&account, &account, recorded, &program, &plan, &options, &mut |_| {}).await;
+            assert!(matches!(result, Err(StateError::Missed { address }) if address.name() == name));
+        }
+    });
+}
+
+#[test]
+fn an_object_that_was_hidden_only_during_the_plan_is_updated_if_nothing_refers_to_it() {
+    run(async {
+        let account = Account::default();
+        up(&account, &user("on")).await;
+        interrupt(&account, &user("off"), true).await;
+        account.lock().world.objects.values_mut().for_each(|thing| thing.hide(STALE));
+        let plan = planned(&account, &user("off")).await.unwrap();
+        assert_eq!(plan.steps[0].action, Action::Create);
+        tokio::time::sleep(STALE).await;
+        assert!(applied(&account, &user("off"), &plan).await.0.is_complete());
+        assert_eq!(creations(&account), 1);
+        assert_settled(&account, &user("off")).await;
+    });
+}
+
+#[test]
 fn an_apply_that_cannot_find_out_whether_its_plan_has_missed_an_object_changes_nothing() {
     run(async {
         let account = account(Known::Never, Duration::ZERO);
@@ -674,7 +787,9 @@ fn what_an_interrupted_step_may_have_taken_from_another_object_is_given_back() {
                 }
             })
         };
-        for (other, is_interrupted) in [("1", true), ("1", false), ("2", true)] {
+        for (other, is_interrupted, is_deposed) in
+            [("1", true, false), ("1", true, true), ("1", false, false), ("2", true, false)]
+        {
             let account = Account::default();
             up(&account, &program(&[("a", "1")])).await;
             let plan = planned(&account, &program(&[("a", "1"), ("b", other)])).await.unwrap();
@@ -684,12 +799,27 @@ fn what_an_interrupted_step_may_have_taken_from_another_object_is_given_back() {
             let (report, _) = applied(&account, &program(&[("a", "1"), ("b", other)]), &plan).await;
             assert_eq!(report.is_complete(), !is_interrupted);
             account.lock().fault = None;
+            if is_deposed {
+                depose(&account, &Address::new("Rule", "b"));
+            }
             let may_have_lost = is_interrupted && other == "1";
             let plan = up(&account, &program(&[("a", "1")])).await;
             let step = plan.step(&Address::new("Rule", "a")).filter(|step| step.action == Action::Update);
             assert_eq!(step.is_some(), may_have_lost, "{plan:#?}");
             assert_eq!(account.lock().waits, usize::from(may_have_lost));
         }
+        // Both are created and not finished: each may have taken from the other.
+        let account = Account::default();
+        up(&account, &program(&[("a", "1"), ("b", "1")])).await;
+        let is_created = |state: &State| {
+            let mut objects = state.resources.values().flat_map(Entry::objects);
+            state.resources.len() == 2 && objects.all(|object| object.phase == Phase::Created)
+        };
+        let moments = account.lock().moments.clone();
+        let moment = moments.iter().find(|moment| moment.0.as_ref().is_some_and(is_created)).unwrap();
+        let crashed = Account::again(moment);
+        up(&crashed, &program(&[("a", "1")])).await;
+        assert_eq!(crashed.lock().waits, 1);
     });
 }
 
