@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ pub(crate) struct Store {
     /// How often the file had been written when it was read or written last.
     serial: u64,
     /// The length and the time of the file when it was read last.
-    stamp: Option<(u64, SystemTime)>,
+    stamp: Option<(u64, Duration)>,
     /// Held from the first write on, so that no two processes change the account at once.
     lock: Option<File>,
 }
@@ -226,9 +226,9 @@ impl Store {
     }
 }
 
-fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+fn stamp(path: &Path) -> Option<(u64, Duration)> {
     let file = fs::metadata(path).ok()?;
-    Some((file.len(), file.modified().ok()?))
+    Some((file.len(), file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?))
 }
 
 /// The one gate by which an account comes in.

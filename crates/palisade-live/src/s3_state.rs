@@ -21,8 +21,11 @@ use crate::{
     failure::Failure,
 };
 
-/// How long one attempt at a call may take. A lease lasts for several of them.
+/// How long one attempt at a call may take, beside the time for what it sends. A lease, which is short, lasts for several of them.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// How many bytes a slow line sends in a second. A whole state may have millions.
+const SLOW_LINE: u64 = 32 << 10;
 
 /// The objects of a bucket whose keys begin with a prefix.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ impl S3Objects {
     pub async fn open(bucket: &str, prefix: &str, region: Option<&str>) -> Result<Self, ConnectError> {
         let config = load(region).await?;
         let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER).build();
+        let timeouts = timeouts(0);
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .timeout_config(timeouts)
             // What may be repeated, and when, is decided by the engine's store.
@@ -110,6 +113,12 @@ impl S3Objects {
     }
 }
 
+/// How long an attempt at a call may take that sends so many bytes.
+fn timeouts(length: usize) -> TimeoutConfig {
+    let sending = Duration::from_secs(u64::try_from(length).unwrap_or(u64::MAX) / SLOW_LINE);
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ANSWER + sending).build()
+}
+
 /// Where S3 is if it is not AWS: what `AWS_ENDPOINT_URL_S3` and the profile say of S3 alone, or of all services.
 fn endpoint_url(config: &SdkConfig) -> Option<String> {
     let key =
@@ -169,7 +178,8 @@ impl Objects for S3Objects {
                 Condition::Matches(etag) => call.if_match(etag),
             };
             let call = call.content_type("application/json").body(ByteStream::from(bytes.to_vec()));
-            match call.send().await {
+            let in_time = aws_sdk_s3::config::Builder::new().timeout_config(timeouts(bytes.len()));
+            match call.customize().config_override(in_time).send().await {
                 Ok(answer) => {
                     let etag = answer.e_tag.ok_or_else(|| self.told(Failure::Lacks("ETag"), "PutObject", ""))?;
                     Ok(Put::Done(etag))
@@ -222,6 +232,13 @@ mod tests {
         let (code, message) = (code.to_owned(), "no".to_owned());
         let failure = Failure::Refused { status, code: code.clone(), message, endpoint: "S3 in us-east-1".to_owned() };
         objects().told(failure, action, &code)
+    }
+
+    #[test]
+    fn what_is_long_has_the_time_that_it_needs_on_a_slow_line() {
+        let attempt = |length| timeouts(length).operation_attempt_timeout().unwrap();
+        assert_eq!([attempt(0), attempt(1000)], [ANSWER; 2]);
+        assert_eq!(attempt(13 << 20), ANSWER + Duration::from_secs(416));
     }
 
     #[test]
