@@ -82,8 +82,15 @@ impl Failure {
     fn of_credentials(error: &CredentialsError) -> Self {
         match error {
             CredentialsError::CredentialsNotLoaded(_) => Self::NoCredentials,
+            CredentialsError::ProviderTimedOut(_) => Self::uncertified(TOO_LATE.to_owned()),
+            other if chain(other).any(<dyn Error>::is::<ConnectorError>) => Self::uncertified(deepest(other)),
             other => Self::BadCredentials { cause: told(other) },
         }
+    }
+
+    /// The source of the credentials, such as STS, did not answer: the call itself was not signed, and so not sent.
+    fn uncertified(cause: String) -> Self {
+        Self::Unreached { endpoint: "the source of the AWS credentials".to_owned(), cause }
     }
 
     /// Whether the service complained about too many calls.
@@ -215,6 +222,8 @@ fn told(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use aws_sdk_ec2::{config::http::HttpResponse, error::ErrorMetadata};
 
     use super::*;
@@ -318,6 +327,14 @@ mod tests {
     fn credentials_are_found_behind_other_errors() {
         let none = CredentialsError::not_loaded("nothing");
         assert_eq!(error(Failure::of_credentials(&none)).message, "no AWS credentials were found");
+        for (error, cause) in [
+            (CredentialsError::provider_timed_out(Duration::from_secs(5)), TOO_LATE),
+            (CredentialsError::provider_error(ConnectorError::io("connection refused".into())), "connection refused"),
+        ] {
+            let error = Failure::of_credentials(&error).of_call("ec2", "CreateVpc");
+            assert_eq!(error.kind, ErrorKind::Unreached);
+            assert_eq!(error.message, format!("the source of the AWS credentials cannot be reached: {cause}"));
+        }
         let expired = CredentialsError::provider_error("the SSO session has expired");
         let error = error(Failure::of_credentials(&expired));
         assert_eq!(error.kind, ErrorKind::Denied);
