@@ -239,8 +239,8 @@ pub(crate) fn ec2_arn(aws: &Aws, owner: &str, kind: &str, id: &str) -> Arn {
     Arn::reported(format!("arn:aws:ec2:{region}:{owner}:{kind}/{id}", region = aws.region()))
 }
 
-/// Creates what has a name, once an earlier object of the name is gone whose deletion has begun, as `is_going` tells. An
-/// interrupted run may have begun it.
+/// Creates what has a name, once an earlier object of the name is gone whose deletion has begun, as `is_going` tells; `None` if nothing
+/// has the name. An interrupted run may have begun it.
 pub(crate) async fn create_named<O: Operation, F>(
     aws: &Aws,
     limit: Duration,
@@ -248,12 +248,13 @@ pub(crate) async fn create_named<O: Operation, F>(
     is_going: impl Fn() -> F,
 ) -> Result<O::Output, ProviderError>
 where
-    F: Future<Output = Result<bool, ProviderError>>,
+    F: Future<Output = Result<Option<bool>, ProviderError>>,
 {
     let answer = match aws.call_until_settled(GROUP_SETTLED, request.clone()).await {
-        Err(error) if error.kind == ErrorKind::AlreadyExists && is_going().await? => {
+        // It may have gone since the refusal.
+        Err(error) if error.kind == ErrorKind::AlreadyExists && is_going().await? != Some(false) => {
             let what = "the earlier object of the name to be gone";
-            aws.wait(what, limit, async || Ok((!is_going().await?).then_some(()))).await?;
+            aws.wait(what, limit, async || Ok((is_going().await? != Some(true)).then_some(()))).await?;
             aws.call_until_settled(GROUP_SETTLED, request).await
         }
         answer => answer,
@@ -376,15 +377,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refused_creation_is_tried_once_more_only_where_what_has_the_name_is_going() {
-        for (kind, is_going) in
-            [(ErrorKind::Denied, true), (ErrorKind::Denied, false), (ErrorKind::AlreadyExists, false)]
-        {
+    async fn a_refused_creation_is_tried_once_more_only_where_what_had_the_name_is_going_or_gone() {
+        for (kind, is_going, expected) in [
+            (ErrorKind::Denied, Some(true), 1),
+            (ErrorKind::Denied, None, 1),
+            (ErrorKind::AlreadyExists, Some(false), 1),
+            (ErrorKind::AlreadyExists, None, 2),
+        ] {
             let (account, aws) = refusing(kind);
             let request = CreateAlias { key_id: named("arn:it").unwrap(), alias: KmsAlias::literal("alias/it") };
             let answer = create_named(&aws, GROUP_SETTLED, request, async || Ok(is_going)).await;
             let attempts = account.calls.load(Ordering::Relaxed);
-            assert_eq!((answer.map(drop).map_err(|error| error.kind), attempts), (Err(kind), 1), "{is_going}");
+            assert_eq!((answer.map(drop).map_err(|error| error.kind), attempts), (Err(kind), expected), "{is_going:?}");
         }
     }
 

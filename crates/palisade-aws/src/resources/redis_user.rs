@@ -320,7 +320,7 @@ impl Lifecycle for RedisUser {
             tags: tags.owned_by(token),
         };
         let id = named(user_id.as_str())?;
-        let is_going = async || Ok(describe(aws, &id).await?.is_some_and(|user| user.status == "deleting"));
+        let is_going = async || Ok(describe(aws, &id).await?.map(|user| user.status == "deleting"));
         create_named(aws, GROUP_SETTLED, request, is_going).await?;
         named(user_id.as_str())
     }

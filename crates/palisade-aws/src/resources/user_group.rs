@@ -291,7 +291,7 @@ impl Lifecycle for UserGroup {
             tags: tags.owned_by(token),
         };
         let id = named(user_group_id.as_str())?;
-        let is_going = async || Ok(describe(aws, &id).await?.is_some_and(|group| group.status == "deleting"));
+        let is_going = async || Ok(describe(aws, &id).await?.map(|group| group.status == "deleting"));
         create_named(aws, GROUP_SETTLED, request, is_going).await?;
         named(user_group_id.as_str())
     }

@@ -130,7 +130,7 @@ impl Lifecycle for ReplicationGroup {
             tags: tags.owned_by(token),
         };
         let id = named(replication_group_id.as_str())?;
-        let is_going = async || Ok(describe(aws, &id).await?.is_some_and(|group| group.status == "deleting"));
+        let is_going = async || Ok(describe(aws, &id).await?.map(|group| group.status == "deleting"));
         // The user group may still be on its way to `active`.
         create_named(aws, DELETED, request, is_going).await?;
         named(replication_group_id.as_str())
