@@ -114,7 +114,12 @@ impl<'a> Executor<'a> {
             if can_become(&object, node.schema, |field| Some(inputs.get(field).unwrap_or(&Json::Null))) {
                 self.claim(address, &object, &inputs, turn).await?;
                 let dependencies = Dependencies::of(node);
-                self.ledger.begin_update(address, node.schema, &inputs, &dependencies).await?;
+                if object.attempted.is_some() {
+                    // It was waited for already.
+                    self.ledger.begin_update(address, node.schema, &inputs, &dependencies).await?;
+                } else {
+                    self.begin_update(node, &object, &inputs, &dependencies, turn).await?;
+                }
                 return self.bring(node, object, inputs, dependencies, None, turn).await;
             }
             // It is left to be deleted.
@@ -261,7 +266,12 @@ impl<'a> Executor<'a> {
         self.started(address, StepKind::Delete);
         let object = match target {
             Target::Current => {
-                self.settle(address, Look::UntilSeen, turn).await?;
+                let is_unsettled = self.current(address).is_some_and(|object| object.is_unsettled());
+                let found = self.settle(address, Look::UntilSeen, turn).await?;
+                if is_unsettled && found.is_none() {
+                    // What its plan had missed may be on record again. Whether that goes, the next plan says.
+                    return Ok(String::new());
+                }
                 self.current(address)
             }
             Target::Deposed(token) => self.deposed(address, token, turn).await?,

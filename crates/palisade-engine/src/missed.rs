@@ -25,8 +25,8 @@ pub(crate) struct Suspects {
     hidden: Option<Address>,
 }
 
-/// Those of `plan`. What an interrupted update may have hidden is looked for by its step, which is in time unless others refer to the
-/// object: what becomes of them is decided by the plan.
+/// Those of `plan`. An object that an interrupted update may have hidden is looked for by its own step. But if others refer to it, they
+/// may be replaced before that, so it is looked for here.
 pub(crate) fn suspects(plan: &Plan, state: &State) -> Suspects {
     let named: BTreeSet<_> = state.objects().flat_map(|(_, object)| &object.depends_on).collect();
     let mut suspects = Suspects::default();

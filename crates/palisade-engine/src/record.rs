@@ -30,8 +30,8 @@ pub enum Change {
     Begun {
         /// The resource.
         address: Address,
-        /// Whether the object that there was is deposed by it; else the plan took that for gone. An unsettled creation is deposed, unless
-        /// this is another attempt at it.
+        /// Whether the earlier object is deposed by it. If not, the plan did not see that one, and it becomes `missed`. An unsettled
+        /// creation is deposed, unless this is another attempt at it.
         keep_old: bool,
         /// What the creation is recognised by.
         token: Token,
@@ -186,8 +186,16 @@ impl State {
                 self.learn(address, *took);
             }
             Change::Deleted { address, deposed, took } => {
+                let missed =
+                    self.current_mut(address).filter(|_| deposed.is_none()).and_then(|object| object.missed.take());
+                // Its name may be that of another resource's object by now.
+                let is_another = |missed: &ObjectState| {
+                    let mut of_the_kind = self.objects().filter(|(other, _)| other.kind() == address.kind());
+                    of_the_kind.any(|(_, object)| object.id == missed.id)
+                };
+                let missed = missed.map(|missed| *missed).filter(|missed| !is_another(missed));
                 self.change_entry(address, |entry| match deposed {
-                    None => entry.current = entry.current.take().and_then(|object| object.missed).map(|missed| *missed),
+                    None => entry.current = missed,
                     Some(token) => entry.deposed.retain(|object| object.token.digest != *token),
                 });
                 self.learn(address, *took);

@@ -69,8 +69,8 @@ pub struct ObjectState {
     /// Those of `depends_on` that may be deleted while this object refers to them, as the cloud drops the reference then, unless they
     /// are held.
     pub released: BTreeSet<Address>,
-    /// While it is not known whether the object exists: the one in whose place it is made, as the plan took that for gone. It may have
-    /// been wrong, and a creation that was refused, as the name is taken, may be so because of that one.
+    /// While it is not known whether the object exists: the one in whose place it is made, as the plan did not see that. The plan may
+    /// have been wrong; then a name that is taken is that object's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<Box<ObjectState>>,
 }

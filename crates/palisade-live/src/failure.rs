@@ -82,15 +82,12 @@ impl Failure {
     fn of_credentials(error: &CredentialsError) -> Self {
         match error {
             CredentialsError::CredentialsNotLoaded(_) => Self::NoCredentials,
-            CredentialsError::ProviderTimedOut(_) => Self::uncertified(TOO_LATE.to_owned()),
-            other if chain(other).any(<dyn Error>::is::<ConnectorError>) => Self::uncertified(deepest(other)),
+            other if is_unreachable(other) => {
+                // The call itself was not signed, and so not sent.
+                Self::Unreached { endpoint: "the source of the AWS credentials".to_owned(), cause: deepest(other) }
+            }
             other => Self::BadCredentials { cause: told(other) },
         }
-    }
-
-    /// The source of the credentials, such as STS, did not answer: the call itself was not signed, and so not sent.
-    fn uncertified(cause: String) -> Self {
-        Self::Unreached { endpoint: "the source of the AWS credentials".to_owned(), cause }
     }
 
     /// Whether the service complained about too many calls.
@@ -198,6 +195,12 @@ fn is_about_connecting(error: &ConnectorError) -> bool {
 }
 
 /// An error and what caused it.
+/// Whether the network is why there is nothing from the source of the credentials, such as STS.
+fn is_unreachable(error: &CredentialsError) -> bool {
+    let mut connectors = chain(error).filter_map(|error| error.downcast_ref::<ConnectorError>());
+    connectors.any(|connector| connector.is_io() || connector.is_timeout())
+}
+
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| (**error).source())
 }
@@ -222,8 +225,6 @@ fn told(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use aws_sdk_ec2::{config::http::HttpResponse, error::ErrorMetadata};
 
     use super::*;
@@ -327,14 +328,17 @@ mod tests {
     fn credentials_are_found_behind_other_errors() {
         let none = CredentialsError::not_loaded("nothing");
         assert_eq!(error(Failure::of_credentials(&none)).message, "no AWS credentials were found");
-        for (error, cause) in [
-            (CredentialsError::provider_timed_out(Duration::from_secs(5)), TOO_LATE),
-            (CredentialsError::provider_error(ConnectorError::io("connection refused".into())), "connection refused"),
-        ] {
-            let error = Failure::of_credentials(&error).of_call("ec2", "CreateVpc");
+        let of_source = |connector| {
+            let error = CredentialsError::provider_error(connector);
+            Failure::of_credentials(&error).of_call("ec2", "CreateVpc")
+        };
+        for connector in [ConnectorError::io, ConnectorError::timeout] {
+            let error = of_source(connector("connection refused".into()));
             assert_eq!(error.kind, ErrorKind::Unreached);
-            assert_eq!(error.message, format!("the source of the AWS credentials cannot be reached: {cause}"));
+            assert_eq!(error.message, "the source of the AWS credentials cannot be reached: connection refused");
         }
+        // Whatever else keeps a request from being made is no matter of the network.
+        assert_eq!(of_source(ConnectorError::other("no such region".into(), None)).kind, ErrorKind::Denied);
         let expired = CredentialsError::provider_error("the SSO session has expired");
         let error = error(Failure::of_credentials(&expired));
         assert_eq!(error.kind, ErrorKind::Denied);

@@ -369,9 +369,10 @@ fn a_refused_creation_leaves_what_there_was() {
         assert_eq!((successor.phase, only(&state(&account)).1.deposed.len()), (Phase::Ready, 1));
         account.lock().world.objects.remove(&("Net".to_owned(), successor.id.clone().unwrap()));
         let plan = planned(&account, &program("3")).await.unwrap();
-        // It is looked at once more before that.
-        account.fail(1, ErrorKind::Quota, false);
-        applied(&account, &program("3"), &plan).await;
+        // It is looked at twice before that.
+        account.fail(2, ErrorKind::Quota, false);
+        let (report, _) = applied(&account, &program("3"), &plan).await;
+        assert_eq!(report.failures[0].error.kind, ErrorKind::Quota);
         account.lock().fault = None;
         let recorded = state(&account);
         let entry = only(&recorded).1;
@@ -590,6 +591,50 @@ fn what_counts_at_the_deletion_is_what_was_said_last_unless_that_is_about_a_succ
             assert_eq!(account.lock().farewells, if said.is_empty() { vec![] } else { vec![said] }, "{then:?}");
         });
     }
+}
+
+#[test]
+fn an_object_that_was_missed_is_not_deleted_by_a_name_that_another_one_has_by_now() {
+    run(async {
+        let account = Account::default();
+        let program = |of: &str, name: &str| users(&[(of, name)]);
+        up(&account, &program("a", "one")).await;
+        account.lock().world.objects.clear();
+        // Nobody knows whether its successor, which has another name, was created.
+        let plan = planned(&account, &program("a", "two")).await.unwrap();
+        account.fail(2, ErrorKind::Service, false);
+        applied(&account, &program("a", "two"), &plan).await;
+        account.lock().fault = None;
+        let missed = only(&state(&account)).1.current.clone().unwrap().missed.expect("it is kept");
+        assert_eq!(missed.id.as_deref(), Some("one"));
+        up(&account, &program("b", "one")).await;
+        assert_eq!(account.lock().world.objects.len(), 1);
+        assert_eq!(only(&state(&account)).0.name(), "b");
+    });
+}
+
+#[test]
+fn an_object_that_was_missed_is_on_record_again_where_its_successor_was_never_made() {
+    run(async {
+        let account = Account::default();
+        up(&account, &users(&[("a", "one")])).await;
+        let before = only(&state(&account)).1.current.clone().unwrap();
+        let world = account.lock().world.clone();
+        account.lock().world.objects.clear();
+        let plan = planned(&account, &users(&[("a", "two")])).await.unwrap();
+        account.fail(2, ErrorKind::Service, false);
+        applied(&account, &users(&[("a", "two")]), &plan).await;
+        account.lock().fault = None;
+        account.lock().world = world;
+        // A destroy first finds out that there is no successor, and only the next plan shows that the other one is there and goes.
+        let nothing = Graph::empty("test");
+        let plan = planned(&account, &nothing).await.unwrap();
+        assert!(applied(&account, &nothing, &plan).await.0.is_complete());
+        assert_eq!(only(&state(&account)).1.current.as_ref(), Some(&before));
+        assert_eq!(account.lock().world.objects.len(), 1);
+        up(&account, &nothing).await;
+        assert!(account.lock().world.objects.is_empty());
+    });
 }
 
 #[test]
