@@ -269,8 +269,7 @@ impl<'a> Executor<'a> {
                 let is_unsettled = self.current(address).is_some_and(|object| object.is_unsettled());
                 let found = self.settle(address, Look::UntilSeen, turn).await?;
                 if is_unsettled && found.is_none() {
-                    // What its plan had missed may be on record again. Whether that goes, the next plan says.
-                    return Ok(String::new());
+                    return self.forget_missed(address, turn).await;
                 }
                 self.current(address)
             }
@@ -296,6 +295,19 @@ impl<'a> Executor<'a> {
         let took = object.is_some().then(|| Took::new(StepKind::Delete, turn.elapsed()));
         self.ledger.deleted(address, target, took).await?;
         Ok(object.map(|object| object.id).unwrap_or_default())
+    }
+
+    /// Forgets the object in whose place one was never made, if it does not exist. If it does, the plan has not shown that it goes.
+    async fn forget_missed(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {
+        let Some(missed) = self.current(address) else { return Ok(String::new()) };
+        if self.is_seen(address, &missed, turn).await? {
+            let message = format!("{address} exists, and was not seen when the plan was made");
+            return Err(
+                failure(ErrorKind::Transitional, message, "run the command again: the next plan shows it").into()
+            );
+        }
+        self.ledger.deleted(address, &Target::Current, None).await?;
+        Ok(String::new())
     }
 
     /// Finds out whether the unsettled creation of `address`, if there is one, has left an object, and records what it finds.

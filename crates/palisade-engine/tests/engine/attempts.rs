@@ -614,6 +614,21 @@ fn an_object_that_was_missed_is_not_deleted_by_a_name_that_another_one_has_by_no
 }
 
 #[test]
+fn an_object_that_was_missed_and_is_gone_is_forgotten_with_the_creation_in_its_place() {
+    run(async {
+        let account = Account::default();
+        up(&account, &users(&[("a", "one")])).await;
+        account.lock().world.objects.clear();
+        let plan = planned(&account, &users(&[("a", "two")])).await.unwrap();
+        account.fail(2, ErrorKind::Service, false);
+        applied(&account, &users(&[("a", "two")]), &plan).await;
+        account.lock().fault = None;
+        up(&account, &Graph::empty("test")).await;
+        assert!(state(&account).resources.is_empty());
+    });
+}
+
+#[test]
 fn an_object_that_was_missed_is_on_record_again_where_its_successor_was_never_made() {
     run(async {
         let account = Account::default();
@@ -626,10 +641,11 @@ fn an_object_that_was_missed_is_on_record_again_where_its_successor_was_never_ma
         applied(&account, &users(&[("a", "two")]), &plan).await;
         account.lock().fault = None;
         account.lock().world = world;
-        // A destroy first finds out that there is no successor, and only the next plan shows that the other one is there and goes.
+        // A destroy finds out that there is no successor. That the other one is there and goes, only the next plan shows.
         let nothing = Graph::empty("test");
         let plan = planned(&account, &nothing).await.unwrap();
-        assert!(applied(&account, &nothing, &plan).await.0.is_complete());
+        let (report, _) = applied(&account, &nothing, &plan).await;
+        assert!(report.failures[0].error.message.contains("was not seen when the plan was made"), "{report:?}");
         assert_eq!(only(&state(&account)).1.current.as_ref(), Some(&before));
         assert_eq!(account.lock().world.objects.len(), 1);
         up(&account, &nothing).await;
