@@ -288,7 +288,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    /// What a search comes to, and how long it takes, if so many minutes are as they say; the last is for ever.
+    /// The result of a search, and how long it takes. Each sighting lasts so many minutes, and the last one for ever.
     async fn search(minutes: &[(u32, Sighting<&str>)]) -> (Result<Option<String>, ErrorKind>, Duration) {
         let (start, mut left) = (Instant::now(), VecDeque::from(minutes.to_vec()));
         let mut end = MINUTE * left[0].0;

@@ -75,7 +75,7 @@ pub enum StateError {
         path: PathBuf,
         /// The serial of the state that is kept.
         found: u64,
-        /// The serial of the state that this run goes on from.
+        /// The serial of the state that this run continues.
         expected: u64,
     },
     /// The state that this run has read is not there any more.
@@ -83,7 +83,7 @@ pub enum StateError {
     Gone {
         /// The file.
         path: PathBuf,
-        /// The serial of the state that this run goes on from.
+        /// The serial of the state that this run continues.
         expected: u64,
     },
     /// Another state was put in the place of the one that this run has read, and not by a later change of it.

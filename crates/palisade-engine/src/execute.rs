@@ -169,10 +169,7 @@ impl<'a> Executor<'a> {
         let mut inputs = self.inputs(node)?;
         inputs.extend(kept.cloned().unwrap_or_default());
         self.started(address, StepKind::Update);
-        let is_unsettled = self.current(address).is_some_and(|object| object.is_unsettled());
-        let found = self.settle(address, Look::UntilSeen, turn).await?;
-        let object = if is_unsettled { found } else { self.current(address) };
-        let Some(object) = object else { return Err(lost(address)) };
+        let Some(object) = self.existing(address, turn).await? else { return Err(lost(address)) };
         self.claim(address, &object, &inputs, turn).await?;
         let mut dependencies = Dependencies::of(node);
         if kept.is_some() {
@@ -265,14 +262,10 @@ impl<'a> Executor<'a> {
     async fn delete(&self, address: &Address, target: &Target, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         self.started(address, StepKind::Delete);
         let object = match target {
-            Target::Current => {
-                let is_unsettled = self.current(address).is_some_and(|object| object.is_unsettled());
-                let found = self.settle(address, Look::UntilSeen, turn).await?;
-                if is_unsettled && found.is_none() {
-                    return self.forget_missed(address, turn).await;
-                }
-                self.current(address)
-            }
+            Target::Current => match self.existing(address, turn).await? {
+                None => return self.forget_missed(address, turn).await,
+                object => object,
+            },
             Target::Deposed(token) => self.deposed(address, token, turn).await?,
         };
         if let Some(object) = &object {
@@ -295,6 +288,14 @@ impl<'a> Executor<'a> {
         let took = object.is_some().then(|| Took::new(StepKind::Delete, turn.elapsed()));
         self.ledger.deleted(address, target, took).await?;
         Ok(object.map(|object| object.id).unwrap_or_default())
+    }
+
+    /// The current object; of one whose creation is unsettled, only if that has left an object.
+    async fn existing(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
+        match self.current(address) {
+            Some(object) if object.is_unsettled() => self.settle(address, Look::UntilSeen, turn).await,
+            object => Ok(object),
+        }
     }
 
     /// Forgets the object in whose place one was never made, if it does not exist. If it does, the plan has not shown that it goes.

@@ -358,11 +358,11 @@ impl Journal {
         let detail = if *lineage != snapshot.lineage {
             "it is of another stack of the same name".to_owned()
         } else if *continues > snapshot.serial {
-            format!("it goes on from change {continues}, and the state file ends with change {}", snapshot.serial)
+            format!("it continues change {continues}, and the state file ends with change {}", snapshot.serial)
         } else if *continues < snapshot.serial && self.is_ahead_of(snapshot.serial) {
             // A snapshot that is written while there is a journal has all of it.
             format!(
-                "it goes on from change {continues}, and the state file has a part of it, up to change {}",
+                "it continues change {continues}, and the state file has a part of it, up to change {}",
                 snapshot.serial
             )
         } else {

@@ -440,7 +440,7 @@ impl LocalWriter<'_> {
         let gone = || StateError::Missing { path: path.clone(), beside: self.store.journal_path() };
         let bytes = read(path)?.ok_or_else(gone)?;
         let Snapshot { state, .. } = format::read_snapshot(&bytes, &self.store.stack, path)?;
-        // The journal goes on from the copy, too. An interruption may have left the one before.
+        // A journal continues the copy as well, and an interruption may have left an earlier one.
         let backup = self.store.backup();
         if read(&backup)?.as_ref() != Some(&bytes) {
             self.store.put(&backup, &String::from_utf8_lossy(&bytes), || self.guard(&stamps, &memory.own))?;

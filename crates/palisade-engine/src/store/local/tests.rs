@@ -292,15 +292,15 @@ fn a_journal_of_another_snapshot_is_refused() {
     let (_folder, store) = journaled();
     write(&store, &format::snapshot(&state(0)));
     let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
-    assert_eq!(detail, "it goes on from change 1, and the state file ends with change 0");
+    assert_eq!(detail, "it continues change 1, and the state file ends with change 0");
     assert!(matches!(append(&store, &[record(1)]), Err(StateError::OtherJournal { .. })));
     write(&store, &format::snapshot(&State { lineage: "other".to_owned(), ..state(1) }));
     let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
     assert_eq!(detail, "it is of another stack of the same name");
-    // It goes on from a copy of the folder, which another run has changed since.
+    // It is of a copy of the folder, and another run has changed the state since.
     write(&store, &format::snapshot(&changed(3)));
     let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
-    assert_eq!(detail, "it goes on from change 1, and the state file has a part of it, up to change 3");
+    assert_eq!(detail, "it continues change 1, and the state file has a part of it, up to change 3");
     assert!(matches!(append(&store, &[record(4)]), Err(StateError::OtherJournal { .. })));
 }
 
