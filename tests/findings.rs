@@ -265,9 +265,37 @@ fn a_flow_log_goes_where_its_role_may_write() {
         stack.add("unheard", FlowLog::builder().vpc_id(&vpc).log_group(&other).role(&role));
         let existing = role_arn!("arn:aws:iam::111122223333:role/flow-logs");
         let elsewhere = log_group_arn!("arn:aws:logs:us-east-1:111122223333:log-group:/elsewhere");
-        stack.add("existing", FlowLog::builder().vpc_id(&vpc).log_group(elsewhere).role(existing));
+        let another = stack.add("another", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
+        stack.add("existing", FlowLog::builder().vpc_id(&another).log_group(elsewhere).role(existing));
     });
     insta::assert_snapshot!(found, @"FlowLog.unheard: FlowLogRole.role may write to another log group than that of the flow log");
+}
+
+#[test]
+fn a_vpc_has_two_flow_logs_at_most() {
+    let role = || role_arn!("arn:aws:iam::111122223333:role/flow-logs");
+    let found = findings(|stack| {
+        let (one, other) = (vpc(stack), stack.add("other", Vpc::builder().cidr_block(cidr!("10.1.0.0/16"))));
+        let existing = id!(Vpc, "vpc-0a1b2c3d");
+        let [a, b, c] = [
+            log_group_arn!("arn:aws:logs:us-east-1:111122223333:log-group:/a"),
+            log_group_arn!("arn:aws:logs:us-east-1:111122223333:log-group:/b"),
+            log_group_arn!("arn:aws:logs:us-east-1:111122223333:log-group:/c"),
+        ];
+        for (name, group) in [("one-a", &a), ("one-b", &b), ("one-c", &c)] {
+            stack.add(name, FlowLog::builder().vpc_id(&one).log_group(group.clone()).role(role()));
+        }
+        for (name, group) in [("other-a", &a), ("other-b", &b)] {
+            stack.add(name, FlowLog::builder().vpc_id(&other).log_group(group.clone()).role(role()));
+        }
+        for (name, group) in [("existing-a", &a), ("existing-b", &b), ("existing-c", &c)] {
+            stack.add(name, FlowLog::builder().vpc_id(existing.clone()).log_group(group.clone()).role(role()));
+        }
+    });
+    insta::assert_snapshot!(found, @r"
+    FlowLog.one-c: the VPC has more than two flow logs, and AWS takes no third one
+    FlowLog.existing-c: the VPC has more than two flow logs, and AWS takes no third one
+    ");
 }
 
 /// Values as AWS might report them are not checked when they are made, so that drift can be read. They are when declared.

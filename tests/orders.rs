@@ -5,8 +5,9 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use palisade::prelude::*;
 use palisade_aws::{Aws, AwsProvider, Supplier};
-use palisade_emulator::Emulator;
-use palisade_engine::{ApplyOptions, MemoryStore, State, Store, apply, plan};
+use palisade_core::Address;
+use palisade_emulator::{Emulator, Fault};
+use palisade_engine::{Action, ApplyOptions, MemoryStore, ReplaceOrder, State, Store, apply, plan};
 use palisade_testing::Rehearsal;
 
 use crate::{run, schema_changes};
@@ -302,6 +303,106 @@ fn another_password_reaches_a_user_before_its_group_changes() {
         }
     };
     assert_eq!(edit(program(false), program(true)), ["GetSecretValue", "ModifyUser", "ModifyUserGroup"]);
+}
+
+static FLOW_LOGS: [LogGroupArn; 4] = [
+    log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/a"),
+    log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/b"),
+    log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/c"),
+    log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/d"),
+];
+
+/// A VPC and its flow logs, by their names and the places of their log groups in [`FLOW_LOGS`].
+fn recorded(logs: &'static [(&'static str, usize)]) -> impl Fn(&mut Stack) {
+    move |stack| {
+        let vpc = vpc(stack, "it");
+        let names = [name!("a"), name!("b"), name!("c"), name!("d")];
+        // All are there before the edit, as AWS does not know a new one at once.
+        let roles = names.into_iter().zip(&FLOW_LOGS).map(|(name, log_group)| {
+            let role = FlowLogRole::builder().name(name.clone()).log_group(log_group.clone());
+            stack.add(name.as_str(), role)
+        });
+        let roles: Vec<_> = roles.collect();
+        for &(name, to) in logs {
+            stack.add(name, FlowLog::builder().vpc_id(&vpc).log_group(FLOW_LOGS[to].clone()).role(&roles[to]));
+        }
+    }
+}
+
+/// Of the calls of an edit, those about flow logs.
+fn of_flow_logs(before: &'static [(&str, usize)], after: &'static [(&str, usize)]) -> Vec<&'static str> {
+    let mut calls = edit(recorded(before), recorded(after));
+    calls.retain(|call| call.ends_with("FlowLogs"));
+    calls
+}
+
+#[test]
+fn a_vpc_has_room_for_two_flow_logs() {
+    let (create, delete) = ("CreateFlowLogs", "DeleteFlowLogs");
+    // There is room for one more.
+    assert_eq!(of_flow_logs(&[("a", 0)], &[("a", 1)]), [create, delete]);
+    assert_eq!(of_flow_logs(&[("a", 0)], &[("b", 1)]), [create, delete]);
+    // There is none.
+    assert_eq!(of_flow_logs(&[("a", 0), ("b", 1)], &[("a", 2), ("b", 1)]), [delete, create]);
+    assert_eq!(of_flow_logs(&[("a", 0), ("b", 1)], &[("c", 2), ("b", 1)]), [delete, create]);
+    assert_eq!(of_flow_logs(&[("a", 0), ("b", 1)], &[("a", 2), ("b", 3)]), [delete, delete, create, create]);
+    // `b` is the one that `a` was.
+    assert_eq!(of_flow_logs(&[("a", 0), ("b", 1)], &[("a", 2), ("b", 0)]), [delete, create]);
+    assert_eq!(of_flow_logs(&[("a", 0)], &[("a", 1), ("b", 2)]), [delete, create, create]);
+    assert_eq!(of_flow_logs(&[("a", 0), ("b", 1)], &[("a", 2)]), [delete, create, delete]);
+}
+
+#[test]
+fn a_flow_log_that_is_deleted_first_says_why() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(recorded(&[("a", 0), ("b", 1)]));
+    let plan = rehearsal.plan(recorded(&[("a", 2), ("b", 1)]));
+    let step = plan.step(&Address::new("FlowLog", "a")).unwrap();
+    assert_eq!(step.action, Action::Replace(ReplaceOrder::DeleteFirst));
+    let reason = "it is deleted first, as there is no room for another one beside it";
+    assert_eq!(step.reason.as_deref(), Some(reason));
+}
+
+#[test]
+fn a_flow_log_waits_for_one_that_an_earlier_apply_could_not_delete() {
+    let program = |logs| palisade_testing::graph(recorded(logs));
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(recorded(&[("a", 0)]));
+    rehearsal.emulator().inject(2, Fault::Quota);
+    let report = rehearsal.try_apply(&program(&[("a", 1)])).unwrap();
+    assert_eq!(report.failures.len(), 1, "{report:?}");
+    assert_eq!(rehearsal.emulator().calls().iter().filter(|call| **call == "DeleteFlowLogs").count(), 1);
+
+    let first = rehearsal.emulator().calls().len();
+    let report = rehearsal.try_apply(&program(&[("a", 1), ("b", 2)])).unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    let mut calls = rehearsal.emulator().calls().split_off(first);
+    calls.retain(|call| ["CreateFlowLogs", "DeleteFlowLogs"].contains(call));
+    assert_eq!(calls, ["DeleteFlowLogs", "CreateFlowLogs"]);
+}
+
+#[test]
+fn a_group_has_room_for_sixty_rules_in_each_direction() {
+    // The last rule is another one, for another port.
+    let program = |last: &'static str, port: Port, count: u16| {
+        move |stack: &mut Stack| {
+            let vpc = vpc(stack, "it");
+            let group = security_group(stack, &vpc, "it", security_group_name!("it"));
+            for other in 1..count {
+                let rule = SecurityGroupRule::ingress(&group).peer(private_range!("10.0.0.0/16"));
+                let rule = rule.port(Port::new(other).unwrap()).description(description!("One of many"));
+                stack.add(&format!("rule-{other}"), rule);
+            }
+            let egress = SecurityGroupRule::egress(&group).peer(private_range!("10.0.0.0/16"));
+            stack.add("egress", egress.port(port!(6379)).description(description!("The other way")));
+            let rule = SecurityGroupRule::ingress(&group).peer(private_range!("10.0.0.0/20"));
+            stack.add(last, rule.port(port).description(description!("The last one")));
+        }
+    };
+    let replaced = |count| edit(program("one", port!(6379), count), program("other", port!(6380), count));
+    let (create, delete) = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress");
+    assert_eq!(replaced(59), [create, delete]);
+    assert_eq!(replaced(60), [delete, create]);
 }
 
 /// A step that has begun waits for a description that another is to send, which waits for a slot: it must not keep the only

@@ -93,9 +93,11 @@ pub(crate) fn genes() -> impl Strategy<Value = Vec<Gene>> {
     let with_users = vec![VPC, SUBNET, SUBNET, GROUP, SUBNET_GROUP, USER, USER, USER_GROUP, CACHE];
     let with_passwords = vec![SECRET, SECRET, USER, USER, USER, USER_GROUP];
     let with_flow_log = vec![VPC, SUBNET, ACL, KEY, LOG_GROUP, ROLE, FLOW_LOG];
+    let with_flow_logs = vec![VPC, LOG_GROUP, LOG_GROUP, LOG_GROUP, ROLE, ROLE, ROLE, FLOW_LOG, FLOW_LOG];
     let begin = prop_oneof![
         3 => Just(Vec::new()),
         1 => Just(with_flow_log),
+        1 => Just(with_flow_logs),
         1 => Just(with_passwords),
         1 => Just(with_token),
         1 => Just(with_users),
@@ -197,8 +199,8 @@ const LABELS: [[&str; 6]; KINDS as usize] = [
     ["redis-from-app", "redis-from-vpc", "app-to-redis", "admin", "metrics", "replicas"],
     ["redis", "logs", "secrets", "redis", "logs", "secrets"],
     ["slow", "other", "flows", "slow", "other", "flows"],
-    ["flows", "flows-b", "flows", "flows-b", "flows", "flows-b"],
-    ["main", "other", "main", "other", "main", "other"],
+    ["flows", "flows-b", "flows-c", "flows", "flows-b", "flows-c"],
+    ["main", "other", "audit", "main", "other", "audit"],
     ["cache", "isolated", "private", "cache", "isolated", "private"],
     ["redis", "sessions", "queue", "redis", "sessions", "queue"],
     ["redis", "tuned", "cluster", "redis", "tuned", "cluster"],
@@ -268,8 +270,7 @@ impl<'a> Resolution<'a> {
             Kind::Key(key) => key.alias.to_string(),
             Kind::LogGroup { name, .. } => name.to_string(),
             Kind::Role { name, .. } => name.to_string(),
-            // AWS takes two of a VPC, and a replaced one is there beside its successor.
-            Kind::FlowLog { vpc, .. } => vpc.to_string(),
+            Kind::FlowLog { vpc, log_group, .. } => format!("{vpc} {log_group:?}"),
             Kind::Acl { .. } => return None,
             Kind::SubnetGroup { name, .. } | Kind::ParameterGroup { name, .. } | Kind::UserGroup { name, .. } => {
                 name.to_string()
@@ -360,8 +361,15 @@ impl<'a> Resolution<'a> {
             FLOW_LOG => {
                 let role = self.target(v[0], |kind| matches!(kind, Kind::Role { .. }))?;
                 let Kind::Role { log_group, .. } = self.resource(role) else { return None };
+                let vpc = self.target(v[1], is_vpc)?;
+                let is_beside = |kind: &Kind| matches!(kind, Kind::FlowLog { vpc: other, .. } if *other == vpc);
+                let beside = self.program.resources.iter().filter(|(_, kind)| is_beside(kind)).count();
+                // AWS takes two of a VPC.
+                if beside == 2 {
+                    return None;
+                }
                 Kind::FlowLog {
-                    vpc: self.target(v[1], is_vpc)?,
+                    vpc,
                     role,
                     log_group: log_group.clone(),
                     traffic: if v[2] % 4 == 1 { TrafficType::Reject } else { TrafficType::All },

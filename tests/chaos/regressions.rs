@@ -1343,3 +1343,87 @@ fn a_route_table_to_which_somebody_has_moved_a_subnet_is_deleted_after_the_assoc
         lives(InFolder, 0, &applies, &Weather::fine());
     }
 }
+
+/// A run is killed while it deletes a cache whose subnet group is to let go of its subnet: the next one waits until it is gone.
+#[test]
+fn a_deletion_that_was_interrupted_holds_what_the_object_stands_in() {
+    fn program_0(stack: &mut Stack) {
+        let r0 = stack.add(
+            "main",
+            Vpc::builder()
+                .cidr_block(cidr!("10.0.0.0/16"))
+                .enable_dns_support(false)
+                .tags(tags! { "cost" = "2", "team" = "data" }),
+        );
+        let r1 = stack.add("cache-a", Subnet::private(&r0, cidr!("10.0.3.0/24"), az!("us-east-1a")));
+        let r2 = stack.add(
+            "workers",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("workers"))
+                .description(description!("clients")),
+        );
+        let r3 = stack.add("sessions", CacheSubnetGroup::builder().name(name!("sessions")).subnet_ids([&r1]));
+        let r4 = stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased();
+        let r5 = stack
+            .add("apps", UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis).user_ids([&r4]));
+        stack.add(
+            "redis",
+            ReplicationGroup::builder()
+                .replication_group_id(name!("redis"))
+                .engine(Engine::REDIS_7_0)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&r3)
+                .security_group_ids([&r2])
+                .authentication(&r5)
+                .encrypted(AtRest::AwsOwnedKey, InTransit::Required),
+        );
+        stack.output("out-0", r0.arn());
+    }
+    fn program_1(stack: &mut Stack) {
+        let r0 = stack.add(
+            "other",
+            Vpc::builder()
+                .cidr_block(cidr!("10.0.0.0/16"))
+                .enable_dns_support(false)
+                .tags(tags! { "cost" = "2", "team" = "data" }),
+        );
+        let r1 = stack.add("private-b", Subnet::private(&r0, cidr!("10.0.1.0/24"), az!("us-east-1b")));
+        let r2 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.3.0/24"), az!("us-east-1c")));
+        let r3 = stack.add(
+            "workers",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("workers"))
+                .description(description!("clients")),
+        );
+        stack.add("sessions", CacheSubnetGroup::builder().name(name!("sessions")).subnet_ids([&r1]));
+        let r5 = stack.add("queue", CacheSubnetGroup::builder().name(name!("queue")).subnet_ids([&r1, &r2]));
+        let r6 = stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased();
+        let r7 = stack
+            .add("apps", UserGroup::builder().user_group_id(name!("apps")).engine(EngineKind::Redis).user_ids([&r6]));
+        stack.add(
+            "redis",
+            ReplicationGroup::builder()
+                .replication_group_id(name!("redis"))
+                .engine(Engine::REDIS_7_0)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&r5)
+                .security_group_ids([&r3])
+                .authentication(&r7)
+                .encrypted(AtRest::AwsOwnedKey, InTransit::Required),
+        );
+        stack.output("out-0", r0.arn());
+    }
+    lives(
+        InFolder,
+        0,
+        &[
+            apply(Next, program_0, Weather::fine()),
+            apply(Next, program_1, Weather { end: End::KilledAtAwait(22), ..Weather::fine() }),
+        ],
+        &Weather::fine(),
+    );
+}

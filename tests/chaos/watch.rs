@@ -91,7 +91,9 @@ impl Watch {
     fn check_answer(&self, action: &str, answer: &Result<Response, ProviderError>) {
         let Err(error) = answer else { return };
         let passes = match error.kind {
-            ErrorKind::Throttled | ErrorKind::Service | ErrorKind::Quota => true,
+            ErrorKind::Throttled | ErrorKind::Service => true,
+            // One that was drawn. No program needs more room than there is.
+            ErrorKind::Quota => DRAWN.contains(&error.code.as_str()),
             ErrorKind::Transitional | ErrorKind::NothingToDo => true,
             // The effect of an earlier attempt is there already.
             ErrorKind::AlreadyExists => true,
@@ -115,6 +117,10 @@ impl Watch {
         }
     }
 }
+
+/// The codes of [`Fault::Quota`](palisade_emulator::Fault::Quota).
+const DRAWN: [&str; 4] =
+    ["ResourceLimitExceeded", "NodeQuotaForCustomerExceeded", "LimitExceededException", "LimitExceeded"];
 
 fn group_arn(name: &str) -> String {
     format!("arn:aws:logs:us-east-1:123456789012:log-group:{name}")

@@ -133,6 +133,7 @@ fn help(code: &str, message: &str) -> &'static str {
         "FlowLogAlreadyExists" => {
             "the VPC has a flow log to this log group already: delete that one, or name another log group"
         }
+        "FlowLogsLimitExceeded" => "a VPC has two flow logs at most, of whatever program: delete one of them",
         "InsufficientCacheClusterCapacity" => "choose another node type or zone, or try again later",
         "ServiceLinkedRoleNotFoundFault" => {
             "allow the caller `iam:CreateServiceLinkedRole`, and try again in two minutes"

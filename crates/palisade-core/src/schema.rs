@@ -24,6 +24,8 @@ pub struct Schema {
     /// The kinds that a deleted object still refers to while it can be recovered. A creation may bring it back, with references
     /// that no state has.
     pub brings_back: &'static [&'static str],
+    /// How many objects there can be beside each other, if the cloud has room for a few only.
+    pub room: Option<Room>,
     /// The type of the resource in Terraform, as in `aws_subnet`.
     pub terraform_type: &'static str,
     /// What the export writes that no single field says; see [`TerraformResource`].
@@ -49,6 +51,16 @@ impl IdRules {
 
     /// The ids that EC2 gives its objects, as in `vpc-0a1b2c3d`.
     pub const HEXADECIMAL: Self = Self { hexadecimal: true, ..Self::NONE };
+}
+
+/// How many objects of a kind have the same values of some fields, at most. What would be one too many is created after those that
+/// are to go have been deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// How many.
+    pub at_most: usize,
+    /// The names of the fields.
+    pub fields: &'static [&'static str],
 }
 
 /// One field of a [`Schema`].
@@ -116,8 +128,21 @@ impl Schema {
     pub const fn new(kind: &'static str, fields: &'static [FieldSchema]) -> Self {
         let (doc, id_prefix, terraform_type) = ("", "", "");
         let (ids, attributes, brings_back) = (IdRules::NONE, &[], &[]);
-        let (terraform, check, rules) = (None, None, &[]);
-        Self { kind, doc, id_prefix, ids, fields, attributes, brings_back, terraform_type, terraform, check, rules }
+        let (room, terraform, check, rules) = (None, None, None, &[]);
+        Self {
+            kind,
+            doc,
+            id_prefix,
+            ids,
+            fields,
+            attributes,
+            brings_back,
+            room,
+            terraform_type,
+            terraform,
+            check,
+            rules,
+        }
     }
 
     /// The field `name`.

@@ -85,6 +85,7 @@ fn schema(resource: &Resource) -> TokenStream {
     let id_prefix = resource.attrs.id_prefix.as_ref().map(syn::LitStr::value).unwrap_or_default();
     let ids = resource.attrs.ids.as_ref().map_or_else(|| quote!(::palisade_core::IdRules::NONE), |ids| quote!(#ids));
     let brings_back = resource.attrs.brings_back.iter();
+    let room = option(resource.attrs.room.as_ref());
     let terraform_type = &resource.attrs.terraform;
     let terraform = option(resource.attrs.terraform_with.as_ref());
     let check = option(resource.attrs.check.as_ref());
@@ -104,6 +105,7 @@ fn schema(resource: &Resource) -> TokenStream {
                 fields: &[#(#fields),*],
                 attributes: <#attributes as ::palisade_core::Attributes>::SCHEMA,
                 brings_back: &[#(<#brings_back as ::palisade_core::Resource>::SCHEMA.kind),*],
+                room: #room,
                 terraform_type: #terraform_type,
                 terraform: #terraform,
                 check: #check,

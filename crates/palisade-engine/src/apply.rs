@@ -228,8 +228,8 @@ impl<'r, 'a> Run<'r, 'a> {
         let (address, kind) = self.name(step);
         match self.steps[step].task {
             Task::Create { .. } => self.report.added += 1,
-            // The update follows, and counts.
-            Task::Prepare { .. } => {}
+            // The update follows, and counts. What had begun to go, the plan has taken for gone.
+            Task::Prepare { .. } | Task::FinishDeletion => {}
             Task::Update => self.report.changed += 1,
             Task::Delete(_) => self.report.destroyed += 1,
         }

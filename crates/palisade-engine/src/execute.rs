@@ -92,6 +92,7 @@ impl<'a> Executor<'a> {
             Task::Create { keep_old } => self.create(&work.address, *keep_old, turn).await,
             Task::Prepare { kept } => self.update(&work.address, Some(kept), turn).await,
             Task::Update => self.update(&work.address, None, turn).await,
+            Task::FinishDeletion => self.finish_deletion(&work.address, turn).await,
             Task::Delete(target) => self.delete(&work.address, target, turn).await,
         }
     }
@@ -290,6 +291,19 @@ impl<'a> Executor<'a> {
         Ok(object.map(|object| object.id).unwrap_or_default())
     }
 
+    async fn finish_deletion(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {
+        self.started(address, StepKind::Delete);
+        let Some(object) = self.current(address) else { return Ok(String::new()) };
+        if self.is_seen(address, &object, turn).await? {
+            return Err(seen_late(address).into());
+        }
+        if let Some(object) = object.object() {
+            self.provider.delete(&turn.shared(), address.kind(), &object).await?;
+        }
+        self.ledger.deleted(address, &Target::Current, None).await?;
+        Ok(object.id.unwrap_or_default())
+    }
+
     /// The current object; of one whose creation is unsettled, only if that has left an object.
     async fn existing(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<Option<ObjectState>, StepError> {
         match self.current(address) {
@@ -302,10 +316,7 @@ impl<'a> Executor<'a> {
     async fn forget_missed(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         let Some(missed) = self.current(address) else { return Ok(String::new()) };
         if self.is_seen(address, &missed, turn).await? {
-            let message = format!("{address} exists, and was not seen when the plan was made");
-            return Err(
-                failure(ErrorKind::Transitional, message, "run the command again: the next plan shows it").into()
-            );
+            return Err(seen_late(address).into());
         }
         self.ledger.deleted(address, &Target::Current, None).await?;
         Ok(String::new())
@@ -450,6 +461,12 @@ impl Executor<'_> {
     fn started(&self, address: &Address, step: StepKind) {
         self.ledger.tell(Event::Started { address: address.clone(), step });
     }
+}
+
+/// The error for an object that exists, and that the plan took for gone.
+fn seen_late(address: &Address) -> ProviderError {
+    let message = format!("{address} exists, and was not seen when the plan was made");
+    failure(ErrorKind::Transitional, message, "run the command again: the next plan shows it")
 }
 
 /// The error for an object that the plan found, and that does not exist.

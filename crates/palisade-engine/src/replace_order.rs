@@ -99,12 +99,13 @@ fn in_a_circle(steps: &Steps) -> Vec<(NodeIndex, NodeIndex)> {
 
 /// Why the predecessor has to go first: because of the first step on the way from its deletion to the creation.
 fn reason(steps: &Steps, create: NodeIndex, delete: NodeIndex) -> String {
-    let next = steps.neighbors(delete).find(|&next| has_path_connecting(steps, next, create, None));
-    match next.map(|next| &steps[next]) {
-        Some(next) if matches!(next.task, Task::Delete { .. }) => {
+    let next = steps.edges(delete).find(|edge| has_path_connecting(steps, edge.target(), create, None));
+    match next.map(|edge| (edge.weight(), &steps[edge.target()])) {
+        Some((Wait::Room, _)) => "it is deleted first, as there is no room for another one beside it".to_owned(),
+        Some((_, next)) if matches!(next.task, Task::Delete { .. }) => {
             format!("it is deleted first, as {}, which it refers to, is", next.address)
         }
-        Some(next) => format!("it is deleted first, as {} takes over its identity", next.address),
+        Some((_, next)) => format!("it is deleted first, as {} takes over its identity", next.address),
         None => "it is deleted first".to_owned(),
     }
 }

@@ -18,6 +18,8 @@ pub(crate) enum Wait {
     Needed,
     /// The same, as the second takes over an identity that the first sets free.
     Identity,
+    /// The same, as there is no room for the second beside the first.
+    Room,
     /// They can, and had better not: a replaced object lives until its successor does, with all that belongs to it.
     Preferred,
 }
@@ -25,7 +27,7 @@ pub(crate) enum Wait {
 impl Wait {
     /// Whether there is no other order.
     pub(crate) fn is_needed(self) -> bool {
-        matches!(self, Self::Needed | Self::Identity)
+        !matches!(self, Self::Preferred)
     }
 }
 
@@ -52,6 +54,8 @@ pub(crate) enum Task {
     },
     /// The current object is changed in place.
     Update,
+    /// The deletion of the current object, which an earlier run has begun, comes to its end, if it has not yet.
+    FinishDeletion,
     /// An object is deleted.
     Delete(Target),
 }
@@ -80,7 +84,7 @@ impl Work {
         match self.task {
             Task::Create { .. } => StepKind::Create,
             Task::Prepare { .. } | Task::Update => StepKind::Update,
-            Task::Delete(_) => StepKind::Delete,
+            Task::FinishDeletion | Task::Delete(_) => StepKind::Delete,
         }
     }
 }
@@ -95,6 +99,7 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     builder.prepare_late();
     builder.make_after_dependencies();
     builder.replace_in_order(plan);
+    builder.make_room(plan);
     builder.make_after_namesakes(plan);
     builder.delete_after_dependents();
     builder.change_late();

@@ -3,7 +3,7 @@
 mod rules;
 
 use palisade_core::{
-    Attributes, Finding, Graph, Id, Node, Resource, Stack,
+    Attributes, Finding, Graph, Id, Node, Resource, Room, Stack,
     provider::{ProviderError, Repeated, Token},
     terraform::TerraformResource,
 };
@@ -22,8 +22,10 @@ use crate::{
 /// A record of the traffic of a [`Vpc`]: who spoke to whom, and what was refused. It goes to a log group of CloudWatch Logs, by
 /// a [`FlowLogRole`](super::FlowLogRole).
 ///
-/// AWS cannot change a flow log, apart from its tags: a change of anything else replaces it, and for the seconds between the two
-/// nothing is recorded.
+/// A VPC has [two](https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html) at most, to two log groups.
+///
+/// AWS cannot change a flow log, apart from its tags: a change of anything else replaces it. Where its successor cannot be beside
+/// it, which writes to the same log group or would be a third one, nothing is recorded for the seconds between the two.
 ///
 /// AWS: [CreateFlowLogs](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html)
 ///
@@ -41,6 +43,7 @@ use crate::{
     rules = rules::RULES,
     attributes = FlowLogAttributes,
     id_prefix = "fl-",
+    room = ROOM,
     ids = palisade_core::IdRules::HEXADECIMAL,
     terraform_with = terraform,
     check = check
@@ -66,6 +69,9 @@ pub struct FlowLog {
     pub tags: Tags,
 }
 
+/// No quota can be raised for it.
+const ROOM: Room = Room { at_most: 2, fields: &["vpc_id"] };
+
 /// What a [`FlowLog`] has once it exists, beside its id.
 #[derive(Attributes, Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FlowLogAttributes {
@@ -73,10 +79,10 @@ pub struct FlowLogAttributes {
     pub arn: Arn,
 }
 
-/// Where the role may not write, nothing is recorded, and only the status of the flow log says so.
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
+    let Some(flow_log) = stack.declared::<FlowLog>(node) else { return Vec::new() };
+    // Where the role may not write, nothing is recorded, and only the status of the flow log says so.
     let cannot_write = || {
-        let flow_log = stack.declared::<FlowLog>(node)?;
         let role = flow_log.role().refers_to::<FlowLogRole>().next()?;
         (flow_log.log_group() != role.log_group()).then(|| {
             let message = format!("{} may write to another log group than that of the flow log", role.address());
@@ -84,7 +90,20 @@ fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
             flow_log.finding(&message, help).also(&role, "may write to its own log group only")
         })
     };
-    cannot_write().into_iter().collect()
+    let is_one_too_many = || {
+        let of_the_vpc = stack.resources::<FlowLog>().filter(|other| other.vpc_id() == flow_log.vpc_id());
+        let before: Vec<_> = of_the_vpc.take_while(|other| *other != flow_log).collect();
+        let is_beyond = before.len() >= ROOM.at_most;
+        is_beyond.then(|| {
+            let message = "the VPC has more than two flow logs, and AWS takes no third one";
+            let help =
+                "leave one out: one log group is enough, and what else is to have the records can read them there";
+            before[..ROOM.at_most]
+                .iter()
+                .fold(flow_log.finding(message, help), |finding, other| finding.also(other, "is one of the two"))
+        })
+    };
+    cannot_write().into_iter().chain(is_one_too_many()).collect()
 }
 
 fn terraform(resource: &mut TerraformResource, _: &Graph) {

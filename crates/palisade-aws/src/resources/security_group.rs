@@ -2,6 +2,8 @@
 
 mod rules;
 
+pub(super) use rules::QUOTA;
+
 use palisade_core::{
     Attributes, Id, Resource,
     provider::{ProviderError, Repeated, Token},

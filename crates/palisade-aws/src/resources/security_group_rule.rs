@@ -3,13 +3,13 @@
 mod rules;
 
 use palisade_core::{
-    BuilderState, Declared, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Stack,
+    BuilderState, Declared, Finding, Given, Graph, Handle, Id, IntoInput, Json, Missing, Node, Resource, Room, Stack,
     provider::{ProviderError, Repeated, Token},
     terraform::TerraformResource,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{SecurityGroup, appears_or_goes, replication_group};
+use super::{SecurityGroup, appears_or_goes, replication_group, security_group};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
@@ -45,6 +45,7 @@ use crate::{
     terraform = "aws_vpc_security_group_ingress_rule",
     rules = rules::RULES,
     id_prefix = "sgr-",
+    room = ROOM,
     ids = palisade_core::IdRules::HEXADECIMAL,
     terraform_with = terraform,
     check = check,
@@ -111,6 +112,9 @@ pub struct SecurityGroupRule {
     #[field(default)]
     pub tags: Tags,
 }
+
+/// Where the quota is raised, it is enough to wait longer than needed.
+const ROOM: Room = Room { at_most: security_group::QUOTA, fields: &["security_group_id", "direction"] };
 
 /// Who stands at the other end of a [`SecurityGroupRule`]: `&group`, or a private range.
 #[diagnostic::on_unimplemented(

@@ -41,6 +41,15 @@ pub(super) struct Builder<'a> {
 /// Whether those who refer to an object could not go with the second value of a field, if they go with the first.
 type LateIf = fn(&Json, &Json) -> bool;
 
+/// What is to be where there is room for a few objects only: how many there would be at a time, and what of them goes and comes.
+#[derive(Default)]
+struct Place {
+    objects: usize,
+    /// Each deletion, after whether the object has a successor.
+    going: Vec<(bool, NodeIndex)>,
+    coming: Vec<NodeIndex>,
+}
+
 /// An object that refers to another one.
 struct Dependent<'a> {
     address: &'a Address,
@@ -77,7 +86,12 @@ impl<'a> Builder<'a> {
     pub(super) fn add(&mut self, step: &'a Step) {
         self.plan.insert(&step.address, step);
         match step.action {
-            Action::Create => self.make(step, Task::Create { keep_old: false }),
+            Action::Create => {
+                if self.is_going(step) {
+                    self.end(step, Target::Current, Task::FinishDeletion);
+                }
+                self.make(step, Task::Create { keep_old: false });
+            }
             Action::Update => self.make(step, Task::Update),
             Action::Replace(ReplaceOrder::CreateFirst) => {
                 self.make(step, Task::Create { keep_old: true });
@@ -103,7 +117,11 @@ impl<'a> Builder<'a> {
     }
 
     fn delete(&mut self, step: &'a Step, before: Target, target: Target) {
-        let index = self.steps.add_node(Work { address: step.address.clone(), task: Task::Delete(target) });
+        self.end(step, before, Task::Delete(target));
+    }
+
+    fn end(&mut self, step: &'a Step, before: Target, task: Task) {
+        let index = self.steps.add_node(Work { address: step.address.clone(), task });
         self.deletes.insert((&step.address, before), index);
     }
 
@@ -172,7 +190,9 @@ impl<'a> Builder<'a> {
             let Some(&make) = self.makes.get(&step.address) else { continue };
             if let Some(&delete) = self.deletes.get(&(&step.address, Target::Current)) {
                 match step.action {
-                    Action::Replace(ReplaceOrder::DeleteFirst) => self.order(delete, make, Wait::Needed),
+                    Action::Create | Action::Replace(ReplaceOrder::DeleteFirst) => {
+                        self.order(delete, make, Wait::Needed);
+                    }
                     _ => self.order(make, delete, Wait::Preferred),
                 }
             }
@@ -180,8 +200,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What an earlier replacement left is deleted after an object is finished: the current one, or else the new one. It does not
-    /// wait for more, as an account may have room for two only: a VPC has two flow logs at most. Where another order needs it to be
-    /// deleted first, it is.
+    /// wait for more, so that there are never three. Where another order needs it to be deleted first, it is.
     pub(super) fn keep_predecessors(&mut self, plan: &Plan) {
         for step in &plan.steps {
             let Some(&make) = self.makes.get(&step.address) else { continue };
@@ -195,6 +214,44 @@ impl<'a> Builder<'a> {
                 if is_used {
                     self.prefer(make, self.deletes[&(&step.address, target)], Wait::Preferred);
                 }
+            }
+        }
+    }
+
+    /// Where there would be more objects than there is room for, some that are to go are deleted before any is created.
+    pub(super) fn make_room(&mut self, plan: &Plan) {
+        let mut places: HashMap<_, Place> = HashMap::new();
+        for (address, entry) in &self.state.resources {
+            let Some(room) = self.schemas.get(address.kind()).and_then(|schema| schema.room) else { continue };
+            // A creation follows an object that is gone, or continues one that may exist already.
+            let is_created = self.plan.get(address).is_some_and(|step| step.action == Action::Create);
+            let current = entry.current.iter().filter(|_| !is_created).map(|object| (Target::Current, object));
+            let deposed = entry.deposed.iter().map(|object| (Target::Deposed(object.token.digest.clone()), object));
+            for (target, object) in current.chain(deposed) {
+                let values: Vec<_> = room.fields.iter().map(|field| object.input(field).clone()).collect();
+                let place = places.entry((address.kind(), Json::Array(values).to_string())).or_default();
+                place.objects += 1;
+                if let Some(&delete) = self.deletes.get(&(address, target.clone())) {
+                    let has_successor = self.makes.contains_key(address) && target == Target::Current;
+                    place.going.push((has_successor, delete));
+                }
+            }
+        }
+        for step in plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_))) {
+            let Some(room) = self.schemas.get(step.address.kind()).and_then(|schema| schema.room) else { continue };
+            let values: Option<Vec<_>> = room.fields.iter().map(|field| self.new_value(step, field)).collect();
+            if let Some(values) = values {
+                let place = places.entry((step.address.kind(), Json::Array(values).to_string())).or_default();
+                place.objects += 1;
+                place.coming.push(self.makes[&step.address]);
+            }
+        }
+        for ((kind, _), mut place) in places {
+            let at_most = self.schemas[kind].room.map_or(usize::MAX, |room| room.at_most);
+            // What has a successor stays for as long as there is room.
+            place.going.sort_unstable();
+            for &(_, delete) in place.going.iter().take(place.objects.saturating_sub(at_most)) {
+                place.coming.iter().for_each(|&make| self.order(delete, make, Wait::Room));
             }
         }
     }
@@ -237,6 +294,9 @@ impl<'a> Builder<'a> {
         let dependents = self.dependents();
         for ((address, target), &delete) in &self.deletes {
             let Some(object) = self.object(address, target) else { continue };
+            if self.steps[delete].task == Task::FinishDeletion {
+                continue;
+            }
             for dependent in dependents.get(address).into_iter().flatten() {
                 if !self.refers(dependent, address, object) {
                     continue;
@@ -482,6 +542,13 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether the object in whose place `step` creates one may still be on its way out: what it refers to is held for that long.
+    fn is_going(&self, step: &Step) -> bool {
+        // What an interrupted update may have hidden may be there, and is looked for by the creation.
+        let object = self.state.current(&step.address);
+        object.is_some_and(|object| object.is_being_deleted && object.attempted.is_none() && !object.is_unsettled())
+    }
+
     /// The objects beside the current one that `step` deletes.
     fn deposed(&self, step: &Step) -> Vec<Target> {
         let entry = self.state.resources.get(&step.address);
@@ -517,14 +584,16 @@ impl<'a> Builder<'a> {
     /// The identity that an object gets or keeps by `step`, as far as it is known.
     fn new_identity(&self, step: &Step) -> Option<Identity> {
         let node: &Node = self.graph.node(&step.address)?;
-        let old = match step.action {
-            Action::Create => None,
-            Action::Replace(_) | Action::Update => self.state.current(&step.address),
-            Action::Delete | Action::Nothing => return None,
-        };
-        identity(node.schema, |field| match step.changes.iter().find(|change| change.field == field) {
-            Some(change) => change.after.as_ref()?.as_json().cloned(),
-            None => Some(old.map(|object| object.input(field).clone()).unwrap_or_default()),
-        })
+        let is_made = !matches!(step.action, Action::Delete | Action::Nothing);
+        is_made.then(|| identity(node.schema, |field| self.new_value(step, field)))?
+    }
+
+    /// The value of a field that the object of `step`, which makes or changes one, gets or keeps, if it is known.
+    fn new_value(&self, step: &Step, field: &str) -> Option<Json> {
+        if let Some(change) = step.changes.iter().find(|change| change.field == field) {
+            return change.after.as_ref()?.as_json().cloned();
+        }
+        let old = self.state.current(&step.address).filter(|_| step.action != Action::Create);
+        Some(old.map(|object| object.input(field).clone()).unwrap_or_default())
     }
 }

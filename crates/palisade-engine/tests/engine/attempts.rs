@@ -728,6 +728,42 @@ fn an_object_that_was_hidden_only_during_the_plan_is_updated_if_nothing_refers_t
 }
 
 #[test]
+fn an_object_whose_deletion_had_begun_is_kept_if_it_is_seen_before_its_successor_is_made() {
+    run(async {
+        let (account, program) = (Account::default(), users(&[("a", "one")]));
+        up(&account, &program).await;
+        interrupt(&account, &Graph::empty("test"), false).await;
+        account.lock().world.objects.values_mut().for_each(|thing| thing.hide(Duration::from_millis(3_500)));
+        let plan = planned(&account, &program).await.unwrap();
+        assert_eq!((plan.counts(), reason(&plan)), ((1, 0, 0), "its deletion had begun, and it is gone"));
+        // The look before the first step still misses it.
+        account.lock().pace = Duration::from_secs(1);
+        let (report, _) = applied(&account, &program, &plan).await;
+        assert!(report.failures[0].error.message.contains("was not seen when the plan was made"), "{report:?}");
+        up(&account, &program).await;
+        assert_settled(&account, &program).await;
+        assert_eq!(creations(&account), 1);
+    });
+}
+
+#[test]
+fn a_deletion_that_had_begun_is_finished_and_counts_as_the_plan_has_it() {
+    run(async {
+        let (account, program) = (Account::default(), users(&[("a", "one")]));
+        up(&account, &program).await;
+        interrupt(&account, &Graph::empty("test"), true).await;
+        account.lock().calls.clear();
+        let plan = planned(&account, &program).await.unwrap();
+        let (report, _) = applied(&account, &program, &plan).await;
+        assert!(report.is_complete(), "{report:?}");
+        assert_eq!((plan.counts(), (report.added, report.changed, report.destroyed)), ((1, 0, 0), (1, 0, 0)));
+        let calls = account.lock().calls.clone();
+        let sent = |begin: &str| calls.iter().position(|call| call.starts_with(begin));
+        assert!(sent("delete") < sent("create") && sent("delete").is_some(), "{calls:?}");
+    });
+}
+
+#[test]
 fn an_apply_that_cannot_find_out_whether_its_plan_has_missed_an_object_changes_nothing() {
     run(async {
         let account = account(Known::Never, Duration::ZERO);

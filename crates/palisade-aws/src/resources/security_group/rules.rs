@@ -49,7 +49,7 @@ impl SecurityGroup {
 
 /// How many rules of a direction an account can have at first: its
 /// [quota](https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
-const QUOTA: usize = 60;
+pub(in super::super) const QUOTA: usize = 60;
 
 fn within_the_quota(node: &Node, stack: &Stack) -> Option<Violation> {
     let group = stack.declared::<SecurityGroup>(node)?;
