@@ -94,11 +94,13 @@ pub(crate) fn genes() -> impl Strategy<Value = Vec<Gene>> {
     let with_passwords = vec![SECRET, SECRET, USER, USER, USER, USER_GROUP];
     let with_flow_log = vec![VPC, SUBNET, ACL, KEY, LOG_GROUP, ROLE, FLOW_LOG];
     let with_flow_logs = vec![VPC, LOG_GROUP, LOG_GROUP, LOG_GROUP, ROLE, ROLE, ROLE, FLOW_LOG, FLOW_LOG];
+    let with_caches = vec![VPC, SUBNET, GROUP, SUBNET_GROUP, SECRET, USER, USER, USER_GROUP, USER_GROUP, CACHE, CACHE];
     let begin = prop_oneof![
         3 => Just(Vec::new()),
         1 => Just(with_flow_log),
         1 => Just(with_flow_logs),
         1 => Just(with_passwords),
+        1 => Just(with_caches),
         1 => Just(with_token),
         1 => Just(with_users),
     ];

@@ -6,15 +6,17 @@ use palisade::prelude::*;
 use palisade_aws::{
     Backend,
     operations::{
-        CreateNetworkAclEntry, CreateTags, DecreaseReplicaCount, DeleteAlias, DeleteCacheParameterGroup,
-        DeleteCacheSubnetGroup, DeleteFlowLogs, DeleteLogGroup, DeleteNetworkAcl, DeleteNetworkAclEntry,
-        DeleteReplicationGroup, DeleteRole, DeleteRolePolicy, DeleteRouteTable, DeleteSecret, DeleteSecurityGroup,
-        DeleteSubnet, DeleteTags, DeleteUser, DeleteUserGroup, DeleteVpc, DisassociateRouteTable, EnableKeyRotation,
-        IncreaseReplicaCount, ModifyCacheParameterGroup, ModifyCacheSubnetGroup, ModifyReplicationGroup,
-        ModifySecurityGroupRules, ModifySubnetAttribute, ModifyUser, ModifyUserGroup, ModifyVpcAttribute, PutKeyPolicy,
-        PutRetentionPolicy, PutRolePolicy, ReplaceRouteTableAssociation, Request, ResetCacheParameterGroup,
+        AssociateKmsKey, CreateNetworkAclEntry, CreateTags, DecreaseReplicaCount, DeleteAlias,
+        DeleteCacheParameterGroup, DeleteCacheSubnetGroup, DeleteFlowLogs, DeleteLogGroup, DeleteNetworkAcl,
+        DeleteNetworkAclEntry, DeleteReplicationGroup, DeleteRole, DeleteRolePolicy, DeleteRouteTable, DeleteSecret,
+        DeleteSecurityGroup, DeleteSubnet, DeleteTags, DeleteUser, DeleteUserGroup, DeleteVpc, DisassociateKmsKey,
+        DisassociateRouteTable, EnableKeyRotation, IncreaseReplicaCount, ModifyCacheParameterGroup,
+        ModifyCacheSubnetGroup, ModifyReplicationGroup, ModifySecurityGroupRules, ModifySubnetAttribute, ModifyUser,
+        ModifyUserGroup, ModifyVpcAttribute, PutKeyPolicy, PutRetentionPolicy, PutRolePolicy,
+        ReplaceNetworkAclAssociation, ReplaceRouteTableAssociation, Request, ResetCacheParameterGroup,
         RevokeSecurityGroupEgress, RevokeSecurityGroupIngress, ScheduleKeyDeletion, TagKey, TagLogGroup, TagResource,
-        TagRole, UntagKey, UntagLogGroup, UntagResource, UntagRole, UpdateKeyDescription, UpdateSecret,
+        TagRole, UntagKey, UntagLogGroup, UntagResource, UntagRole, UpdateAssumeRolePolicy, UpdateKeyDescription,
+        UpdateSecret,
     },
     shapes::{NetworkAclEntryDescription, RuleSpecification, SubnetAttribute, VpcAttribute},
     types::{Arn, Direction, PolicyDocument, RuleAction},
@@ -74,6 +76,8 @@ fn deeds(item: &Item, contents: &Json) -> Vec<Request> {
             let enabled = row("vpcs")["dns_support"] != true;
             deeds.extend(ec2());
             deeds.push(ModifyVpcAttribute { vpc_id: id(item), attribute: VpcAttribute::DnsSupport, enabled }.into());
+            let enabled = row("vpcs")["dns_hostnames"] != true;
+            deeds.push(ModifyVpcAttribute { vpc_id: id(item), attribute: VpcAttribute::DnsHostnames, enabled }.into());
             deeds.push(DeleteVpc { vpc_id: id(item) }.into());
         }
         "Subnet" => {
@@ -108,6 +112,17 @@ fn deeds(item: &Item, contents: &Json) -> Vec<Request> {
         "NetworkAcl" => {
             deeds.extend(ec2());
             deeds.extend(acl_deeds(item, row("network_acls")));
+            // AWS refuses those of other VPCs.
+            let acls = contents["network_acls"].as_object().into_iter().flatten().map(|(acl, _)| acl);
+            let others: Vec<_> = acls.filter(|acl| **acl != item.id).collect();
+            let associations = contents["acl_associations"].as_object().into_iter().flatten();
+            let own = associations.filter(|(_, association)| association["acl"] == item.id.as_str());
+            deeds.extend(own.flat_map(|(association, _)| {
+                others.iter().map(|other| {
+                    let network_acl_id = Id::reported(other.as_str()).expect("the account has ids");
+                    ReplaceNetworkAclAssociation { association_id: association.clone(), network_acl_id }.into()
+                })
+            }));
         }
         "FlowLog" => {
             deeds.extend(ec2());
@@ -140,9 +155,23 @@ fn deeds(item: &Item, contents: &Json) -> Vec<Request> {
             let remove = last.into_iter().collect();
             let modify = ModifyUserGroup { user_group_id: id(item), engine: None, add: [].into(), remove };
             deeds.push(modify.into());
+            let all = contents["users"].as_object().into_iter().flatten().map(|(user, _)| user);
+            // AWS refuses those of another engine, and a second one of a name.
+            deeds.extend(all.filter_map(|user| Id::reported(user.as_str()).ok()).map(|user| {
+                let (add, remove) = ([user].into(), [].into());
+                ModifyUserGroup { user_group_id: id(item), engine: None, add, remove }.into()
+            }));
             deeds.push(DeleteUserGroup { user_group_id: id(item) }.into());
         }
-        "ReplicationGroup" => deeds.extend(cache_deeds(item, row("replication_groups"))),
+        "ReplicationGroup" => {
+            deeds.extend(cache_deeds(item, row("replication_groups")));
+            // AWS refuses those of other VPCs.
+            let groups = contents["security_groups"].as_object().into_iter().flatten();
+            deeds.extend(groups.filter_map(|(group, _)| Id::reported(group.as_str()).ok()).map(|group| {
+                let security_group_ids = Some([group].into());
+                ModifyReplicationGroup { security_group_ids, ..ModifyReplicationGroup::unchanged(&id(item)) }.into()
+            }));
+        }
         "Secret" => {
             let description = Some("by hand".to_owned());
             deeds.push(TagResource { secret_id: id(item), tags: owner() }.into());
@@ -166,6 +195,9 @@ fn deeds(item: &Item, contents: &Json) -> Vec<Request> {
             let arn = || Arn::reported(format!("arn:aws:logs:us-east-1:123456789012:log-group:{}", item.id));
             deeds.push(TagLogGroup { arn: arn(), tags: owner() }.into());
             deeds.push(UntagLogGroup { arn: arn(), keys: keys() }.into());
+            let kms_key_id = kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/by-hand");
+            deeds.push(AssociateKmsKey { name: id(item), kms_key_id }.into());
+            deeds.push(DisassociateKmsKey { name: id(item) }.into());
             deeds.push(PutRetentionPolicy { name: id(item), retention: LogRetention::YEARS_2 }.into());
             deeds.push(DeleteLogGroup { name: id(item) }.into());
         }
@@ -179,6 +211,8 @@ fn deeds(item: &Item, contents: &Json) -> Vec<Request> {
                 deeds.push(PutRolePolicy { role_name: id(item), policy_name: policy_name.clone(), policy }.into());
                 deeds.push(DeleteRolePolicy { role_name: id(item), policy_name }.into());
             }
+            let policy = PolicyDocument::reported(&open_policy().to_string());
+            deeds.push(UpdateAssumeRolePolicy { role_name: id(item), policy }.into());
             deeds.push(DeleteRole { role_name: id(item) }.into());
         }
         other => unreachable!("nobody has said what can be done to a {other}"),
@@ -236,7 +270,7 @@ fn acl_deeds(item: &Item, row: &Json) -> Vec<Request> {
     deeds
 }
 
-fn cache_deeds(item: &Item, row: &Json) -> [Request; 8] {
+fn cache_deeds(item: &Item, row: &Json) -> [Request; 11] {
     let group = id(item);
     let shards = if row["cluster_enabled"] == true { ".cluster.on" } else { "" };
     let upgrade = ModifyReplicationGroup {
@@ -247,6 +281,8 @@ fn cache_deeds(item: &Item, row: &Json) -> [Request; 8] {
     };
     let unchanged = || ModifyReplicationGroup::unchanged(&group);
     let replication_group_id = || id(item);
+    let by_hand = || topic_arn!("arn:aws:sns:us-east-1:123456789012:by-hand");
+    let topic = row["settings"]["topic"].is_null().then(by_hand);
     [
         ModifyReplicationGroup { description: Some("by hand".to_owned()), ..unchanged() }.into(),
         ModifyReplicationGroup { snapshot_retention_limit: Some(retention_days!(3)), ..unchanged() }.into(),
@@ -255,6 +291,14 @@ fn cache_deeds(item: &Item, row: &Json) -> [Request; 8] {
         ModifyReplicationGroup { auto_minor_version_upgrade: Some(false), ..unchanged() }.into(),
         IncreaseReplicaCount { replication_group_id: replication_group_id(), new_replica_count: 3 }.into(),
         DecreaseReplicaCount { replication_group_id: replication_group_id(), new_replica_count: 1 }.into(),
+        ModifyReplicationGroup { notification_topic: Some(topic), ..unchanged() }.into(),
+        ModifyReplicationGroup {
+            automatic_failover_enabled: Some(false),
+            multi_az_enabled: Some(false),
+            ..unchanged()
+        }
+        .into(),
+        ModifyReplicationGroup { snapshot_window: Some(snapshot_window!("04:00-05:00")), ..unchanged() }.into(),
         // There is no way back.
         upgrade.into(),
         DeleteReplicationGroup { replication_group_id: replication_group_id(), final_snapshot_identifier: None }.into(),
@@ -274,6 +318,8 @@ mod tests {
     fn program(stack: &mut Stack) {
         secured_redis::stack(stack);
         stack.add("token", Secret::builder().name(secret_name!("redis/token")).generated());
+        let spare = RedisUser::iam(name!("spare")).engine(EngineKind::Redis);
+        stack.add("spare", spare.access_string(AccessString::read_only()));
         let vpc = stack.add("second", Vpc::builder().cidr_block(cidr!("10.1.0.0/16")));
         let subnet = stack.add("second", Subnet::private(&vpc, cidr!("10.1.1.0/24"), az!("us-east-1a")));
         let rules = network_rules![NetworkRule::serve(rule_number!(100), port!(6379), private_range!("10.1.0.0/16"))];
@@ -311,7 +357,7 @@ mod tests {
         // No snapshot: to find its folder, insta starts a process, which for a moment holds the locks of the other tests.
         assert_eq!(
             format!("{taken:?}"),
-            r#"{"CacheParameterGroup": 2, "CacheSubnetGroup": 1, "FlowLog": 3, "FlowLogRole": 4, "KmsKey": 7, "LogGroup": 4, "NetworkAcl": 4, "RedisUser": 2, "ReplicationGroup": 7, "RouteTable": 2, "RouteTableAssociation": 3, "Secret": 4, "SecurityGroup": 2, "SecurityGroupRule": 5, "Subnet": 4, "UserGroup": 1, "Vpc": 3}"#
+            r#"{"CacheParameterGroup": 2, "CacheSubnetGroup": 1, "FlowLog": 3, "FlowLogRole": 5, "KmsKey": 7, "LogGroup": 6, "NetworkAcl": 5, "RedisUser": 2, "ReplicationGroup": 11, "RouteTable": 2, "RouteTableAssociation": 3, "Secret": 4, "SecurityGroup": 2, "SecurityGroupRule": 5, "Subnet": 4, "UserGroup": 2, "Vpc": 4}"#
         );
     }
 }
