@@ -328,6 +328,23 @@ fn an_alias_that_another_key_has_taken_is_not_deleted_because_an_old_list_has_it
 }
 
 #[test]
+fn a_key_whose_deletion_is_scheduled_already_needs_no_other() {
+    let (rehearsal, [(key, one), _]) = two_keys();
+    let aws = Old::of(&rehearsal, "DescribeKey");
+    let schedule = ScheduleKeyDeletion { key_id: one.clone(), window: deletion_days!(7) };
+    let answer = run_later(async {
+        // It is told of as it was before somebody else has asked for the same.
+        aws.call(DescribeKey { key_id: one.to_string() }).await.unwrap();
+        aws.call(schedule).await.unwrap();
+        key.delete(&aws, &one).await
+    });
+    assert_eq!(answer, Ok(()));
+    let (rehearsal, [(key, one), _]) = two_keys();
+    let denied = refusing(rehearsal.emulator(), "ScheduleKeyDeletion", ErrorKind::Denied);
+    assert_eq!(run_later(key.delete(&denied, &one)).map_err(|error| error.kind), Err(ErrorKind::Denied));
+}
+
+#[test]
 fn what_is_read_after_a_change_is_not_what_was_there_before_it() {
     let (rehearsal, [(before, one), _]) = two_keys();
     let aws = Old::of(&rehearsal, "DescribeKey");
@@ -365,10 +382,11 @@ fn a_key_of_an_interrupted_creation_whose_deletion_somebody_has_scheduled_is_mad
     assert_ne!(id(&rehearsal), first);
 }
 
-/// An account that does not let the caller read the tags of some keys, or of any if none is named.
+/// An account that does not let the caller read the tags of some keys, or of any if none is named, and what it says.
 struct Silent {
     account: Emulator,
     keys: Vec<Id<KmsKey>>,
+    code: &'static str,
 }
 
 impl Backend for Silent {
@@ -379,7 +397,8 @@ impl Backend for Silent {
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
         match &request {
             Request::ListResourceTags(call) if self.keys.is_empty() || self.keys.contains(&call.key_id) => {
-                Box::pin(async { Err(failure("ListResourceTags", "AccessDeniedException", "Not this one.")) })
+                let code = self.code;
+                Box::pin(async move { Err(failure("ListResourceTags", code, "Not this one.")) })
             }
             _ => self.account.answer(request),
         }
@@ -396,15 +415,18 @@ fn a_key_whose_creation_was_interrupted_is_not_taken_for_missing_by_one_who_may_
     rehearsal.by_hand(DeleteAlias { alias: key.alias.clone() }).unwrap();
     let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
     assert_eq!(run_later(key.find(&aws, &ours)), Ok(Sighting::Seen(one.clone())));
-    let silent = |keys| {
+    let refused = |keys, code| {
         let account = rehearsal.emulator().clone();
-        Aws::new(Arc::new(Silent { account, keys }), Arc::new(Nothing))
+        Aws::new(Arc::new(Silent { account, keys, code }), Arc::new(Nothing))
     };
+    let silent = |keys| refused(keys, "AccessDeniedException");
     let error = run_later(key.find(&silent(Vec::new()), &ours)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Denied);
     assert!(error.help.contains("`kms:ListResourceTags`"), "{error}");
-    // A key that keeps its tags from everybody is another's.
-    assert_eq!(run_later(key.find(&silent(vec![two]), &ours)), Ok(Sighting::Seen(one.clone())));
+    // A key that keeps its tags from everybody is another's. If they cannot be read for another reason, nobody knows whose it is.
+    assert_eq!(run_later(key.find(&silent(vec![two.clone()]), &ours)), Ok(Sighting::Seen(one.clone())));
+    let invalid = run_later(key.find(&refused(vec![two], "InvalidArnException"), &never));
+    assert_eq!(invalid.map_err(|error| error.code), Err("InvalidArnException".to_owned()));
     assert_eq!(run_later(key.find(&silent(vec![one.clone()]), &never)), Ok(Sighting::Nothing));
     // Credentials that have run out meanwhile say nothing of any key.
     let expired = refusing(rehearsal.emulator(), "ListResourceTags", ErrorKind::Denied);

@@ -18,7 +18,10 @@ use palisade_core::{
 use palisade_emulator::Emulator;
 use palisade_testing::Rehearsal;
 
-use crate::{current, run_later, unheard::Nothing};
+use crate::{
+    current, run_later,
+    unheard::{Nothing, refusing},
+};
 
 /// An account that describes its route tables once as they were before.
 struct Late {
@@ -82,6 +85,18 @@ fn an_association_is_given_up_though_it_was_replaced_meanwhile() {
         (left, gone.kind)
     });
     assert!(matches!(left, (left, ErrorKind::NotFound) if left[0].is_none()));
+}
+
+#[test]
+fn what_is_refused_about_an_association_for_another_reason_is_told() {
+    let Moved { association, id, late, third, .. } = moved();
+    let refused = |action| refusing(&late.account, action, ErrorKind::Denied);
+    let delete = run_later(association.delete(&refused("DisassociateRouteTable"), &id));
+    let after = RouteTableAssociation { route_table_id: third, ..association };
+    let change = run_later(after.converge(&refused("ReplaceRouteTableAssociation"), &id, None));
+    for answer in [delete, change] {
+        assert_eq!(answer.map_err(|error| error.kind), Err(ErrorKind::Denied));
+    }
 }
 
 #[test]

@@ -99,3 +99,32 @@ fn the_short_ways_to_declare_users_and_groups_keep_their_tags() {
         assert_eq!(serde_json::from_value::<Tags>(tags).unwrap(), wanted, "{kind}");
     }
 }
+
+/// AWS takes 50 tags, of which three are the tool's.
+#[test]
+fn all_tags_can_be_given_other_keys() {
+    let many = |begin: &str| {
+        let tags: serde_json::Map<_, _> =
+            (0..47).map(|number| (format!("{begin}{number}"), "a value".to_owned().into())).collect();
+        serde_json::from_value::<Tags>(tags.into()).unwrap()
+    };
+    let program = |begin: &'static str| {
+        move |stack: &mut Stack| {
+            let vpc = stack.add("it", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).tags(many(begin)));
+            let subnet = Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a"));
+            let subnet = stack.add("it", subnet.tags(many(begin)));
+            let group = CacheSubnetGroup::builder().name(name!("it")).subnet_ids([&subnet]);
+            stack.add("it", group.tags(many(begin)));
+            stack.add("it", Secret::builder().name(secret_name!("it")).generated().tags(many(begin)));
+            stack.add("it", KmsKey::builder().alias(kms_alias!("alias/it")).tags(many(begin)));
+            let group = stack.add("it", LogGroup::builder().name(log_group_name!("/it")).tags(many(begin)));
+            let role = FlowLogRole::builder().name(name!("it")).log_group(&group);
+            stack.add("it", role.tags(many(begin)));
+        }
+    };
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(program("one"));
+    rehearsal.apply(program("other"));
+    assert_eq!(tags(&rehearsal, "CacheSubnetGroup"), many("other"));
+    assert!(!rehearsal.plan(program("other")).has_changes());
+}

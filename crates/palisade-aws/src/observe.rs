@@ -178,16 +178,30 @@ pub(crate) fn gone<T>(answer: Result<T, ProviderError>) -> Result<(), ProviderEr
     }
 }
 
-/// Brings the tags of an EC2 object from `observed` to `wanted`.
-pub(crate) async fn sync_ec2_tags(aws: &Aws, id: &str, wanted: &Tags, observed: &Tags) -> Result<(), ProviderError> {
-    let (set, removed) = wanted.changes_from(observed);
-    if !set.is_empty() {
-        aws.call(CreateTags { resource_id: id.to_owned(), tags: set }).await?;
+/// Brings the tags of an object from `observed` to `wanted`, by a call that removes some and one that sets some. Those that go make
+/// room for those that come: an object has 50 at most, and a role no two whose keys differ in case only.
+pub(crate) async fn sync_tags(
+    wanted: &Tags,
+    observed: &Tags,
+    remove: impl AsyncFnOnce(Vec<String>) -> Result<(), ProviderError>,
+    set: impl AsyncFnOnce(Tags) -> Result<(), ProviderError>,
+) -> Result<(), ProviderError> {
+    let (missing, spare) = wanted.changes_from(observed);
+    if !spare.is_empty() {
+        remove(spare).await?;
     }
-    if !removed.is_empty() {
-        aws.call(DeleteTags { resource_id: id.to_owned(), keys: removed }).await?;
+    if !missing.is_empty() {
+        set(missing).await?;
     }
     Ok(())
+}
+
+/// Brings the tags of an EC2 object from `observed` to `wanted`.
+pub(crate) async fn sync_ec2_tags(aws: &Aws, id: &str, wanted: &Tags, observed: &Tags) -> Result<(), ProviderError> {
+    let resource_id = || id.to_owned();
+    let remove = async |keys| aws.call(DeleteTags { resource_id: resource_id(), keys }).await.map(drop);
+    let set = async |tags| aws.call(CreateTags { resource_id: resource_id(), tags }).await.map(drop);
+    sync_tags(wanted, observed, remove, set).await
 }
 
 /// Brings the tags of an ElastiCache object to `wanted`, unless `previous` tells that they are: the tags that were applied
@@ -203,14 +217,14 @@ pub(crate) async fn sync_cache_tags(
     if previous.is_none_or(|previous| previous == wanted) {
         return Ok(());
     }
-    let (set, removed) = wanted.changes_from(&cache_tags(aws, arn).await?);
-    if !set.is_empty() {
-        aws.call_until_settled(GROUP_SETTLED, AddTagsToResource { arn: arn.clone(), tags: set }).await?;
-    }
-    if !removed.is_empty() {
-        aws.call_until_settled(GROUP_SETTLED, RemoveTagsFromResource { arn: arn.clone(), keys: removed }).await?;
-    }
-    Ok(())
+    let observed = cache_tags(aws, arn).await?;
+    let remove = async |keys| {
+        aws.call_until_settled(GROUP_SETTLED, RemoveTagsFromResource { arn: arn.clone(), keys }).await.map(drop)
+    };
+    let set = async |tags| {
+        aws.call_until_settled(GROUP_SETTLED, AddTagsToResource { arn: arn.clone(), tags }).await.map(drop)
+    };
+    sync_tags(wanted, &observed, remove, set).await
 }
 
 /// The tags of an ElastiCache object, which no description has.

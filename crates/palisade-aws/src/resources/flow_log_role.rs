@@ -16,7 +16,7 @@ use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     aws::is_transitional,
     calls::Calls,
-    observe::{appear, found, gone, named, not_shown, once_seen, taken},
+    observe::{appear, found, gone, named, not_shown, once_seen, sync_tags, taken},
     operations::{
         CreateRole, DeleteRole, DeleteRolePolicy, GetRole, GetRolePolicy, Operation, PutRolePolicy, TagRole, UntagRole,
         UpdateAssumeRolePolicy,
@@ -235,14 +235,12 @@ impl Lifecycle for FlowLogRole {
                 return Err(not_shown(&what));
             }
         }
-        let (set, removed) = self.tags.changes_from(&observed.tags);
-        if !set.is_empty() {
-            aws.call_until_settled(PROPAGATED, TagRole { role_name: id.clone(), tags: set }).await?;
-        }
-        if !removed.is_empty() {
-            aws.call_until_settled(PROPAGATED, UntagRole { role_name: id.clone(), keys: removed }).await?;
-        }
-        Ok(())
+        let role_name = || id.clone();
+        let remove =
+            async |keys| aws.call_until_settled(PROPAGATED, UntagRole { role_name: role_name(), keys }).await.map(drop);
+        let set =
+            async |tags| aws.call_until_settled(PROPAGATED, TagRole { role_name: role_name(), tags }).await.map(drop);
+        sync_tags(&self.tags, &observed.tags, remove, set).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {

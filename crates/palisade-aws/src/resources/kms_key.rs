@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{STALE, appear, found, gone, once_seen, part, taken},
+    observe::{STALE, appear, found, gone, once_seen, part, sync_tags, taken},
     operations::{
         CreateAlias, CreateKey, DeleteAlias, DescribeKey, EnableKeyRotation, GetKeyPolicy, GetKeyRotationStatus,
         ListAliases, ListKeys, ListResourceTags, Operation, PutKeyPolicy, ScheduleKeyDeletion, TagKey, UntagKey,
@@ -287,13 +287,9 @@ impl Lifecycle for KmsKey {
             self.take_alias(aws, id, &key.tags, &mut others).await?;
         }
         drop_aliases(aws, id, &mut others).await?;
-        let (set, removed) = self.tags.changes_from(&key.tags);
-        if !set.is_empty() {
-            aws.call(TagKey { key_id: id.clone(), tags: set }).await?;
-        }
-        if !removed.is_empty() {
-            aws.call(UntagKey { key_id: id.clone(), keys: removed }).await?;
-        }
+        let remove = async |keys| aws.call(UntagKey { key_id: id.clone(), keys }).await.map(drop);
+        let set = async |tags| aws.call(TagKey { key_id: id.clone(), tags }).await.map(drop);
+        sync_tags(&self.tags, &key.tags, remove, set).await?;
         let shows = |key: &Option<Key>| key.as_ref().is_some_and(|key| self.is_shown_by(key));
         once_seen(aws, async || observe(aws, id, exists).await, shows).await?;
         Ok(())
@@ -312,12 +308,15 @@ impl Lifecycle for KmsKey {
         }
         match aws.call(ScheduleKeyDeletion { key_id: id.clone(), window: self.deletion_window_days }).await {
             // Its description was out of date.
-            Err(error) if error.code == "KMSInvalidStateException" && error.message.contains("pending deletion") => {
-                Ok(())
-            }
+            Err(error) if is_going_already(&error) => Ok(()),
             answer => answer.map(drop),
         }
     }
+}
+
+/// Whether the deletion of a key is refused as it is scheduled.
+fn is_going_already(error: &ProviderError) -> bool {
+    error.code == "KMSInvalidStateException" && error.message.contains("pending deletion")
 }
 
 /// A key as it is.
@@ -496,5 +495,19 @@ fn alias_taken(alias: &KmsAlias, owner: &str) -> ProviderError {
         code: String::new(),
         message: format!("the alias {alias} is that of the key {owner}"),
         help: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_scheduled_already_is_no_error_of_a_deletion() {
+        let error = |code: &str, message: &str| crate::failure("ScheduleKeyDeletion", code, message);
+        let pending = "arn:aws:kms:us-east-1:123456789012:key/1 is pending deletion.";
+        assert!(is_going_already(&error("KMSInvalidStateException", pending)));
+        assert!(!is_going_already(&error("KMSInvalidStateException", "The key is pending import.")));
+        assert!(!is_going_already(&error("AccessDeniedException", pending)));
     }
 }

@@ -13,7 +13,7 @@ use super::{abroad, kms_key};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
-    observe::{STALE, appear, named, once_seen, part, taken},
+    observe::{STALE, appear, named, once_seen, part, sync_tags, taken},
     operations::{
         AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DescribeLogGroups, DisassociateKmsKey, ListLogGroupTags,
         Operation, PutRetentionPolicy, TagLogGroup, UntagLogGroup,
@@ -172,13 +172,10 @@ impl Lifecycle for LogGroup {
                 }
             }
         }
-        let (set, removed) = self.tags.changes_from(&tags);
-        if !set.is_empty() {
-            aws.call(TagLogGroup { arn: group.arn.clone(), tags: set }).await?;
-        }
-        if !removed.is_empty() {
-            aws.call(UntagLogGroup { arn: group.arn, keys: removed }).await?;
-        }
+        let arn = || group.arn.clone();
+        let remove = async |keys| aws.call(UntagLogGroup { arn: arn(), keys }).await.map(drop);
+        let set = async |tags| aws.call(TagLogGroup { arn: arn(), tags }).await.map(drop);
+        sync_tags(&self.tags, &tags, remove, set).await?;
         let shows = |found: &Option<Found>| found.as_ref().is_some_and(|found| self.is_shown_by(found));
         once_seen(aws, observe, shows).await?;
         Ok(())

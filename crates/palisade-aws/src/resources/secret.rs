@@ -17,7 +17,7 @@ use super::{abroad, kms_key};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
-    observe::{appear, found, not_shown, taken},
+    observe::{appear, found, not_shown, sync_tags, taken},
     operations::{
         CreateSecret, DeleteSecret, DescribeSecret, GetRandomPassword, Operation, PutSecretValue, RestoreSecret,
         TagResource, UntagResource, UpdateSecret,
@@ -260,14 +260,9 @@ impl Lifecycle for Secret {
             aws.call(request).await?;
         }
         self.put_current(aws, id, secret.version_ids).await?;
-        let (set, removed) = self.tags.changes_from(&secret.tags);
-        if !set.is_empty() {
-            aws.call(TagResource { secret_id: id.clone(), tags: set }).await?;
-        }
-        if !removed.is_empty() {
-            aws.call(UntagResource { secret_id: id.clone(), keys: removed }).await?;
-        }
-        Ok(())
+        let remove = async |keys| aws.call(UntagResource { secret_id: id.clone(), keys }).await.map(drop);
+        let set = async |tags| aws.call(TagResource { secret_id: id.clone(), tags }).await.map(drop);
+        sync_tags(&self.tags, &secret.tags, remove, set).await
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
