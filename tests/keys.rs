@@ -13,8 +13,8 @@ use palisade::prelude::*;
 use palisade_aws::{
     Aws, Backend, Lifecycle, Sighting, failure,
     operations::{
-        CreateAlias, CreateKey, DeleteAlias, DescribeKey, ListAliases, ListAliasesOutput, PutKeyPolicy,
-        PutRetentionPolicy, Request, Response, ScheduleKeyDeletion,
+        CreateAlias, CreateKey, DeleteAlias, DeleteSecret, DescribeKey, DescribeSecret, ListAliases, ListAliasesOutput,
+        PutKeyPolicy, PutRetentionPolicy, Request, Response, ScheduleKeyDeletion,
     },
 };
 use palisade_core::{
@@ -342,6 +342,24 @@ fn a_key_whose_deletion_is_scheduled_already_needs_no_other() {
     let (rehearsal, [(key, one), _]) = two_keys();
     let denied = refusing(rehearsal.emulator(), "ScheduleKeyDeletion", ErrorKind::Denied);
     assert_eq!(run_later(key.delete(&denied, &one)).map_err(|error| error.kind), Err(ErrorKind::Denied));
+}
+
+#[test]
+fn a_secret_whose_deletion_is_scheduled_already_needs_no_other() {
+    let rehearsal = applied();
+    let (secret, id): (Secret, _) = current(&rehearsal, "token");
+    let aws = Old::of(&rehearsal, "DescribeSecret");
+    let schedule = DeleteSecret { secret_id: id.clone(), recovery_window: recovery_days!(7) };
+    let answer = run_later(async {
+        aws.call(DescribeSecret { secret_id: id.to_string() }).await.unwrap();
+        aws.call(schedule).await.unwrap();
+        secret.delete(&aws, &id).await
+    });
+    assert_eq!(answer, Ok(()));
+    let rehearsal = applied();
+    let (secret, id): (Secret, _) = current(&rehearsal, "token");
+    let denied = refusing(rehearsal.emulator(), "DeleteSecret", ErrorKind::Denied);
+    assert_eq!(run_later(secret.delete(&denied, &id)).map_err(|error| error.kind), Err(ErrorKind::Denied));
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Watch {
         let passes = match error.kind {
             ErrorKind::Throttled | ErrorKind::Service => true,
             // One that was drawn. No program needs more room than there is.
-            ErrorKind::Quota => DRAWN.contains(&error.code.as_str()),
+            ErrorKind::Quota => DRAWN.contains(&error.message.as_str()),
             ErrorKind::Transitional | ErrorKind::NothingToDo => true,
             // The effect of an earlier attempt is there already.
             ErrorKind::AlreadyExists => true,
@@ -118,9 +118,13 @@ impl Watch {
     }
 }
 
-/// The codes of [`Fault::Quota`](palisade_emulator::Fault::Quota).
-const DRAWN: [&str; 4] =
-    ["ResourceLimitExceeded", "NodeQuotaForCustomerExceeded", "LimitExceededException", "LimitExceeded"];
+/// What [`Fault::Quota`](palisade_emulator::Fault::Quota) says.
+const DRAWN: [&str; 4] = [
+    "The limit of the account is reached.",
+    "The quota of the account is used up.",
+    "The request failed because it would exceed one of the quotas.",
+    "The request would exceed a limit of the account.",
+];
 
 fn group_arn(name: &str) -> String {
     format!("arn:aws:logs:us-east-1:123456789012:log-group:{name}")

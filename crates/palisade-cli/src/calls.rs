@@ -50,7 +50,11 @@ impl Forecast {
         let (created, deleted) = plan.searched(state);
         apply.add(cloud.calls(Work::Search { created: &created, deleted: &deleted }), &[]);
         for step in &plan.steps {
-            for (kind, fields) in works(step) {
+            let earlier = state.resources.get(step.moved_from.as_ref().unwrap_or(&step.address));
+            let object = earlier.and_then(|entry| entry.current.as_ref());
+            let is_going = step.action == Action::Create && object.is_some_and(|object| object.is_being_deleted);
+            let finished = is_going.then(|| (StepKind::Delete, Vec::new()));
+            for (kind, fields) in finished.into_iter().chain(works(step)) {
                 let work = Work::Step { kind: step.address.kind(), step: kind, fields: &fields };
                 apply.add(cloud.calls(work), &[&step.address]);
             }

@@ -53,8 +53,8 @@ impl IdRules {
     pub const HEXADECIMAL: Self = Self { hexadecimal: true, ..Self::NONE };
 }
 
-/// How many objects of a kind have the same values of some fields, at most. What would be one too many is created after those that
-/// are to go have been deleted.
+/// How many objects of a kind have the same values of some fields, at most. Where those that come would be too many, some that go
+/// are deleted before; unless there are more than that already, as most quotas can be raised.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     /// How many.

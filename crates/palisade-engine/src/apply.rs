@@ -285,9 +285,10 @@ impl<'r, 'a> Run<'r, 'a> {
     fn account_for_the_rest(&mut self) {
         let is_to_stop = !self.executor.may_begin();
         for step in self.steps.node_indices() {
+            // One that comes in two parts is named once, for its second one.
+            let is_first_part = matches!(self.steps[step].task, Task::Prepare { .. } | Task::FinishDeletion);
             match self.progress[step.index()] {
-                // One that comes in two parts is named once, for its second one.
-                Progress::Waiting(_) if is_to_stop && matches!(self.steps[step].task, Task::Prepare { .. }) => {}
+                Progress::Waiting(_) if is_to_stop && is_first_part => {}
                 Progress::Waiting(_) if is_to_stop => self.report.not_begun.push(self.name(step)),
                 // `plan` refuses such a plan, so this one is of another program or another state.
                 Progress::Waiting(_) => {

@@ -294,6 +294,10 @@ impl<'a> Executor<'a> {
     async fn finish_deletion(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {
         self.started(address, StepKind::Delete);
         let Some(object) = self.current(address) else { return Ok(String::new()) };
+        if object.attempted.is_some() {
+            // An update that was interrupted may have hidden it.
+            self.catch_up(address, turn).await?;
+        }
         if self.is_seen(address, &object, turn).await? {
             return Err(seen_late(address).into());
         }

@@ -113,7 +113,7 @@ pub struct SecurityGroupRule {
     pub tags: Tags,
 }
 
-/// Where the quota is raised, it is enough to wait longer than needed.
+/// The quota that an account has at first.
 const ROOM: Room = Room { at_most: security_group::QUOTA, fields: &["security_group_id", "direction"] };
 
 /// Who stands at the other end of a [`SecurityGroupRule`]: `&group`, or a private range.

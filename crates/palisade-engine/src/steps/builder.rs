@@ -41,10 +41,10 @@ pub(super) struct Builder<'a> {
 /// Whether those who refer to an object could not go with the second value of a field, if they go with the first.
 type LateIf = fn(&Json, &Json) -> bool;
 
-/// What is to be where there is room for a few objects only: how many there would be at a time, and what of them goes and comes.
+/// Where there is room for a few objects only: how many there are, and which go and come.
 #[derive(Default)]
 struct Place {
-    objects: usize,
+    present: usize,
     /// Each deletion, after whether the object has a successor.
     going: Vec<(bool, NodeIndex)>,
     coming: Vec<NodeIndex>,
@@ -230,7 +230,7 @@ impl<'a> Builder<'a> {
             for (target, object) in current.chain(deposed) {
                 let values: Vec<_> = room.fields.iter().map(|field| object.input(field).clone()).collect();
                 let place = places.entry((address.kind(), Json::Array(values).to_string())).or_default();
-                place.objects += 1;
+                place.present += 1;
                 if let Some(&delete) = self.deletes.get(&(address, target.clone())) {
                     let has_successor = self.makes.contains_key(address) && target == Target::Current;
                     place.going.push((has_successor, delete));
@@ -242,15 +242,17 @@ impl<'a> Builder<'a> {
             let values: Option<Vec<_>> = room.fields.iter().map(|field| self.new_value(step, field)).collect();
             if let Some(values) = values {
                 let place = places.entry((step.address.kind(), Json::Array(values).to_string())).or_default();
-                place.objects += 1;
                 place.coming.push(self.makes[&step.address]);
             }
         }
         for ((kind, _), mut place) in places {
             let at_most = self.schemas[kind].room.map_or(usize::MAX, |room| room.at_most);
+            // If there are more already, the cloud has more room: most quotas can be raised.
+            let is_known = place.present <= at_most;
+            let beyond = if is_known { (place.present + place.coming.len()).saturating_sub(at_most) } else { 0 };
             // What has a successor stays for as long as there is room.
             place.going.sort_unstable();
-            for &(_, delete) in place.going.iter().take(place.objects.saturating_sub(at_most)) {
+            for &(_, delete) in place.going.iter().take(beyond) {
                 place.coming.iter().for_each(|&make| self.order(delete, make, Wait::Room));
             }
         }
@@ -396,9 +398,9 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Lets `then` wait for `first`, unless `first` waits for it.
+    /// Lets `then` wait for `first`, unless `first` waits for it, or `then` has begun already.
     fn prefer(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
-        let is_free = !self.edges.contains_key(&(first, then));
+        let is_free = self.steps[then].task != Task::FinishDeletion && !self.edges.contains_key(&(first, then));
         if is_free && !has_path_connecting(&self.steps, then, first, Some(&mut self.space)) {
             self.order(first, then, wait);
         }
@@ -544,9 +546,8 @@ impl<'a> Builder<'a> {
 
     /// Whether the object in whose place `step` creates one may still be on its way out: what it refers to is held for that long.
     fn is_going(&self, step: &Step) -> bool {
-        // What an interrupted update may have hidden may be there, and is looked for by the creation.
         let object = self.state.current(&step.address);
-        object.is_some_and(|object| object.is_being_deleted && object.attempted.is_none() && !object.is_unsettled())
+        object.is_some_and(|object| object.is_being_deleted && !object.is_unsettled())
     }
 
     /// The objects beside the current one that `step` deletes.

@@ -764,6 +764,36 @@ fn a_deletion_that_had_begun_is_finished_and_counts_as_the_plan_has_it() {
 }
 
 #[test]
+fn what_an_object_refers_to_that_is_being_deleted_goes_after_it() {
+    for was_updated in [false, true] {
+        run(async {
+            let program = |net: &str, user: Option<&str>| {
+                graph(|stack| {
+                    let net = make::<Net>().text("range", net).refer_all("peers", &[]).add(stack, net);
+                    if let Some(access) = user {
+                        let user = make::<User>().text("name", "one").text("access", access);
+                        user.refer("net", Some(&net), "id").add(stack, "user");
+                    }
+                })
+            };
+            let account = account(Known::Never, Duration::ZERO);
+            up(&account, &program("a", Some("on"))).await;
+            if was_updated {
+                interrupt(&account, &program("a", Some("off")), true).await;
+            }
+            interrupt(&account, &program("a", None), true).await;
+            let object = state(&account).resources[&Address::new("User", "user")].current.clone().unwrap();
+            assert_eq!((object.is_being_deleted, object.attempted.is_some()), (true, was_updated));
+            account.lock().calls.clear();
+            up(&account, &program("b", Some("on"))).await;
+            let calls = account.lock().calls.clone();
+            let sent = |call: &str| calls.iter().position(|sent| sent == call).expect("it is sent");
+            assert!(sent("delete User.one") < sent("delete Net.net-1"), "{calls:?}");
+        });
+    }
+}
+
+#[test]
 fn an_apply_that_cannot_find_out_whether_its_plan_has_missed_an_object_changes_nothing() {
     run(async {
         let account = account(Known::Never, Duration::ZERO);

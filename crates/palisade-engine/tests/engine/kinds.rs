@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, marker::PhantomData};
 
 use palisade_core::{
     Address, AttributeSchema, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, OnChange, Output,
-    Reference, Resource, Schema, Stack,
+    Reference, Resource, Room, Schema, Stack,
 };
 use serde::{Deserialize, Serialize};
 
@@ -95,10 +95,24 @@ pub(crate) static RULE: Schema = schema(
     &[],
 );
 
+/// A log of a place, to a target. There is room for two of a place.
+pub(crate) static LOG: Schema = Schema {
+    room: Some(Room { at_most: 2, fields: &["place"] }),
+    ..schema(
+        "Log",
+        "log-",
+        &[
+            FieldSchema::new("place", OnChange::Replace),
+            FieldSchema { identity: true, ..FieldSchema::new("target", OnChange::Replace) },
+        ],
+        &[],
+    )
+};
+
 pub(crate) const REFERENCES: [&str; 6] = ["peers", "sponsor", "net", "users", "owner", "route"];
 
 pub(crate) fn schema_of(kind: &str) -> Option<&'static Schema> {
-    [&NET, &USER, &GROUP, &SERVER, &RULE].into_iter().find(|schema| schema.kind == kind)
+    [&NET, &USER, &GROUP, &SERVER, &RULE, &LOG].into_iter().find(|schema| schema.kind == kind)
 }
 
 const fn schema(
@@ -124,7 +138,7 @@ macro_rules! kinds {
         }
     )*};
 }
-kinds!(Net NET, User USER, Group GROUP, Server SERVER, Rule RULE);
+kinds!(Net NET, User USER, Group GROUP, Server SERVER, Rule RULE, Log LOG);
 
 /// The resource type of a kind.
 #[derive(Debug, Deserialize, Serialize)]
@@ -196,4 +210,13 @@ pub(crate) fn rules(peers: &[(&str, &str)]) -> Graph {
 
 pub(crate) fn users(names: &[(&str, &str)]) -> Graph {
     graph(|stack| names.iter().for_each(|(of, name)| _ = make::<User>().text("name", name).add(stack, of)))
+}
+
+/// Logs, by their resources, places and targets.
+pub(crate) fn logs(logs: &[(&str, &str, &str)]) -> Graph {
+    graph(|stack| {
+        logs.iter().for_each(|(of, place, to)| {
+            make::<Log>().text("place", place).text("target", to).add(stack, of);
+        });
+    })
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     account::{Account, Moment, World},
-    kinds::{Group, Net, Server, User, make, servers},
+    kinds::{Group, Net, Server, User, logs, make, servers},
     runs::{applied, fail_at, graph, planned, run, state, up},
 };
 
@@ -573,4 +573,32 @@ fn a_replaced_object_goes_before_what_somebody_has_made_it_refer_to() {
         let start = |of: &str| account.started[account.calls.iter().rposition(|made| made == of).unwrap()];
         assert!(start("delete Group.old") < start(&deletion), "{:?}", account.calls);
     });
+}
+
+#[test]
+fn just_enough_goes_first_where_there_is_no_room_for_more() {
+    const NO_ROOM: &str = "it is deleted first, as there is no room for another one beside it";
+    type Logs = &'static [(&'static str, &'static str, &'static str)];
+    let replaced = |before: Logs, after: Logs| {
+        run(async {
+            let account = Account::default();
+            up(&account, &logs(before)).await;
+            let plan = planned(&account, &logs(after)).await.unwrap();
+            let of_a = plan.step(&Address::new("Log", "a")).unwrap();
+            assert!(applied(&account, &logs(after), &plan).await.0.is_complete());
+            (of_a.action, of_a.reason.clone())
+        })
+    };
+    let first = (Action::Replace(ReplaceOrder::DeleteFirst), Some(NO_ROOM.to_owned()));
+    let last = (Action::Replace(ReplaceOrder::CreateFirst), None);
+    assert_eq!(replaced(&[("a", "x", "1")], &[("a", "x", "2")]), last);
+    assert_eq!(replaced(&[("a", "x", "1"), ("b", "y", "2")], &[("a", "x", "3"), ("b", "y", "2")]), last);
+    assert_eq!(replaced(&[("a", "x", "1"), ("b", "x", "2")], &[("a", "x", "3"), ("b", "x", "2")]), first);
+    assert_eq!(replaced(&[("a", "x", "1")], &[("a", "x", "2"), ("b", "x", "3")]), first);
+    // One that has no successor makes room.
+    assert_eq!(replaced(&[("a", "x", "1"), ("b", "x", "2")], &[("a", "x", "3")]), last);
+    assert_eq!(replaced(&[("a", "x", "1"), ("b", "x", "2")], &[("a", "x", "3"), ("b", "y", "2")]), first);
+    // Where there are more already, there is more room.
+    let three = &[("a", "x", "1"), ("b", "x", "2"), ("c", "x", "3")];
+    assert_eq!(replaced(three, &[("a", "x", "4"), ("b", "x", "2"), ("c", "x", "3")]), last);
 }
