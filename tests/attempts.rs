@@ -748,3 +748,18 @@ fn a_final_snapshot_whose_name_is_taken_gets_another_as_the_help_says() {
     }
     assert_eq!(snapshots(&rehearsal), ["again", "before"]);
 }
+
+#[test]
+fn a_cache_that_aws_could_not_create_is_not_looked_for() {
+    let kind = "ReplicationGroup";
+    let program = palisade_testing::graph(|stack| declare(stack, kind, ""));
+    let mut rehearsal = Rehearsal::new().without_rules();
+    (1..100).for_each(|nth| rehearsal.emulator().inject(nth, Fault::CreateFailed));
+    let report = rehearsal.try_apply(&program).unwrap();
+    assert_eq!(report.failures[0].error.code, "create-failed", "{report:?}");
+    rehearsal.emulator().clear_faults();
+    let plan = rehearsal.try_plan(&program).unwrap();
+    let step = plan.step(&Address::new(kind, "it")).unwrap();
+    assert_eq!((step.action, step.reason.as_deref()), (Action::Create, None));
+    assert!(rehearsal.try_apply(&program).unwrap().is_complete());
+}

@@ -1,11 +1,16 @@
 //! Flow logs and their role, where AWS is late, or somebody else is at work.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use palisade::prelude::*;
-use palisade_aws::operations::{DeleteRolePolicy, PutRolePolicy, UpdateAssumeRolePolicy};
+use palisade_aws::{
+    Aws, Lifecycle,
+    operations::{DeleteRolePolicy, PutRolePolicy, UpdateAssumeRolePolicy},
+};
 use palisade_core::{Address, provider::ErrorKind};
 use palisade_testing::Rehearsal;
+
+use crate::{current, run_later, unheard::Nothing};
 
 const LOG_GROUP: LogGroupArn = log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/flow-logs");
 
@@ -137,4 +142,26 @@ fn a_change_that_takes_aws_a_while_to_show_is_made_once() {
     let calls = rehearsal.emulator().calls();
     assert_eq!(calls.iter().filter(|call| **call == "PutRolePolicy").count(), 1);
     assert!(changed(&rehearsal).is_empty());
+}
+
+#[test]
+fn a_change_that_aws_does_not_show_is_not_taken_for_done() {
+    for is_trust in [true, false] {
+        let rehearsal = applied();
+        rehearsal.emulator().lag(Duration::from_secs(200));
+        let (role, id): (FlowLogRole, _) = current(&rehearsal, "flow-logs");
+        let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+        let answer = run_later(async {
+            if is_trust {
+                aws.call(UpdateAssumeRolePolicy { role_name: id.clone(), policy: anything() }).await.unwrap();
+            } else {
+                let put = PutRolePolicy { role_name: id.clone(), policy_name: policy_name(), policy: anything() };
+                aws.call(put).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            role.converge(&aws, &id, Some(&role)).await
+        });
+        let error = answer.unwrap_err();
+        assert!(error.kind == ErrorKind::TimedOut && error.message.contains("does not show it"), "{error}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Network ACLs where subnets move, AWS is late, or somebody else is at work.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -449,4 +449,20 @@ fn an_entry_is_made_or_replaced_whatever_a_late_description_says_of_it() {
         aws.call(create).await.unwrap();
         after.converge(&aws, &network_acl_id, Some(&after)).await.unwrap();
     });
+}
+
+#[test]
+fn entries_that_aws_does_not_show_are_not_taken_for_done() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(over(1));
+    rehearsal.emulator().lag(Duration::from_secs(200));
+    let (acl, id): (NetworkAcl, _) = current(&rehearsal, "cache");
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    let answer = run_later(async {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        let after = NetworkAcl { ingress: BTreeSet::new(), ..acl.clone() };
+        after.converge(&aws, &id, Some(&acl)).await
+    });
+    let error = answer.unwrap_err();
+    assert!(error.kind == ErrorKind::TimedOut && error.message.contains("does not show it"), "{error}");
 }

@@ -173,10 +173,10 @@ fn sorted(items: &Json) -> Json {
 
 fn compare_key(contents: &Json, id: &str, f: &Json) -> Result<(), String> {
     let row = &contents["keys"][id];
-    let mut aliases = contents["aliases"].as_object().into_iter().flatten();
-    let alias = aliases.find(|(_, key)| *key == id).map(|(alias, _)| alias.as_str());
-    if alias != f["alias"].as_str() {
-        return Err(format!("its alias is {alias:?}"));
+    let aliases = contents["aliases"].as_object().into_iter().flatten();
+    let aliases: Vec<_> = aliases.filter(|(_, key)| *key == id).map(|(alias, _)| alias.as_str()).collect();
+    if f["alias"].as_str() != Some(aliases.join(", ").as_str()) {
+        return Err(format!("its aliases are {aliases:?}"));
     }
     if row["description"].as_str().unwrap_or_default() != f["description"].as_str().unwrap_or_default() {
         return Err(format!("the description is {}", row["description"]));
@@ -197,11 +197,27 @@ fn compare_key(contents: &Json, id: &str, f: &Json) -> Result<(), String> {
 }
 
 fn compare_role(row: &Json, f: &Json) -> Result<(), String> {
-    let policies = row["policies"].as_object().into_iter().flatten();
-    let texts: Vec<_> = policies.map(|(_, policy)| policy.to_string()).collect();
+    let trust = json!([{
+        "Effect": "Allow",
+        "Principal": { "Service": "vpc-flow-logs.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": { "aws:SourceAccount": "123456789012" },
+            "ArnLike": { "aws:SourceArn": "arn:aws:ec2:us-east-1:123456789012:vpc-flow-log/*" },
+        },
+    }]);
+    if row["trust"]["policy"]["Statement"] != trust {
+        return Err(format!("it trusts {}", row["trust"]["policy"]));
+    }
+    let policies: Vec<_> = row["policies"].as_object().into_iter().flatten().map(|(_, policy)| policy).collect();
     let group = f["log_group"].as_str().unwrap_or_default();
-    if texts.len() != 1 || !texts.iter().all(|text| text.contains(group)) {
-        return Err(format!("it allows {texts:?}, not to write to {group}"));
+    let write = json!([{
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        "Resource": [group, format!("{group}:*")],
+    }]);
+    if !matches!(policies.as_slice(), [policy] if policy["policy"]["Statement"] == write) {
+        return Err(format!("it allows {policies:?}, not to write to {group}"));
     }
     same(row, &json!({}), Some(&f["tags"]))
 }

@@ -45,6 +45,9 @@ const FOR_EVER: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 /// By then, all that was begun has come to its end.
 const REST: Duration = Duration::from_hours(3);
 
+/// A plan is made by then.
+const PLANNED: Duration = Duration::from_secs(60);
+
 /// A stopped run is over by then.
 const STOPPED: Duration = Duration::from_secs(5);
 
@@ -356,7 +359,17 @@ impl Life {
         (writer, state): (&dyn Writer, State),
         watch: &Arc<Watch>,
     ) -> Result<Ended, String> {
-        let plan = match palisade_engine::plan(&AwsProvider::new(self.aws.clone()), program, &state).await {
+        let (begin, writes) = (Instant::now(), self.emulator.writes());
+        let plan = palisade_engine::plan(&AwsProvider::new(self.aws.clone()), program, &state).await;
+        let is_alone = around.len() == 1;
+        if is_alone && self.emulator.writes() != writes {
+            return Err("a plan has changed the account".to_owned());
+        }
+        // Calls that fail are sent again; nothing else is waited for.
+        if is_alone && weather.reads.is_empty() && begin.elapsed() > PLANNED {
+            return Err(format!("the plan took {:?}", begin.elapsed()));
+        }
+        let plan = match plan {
             Ok(plan) => plan,
             Err(error) => {
                 self.see(format!("{error:?} {error}"));

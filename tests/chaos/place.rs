@@ -23,8 +23,8 @@ use crate::{
     weather::{End, Weather},
 };
 
-/// How long a lease lasts that is not renewed.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long after its last renewal a run may begin a call.
+const HELD: Duration = Duration::from_secs(50);
 
 /// Which kind of place a state is kept in.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -275,7 +275,7 @@ impl Lease {
         match &*renewed {
             Some((run, at)) if *run == self.run => {
                 let age = at.elapsed();
-                (age > LEASE).then(|| format!("its lease was renewed {age:?} ago"))
+                (age > HELD).then(|| format!("its lease was renewed {age:?} ago"))
             }
             Some((run, _)) => Some(format!("the lease is of {run}")),
             None => Some("the lease is free".to_owned()),

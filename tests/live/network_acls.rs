@@ -118,3 +118,18 @@ fn an_association_that_ec2_does_not_know_of_yet_is_asked_for_again() {
     assert_eq!(sent(&proxy.calls(), "ReplaceNetworkAclAssociation").len(), 2);
     rehearsal.destroy();
 }
+
+/// Without a token of its own, a creation whose answer is lost would make a second table, as long as the first is not seen.
+#[test]
+fn a_route_table_is_asked_for_under_the_token_of_its_creation() {
+    let proxy = Proxy::start(ministack(), |_| None);
+    let mut rehearsal = rehearsal(&proxy, &Account::unused());
+    rehearsal.apply(|all| {
+        let vpc = all.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        all.add("main", RouteTable::builder().vpc_id(&vpc));
+    });
+    let [call] = sent(&proxy.calls(), "CreateRouteTable").try_into().unwrap();
+    let table = rehearsal.state().resources[&Address::new("RouteTable", "main")].current.clone().unwrap();
+    assert_eq!(call["ClientToken"], table.token.digest);
+    rehearsal.destroy();
+}

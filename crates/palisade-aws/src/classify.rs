@@ -84,6 +84,8 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         | "OptInRequired" => ErrorKind::Denied,
 
         "NoSuchEntity" => ErrorKind::NotFound,
+        // It is about the caller, and not about the object: nothing is gone.
+        "ServiceLinkedRoleNotFoundFault" => ErrorKind::Denied,
         // No two subnets have the same addresses; the other one may be the work of an earlier attempt.
         "ResourceExistsException" | "InvalidSubnet.Conflict" => ErrorKind::AlreadyExists,
         _ => by_form(code),
@@ -224,6 +226,7 @@ mod tests {
         ] {
             assert_eq!(class(code), ErrorKind::Invalid, "{code}");
         }
+        assert_eq!(class("ServiceLinkedRoleNotFoundFault"), ErrorKind::Denied);
         for code in [
             "InvalidReplicationGroupState",
             "InvalidCacheClusterState",

@@ -337,6 +337,8 @@ pub struct CreateError {
 pub enum ErrorKind {
     /// The object exists already.
     AlreadyExists,
+    /// What was to be created could not be, and what there was of it is gone. Only of an object that is being brought to its inputs.
+    CreateFailed,
     /// The caller may not do this, or is not known.
     Denied,
     /// The run is to stop, so that a call was not sent, or a state not waited for.
@@ -367,6 +369,7 @@ impl ErrorKind {
         match self {
             Self::Service | Self::TimedOut => true,
             Self::AlreadyExists
+            | Self::CreateFailed
             | Self::Denied
             | Self::Interrupted
             | Self::Invalid

@@ -422,7 +422,11 @@ impl<'a> Executor<'a> {
         turn: &Arc<StepTurn>,
     ) -> Result<Observation, StepError> {
         let kind = node.address.kind();
-        self.provider.converge(&turn.shared(), kind, id, inputs, previous).await?;
+        let converged = self.provider.converge(&turn.shared(), kind, id, inputs, previous).await;
+        if converged.as_ref().is_err_and(|error| error.kind == ErrorKind::CreateFailed) {
+            self.ledger.deleted(&node.address, &Target::Current, None).await?;
+        }
+        converged?;
         // What the step may have changed is read anew.
         let object = Object { id: id.to_owned(), inputs: inputs.clone(), attributes: JsonMap::new() };
         let observation = self.provider.read(&turn.shared(), kind, &[object]).await?.pop().flatten();

@@ -66,13 +66,20 @@ pub(super) fn execute(
     words: &Words,
     choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<Plan, CommandError>,
 ) -> Result<u8, CommandError> {
-    let session = Session::open(context)?;
-    context.terminal.line(&session.first_line());
-    let store = session.store(context)?;
+    // Before all else: nothing else ends a process that is the first of its container.
     context.interrupts.listen().map_err(|error| {
         let message = format!("cannot set up what an interrupt does: {error}");
         CommandError::new(message, "raise the limit of open files")
     })?;
+    let open = || {
+        let session = Session::open(context)??;
+        Ok((session.store(context)?, session))
+    };
+    let (store, session) = match open() {
+        Ok(opened) => opened,
+        Err(error) => return cancelled(context, words, error),
+    };
+    context.terminal.line(&session.first_line());
     // From before the plan to the end: nobody may change the state between what is shown and what is done.
     let mut wait = |holder: &str| {
         context.terminal.note(&format!("Waiting: the stack is locked by {holder}. Is it still there?"));

@@ -18,7 +18,7 @@ use crate::{
     Cloud, Settings,
     args::{Command, ExportCommand, StateCommand},
     error::CommandError,
-    signals::Interrupts,
+    signals::{Interrupted, Interrupts},
     terminal::Terminal,
 };
 
@@ -67,8 +67,9 @@ impl Context<'_> {
     /// work without the cloud too.
     pub(crate) fn note_cloud(&mut self) {
         let line = match Session::open(self) {
-            Ok(session) => session.first_line(),
-            Err(error) => format!("Cloud: not reached, and not needed: {error}"),
+            Err(Interrupted) => return,
+            Ok(Ok(session)) => session.first_line(),
+            Ok(Err(error)) => format!("Cloud: not reached, and not needed: {error}"),
         };
         self.terminal.note(&line);
     }

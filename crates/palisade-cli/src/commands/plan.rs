@@ -13,7 +13,7 @@ use crate::{args::PlanArgs, calls::Forecast, error::CommandError, exit_code, ren
 /// only reading is allowed.
 pub(super) fn plan(context: &mut Context<'_>, args: &PlanArgs) -> Result<u8, CommandError> {
     let graph = if args.destroy { Graph::empty(context.stack.name()) } else { context.graph()? };
-    let session = Session::open(context)?;
+    let session = Session::open(context)??;
     if args.json {
         context.terminal.note(&session.first_line());
     } else {

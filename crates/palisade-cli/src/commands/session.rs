@@ -40,12 +40,29 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects.
-    pub(super) fn open(context: &Context<'_>) -> Result<Self, ConnectError> {
-        let paused_clock = context.cloud.paused_clock();
-        let runtime = runtime(paused_clock)?;
-        let connection = runtime.block_on(context.cloud.connect(&context.settings))?;
-        let interrupts = context.interrupts.clone();
-        Ok(Self { connection, runtime, paused_clock, interrupts, interrupted: OnceCell::new() })
+    ///
+    /// # Errors
+    /// [`Interrupted`] if an interrupt came meanwhile.
+    pub(super) fn open(context: &Context<'_>) -> Result<Result<Self, ConnectError>, Interrupted> {
+        let (paused_clock, interrupts) = (context.cloud.paused_clock(), context.interrupts.clone());
+        let runtime = match runtime(paused_clock) {
+            Ok(runtime) => runtime,
+            Err(error) => return Ok(Err(error)),
+        };
+        let connected = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = interrupts.stopped() => Err(Interrupted),
+                connected = context.cloud.connect(&context.settings) => Ok(connected),
+            }
+        })?;
+        Ok(connected.map(|connection| Self {
+            connection,
+            runtime,
+            paused_clock,
+            interrupts,
+            interrupted: OnceCell::new(),
+        }))
     }
 
     /// Awaits `work`, for `limit` at most after an interrupt.
@@ -152,7 +169,7 @@ impl Session {
 
     /// Opens the place of the stack's state.
     pub(super) fn store(&self, context: &Context<'_>) -> Result<Box<dyn Store>, CommandError> {
-        self.runtime.block_on(store(context))
+        self.wait(store(context))?
     }
 
     /// Locks the stack against other runs of `command`; `wait` is told who may have it, if that takes a while to find out.

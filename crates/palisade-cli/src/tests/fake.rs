@@ -154,6 +154,12 @@ impl Account {
         self.0.lock().unwrap().interrupted = Some((operation, interrupts.clone()));
     }
 
+    /// Interrupts the command if it is to be by now. Tells whether it is.
+    fn interrupts(&self, operation: &str) -> bool {
+        let interrupted = self.0.lock().unwrap().interrupted.take_if(|(during, _)| *during == operation);
+        interrupted.is_some_and(|(_, interrupts)| interrupts.interrupt(exit_code::INTERRUPTED))
+    }
+
     /// Lets somebody remove a file during a call.
     pub(crate) fn remove_at(&self, operation: &'static str, file: PathBuf) {
         self.0.lock().unwrap().removed = Some((operation, file));
@@ -175,9 +181,7 @@ impl Account {
         if let Some((_, file)) = removed {
             std::fs::remove_file(file).unwrap();
         }
-        let interrupted = self.0.lock().unwrap().interrupted.take_if(|(during, _)| *during == operation);
-        if let Some((_, interrupts)) = interrupted {
-            interrupts.interrupt(exit_code::INTERRUPTED);
+        if self.interrupts(operation) {
             std::future::pending().await
         }
     }
@@ -204,7 +208,11 @@ impl Cloud for Account {
     ) -> BoxFuture<'a, Result<Arc<dyn Objects>, ConnectError>> {
         let silenced = self.0.lock().unwrap().silenced.clone();
         let buckets = Buckets { account: self.clone(), objects: self.buckets(), silenced };
-        Box::pin(async { Ok(Arc::new(buckets) as Arc<dyn Objects>) })
+        Box::pin(async move {
+            self.arrive("objects").await;
+            self.interrupts("lock");
+            Ok(Arc::new(buckets) as Arc<dyn Objects>)
+        })
     }
 
     fn policy(&self, kinds: &BTreeSet<&str>, _: Option<&S3Location>) -> palisade_core::Json {
@@ -232,6 +240,7 @@ impl Cloud for Account {
 
     fn connect<'a>(&'a self, settings: &'a Settings) -> BoxFuture<'a, Result<Connection, ConnectError>> {
         Box::pin(async {
+            self.arrive("connect").await;
             let region = settings.region.as_deref().unwrap_or_default();
             if region == "nowhere-1" {
                 return Err(ConnectError {

@@ -102,6 +102,17 @@ fn the_end_of_the_terminal_at_the_question_is_an_interrupt() {
 }
 
 #[test]
+fn an_apply_that_waits_for_its_credentials_or_its_bucket_is_broken_off() {
+    for operation in ["connect", "objects"] {
+        let (desk, interrupts) = (Desk::new(), Interrupts::default());
+        desk.account.interrupt_at(operation, &interrupts);
+        let transcript = run(&desk, APPLY, &interrupts, pair).transcript();
+        assert!(transcript.ends_with("Apply cancelled. Nothing was changed.\n"), "{transcript}");
+        assert!(!transcript.contains("Cloud:"), "{transcript}");
+    }
+}
+
+#[test]
 fn a_plan_without_an_answer_is_broken_off() {
     let (desk, interrupts) = (Desk::new(), Interrupts::default());
     assert!(!waits_for_lock(&desk));
@@ -120,7 +131,7 @@ fn a_plan_without_an_answer_is_broken_off() {
 #[test]
 fn a_lock_that_is_taken_when_the_interrupt_comes_is_given_back() {
     let (desk, interrupts) = (Desk::new(), Interrupts::default());
-    interrupts.interrupt(exit_code::INTERRUPTED);
+    desk.account.interrupt_at("lock", &interrupts);
     run(&desk, APPLY, &interrupts, pair);
     let keys = || tokio(desk.account.buckets().list("")).unwrap();
     assert!(keys().contains(&"test/lease.json".to_owned()));
@@ -132,7 +143,7 @@ fn the_wait_for_the_lock_of_another_run_can_be_interrupted() {
     let (desk, interrupts) = (Desk::new(), Interrupts::default());
     let store = RemoteStore::new(desk.account.buckets() as Arc<dyn Objects>, "test", "1");
     let writer = tokio(store.lock("`apply`, process 1 on ci", &mut |_| {})).unwrap();
-    interrupts.interrupt(exit_code::INTERRUPTED);
+    desk.account.interrupt_at("lock", &interrupts);
     assert_snapshot!(run(&desk, APPLY, &interrupts, pair).stderr, @r"
     Waiting: the stack is locked by `apply`, process 1 on ci. Is it still there?
 

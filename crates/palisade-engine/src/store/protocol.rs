@@ -22,6 +22,9 @@ mod tests;
 /// Why a holder has not renewed its lease, where no renewal has failed.
 const BUSY: &str = "the process was stopped meanwhile, or busy";
 
+/// Who is waited for where there is no lease.
+const REMOVED: &str = "a run whose lease somebody has removed";
+
 /// The rules that the tests take out one by one, to see that each is needed. A store has them all.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Rules {
@@ -37,11 +40,20 @@ pub(super) struct Rules {
     read_again: bool,
     /// A run that gave up a call without an answer does not give the lease back.
     answered: bool,
+    /// Whoever finds that the lease of a stack is not there waits as for one that is not given back: its holder may not know yet.
+    removal_waits: bool,
 }
 
 impl Rules {
-    pub(super) const ALL: Self =
-        Self { one_text: true, fence: true, margin: true, sleep_counts: true, read_again: true, answered: true };
+    pub(super) const ALL: Self = Self {
+        one_text: true,
+        fence: true,
+        margin: true,
+        sleep_counts: true,
+        read_again: true,
+        answered: true,
+        removal_waits: true,
+    };
 }
 
 /// The time since some moment, read from two clocks.
@@ -224,8 +236,8 @@ impl LeaseState {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Acquire {
     holder: String,
-    /// The etag of the lease of another run, and since when it is unchanged.
-    watched: Option<(String, Duration)>,
+    /// The etag of the lease of another run, or that there is none where somebody has removed it; and since when that is so.
+    watched: Option<(Option<String>, Duration)>,
     /// The attempts so far, by fencing number: one whose answer was lost may be the one that succeeded.
     attempts: BTreeMap<u64, (Taken, Duration)>,
 }
@@ -246,15 +258,31 @@ impl Acquire {
             LeaseAnswer::Lease(Some(kept)) => return self.decide(state, kept, now),
             // The numbers go on even if somebody has deleted the lease.
             LeaseAnswer::Lease(None) => Step::Ask(LeaseRequest::ReadFencing),
-            LeaseAnswer::Fencing(last) => {
-                self.attempt(state, Taken { fencing: last + 1, needs_fence: true }, None, 0, now)
-            }
+            LeaseAnswer::Fencing(last) => self.without_lease(state, last, now),
             // Whoever was faster shows at the next look, be it this run. The pause is for a bucket whose reads lag behind.
             LeaseAnswer::Written(_, Put::Refused) => Step::Ask(LeaseRequest::Pause(state.ttl / 600)),
             LeaseAnswer::Written(Attempt { lease, at, .. }, Put::Done(etag)) => {
                 self.succeeded(state, KeptLease { lease, etag }, Some(at))?
             }
         })
+    }
+
+    /// Takes the lease where there is none, under the number after that of the last entry of the log.
+    fn without_lease(&mut self, state: &LeaseState, last: u64, now: Now) -> Step<LeaseRequest, Taken> {
+        let is_new = last == 0;
+        if !is_new && state.rules.removal_waits {
+            match &self.watched {
+                Some((None, since)) if now.awake.saturating_sub(*since) < state.ttl => {
+                    return Step::Ask(LeaseRequest::Pause(state.ttl / 12));
+                }
+                Some((None, _)) => {}
+                _ => {
+                    self.watched = Some((None, now.awake));
+                    return Step::Ask(LeaseRequest::Tell(REMOVED.to_owned()));
+                }
+            }
+        }
+        self.attempt(state, Taken { fencing: last + 1, needs_fence: true }, None, 0, now)
     }
 
     fn decide(
@@ -272,11 +300,11 @@ impl Acquire {
         if needs_fence {
             match &self.watched {
                 None => {
-                    self.watched = Some((etag.clone(), now.awake));
+                    self.watched = Some((Some(etag.clone()), now.awake));
                     return Ok(Step::Ask(LeaseRequest::Tell(kept.lease.holder)));
                 }
                 // It was renewed meanwhile, so its holder is at work.
-                Some((first, _)) if first != etag => return Err(state.locked_error(kept.lease)),
+                Some((first, _)) if first.as_ref() != Some(etag) => return Err(state.locked_error(kept.lease)),
                 Some((_, since)) if now.awake.saturating_sub(*since) < Duration::from_millis(lease.ttl) => {
                     return Ok(Step::Ask(LeaseRequest::Pause(state.ttl / 12)));
                 }
@@ -330,6 +358,9 @@ pub(super) enum Change {
     Renew,
     /// Gives it back, with the serial of the state that is kept, where that is known.
     Release(Option<u64>),
+    /// Leaves it to run out, under this number at least: it is older than the log, as somebody has put an earlier one in its place.
+    /// The run that had it may still be at work.
+    Raise(u64),
 }
 
 impl Change {
@@ -375,7 +406,7 @@ impl Change {
 
     fn attempt(self, state: &mut LeaseState, now: Now) -> Result<Step<LeaseRequest, ()>, StateError> {
         let at = state.count(now);
-        if matches!(self, Self::Release(_)) {
+        if !matches!(self, Self::Renew) {
             // From now on another run may have it.
             state.stop();
         }
@@ -387,6 +418,7 @@ impl Change {
                 return Err(state.lost_error(detail));
             }
             (Self::Renew, None) => lease.renewals += 1,
+            (Self::Raise(fencing), _) => lease.fencing = lease.fencing.max(fencing),
             (Self::Release(_), _) if held.is_unanswered => {
                 return Err(StateError::Unanswered { stack: state.stack.clone() });
             }
@@ -448,12 +480,20 @@ impl<T: Clone + PartialEq> LogEnd<T> {
     /// log, and the fence that is to be written first, after which the log is read again: only a fence that is the last entry
     /// stops the earlier run. One that was put where that run had deleted an entry meanwhile does not.
     ///
-    /// `None` if another run has taken the lease over already: the fence that is to stop this run is behind it.
-    pub(super) fn new(taken: Taken, position: u64, fencing: u64, rules: Rules) -> Option<(Self, Option<Write>)> {
-        let is_fenced = !taken.needs_fence || !rules.fence || fencing == taken.fencing;
+    /// `None` if another run has written under this number or a later one: it has taken the lease over already, and the fence that
+    /// is to stop this run is behind it; or the lease that this run has taken was older than the log.
+    pub(super) fn new(
+        taken: Taken,
+        position: u64,
+        fencing: u64,
+        has_fenced: bool,
+        rules: Rules,
+    ) -> Option<(Self, Option<Write>)> {
+        let is_own = has_fenced && fencing == taken.fencing;
+        let is_fenced = !taken.needs_fence || !rules.fence || is_own;
         let fence = (!is_fenced).then_some(Write { is_fence: true, is_repeated: false });
         let end = Self { rules, fencing: taken.fencing, position, sent: None };
-        (fencing <= taken.fencing || !rules.read_again).then_some((end, fence))
+        (is_own || fencing < taken.fencing || !rules.read_again).then_some((end, fence))
     }
 
     pub(super) fn fencing(&self) -> u64 {

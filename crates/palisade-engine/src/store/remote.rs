@@ -116,6 +116,7 @@ impl RemoteStore {
         let place = self.place();
         let mut writer = self.log.lock().await;
         let taken = self.lease.acquire(&place, holder, wait).await?;
+        let mut has_fenced = false;
         loop {
             let log = match place.read_log().await {
                 Ok(log) => log,
@@ -129,14 +130,17 @@ impl RemoteStore {
                     return Err(error);
                 }
             };
-            let Some((end, fence)) = LogEnd::new(taken, log.position, log.fencing, Rules::ALL) else {
-                let detail = "it ran out before this run had begun, and another one has taken it over".to_owned();
-                return Err(StateError::LeaseLost { stack: self.stack.clone(), detail });
+            let Some((end, fence)) = LogEnd::new(taken, log.position, log.fencing, has_fenced, Rules::ALL) else {
+                // If another run has it by now, that is the error.
+                self.lease.change(&place, Change::Raise(log.fencing)).await?;
+                let holder = "a run in place of whose lease somebody has put an earlier one".to_owned();
+                return Err(StateError::Locked { stack: self.stack.clone(), holder });
             };
             let current = writer.insert(LogWriter { log, end });
             let Some(fence) = fence else { return Ok(()) };
             let content = LogContent::Fence { holder: holder.to_owned(), run: self.run.clone() };
             self.write(current, fence, |_| Ok(Some(content.clone()))).await?;
+            has_fenced = true;
         }
     }
 

@@ -534,11 +534,41 @@ fn a_lease_that_somebody_has_deleted_lets_no_two_write() {
         let objects = objects();
         let first = begun(&objects, "1").await;
         objects.delete("shop/lease.json").await.unwrap();
+        let removed = Instant::now();
         let second = take(&objects, "2").await.unwrap();
+        // By then, the first run has found out, and sends no call any more.
+        assert!(removed.elapsed() >= TTL, "{:?}", removed.elapsed());
         let state = store(&objects, "3").load().await.unwrap().unwrap();
         second.replace(&state).await.unwrap();
         assert!(matches!(first.append(&[record(4, "1")]).await, Err(StateError::Overtaken { .. })));
         assert_eq!(store(&objects, "3").load().await.unwrap(), Some(state));
+    });
+}
+
+#[test]
+fn an_earlier_lease_that_somebody_has_put_back_lets_no_two_run() {
+    run(async {
+        let objects = objects();
+        begun(&objects, "1").await.release().await.unwrap();
+        let earlier = text(&objects, "shop/lease.json").await;
+        let second = take(&objects, "2").await.unwrap();
+        second.append(&[record(4, "2")]).await.unwrap();
+        write(&objects, "shop/lease.json", &earlier).await;
+        // It has the number of the second run next.
+        let refused = take(&objects, "3").await.map(drop).unwrap_err();
+        assert_snapshot!(refused, @"the stack `shop` is locked by a run in place of whose lease somebody has put an earlier one");
+        let begin = Instant::now();
+        let third = take(&objects, "4").await.unwrap();
+        assert!(begin.elapsed() >= TTL, "{:?}", begin.elapsed());
+        assert!(matches!(second.append(&[record(5, "2")]).await, Err(StateError::Overtaken { .. })));
+        third.append(&[record(5, "4")]).await.unwrap();
+        // Much earlier, it is raised at once.
+        write(&objects, "shop/lease.json", &earlier).await;
+        assert!(matches!(take(&objects, "6").await, Err(StateError::Locked { .. })));
+        take(&objects, "5").await.unwrap().release().await.unwrap();
+        let state = store(&objects, "7").load().await.unwrap().unwrap();
+        let names: Vec<_> = history(&state).into_values().collect();
+        assert_eq!(names, ["1", "1", "2", "4"]);
     });
 }
 

@@ -166,7 +166,7 @@ impl Lifecycle for ReplicationGroup {
             Err(error) if error.code == CREATE_FAILED => {
                 // It never was a cache, and AWS makes none of it any more. While it is there, nothing else has its name.
                 gone(self.delete(aws, id).await)?;
-                return Err(error);
+                return Err(ProviderError { kind: ErrorKind::CreateFailed, ..error });
             }
             answer => answer?,
         };

@@ -15,7 +15,7 @@ mod log;
 mod model;
 mod world;
 
-const NOTHING: Faults = Faults { crashes: 0, delays: 0, losses: 0, sleep: 0 };
+const NOTHING: Faults = Faults { crashes: 0, delays: 0, losses: 0, sleep: 0, removals: 0 };
 
 /// All that may go wrong goes wrong in one exploration: one run crashes, one request is delayed, and one machine sleeps, while
 /// each run writes, and the first one sends a call and renews its lease, by `begin` or in the background.
@@ -49,6 +49,17 @@ const CALLS: Bounds =
 /// Each run sends a call. A machine sleeps, and an answer is lost, be it that of a read.
 const LOSS: Bounds =
     Bounds { begins: &[true], renewals: [0, 0], faults: Faults { losses: 1, sleep: 1, ..NOTHING }, ..CALLS };
+
+/// Each run writes once, the first one sends a call and renews its lease, and somebody removes the lease.
+const REMOVAL: Bounds = Bounds {
+    begins: &[true],
+    times: &[0, 5, 6, 11, 12],
+    writes: [1, 1],
+    calls: [1, 0],
+    renewals: [1, 0],
+    faults: Faults { removals: 1, ..NOTHING },
+    ..CALLS
+};
 
 fn explore(name: &str, bounds: Bounds, until: HasDiscoveries) -> impl Checker<Bounds> {
     let begin = tokio::time::Instant::now();
@@ -99,6 +110,11 @@ fn an_answer_that_is_lost_while_a_machine_sleeps_breaks_nothing() {
 }
 
 #[test]
+fn a_lease_that_somebody_removes_lets_no_two_run_at_a_time() {
+    assert_holds("removal", REMOVAL, &[BOTH_FINISH]);
+}
+
+#[test]
 fn each_rule_is_needed() {
     let rules = |change: fn(&mut Rules)| {
         let mut rules = Rules::ALL;
@@ -110,6 +126,11 @@ fn each_rule_is_needed() {
     assert_needed("not read again", Bounds { rules: rules(|rules| rules.read_again = false), ..LOG }, KEPT);
     assert_needed("not answered", Bounds { rules: rules(|rules| rules.answered = false), ..CALLS }, NO_LATE_EFFECT);
     assert_needed("no margin", Bounds { rules: rules(|rules| rules.margin = false), ..CALLS }, NO_LATE_EFFECT);
+    assert_needed(
+        "not waited where it is removed",
+        Bounds { rules: rules(|rules| rules.removal_waits = false), ..REMOVAL },
+        NO_LATE_START,
+    );
     assert_needed(
         "sleep does not count",
         Bounds { rules: rules(|rules| rules.sleep_counts = false), ..LOSS },

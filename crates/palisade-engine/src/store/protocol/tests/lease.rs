@@ -10,7 +10,7 @@ fn at(seconds: u64) -> Now {
 }
 
 /// A lease that was taken at the time zero.
-fn taken() -> LeaseState {
+fn taken_lease() -> LeaseState {
     let mut state = LeaseState::new("shop", "this run".to_owned(), TTL, Rules::ALL);
     let mut acquire = Acquire::new("somebody");
     let step = acquire.next(&mut state, LeaseAnswer::Fencing(0), at(0)).unwrap();
@@ -29,7 +29,7 @@ fn attempt<D: std::fmt::Debug>(step: Step<LeaseRequest, D>) -> Attempt {
 
 #[test]
 fn a_lease_that_is_being_given_back_permits_no_call() {
-    let mut state = taken();
+    let mut state = taken_lease();
     let release = Change::Release(None);
     let given_back = attempt(release.next(&mut state, LeaseAnswer::Nothing, at(1)).unwrap());
     assert!(given_back.lease.is_free);
@@ -41,7 +41,7 @@ fn a_lease_that_is_being_given_back_permits_no_call() {
 #[test]
 fn a_renewal_that_succeeds_too_late_revives_no_lease() {
     for lose in [|state: &mut LeaseState| drop(state.keep(None, at(50)).unwrap_err()), LeaseState::stop] {
-        let mut state = taken();
+        let mut state = taken_lease();
         let renew = Change::Renew;
         let sent = attempt(renew.next(&mut state, LeaseAnswer::Nothing, at(49)).unwrap());
         lose(&mut state);
@@ -54,7 +54,7 @@ fn a_renewal_that_succeeds_too_late_revives_no_lease() {
 
 #[test]
 fn a_lease_that_is_lost_is_not_renewed() {
-    let mut state = taken();
+    let mut state = taken_lease();
     let renew = Change::Renew;
     let sent = attempt(renew.next(&mut state, LeaseAnswer::Nothing, at(49)).unwrap());
     state.keep(None, at(50)).unwrap_err();
@@ -68,7 +68,7 @@ fn a_lease_that_is_lost_is_not_renewed() {
 
 #[test]
 fn a_renewal_that_has_failed_is_tried_again_in_the_time_that_is_left() {
-    let state = taken();
+    let state = taken_lease();
     assert_eq!(state.retry_pause(at(20)), TTL / 12);
     assert_eq!(state.retry_pause(at(49)), Duration::from_secs(1));
 }
@@ -94,23 +94,68 @@ fn a_lease_that_is_not_renewed_is_over_when_its_time_is() {
 }
 
 #[test]
+fn a_lease_that_somebody_has_removed_is_waited_for() {
+    let mut state = LeaseState::new("shop", "this run".to_owned(), TTL, Rules::ALL);
+    let mut acquire = Acquire::new("somebody");
+    let absent = LeaseAnswer::Lease(None);
+    assert_eq!(acquire.next(&mut state, absent, at(0)).unwrap(), Step::Ask(LeaseRequest::ReadFencing));
+    let mut look = |answer: LeaseAnswer, seconds| acquire.next(&mut state, answer, at(seconds));
+    assert_eq!(look(LeaseAnswer::Fencing(7), 0).unwrap(), Step::Ask(LeaseRequest::Tell(REMOVED.to_owned())));
+    assert!(matches!(look(LeaseAnswer::Fencing(7), 59).unwrap(), Step::Ask(LeaseRequest::Pause(_))));
+    // Another one that has waited has taken it.
+    let taken = look(LeaseAnswer::Lease(Some(of_another("another run"))), 59);
+    assert!(matches!(taken, Err(StateError::Locked { .. })), "{taken:?}");
+    let sent = attempt(look(LeaseAnswer::Fencing(7), 60).unwrap());
+    assert_eq!((sent.lease.fencing, sent.replaces), (8, None));
+}
+
+#[test]
+fn a_lease_that_was_there_and_is_removed_is_waited_for_from_then_on() {
+    let mut state = LeaseState::new("shop", "this run".to_owned(), TTL, Rules::ALL);
+    let mut acquire = Acquire::new("somebody");
+    acquire.next(&mut state, LeaseAnswer::Lease(Some(of_another("another run"))), at(0)).unwrap();
+    let told = acquire.next(&mut state, LeaseAnswer::Fencing(7), at(30)).unwrap();
+    assert_eq!(told, Step::Ask(LeaseRequest::Tell(REMOVED.to_owned())));
+    let waiting = acquire.next(&mut state, LeaseAnswer::Fencing(7), at(89)).unwrap();
+    assert!(matches!(waiting, Step::Ask(LeaseRequest::Pause(_))));
+    attempt(acquire.next(&mut state, LeaseAnswer::Fencing(7), at(90)).unwrap());
+}
+
+#[test]
+fn a_lease_that_is_older_than_the_log_is_left_under_a_later_number() {
+    let taken = Taken { fencing: 7, needs_fence: false };
+    for fencing in [7, 8] {
+        assert_eq!(LogEnd::<()>::new(taken, 4, fencing, false, Rules::ALL), None);
+    }
+    let mut state = taken_lease();
+    let raised = attempt(Change::Raise(8).next(&mut state, LeaseAnswer::Nothing, at(1)).unwrap());
+    assert_eq!((raised.lease.fencing, raised.lease.is_free), (8, false));
+    // This run sends no call under it.
+    assert!(matches!(state.check(at(1)), Err(StateError::LeaseLost { .. })));
+    let done = LeaseAnswer::Written(raised, Put::Done("raised".to_owned()));
+    assert_eq!(Change::Raise(8).next(&mut state, done, at(1)).unwrap(), Step::Done(()));
+    assert!(matches!(state.check(at(1)), Err(StateError::LeaseLost { .. })));
+}
+
+#[test]
 fn a_lease_gets_a_fence_if_one_of_the_attempts_that_may_have_succeeded_needs_it() {
     let mut state = LeaseState::new("shop", "this run".to_owned(), TTL, Rules::ALL);
     let mut acquire = Acquire::new("somebody");
     let mut free = of_another("another run");
     free.lease.is_free = true;
     attempt(acquire.next(&mut state, LeaseAnswer::Lease(Some(free)), at(0)).unwrap());
-    // There is no answer. Then the lease is deleted, and the log ends with the run before.
-    let sent = attempt(acquire.next(&mut state, LeaseAnswer::Fencing(7), at(1)).unwrap());
+    // There is no answer. Then the lease is removed, and the log ends with the run before.
+    acquire.next(&mut state, LeaseAnswer::Fencing(7), at(1)).unwrap();
+    let sent = attempt(acquire.next(&mut state, LeaseAnswer::Fencing(7), at(61)).unwrap());
     assert_eq!(sent.lease.fencing, 8);
     let kept = KeptLease { lease: sent.lease, etag: "own".to_owned() };
-    let taken = acquire.next(&mut state, LeaseAnswer::Lease(Some(kept)), at(2)).unwrap();
+    let taken = acquire.next(&mut state, LeaseAnswer::Lease(Some(kept)), at(62)).unwrap();
     assert_eq!(taken, Step::Done(Taken { fencing: 8, needs_fence: true }));
 }
 
 #[test]
 fn what_became_of_a_renewal_without_an_answer_is_read() {
-    let mut state = taken();
+    let mut state = taken_lease();
     let renewed = attempt(Change::Renew.next(&mut state, LeaseAnswer::Nothing, at(20)).unwrap()).lease;
     assert_eq!(renewed.renewals, 1);
     // It was written. So the next renewal replaces it, and so does giving the lease back, which is still to be done.

@@ -5,7 +5,7 @@ use super::super::*;
 /// The log of the run with the lease 8. Its last entry is at position 4, and was written under the lease 7.
 fn end() -> (LogEnd<&'static str>, Write) {
     let taken = Taken { fencing: 8, needs_fence: true };
-    let (end, fence) = LogEnd::new(taken, 4, 7, Rules::ALL).expect("nobody else has the lease");
+    let (end, fence) = LogEnd::new(taken, 4, 7, false, Rules::ALL).expect("nobody else has the lease");
     (end, fence.expect("the run before has not given it back"))
 }
 

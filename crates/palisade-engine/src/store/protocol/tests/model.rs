@@ -42,6 +42,7 @@ pub(super) enum Action {
     Call(usize),
     CallHasEffect(usize),
     Crash(usize),
+    RemoveLease,
 }
 
 /// What becomes of a request.
@@ -142,6 +143,9 @@ impl Model for Bounds {
         }
         if world.late.is_some() {
             actions.push(Action::ArriveLate);
+        }
+        if world.faults.removals > 0 && world.lease.is_some() {
+            actions.push(Action::RemoveLease);
         }
         for (index, run) in world.runs.iter().enumerate() {
             // Where the runs differ, it is the machine of the one with the call: the sleep of the other only makes it wait longer.
@@ -259,6 +263,10 @@ impl Model for Bounds {
             Action::CallHasEffect(index) => {
                 let (_, fencing) = world.runs[index].call.take()?;
                 world.has_late_effect |= fencing < world.begun;
+            }
+            Action::RemoveLease => {
+                world.lease = None;
+                world.faults.removals -= 1;
             }
             Action::Crash(index) => {
                 world.runs[index].end(Phase::Crashed);

@@ -25,6 +25,8 @@ pub(super) struct Faults {
     pub(super) losses: u8,
     /// For how many steps of the time a machine sleeps.
     pub(super) sleep: u8,
+    /// Somebody removes the lease.
+    pub(super) removals: u8,
 }
 
 /// A set of changes to the state, by number.
@@ -90,7 +92,8 @@ pub(super) struct Operation {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Kind {
     Acquire(Acquire),
-    ReadLog(Taken),
+    /// Whether it has put its fence.
+    ReadLog(Taken, bool),
     Change(Change),
     /// A write, and whether it is of the whole state.
     Write(Write, Purpose),
@@ -369,14 +372,17 @@ impl World {
                 (Kind::Acquire(acquire), Answer::Lease(answer)) => match acquire.next(&mut run.lease, answer, now) {
                     Ok(Step::Ask(request)) => Request::Lease(request),
                     Ok(Step::Done(taken)) => {
-                        kind = Kind::ReadLog(taken);
+                        kind = Kind::ReadLog(taken, false);
                         Request::ReadLog
                     }
                     Err(_) => return run.end(Phase::Ended),
                 },
-                (Kind::ReadLog(taken), Answer::ReadLog(Some(log))) => {
-                    let Some((end, fence)) = LogEnd::new(*taken, log.position, log.fencing, rules) else {
-                        return run.end(Phase::Ended);
+                (Kind::ReadLog(taken, has_fenced), Answer::ReadLog(Some(log))) => {
+                    let end = LogEnd::new(*taken, log.position, log.fencing, *has_fenced, rules);
+                    let Some((end, fence)) = end else {
+                        kind = Kind::Change(Change::Raise(log.fencing));
+                        answer = Answer::Lease(LeaseAnswer::Nothing);
+                        continue;
                     };
                     (run.end, run.log) = (Some(end), log);
                     let Some(fence) = fence else { return self.begin(index) };
@@ -391,7 +397,7 @@ impl World {
                         (Change::Release(_), Ok(_)) if run.writes == 0 && run.calls == 0 => {
                             return run.end(Phase::Finished);
                         }
-                        (Change::Release(_), _) => return run.end(Phase::Ended),
+                        (Change::Release(_) | Change::Raise(_), _) => return run.end(Phase::Ended),
                     }
                 }
                 (Kind::Write(write, purpose), Answer::Log(log)) => {
@@ -405,7 +411,7 @@ impl World {
                             return self.begin(index);
                         }
                         (Step::Done(Outcome::Written), Purpose::Fence(taken)) => {
-                            kind = Kind::ReadLog(taken);
+                            kind = Kind::ReadLog(taken, true);
                             Request::ReadLog
                         }
                         (Step::Done(Outcome::Written), Purpose::Append) => {
