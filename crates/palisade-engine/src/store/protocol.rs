@@ -236,10 +236,18 @@ impl LeaseState {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Acquire {
     holder: String,
-    /// The etag of the lease of another run, or that there is none where somebody has removed it; and since when that is so.
-    watched: Option<(Option<String>, Duration)>,
+    /// What stands in the way, and since when it is unchanged.
+    watched: Option<(Obstacle, Duration)>,
     /// The attempts so far, by fencing number: one whose answer was lost may be the one that succeeded.
     attempts: BTreeMap<u64, (Taken, Duration)>,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Obstacle {
+    /// The lease of another run, by its etag.
+    Lease(String),
+    /// There is none, as somebody has removed it, and the last entry of the log has this number: its holder may not know yet.
+    Removed(u64),
 }
 
 impl Acquire {
@@ -272,12 +280,13 @@ impl Acquire {
         let is_new = last == 0;
         if !is_new && state.rules.removal_waits {
             match &self.watched {
-                Some((None, since)) if now.awake.saturating_sub(*since) < state.ttl => {
-                    return Step::Ask(LeaseRequest::Pause(state.ttl / 12));
+                Some((Obstacle::Removed(seen), since)) if *seen == last => {
+                    if now.awake.saturating_sub(*since) < state.ttl {
+                        return Step::Ask(LeaseRequest::Pause(state.ttl / 12));
+                    }
                 }
-                Some((None, _)) => {}
                 _ => {
-                    self.watched = Some((None, now.awake));
+                    self.watched = Some((Obstacle::Removed(last), now.awake));
                     return Step::Ask(LeaseRequest::Tell(REMOVED.to_owned()));
                 }
             }
@@ -300,11 +309,13 @@ impl Acquire {
         if needs_fence {
             match &self.watched {
                 None => {
-                    self.watched = Some((Some(etag.clone()), now.awake));
+                    self.watched = Some((Obstacle::Lease(etag.clone()), now.awake));
                     return Ok(Step::Ask(LeaseRequest::Tell(kept.lease.holder)));
                 }
                 // It was renewed meanwhile, so its holder is at work.
-                Some((first, _)) if first.as_ref() != Some(etag) => return Err(state.locked_error(kept.lease)),
+                Some((first, _)) if *first != Obstacle::Lease(etag.clone()) => {
+                    return Err(state.locked_error(kept.lease));
+                }
                 Some((_, since)) if now.awake.saturating_sub(*since) < Duration::from_millis(lease.ttl) => {
                     return Ok(Step::Ask(LeaseRequest::Pause(state.ttl / 12)));
                 }
@@ -388,7 +399,9 @@ impl Change {
                     return Ok(Step::Done(()));
                 }
                 if let Some(held) = &mut state.held {
-                    (held.lease, held.etag) = (lease, etag);
+                    // If it is an earlier one that somebody has put back, no later one is to be the same as one that others saw.
+                    let renewals = lease.renewals.max(held.lease.renewals);
+                    (held.lease, held.etag) = (Lease { renewals, ..lease }, etag);
                 }
             }
             LeaseAnswer::Lease(kept) => {

@@ -96,6 +96,18 @@ fn a_fence_outlives_all_whole_states_that_later_runs_write() {
 }
 
 #[test]
+fn a_renewal_without_an_answer_lasts_no_longer_than_the_lease() {
+    run(async {
+        let network = Network::new(&objects(), &[]);
+        let writer = take(&network, "1").await.unwrap();
+        let begin = Instant::now();
+        network.stall(Call::PutLease, TTL * 10);
+        assert!(matches!(writer.keep().await, StateError::LeaseLost { .. }));
+        assert!(begin.elapsed() < TTL, "{:?}", begin.elapsed());
+    });
+}
+
+#[test]
 fn a_run_that_gives_its_lease_back_sends_no_call_meanwhile() {
     run(async {
         for stalled in [Call::PutEntry, Call::PutLease] {

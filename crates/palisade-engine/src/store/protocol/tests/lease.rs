@@ -122,6 +122,32 @@ fn a_lease_that_was_there_and_is_removed_is_waited_for_from_then_on() {
 }
 
 #[test]
+fn a_lease_that_was_removed_twice_is_waited_for_twice() {
+    let mut state = LeaseState::new("shop", "this run".to_owned(), TTL, Rules::ALL);
+    let mut acquire = Acquire::new("somebody");
+    acquire.next(&mut state, LeaseAnswer::Fencing(7), at(0)).unwrap();
+    // Another run has taken it meanwhile, and has put its fence.
+    let told = acquire.next(&mut state, LeaseAnswer::Fencing(8), at(60)).unwrap();
+    assert_eq!(told, Step::Ask(LeaseRequest::Tell(REMOVED.to_owned())));
+    let waiting = acquire.next(&mut state, LeaseAnswer::Fencing(8), at(119)).unwrap();
+    assert!(matches!(waiting, Step::Ask(LeaseRequest::Pause(_))));
+    attempt(acquire.next(&mut state, LeaseAnswer::Fencing(8), at(120)).unwrap());
+}
+
+#[test]
+fn a_renewal_is_never_the_same_as_an_earlier_one() {
+    let mut state = taken_lease();
+    let first = attempt(Change::Renew.next(&mut state, LeaseAnswer::Nothing, at(20)).unwrap());
+    let done = LeaseAnswer::Written(first.clone(), Put::Done("first".to_owned()));
+    Change::Renew.next(&mut state, done, at(20)).unwrap();
+    // Somebody puts the lease back as it was before.
+    let lease = Lease { renewals: 0, ..first.lease.clone() };
+    let kept = KeptLease { lease, etag: "put back".to_owned() };
+    let second = attempt(Change::Renew.next(&mut state, LeaseAnswer::Lease(Some(kept)), at(40)).unwrap());
+    assert_eq!((second.lease.renewals, second.replaces.as_deref()), (2, Some("put back")));
+}
+
+#[test]
 fn a_lease_that_is_older_than_the_log_is_left_under_a_later_number() {
     let taken = Taken { fencing: 7, needs_fence: false };
     for fencing in [7, 8] {

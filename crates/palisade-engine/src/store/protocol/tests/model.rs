@@ -256,13 +256,12 @@ impl Model for Bounds {
                 let run = &mut world.runs[index];
                 run.lease.check(now).ok()?;
                 run.calls -= 1;
-                let fencing = run.end.as_ref()?.fencing();
-                run.call = Some((world.ticks + CALL, fencing));
-                world.has_late_start |= fencing < world.begun;
+                run.call = Some((world.ticks + CALL, run.begun));
+                world.has_late_start |= run.begun < world.begun;
             }
             Action::CallHasEffect(index) => {
-                let (_, fencing) = world.runs[index].call.take()?;
-                world.has_late_effect |= fencing < world.begun;
+                let (_, begun) = world.runs[index].call.take()?;
+                world.has_late_effect |= begun < world.begun;
             }
             Action::RemoveLease => {
                 world.lease = None;

@@ -132,8 +132,10 @@ pub(super) struct Run {
     pub(super) state: Changes,
     /// The operation, and the renewal beside it. They are large, and each step copies all that is not behind a pointer.
     pub(super) operations: [Option<Box<Operation>>; 2],
-    /// When the call that is on its way has its effect at the latest, and the number of the lease.
-    pub(super) call: Option<(u32, u64)>,
+    /// Which of all beginnings was its own.
+    pub(super) begun: u8,
+    /// When the call that is on its way has its effect at the latest, and after which beginning it was sent.
+    pub(super) call: Option<(u32, u8)>,
     pub(super) slept: u32,
     /// How many of each it may yet do.
     pub(super) writes: u8,
@@ -154,8 +156,8 @@ pub(super) struct World {
     /// A write that arrives late.
     pub(super) late: Option<Request>,
     pub(super) runs: [Run; 2],
-    /// The number of the last lease under which a run has begun.
-    pub(super) begun: u64,
+    /// How many runs have begun.
+    pub(super) begun: u8,
     /// Whether a run with an earlier lease has sent a call since then, or one of its calls has had its effect.
     pub(super) has_late_start: bool,
     pub(super) has_late_effect: bool,
@@ -204,6 +206,7 @@ impl Run {
             log: Log::default(),
             state: 0,
             operations: [None, None],
+            begun: 0,
             call: None,
             slept: 0,
             writes: 0,
@@ -474,9 +477,9 @@ impl World {
     }
 
     fn begin(&mut self, index: usize) {
+        self.begun += 1;
         let run = &mut self.runs[index];
-        (run.phase, run.state) = (Phase::Begun, run.log.state.unwrap_or(0));
-        self.begun = self.begun.max(run.end.as_ref().unwrap().fencing());
+        (run.phase, run.state, run.begun) = (Phase::Begun, run.log.state.unwrap_or(0), self.begun);
     }
 
     /// A run sends its first request. Until that has reached S3, it is as if it had not begun.
