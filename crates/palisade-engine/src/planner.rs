@@ -19,7 +19,7 @@ use crate::{
 };
 
 const GONE: &str = "it was deleted outside of this program";
-const DELETED: &str = "its deletion had begun, and it is gone";
+const DELETED: &str = "its deletion had begun: the apply sees it through";
 const HIDDEN: &str = "its last change has not come to its end, and it is not seen since: the apply looks for it first";
 const UNSETTLED: &str = "its creation is unsettled: nothing is seen of it, and the apply looks for it first";
 const UNSEEN: &str = "it was created, and is not seen yet: the apply waits for it";

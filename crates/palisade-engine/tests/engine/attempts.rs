@@ -436,7 +436,7 @@ fn an_object_whose_deletion_has_begun_is_brought_to_what_it_should_be_once_that_
             assert_eq!((plan.steps[0].action, account.lock().waits), (expected, waits));
             let why = [
                 "its deletion was not finished, and may have taken from it what it still shows",
-                "its deletion had begun, and it is gone",
+                "its deletion had begun: the apply sees it through",
             ];
             assert_eq!(reason(&plan), why[usize::from(after_effect)]);
         }
@@ -735,7 +735,7 @@ fn an_object_whose_deletion_had_begun_is_kept_if_it_is_seen_before_its_successor
         interrupt(&account, &Graph::empty("test"), false).await;
         account.lock().world.objects.values_mut().for_each(|thing| thing.hide(Duration::from_millis(3_500)));
         let plan = planned(&account, &program).await.unwrap();
-        assert_eq!((plan.counts(), reason(&plan)), ((1, 0, 0), "its deletion had begun, and it is gone"));
+        assert_eq!((plan.counts(), reason(&plan)), ((1, 0, 0), "its deletion had begun: the apply sees it through"));
         // The look before the first step still misses it.
         account.lock().pace = Duration::from_secs(1);
         let (report, _) = applied(&account, &program, &plan).await;
@@ -895,7 +895,7 @@ fn an_object_whose_deletion_had_its_end_is_not_looked_for() {
             let crashed = Account::again(moment);
             let start = Instant::now();
             let plan = up(&crashed, &next).await;
-            assert_eq!((reason(&plan), plan.drift.len()), ("its deletion had begun, and it is gone", 0));
+            assert_eq!((reason(&plan), plan.drift.len()), ("its deletion had begun: the apply sees it through", 0));
             assert!(plan.steps.iter().all(|step| step.action != Action::Update), "{plan:#?}");
             assert!(start.elapsed() < HIDDEN, "{:?}", start.elapsed());
         }
