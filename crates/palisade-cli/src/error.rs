@@ -200,6 +200,13 @@ impl From<ExportError> for CommandError {
 /// The cure of a state file that is not one. It never deletes the file: what is left of it may be all that knows the
 /// objects.
 fn restore(path: &Path) -> String {
+    if is_shared(path) && path.ends_with("lease.json") {
+        // It is no state: it says who may write one, and the log says the same.
+        return format!(
+            "remove {}: the next run waits a minute for whoever may have the lock, and makes a new one",
+            path.display()
+        );
+    }
     if is_shared(path) {
         return format!(
             "bring {} back as it was, from the versions that the bucket keeps: without its state, a stack knows no objects",
@@ -374,6 +381,16 @@ mod tests {
         error: the state s3://acme/log/ is older than the account, so nothing was changed: its last change is 7, and it does not have Thing.main (thing-1)
         help: bring back the newest state, from the versions that the bucket keeps: this one was restored from before the last run, or a copy of it was applied
         help: if there is no newer one, delete these objects in the account, and run the command again
+        ");
+    }
+
+    #[test]
+    fn a_lease_that_is_damaged_is_made_anew() {
+        let detail = "it is no JSON".to_owned();
+        let error = StateError::Corrupt { path: "s3://acme/prod/shop/lease.json".into(), detail };
+        insta::assert_snapshot!(CommandError::from(error).text(), @r"
+        error: the state file s3://acme/prod/shop/lease.json is damaged: it is no JSON
+        help: remove s3://acme/prod/shop/lease.json: the next run waits a minute for whoever may have the lock, and makes a new one
         ");
     }
 

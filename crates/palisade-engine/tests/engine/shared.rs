@@ -546,6 +546,22 @@ fn a_lease_that_somebody_has_deleted_lets_no_two_write() {
 }
 
 #[test]
+fn a_damaged_lease_is_made_anew_once_it_is_removed() {
+    run(async {
+        let objects = objects();
+        begun(&objects, "1").await.release().await.unwrap();
+        write(&objects, "shop/lease.json", "{").await;
+        let refused = take(&objects, "2").await.map(drop).unwrap_err();
+        assert!(matches!(&refused, StateError::Corrupt { path, .. } if path.ends_with("lease.json")), "{refused}");
+        objects.delete("shop/lease.json").await.unwrap();
+        let writer = take(&objects, "2").await.unwrap();
+        writer.append(&[record(4, "2")]).await.unwrap();
+        writer.release().await.unwrap();
+        assert_eq!(history(&store(&objects, "3").load().await.unwrap().unwrap()).len(), 3);
+    });
+}
+
+#[test]
 fn an_earlier_lease_that_somebody_has_put_back_lets_no_two_run() {
     run(async {
         let objects = objects();
