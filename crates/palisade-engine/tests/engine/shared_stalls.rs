@@ -102,7 +102,12 @@ fn a_renewal_without_an_answer_lasts_no_longer_than_the_lease() {
         let writer = take(&network, "1").await.unwrap();
         let begin = Instant::now();
         network.stall(Call::PutLease, TTL * 10);
-        assert!(matches!(writer.keep().await, StateError::LeaseLost { .. }));
+        let down = async {
+            sleep(TTL / 2).await;
+            network.set_down(true);
+        };
+        let (lost, ()) = tokio::join!(writer.keep(), down);
+        assert!(matches!(lost, StateError::LeaseLost { .. }), "{lost}");
         assert!(begin.elapsed() < TTL, "{:?}", begin.elapsed());
     });
 }
