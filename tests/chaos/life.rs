@@ -32,7 +32,7 @@ use crate::{
     others::Other,
     place::{Kept, Killed, Place},
     refused,
-    watch::Watch,
+    watch::{Sent, Watch},
     weather::{End, Weather},
 };
 
@@ -359,14 +359,14 @@ impl Life {
         (writer, state): (&dyn Writer, State),
         watch: &Arc<Watch>,
     ) -> Result<Ended, String> {
-        let (begin, writes) = (Instant::now(), self.emulator.writes());
-        let plan = palisade_engine::plan(&AwsProvider::new(self.aws.clone()), program, &state).await;
-        let is_alone = around.len() == 1;
-        if is_alone && self.emulator.writes() != writes {
-            return Err("a plan has changed the account".to_owned());
+        let (begin, sent) = (Instant::now(), Arc::new(Sent::new(self.emulator.clone())));
+        let aws = Aws::new(Arc::<Sent>::clone(&sent), Arc::new(Canaries));
+        let plan = palisade_engine::plan(&AwsProvider::new(aws), program, &state).await;
+        if let Some(action) = sent.write() {
+            return Err(format!("a plan sends {action}"));
         }
         // Calls that fail are sent again; nothing else is waited for.
-        if is_alone && weather.reads.is_empty() && begin.elapsed() > PLANNED {
+        if around.len() == 1 && weather.reads.is_empty() && begin.elapsed() > PLANNED {
             return Err(format!("the plan took {:?}", begin.elapsed()));
         }
         let plan = match plan {

@@ -221,3 +221,33 @@ impl Backend for Watch {
         })
     }
 }
+
+/// The account as it is asked by what changes nothing.
+pub(crate) struct Sent {
+    emulator: Emulator,
+    write: Mutex<Option<&'static str>>,
+}
+
+impl Sent {
+    pub(crate) fn new(emulator: Emulator) -> Self {
+        Self { emulator, write: Mutex::default() }
+    }
+
+    /// A call that changes something, if one was sent all the same.
+    pub(crate) fn write(&self) -> Option<&'static str> {
+        *self.write.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backend for Sent {
+    fn region(&self) -> &str {
+        self.emulator.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        if request.effect() != Effect::Read {
+            *self.write.lock().unwrap_or_else(PoisonError::into_inner) = Some(request.action());
+        }
+        self.emulator.answer(request)
+    }
+}

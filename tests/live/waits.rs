@@ -128,7 +128,7 @@ fn a_cache_is_waited_for_until_it_and_its_nodes_are_available() {
 fn a_cache_that_aws_could_not_create_is_an_error() {
     let mut stage = stage(first(usize::MAX, CACHES, Fault::Altered(create_failed)));
     let (kind, code, message) = stage.fails(secured_redis::stack);
-    assert_eq!((kind, code.as_str()), (ErrorKind::Invalid, "create-failed"));
+    assert_eq!((kind, code.as_str()), (ErrorKind::CreateFailed, "create-failed"));
     assert_eq!(message, "AWS could not create the replication group secured-redis");
 }
 
