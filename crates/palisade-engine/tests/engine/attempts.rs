@@ -794,6 +794,36 @@ fn what_an_object_refers_to_that_is_being_deleted_goes_after_it() {
 }
 
 #[test]
+fn deletions_that_have_begun_wait_for_nothing() {
+    run(async {
+        let program = |net: &str| {
+            graph(|stack| {
+                let net = make::<Net>().text("range", net).refer_all("peers", &[]).add(stack, net);
+                for name in ["one", "two"] {
+                    make::<User>().text("name", name).refer("net", Some(&net), "id").add(stack, name);
+                }
+            })
+        };
+        let account = account(Known::Never, Duration::ZERO);
+        up(&account, &program("a")).await;
+        {
+            let mut account = account.lock();
+            account.world.objects.retain(|(kind, _), _| kind != "User");
+            for name in ["one", "two"] {
+                let entry = account.saved.as_mut().unwrap().resources.get_mut(&Address::new("User", name)).unwrap();
+                entry.current.as_mut().unwrap().is_being_deleted = true;
+            }
+            account.calls.clear();
+        }
+        up(&account, &program("b")).await;
+        let calls = account.lock().calls.clone();
+        let last = calls.iter().rposition(|call| call.starts_with("delete User")).expect("they are finished");
+        let first = calls.iter().position(|call| call.starts_with("create User")).expect("they are made");
+        assert!(last < first, "{calls:?}");
+    });
+}
+
+#[test]
 fn an_apply_that_cannot_find_out_whether_its_plan_has_missed_an_object_changes_nothing() {
     run(async {
         let account = account(Known::Never, Duration::ZERO);
