@@ -333,7 +333,7 @@ fn a_key_whose_deletion_is_scheduled_already_needs_no_other() {
     let aws = Old::of(&rehearsal, "DescribeKey");
     let schedule = ScheduleKeyDeletion { key_id: one.clone(), window: deletion_days!(7) };
     let answer = run_later(async {
-        // It is told of as it was before somebody else has asked for the same.
+        // This description is repeated after somebody else has scheduled the deletion.
         aws.call(DescribeKey { key_id: one.to_string() }).await.unwrap();
         aws.call(schedule).await.unwrap();
         key.delete(&aws, &one).await

@@ -32,7 +32,7 @@ use crate::{
     others::Other,
     place::{Kept, Killed, Place},
     refused,
-    watch::{Sent, Watch},
+    watch::{PlanWatch, Watch},
     weather::{End, Weather},
 };
 
@@ -359,10 +359,10 @@ impl Life {
         (writer, state): (&dyn Writer, State),
         watch: &Arc<Watch>,
     ) -> Result<Ended, String> {
-        let (begin, sent) = (Instant::now(), Arc::new(Sent::new(self.emulator.clone())));
-        let aws = Aws::new(Arc::<Sent>::clone(&sent), Arc::new(Canaries));
+        let (begin, plan_watch) = (Instant::now(), Arc::new(PlanWatch::new(self.emulator.clone())));
+        let aws = Aws::new(Arc::<PlanWatch>::clone(&plan_watch), Arc::new(Canaries));
         let plan = palisade_engine::plan(&AwsProvider::new(aws), program, &state).await;
-        if let Some(action) = sent.write() {
+        if let Some(action) = plan_watch.write() {
             return Err(format!("a plan sends {action}"));
         }
         // Calls that fail are sent again; nothing else is waited for.

@@ -222,24 +222,24 @@ impl Backend for Watch {
     }
 }
 
-/// The account as it is asked by what changes nothing.
-pub(crate) struct Sent {
+/// Watches the calls of a plan, which changes nothing.
+pub(crate) struct PlanWatch {
     emulator: Emulator,
     write: Mutex<Option<&'static str>>,
 }
 
-impl Sent {
+impl PlanWatch {
     pub(crate) fn new(emulator: Emulator) -> Self {
         Self { emulator, write: Mutex::default() }
     }
 
-    /// A call that changes something, if one was sent all the same.
+    /// The call that changes something, if there was one.
     pub(crate) fn write(&self) -> Option<&'static str> {
         *self.write.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Backend for Sent {
+impl Backend for PlanWatch {
     fn region(&self) -> &str {
         self.emulator.region()
     }

@@ -288,7 +288,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    /// The result of a search, and how long it takes. Each sighting lasts so many minutes, and the last one for ever.
+    /// The result of a search, and how long it takes. Each sighting lasts for that many minutes, and the last one until the end.
     async fn search(minutes: &[(u32, Sighting<&str>)]) -> (Result<Option<String>, ErrorKind>, Duration) {
         let (start, mut left) = (Instant::now(), VecDeque::from(minutes.to_vec()));
         let mut end = MINUTE * left[0].0;

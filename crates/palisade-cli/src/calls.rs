@@ -6,7 +6,7 @@ use palisade_core::{
     Address, Json,
     calls::{CallCount, Count, Work},
 };
-use palisade_engine::{Action, Plan, State, Step, StepKind};
+use palisade_engine::{Action, ObjectState, Plan, State, Step, StepKind};
 use serde::Serialize;
 
 use crate::Cloud;
@@ -52,7 +52,7 @@ impl Forecast {
         for step in &plan.steps {
             let earlier = state.resources.get(step.moved_from.as_ref().unwrap_or(&step.address));
             let object = earlier.and_then(|entry| entry.current.as_ref());
-            let is_going = step.action == Action::Create && object.is_some_and(|object| object.is_being_deleted);
+            let is_going = step.action == Action::Create && object.is_some_and(ObjectState::is_going);
             let finished = is_going.then(|| (StepKind::Delete, Vec::new()));
             for (kind, fields) in finished.into_iter().chain(works(step)) {
                 let work = Work::Step { kind: step.address.kind(), step: kind, fields: &fields };

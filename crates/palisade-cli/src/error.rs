@@ -203,7 +203,7 @@ fn restore(path: &Path) -> String {
     if is_shared(path) && path.ends_with("lease.json") {
         // It is no state: it says who may write one, and the log says the same.
         return format!(
-            "remove {}: the next run waits a minute for whoever may have the lock, and makes a new one",
+            "remove {}: the next run waits a minute, as another one may be at work, and writes a new one",
             path.display()
         );
     }
@@ -390,7 +390,7 @@ mod tests {
         let error = StateError::Corrupt { path: "s3://acme/prod/shop/lease.json".into(), detail };
         insta::assert_snapshot!(CommandError::from(error).text(), @r"
         error: the state file s3://acme/prod/shop/lease.json is damaged: it is no JSON
-        help: remove s3://acme/prod/shop/lease.json: the next run waits a minute for whoever may have the lock, and makes a new one
+        help: remove s3://acme/prod/shop/lease.json: the next run waits a minute, as another one may be at work, and writes a new one
         ");
     }
 

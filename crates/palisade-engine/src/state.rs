@@ -192,6 +192,11 @@ impl ObjectState {
         self.phase == Phase::Created && !self.is_being_deleted
     }
 
+    /// Whether its deletion has begun, so that it may be on its way out while nothing is seen of it.
+    pub fn is_going(&self) -> bool {
+        self.is_being_deleted && self.id.is_some()
+    }
+
     /// Whether an update that has not come to its end was to change the field.
     pub(crate) fn is_being_changed(&self, field: &str) -> bool {
         self.attempted.as_ref().is_some_and(|attempted| attempted.get(field) != self.inputs.get(field))

@@ -96,8 +96,7 @@ fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
         let is_beyond = before.len() >= ROOM.at_most;
         is_beyond.then(|| {
             let message = "the VPC has more than two flow logs, and AWS takes no third one";
-            let help =
-                "leave one out: one log group is enough, and what else is to have the records can read them there";
+            let help = "leave one out: several readers can share one log group";
             before[..ROOM.at_most]
                 .iter()
                 .fold(flow_log.finding(message, help), |finding, other| finding.also(other, "is one of the two"))

@@ -31,7 +31,7 @@ const LOCKED: Duration = Duration::from_secs(1);
 /// A cloud that is connected, with the runtime that its calls need.
 pub(super) struct Session {
     connection: Connection,
-    runtime: Abandoned,
+    runtime: DetachedRuntime,
     paused_clock: bool,
     interrupts: Interrupts,
     /// When the first interrupt was seen, on the clock of the runtime.
@@ -46,7 +46,7 @@ impl Session {
     pub(super) fn open(context: &Context<'_>) -> Result<Result<Self, ConnectError>, Interrupted> {
         let (paused_clock, interrupts) = (context.cloud.paused_clock(), context.interrupts.clone());
         let runtime = match runtime(paused_clock) {
-            Ok(runtime) => Abandoned(Some(runtime)),
+            Ok(runtime) => DetachedRuntime(Some(runtime)),
             Err(error) => return Ok(Err(error)),
         };
         let connected = runtime.block_on(async {
@@ -198,16 +198,16 @@ impl Session {
     }
 }
 
-/// A runtime that is left with all that it still does. By itself, it would wait for the name of a host that nobody resolves.
-struct Abandoned(Option<Runtime>);
+/// A runtime whose end waits for nothing. By itself, it waits until the name of a host is resolved, however long that takes.
+struct DetachedRuntime(Option<Runtime>);
 
-impl Abandoned {
+impl DetachedRuntime {
     fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.0.as_ref().expect("it is taken only when it is dropped").block_on(work)
     }
 }
 
-impl Drop for Abandoned {
+impl Drop for DetachedRuntime {
     fn drop(&mut self) {
         self.0.take().into_iter().for_each(Runtime::shutdown_background);
     }

@@ -423,7 +423,10 @@ impl Provider for Account {
         _kind: &'a str,
         object: &'a Object,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        self.edit(|objects| _ = objects.remove(&object.id));
-        Box::pin(async { Ok(()) })
+        Box::pin(async {
+            self.arrive("DeleteThing").await;
+            self.edit(|objects| _ = objects.remove(&object.id));
+            Ok(())
+        })
     }
 }

@@ -228,6 +228,18 @@ fn a_no_is_not_held_up_by_a_store_that_does_not_answer() {
 }
 
 #[test]
+fn the_calls_that_end_a_deletion_which_has_begun_are_foretold() {
+    let (desk, interrupts) = (Desk::new(), Interrupts::default());
+    assert!(!waits_for_lock(&desk));
+    desk.account.interrupt_at("DeleteThing", &interrupts);
+    run(&desk, &APPLY.replace("apply", "destroy -y"), &interrupts, pair);
+    desk.account.edit(std::mem::take);
+    let plan = desk.run(&APPLY.replace("apply", "plan --calls")).stdout;
+    let (_, calls) = plan.split_once("Calls that make the changes:\n").unwrap();
+    assert!(calls.lines().any(|line| line.contains("DeleteThing") && line.ends_with("Thing.child")), "{calls}");
+}
+
+#[test]
 fn a_reader_that_stands_still_is_not_waited_for() {
     let (desk, interrupts) = (Desk::new(), Interrupts::default());
     let (code, _) = desk.run_on("graph", io::empty(), Nobody(interrupts.clone()), &interrupts, pair);

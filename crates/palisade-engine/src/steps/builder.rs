@@ -87,7 +87,8 @@ impl<'a> Builder<'a> {
         self.plan.insert(&step.address, step);
         match step.action {
             Action::Create => {
-                if self.is_going(step) {
+                // What it refers to is held for that long.
+                if self.state.current(&step.address).is_some_and(ObjectState::is_going) {
                     self.end(step, Target::Current, Task::FinishDeletion);
                 }
                 self.make(step, Task::Create { keep_old: false });
@@ -221,35 +222,28 @@ impl<'a> Builder<'a> {
     /// Where there would be more objects than there is room for, some that are to go are deleted before any is created.
     pub(super) fn make_room(&mut self, plan: &Plan) {
         let mut places: HashMap<_, Place> = HashMap::new();
-        for (address, entry) in &self.state.resources {
-            let Some(room) = self.schemas.get(address.kind()).and_then(|schema| schema.room) else { continue };
+        for (address, target, object) in self.objects() {
+            let is_current = target == Target::Current;
             // A creation follows an object that is gone, or continues one that may exist already.
             let is_created = self.plan.get(address).is_some_and(|step| step.action == Action::Create);
-            let current = entry.current.iter().filter(|_| !is_created).map(|object| (Target::Current, object));
-            let deposed = entry.deposed.iter().map(|object| (Target::Deposed(object.token.digest.clone()), object));
-            for (target, object) in current.chain(deposed) {
-                let values: Vec<_> = room.fields.iter().map(|field| object.input(field).clone()).collect();
-                let place = places.entry((address.kind(), Json::Array(values).to_string())).or_default();
-                place.present += 1;
-                if let Some(&delete) = self.deletes.get(&(address, target.clone())) {
-                    let has_successor = self.makes.contains_key(address) && target == Target::Current;
-                    place.going.push((has_successor, delete));
-                }
+            let key = self.place(address, |field| Some(object.input(field).clone()));
+            let Some(key) = key.filter(|_| !(is_current && is_created)) else { continue };
+            let place = places.entry(key).or_default();
+            place.present += 1;
+            if let Some(&delete) = self.deletes.get(&(address, target)) {
+                place.going.push((is_current && self.makes.contains_key(address), delete));
             }
         }
         for step in plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_))) {
-            let Some(room) = self.schemas.get(step.address.kind()).and_then(|schema| schema.room) else { continue };
-            let values: Option<Vec<_>> = room.fields.iter().map(|field| self.new_value(step, field)).collect();
-            if let Some(values) = values {
-                let place = places.entry((step.address.kind(), Json::Array(values).to_string())).or_default();
-                place.coming.push(self.makes[&step.address]);
+            if let Some(key) = self.place(&step.address, |field| self.new_value(step, field)) {
+                places.entry(key).or_default().coming.push(self.makes[&step.address]);
             }
         }
         for ((kind, _), mut place) in places {
-            let at_most = self.schemas[kind].room.map_or(usize::MAX, |room| room.at_most);
+            let Some(room) = self.schemas[kind].room else { continue };
             // If there are more already, the cloud has more room: most quotas can be raised.
-            let is_known = place.present <= at_most;
-            let beyond = if is_known { (place.present + place.coming.len()).saturating_sub(at_most) } else { 0 };
+            let is_known = place.present <= room.at_most;
+            let beyond = if is_known { (place.present + place.coming.len()).saturating_sub(room.at_most) } else { 0 };
             // What has a successor stays for as long as there is room.
             place.going.sort_unstable();
             for &(_, delete) in place.going.iter().take(beyond) {
@@ -421,17 +415,30 @@ impl<'a> Builder<'a> {
     /// All objects by the other resources that they refer to.
     fn dependents(&self) -> HashMap<&'a Address, Vec<Dependent<'a>>> {
         let mut dependents: HashMap<_, Vec<_>> = HashMap::new();
-        for (address, entry) in &self.state.resources {
-            let current = entry.current.iter().map(|object| (Target::Current, object));
-            let deposed = entry.deposed.iter().map(|object| (Target::Deposed(object.token.digest.clone()), object));
-            for (target, object) in current.chain(deposed) {
-                for dependency in object.depends_on.iter().filter(|dependency| *dependency != address) {
-                    let dependent = Dependent { address, target: target.clone(), object };
-                    dependents.entry(dependency).or_default().push(dependent);
-                }
+        for (address, target, object) in self.objects() {
+            for dependency in object.depends_on.iter().filter(|dependency| *dependency != address) {
+                let dependent = Dependent { address, target: target.clone(), object };
+                dependents.entry(dependency).or_default().push(dependent);
             }
         }
         dependents
+    }
+
+    /// All objects of the state.
+    fn objects(&self) -> impl Iterator<Item = (&'a Address, Target, &'a ObjectState)> + use<'a> {
+        self.state.resources.iter().flat_map(|(address, entry)| {
+            let current = entry.current.iter().map(move |object| (address, Target::Current, object));
+            let deposed = entry.deposed.iter();
+            current.chain(deposed.map(move |object| (address, Target::Deposed(object.token.digest.clone()), object)))
+        })
+    }
+
+    /// Where there is room for a few objects of a kind only, and that an object is at: the kind, and what all there have in common.
+    /// `None` where that is not known, or where there is room for all.
+    fn place(&self, address: &'a Address, value: impl Fn(&str) -> Option<Json>) -> Option<(&'a str, String)> {
+        let room = self.schemas.get(address.kind())?.room?;
+        let values: Vec<_> = room.fields.iter().map(|field| value(field)).collect::<Option<_>>()?;
+        Some((address.kind(), Json::Array(values).to_string()))
     }
 
     /// Whether `dependent` may refer to `object`, which is one of the resource at `address`.
@@ -542,12 +549,6 @@ impl<'a> Builder<'a> {
             Target::Current => entry.current.as_ref(),
             Target::Deposed(token) => entry.deposed.iter().find(|object| object.token.digest == *token),
         }
-    }
-
-    /// Whether the object in whose place `step` creates one may still be on its way out: what it refers to is held for that long.
-    fn is_going(&self, step: &Step) -> bool {
-        let object = self.state.current(&step.address);
-        object.is_some_and(|object| object.is_being_deleted && !object.is_unsettled())
     }
 
     /// The objects beside the current one that `step` deletes.

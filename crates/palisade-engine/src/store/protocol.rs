@@ -40,7 +40,7 @@ pub(super) struct Rules {
     read_again: bool,
     /// A run that gave up a call without an answer does not give the lease back.
     answered: bool,
-    /// Whoever finds that the lease of a stack is not there waits as for one that is not given back: its holder may not know yet.
+    /// A run that finds no lease beside a log waits as long as for one that is not given back: its holder may not know yet.
     removal_waits: bool,
 }
 
