@@ -50,13 +50,20 @@ pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
     aligned
 }
 
-/// Deposes the object of a creation that is unsettled, if it cannot become what `step` creates: it is looked for, and deleted if
-/// it is found, while the new one has a creation of its own. Tells whether it did.
+/// Deposes the object of a creation that is unsettled, if an object that an earlier plan has missed is the current one of `step`, or
+/// if it cannot become what `step` creates: it is looked for, and deleted if it is found, while the new one has a creation of its own.
+/// Tells whether it did.
 ///
 /// It follows from graph, step and state alone, so that the apply finds what the plan has found.
 pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut State) -> bool {
-    let Some(node) = graph.node(&step.address).filter(|_| step.action == Action::Create) else { return false };
+    let is_missed = state.missed(&step.address).is_some_and(|missed| missed.id == step.id);
     let Some(entry) = state.resources.get_mut(&step.address) else { return false };
+    // An object of the same name that the creation has made would be its own, and none beside it.
+    if is_missed && entry.deposed.len() < step.deposed.len() {
+        entry.restore_missed();
+        return true;
+    }
+    let Some(node) = graph.node(&step.address).filter(|_| step.action == Action::Create) else { return false };
     let created = |field: &str| {
         let planned = step.changes.iter().find(|change| change.field == field).and_then(|change| change.after.as_ref());
         planned.or_else(|| node.fields.get(field)).map_or(Some(&Json::Null), Value::as_json)

@@ -25,13 +25,13 @@ pub(crate) struct Suspects {
     hidden: Option<Address>,
 }
 
-/// Those of `plan`. An object that an interrupted update may have hidden is looked for by its own step. But if others refer to it, they
+/// Those of `plan`, also of one whose creation has failed, or was interrupted. An object that an interrupted update may have hidden is looked for by its own step. But if others refer to it, they
 /// may be replaced before that, so it is looked for here.
 pub(crate) fn suspects(plan: &Plan, state: &State) -> Suspects {
     let named: BTreeSet<_> = state.objects().flat_map(|(_, object)| &object.depends_on).collect();
     let mut suspects = Suspects::default();
     for step in plan.steps.iter().filter(|step| step.action == Action::Create) {
-        let Some(recorded) = state.current(&step.address) else { continue };
+        let Some(recorded) = state.missed(&step.address).or_else(|| state.current(&step.address)) else { continue };
         let is_hidden = recorded.attempted.is_some();
         let Some(object) = recorded.object().filter(|_| !is_hidden || named.contains(&step.address)) else { continue };
         if is_hidden {

@@ -186,14 +186,7 @@ impl State {
                 self.learn(address, *took);
             }
             Change::Deleted { address, deposed, took } => {
-                let missed =
-                    self.current_mut(address).filter(|_| deposed.is_none()).and_then(|object| object.missed.take());
-                // Its name may be that of another resource's object by now.
-                let is_another = |missed: &ObjectState| {
-                    let mut of_the_kind = self.objects().filter(|(other, _)| other.kind() == address.kind());
-                    of_the_kind.any(|(_, object)| object.id == missed.id)
-                };
-                let missed = missed.map(|missed| *missed).filter(|missed| !is_another(missed));
+                let missed = self.missed(address).cloned();
                 self.change_entry(address, |entry| match deposed {
                     None => entry.current = missed,
                     Some(token) => entry.deposed.retain(|object| object.token.digest != *token),

@@ -39,7 +39,8 @@ pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Re
             object.phase = Phase::Created;
         }
     }
-    let mut observations = read_all(provider, &turn, &state).await?;
+    restore_missed(provider, &turn, &mut state).await?;
+    let mut observations = read_all(provider, &turn, each(&state, State::current)).await?;
     let unseen = presume_new(&state, &mut observations);
     complete_attributes(&mut state, &observations);
     Ok(Refreshed { state, observations, unseen })
@@ -59,14 +60,32 @@ async fn find_interrupted(
     Ok(try_join_all(finds).await?.into_iter().flatten().collect())
 }
 
-async fn read_all(
+/// Makes each object that an earlier plan has missed the current one again, if it is seen by now. What a creation in its place may have
+/// left is then one of the others.
+async fn restore_missed(provider: &dyn Provider, turn: &Arc<dyn Turn>, state: &mut State) -> Result<(), PlanError> {
+    let seen = read_all(provider, turn, each(state, State::missed)).await?;
+    let restored = state.resources.iter_mut().filter(|(address, _)| seen.get(address).is_some_and(Option::is_some));
+    restored.for_each(|(_, entry)| entry.restore_missed());
+    Ok(())
+}
+
+/// The object of each resource that `which` tells, with the address.
+fn each<'s>(
+    state: &'s State,
+    which: fn(&'s State, &Address) -> Option<&'s ObjectState>,
+) -> impl Iterator<Item = (&'s Address, &'s ObjectState)> {
+    state.resources.keys().filter_map(move |address| Some((address, which(state, address)?)))
+}
+
+/// What the objects are that have an id; `None` for one that is gone.
+async fn read_all<'s>(
     provider: &dyn Provider,
     turn: &Arc<dyn Turn>,
-    state: &State,
+    all: impl Iterator<Item = (&'s Address, &'s ObjectState)>,
 ) -> Result<BTreeMap<Address, Option<Observation>>, PlanError> {
     let mut kinds: BTreeMap<&str, (Vec<&Address>, Vec<Object>)> = BTreeMap::new();
-    for (address, entry) in &state.resources {
-        if let Some(object) = entry.current.as_ref().and_then(|object| object.object()) {
+    for (address, object) in all {
+        if let Some(object) = object.object() {
             let (addresses, objects) = kinds.entry(address.kind()).or_default();
             addresses.push(address);
             objects.push(object);

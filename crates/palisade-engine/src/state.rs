@@ -121,6 +121,14 @@ impl State {
         self.resources.get(address)?.current.as_ref()
     }
 
+    /// The object in whose place the current one of `address` was to be made, if it may exist. Its name may be that of another object by
+    /// now.
+    pub(crate) fn missed(&self, address: &Address) -> Option<&ObjectState> {
+        let missed = self.current(address)?.missed.as_deref()?;
+        let mut of_the_kind = self.objects().filter(|(other, _)| other.kind() == address.kind());
+        of_the_kind.all(|(_, object)| object.id != missed.id).then_some(missed)
+    }
+
     /// The object of `address`, beside the current one, whose token has this digest.
     pub(crate) fn deposed(&self, address: &Address, token: &str) -> Option<&ObjectState> {
         self.resources.get(address)?.deposed.iter().find(|object| object.token.digest == token)
@@ -153,6 +161,13 @@ impl Entry {
     /// The current object and the others.
     pub fn objects(&self) -> impl Iterator<Item = &ObjectState> {
         self.current.iter().chain(&self.deposed)
+    }
+
+    /// Makes the object in whose place the current one was to be made the current one again.
+    pub(crate) fn restore_missed(&mut self) {
+        if let Some(missed) = self.current.as_mut().and_then(|object| object.missed.take()) {
+            self.deposed.extend(self.current.replace(*missed));
+        }
     }
 
     /// Takes the object beside the current one out whose token has this digest.

@@ -638,16 +638,63 @@ fn an_object_that_was_missed_is_on_record_again_where_its_successor_was_never_ma
     run(async {
         let account = Account::default();
         let (before, world) = miss(&account).await;
-        account.lock().world = world;
         // A destroy finds out that there is no successor. That the other one is there and goes, only the next plan shows.
         let nothing = Graph::empty("test");
         let plan = planned(&account, &nothing).await.unwrap();
+        account.lock().world = world;
         let (report, _) = applied(&account, &nothing, &plan).await;
         assert!(report.failures[0].error.message.contains("was not seen when the plan was made"), "{report:?}");
         assert_eq!(only(&state(&account)).1.current.as_ref(), Some(&before));
         assert_eq!(account.lock().world.objects.len(), 1);
         up(&account, &nothing).await;
         assert!(account.lock().world.objects.is_empty());
+    });
+}
+
+#[test]
+fn an_object_that_was_missed_is_the_current_one_again_once_a_plan_sees_it() {
+    // In its place, nothing was created, or another one that nobody has heard of; and the program is the same, or another.
+    let same = || one(Known::Never, "1", "a");
+    for (has_effect, program) in [(false, same()), (true, same()), (false, one(Known::Never, "2", "a"))] {
+        run(async {
+            let account = account(Known::Never, Duration::ZERO);
+            up(&account, &same()).await;
+            let before = only(&state(&account)).1.current.clone().unwrap();
+            let world = std::mem::take(&mut account.lock().world.objects);
+            let plan = planned(&account, &same()).await.unwrap();
+            account.fail(2, ErrorKind::Service, has_effect);
+            applied(&account, &same(), &plan).await;
+            account.lock().fault = None;
+            account.lock().world.objects.extend(world);
+            let plan = planned(&account, &program).await.unwrap();
+            assert_ne!(plan.steps[0].action, Action::Create, "{plan:#?}");
+            let (report, _) = applied(&account, &program, &plan).await;
+            assert!(report.is_complete(), "{report:?}");
+            assert_settled(&account, &program).await;
+            assert_eq!(account.lock().world.objects.len(), 1);
+            let after = only(&state(&account)).1.current.clone().unwrap();
+            assert_eq!(after.id == before.id, after.inputs == before.inputs);
+        });
+    }
+}
+
+#[test]
+fn an_object_that_two_plans_have_missed_is_looked_for_once_more() {
+    run(async {
+        let account = account(Known::Never, Duration::ZERO);
+        let program = one(Known::Never, "1", "a");
+        up(&account, &program).await;
+        let world = std::mem::take(&mut account.lock().world.objects);
+        let plan = planned(&account, &program).await.unwrap();
+        account.fail(2, ErrorKind::Service, false);
+        applied(&account, &program, &plan).await;
+        account.lock().fault = None;
+        let plan = planned(&account, &program).await.unwrap();
+        account.lock().world.objects.extend(world);
+        let options = ApplyOptions::default();
+        let result = apply(&account, &account, state(&account), &program, &plan, &options, &mut |_| {}).await;
+        assert!(matches!(result, Err(StateError::Missed { .. })), "{result:?}");
+        assert_eq!(account.lock().world.objects.len(), 1);
     });
 }
 
