@@ -51,6 +51,7 @@ struct Journaled<'a> {
     #[serde(flatten)]
     state: &'a State,
     journaled: bool,
+    unmarked: &'a str,
 }
 
 /// What a snapshot says of itself beside the state.
@@ -58,6 +59,8 @@ struct Journaled<'a> {
 struct Mark {
     #[serde(default)]
     journaled: bool,
+    /// The digest that it had without the mark. An earlier version of Palisade did not write it.
+    unmarked: Option<String>,
 }
 
 /// A snapshot that was read.
@@ -69,6 +72,9 @@ pub struct Snapshot {
     pub format: u64,
     /// Whether it has a journal, without which the state is not whole.
     pub is_journaled: bool,
+    /// What its journal knows it by: the SHA-256 of the file, as it is without the mark of the journal. `None` if an earlier version
+    /// of Palisade has marked it.
+    pub digest: Option<String>,
 }
 
 /// Which state is kept.
@@ -89,6 +95,9 @@ struct Beginning {
     lineage: String,
     /// The serial of the snapshot.
     continues: u64,
+    /// The digest of the snapshot. An earlier version of Palisade did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    snapshot: Option<String>,
 }
 
 /// A journal that was read.
@@ -168,9 +177,10 @@ pub fn snapshot(state: &State) -> String {
     document("state", state)
 }
 
-/// The text of a snapshot from which a journal continues: it is refused once the journal is gone.
-pub fn journaled_snapshot(state: &State) -> String {
-    document("state", &Journaled { state, journaled: true })
+/// The text of a snapshot from which a journal continues: it is refused once the journal is gone. `digest` is that of the snapshot without
+/// this mark.
+pub fn journaled_snapshot(state: &State, digest: &str) -> String {
+    document("state", &Journaled { state, journaled: true, unmarked: digest })
 }
 
 /// Reads a snapshot of `stack`.
@@ -182,14 +192,15 @@ pub fn read_snapshot(bytes: &[u8], stack: &str, path: &Path) -> Result<Snapshot,
     let text = content(bytes, path)?;
     let state: State = parse(text, path)?;
     of_stack(&state.stack, stack, path)?;
-    let Mark { journaled } = parse(text, path)?;
-    Ok(Snapshot { state, format, is_journaled: journaled })
+    let Mark { journaled, unmarked } = parse(text, path)?;
+    let digest = if journaled { unmarked } else { Some(sha256(bytes)) };
+    Ok(Snapshot { state, format, is_journaled: journaled, digest })
 }
 
-/// The first line of the journal that continues the snapshot of a state.
-pub fn journal(continued: &Identity) -> String {
+/// The first line of the journal that continues the snapshot of a state, which has this digest.
+pub fn journal(continued: &Identity, digest: Option<String>) -> String {
     let Identity { stack, lineage, serial } = continued.clone();
-    document("journal", &Beginning { stack, lineage, continues: serial })
+    document("journal", &Beginning { stack, lineage, continues: serial, snapshot: digest })
 }
 
 /// An entry of a journal: one line, whatever is in it, so that a torn write is a torn line.
@@ -334,14 +345,15 @@ impl Journal {
     ///
     /// # Errors
     /// [`StateError::OtherJournal`] if the journal does not continue this snapshot.
-    pub fn replay(&self, snapshot: &mut State, path: &Path) -> Result<(), StateError> {
-        self.continues(&Identity::of(snapshot), path)?;
+    pub fn replay(&self, snapshot: &mut Snapshot, path: &Path) -> Result<(), StateError> {
+        self.continues(snapshot, path)?;
+        let state = &mut snapshot.state;
         for Record { serial, change } in &self.records {
-            if *serial > snapshot.serial + 1 {
-                return Err(corrupt(path, format!("change {} is followed by change {serial}", snapshot.serial)));
+            if *serial > state.serial + 1 {
+                return Err(corrupt(path, format!("change {} is followed by change {serial}", state.serial)));
             }
-            if *serial == snapshot.serial + 1 {
-                snapshot.apply(change);
+            if *serial == state.serial + 1 {
+                state.apply(change);
             }
         }
         Ok(())
@@ -353,8 +365,9 @@ impl Journal {
     }
 
     /// Whether the journal continues this snapshot, or one before it and has nothing new.
-    fn continues(&self, snapshot: &Identity, path: &Path) -> Result<(), StateError> {
+    fn continues(&self, Snapshot { state: snapshot, digest, .. }: &Snapshot, path: &Path) -> Result<(), StateError> {
         let Beginning { lineage, continues, .. } = &self.beginning;
+        let is_of_another = self.beginning.snapshot.as_ref().zip(digest.as_ref()).is_some_and(|(of, it)| of != it);
         let detail = if *lineage != snapshot.lineage {
             "it is of another stack of the same name".to_owned()
         } else if *continues > snapshot.serial {
@@ -365,6 +378,8 @@ impl Journal {
                 "it continues change {continues}, and the state file has a part of it, up to change {}",
                 snapshot.serial
             )
+        } else if *continues == snapshot.serial && is_of_another {
+            format!("it continues another state, which also ended with change {continues}")
         } else {
             return Ok(());
         };
@@ -481,17 +496,40 @@ mod tests {
         let state = State::new("shop", "00");
         let read = |text: &str| read_snapshot(text.as_bytes(), "shop", path).map(drop);
         assert!(is_unknown(read(&altered(&snapshot(&state), "\"resources\":{}", "\"resources\":[1]"))));
-        assert!(is_unknown(read(&altered(&journaled_snapshot(&state), "\"journaled\":true", "\"journaled\":3"))));
-        let head = altered(&journal(&Identity::of(&state)), "continues", "follows");
+        assert!(is_unknown(read(&altered(&journaled_snapshot(&state, ""), "\"journaled\":true", "\"journaled\":3"))));
+        let head = altered(&journal(&Identity::of(&state), None), "continues", "follows");
         assert!(is_unknown(read_journal(head.as_bytes(), "shop", path).map(drop)));
     }
 
     #[test]
     fn a_snapshot_says_whether_it_has_a_journal() {
         let state = State::new("shop", "00");
-        for (text, is_journaled) in [(snapshot(&state), false), (journaled_snapshot(&state), true)] {
-            let expected = Snapshot { state: state.clone(), format: FORMAT, is_journaled };
+        let unmarked = sha256(snapshot(&state));
+        for (text, is_journaled, digest) in
+            [(snapshot(&state), false, &*unmarked), (journaled_snapshot(&state, "before"), true, "before")]
+        {
+            let digest = Some(digest.to_owned());
+            let expected = Snapshot { state: state.clone(), format: FORMAT, is_journaled, digest };
             assert_eq!(read_snapshot(text.as_bytes(), "shop", Path::new("a file")).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_journal_continues_the_snapshot_that_it_names_and_an_earlier_version_names_none() {
+        let (state, path) = (State::new("shop", "00"), Path::new("a file"));
+        let marked = journaled_snapshot(&state, "one");
+        let earlier = altered(&marked, r#","unmarked":"one""#, "");
+        for (snapshot, digest, is_right) in [
+            (&marked, Some("one"), true),
+            (&marked, Some("other"), false),
+            (&marked, None, true),
+            (&earlier, Some("one"), true),
+            (&earlier, None, true),
+        ] {
+            let mut snapshot = read_snapshot(snapshot.as_bytes(), "shop", path).unwrap();
+            let journal = journal(&Identity::of(&state), digest.map(str::to_owned));
+            let replayed = read_journal(journal.as_bytes(), "shop", path).unwrap().replay(&mut snapshot, path);
+            assert_eq!(replayed.is_ok(), is_right, "{digest:?} {snapshot:?}");
         }
     }
 }

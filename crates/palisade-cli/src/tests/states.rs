@@ -259,7 +259,7 @@ fn a_change_that_a_newer_version_has_written_is_refused() {
     let store = LocalStore::new(desk.state_dir(), "test");
     keep(&store, &state(1));
     let entry = r#"{"checksum":"4ed60774885a90485ce8bec63932697fed5d8f210e7391082163ebb3e578bd69","records":[{"serial":2,"change":{"Tagged":{}}}]}"#;
-    let head = format::journal(&Identity::of(&state(1)));
+    let head = format::journal(&Identity::of(&state(1)), None);
     fs::write(store.journal_path(), format!("{head}{entry}\n")).unwrap();
     assert_snapshot!(desk.run("apply -y").error(), @r"
     error: a newer version of Palisade wrote the state file DESK/state/test.state.journal: unknown variant `Tagged`, expected one of `Begun`, `Created`, `Abandoned`, `Attempted`, `Deleting`, `Related`, `Ready`, `Deleted`, `Outputs` at line 1 column 31

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{Hold, Store, Writer, is_long};
 use crate::{
     Record, State, StateError,
+    digest::sha256,
     format::{self, FORMAT, Identity, Snapshot},
 };
 
@@ -70,6 +71,8 @@ struct Content {
     state: Identity,
     format: u64,
     is_journaled: bool,
+    /// What the journal knows the snapshot by.
+    digest: Option<String>,
     /// The length of the snapshot in bytes.
     length: u64,
     snapshot: Hash,
@@ -86,10 +89,9 @@ struct Journal {
 
 /// What was read of a state.
 struct Found {
-    state: State,
-    format: u64,
-    is_journaled: bool,
-    snapshot: Vec<u8>,
+    /// The snapshot, with all changes.
+    snapshot: Snapshot,
+    bytes: Vec<u8>,
     /// The whole entries of the journal, if it has one that the snapshot does not have.
     journal: Option<Vec<u8>>,
 }
@@ -207,7 +209,7 @@ impl LocalStore {
     }
 
     fn load_now(&self) -> Result<Option<State>, StateError> {
-        Ok(self.find()?.map(|found| found.state))
+        Ok(self.find()?.map(|found| found.snapshot.state))
     }
 
     /// Reads what is kept.
@@ -217,24 +219,23 @@ impl LocalStore {
             // The journal is read first. A run may be writing a snapshot now; whatever it takes out of the journal is in the
             // snapshot by then.
             let journal_bytes = read(&path)?;
-            let Some(snapshot) = read(&self.path)? else {
+            let Some(bytes) = read(&self.path)? else {
                 if self.is_new()? {
                     return Ok(None);
                 }
                 continue;
             };
-            let Snapshot { mut state, format, is_journaled } =
-                format::read_snapshot(&snapshot, &self.stack, &self.path)?;
+            let mut snapshot = format::read_snapshot(&bytes, &self.stack, &self.path)?;
             let mut journal = None;
             if let Some(bytes) = &journal_bytes {
                 let read = format::read_journal(bytes, &self.stack, &path)?;
                 // One that has nothing new is replaced by the next.
-                journal = read.is_ahead_of(state.serial).then(|| bytes[..read.length].to_owned());
-                read.replay(&mut state, &path)?;
+                journal = read.is_ahead_of(snapshot.state.serial).then(|| bytes[..read.length].to_owned());
+                read.replay(&mut snapshot, &path)?;
             }
-            if is_journaled && journal.is_none() {
+            if snapshot.is_journaled && journal.is_none() {
                 // If a run has begun or ended its journal since the first read, one of the two files is another by now.
-                if read(&path)? != journal_bytes || read(&self.path)?.as_ref() != Some(&snapshot) {
+                if read(&path)? != journal_bytes || read(&self.path)?.as_ref() != Some(&bytes) {
                     continue;
                 }
                 return Err(match journal_bytes {
@@ -243,12 +244,12 @@ impl LocalStore {
                         path,
                         detail: format!(
                             "it has no change after change {}, and the state file says it has",
-                            state.serial
+                            snapshot.state.serial
                         ),
                     },
                 });
             }
-            return Ok(Some(Found { state, format, is_journaled, snapshot, journal }));
+            return Ok(Some(Found { snapshot, bytes, journal }));
         }
     }
 
@@ -383,7 +384,7 @@ impl LocalWriter<'_> {
                 }
             });
         }
-        Ok((kept, found.map(|found| found.state)))
+        Ok((kept, found.map(|found| found.snapshot.state)))
     }
 
     /// Makes sure, right before a step that could take away what others have written, that there is nothing of others.
@@ -445,7 +446,7 @@ impl LocalWriter<'_> {
         if read(&backup)?.as_ref() != Some(&bytes) {
             self.store.put(&backup, &String::from_utf8_lossy(&bytes), || self.guard(&stamps, &memory.own))?;
         }
-        let text = format::journaled_snapshot(&state);
+        let text = format::journaled_snapshot(&state, &sha256(&bytes));
         content.is_journaled = true;
         content.length = text.len() as u64;
         content.snapshot = Sha256::digest(&text).into();
@@ -471,6 +472,7 @@ impl LocalWriter<'_> {
             state: Identity::of(state),
             format: FORMAT,
             is_journaled: false,
+            digest: Some(sha256(&text)),
             length: text.len() as u64,
             snapshot: Sha256::digest(&text).into(),
             journal: None,
@@ -527,13 +529,14 @@ impl Kept {
 
 impl Content {
     fn of(found: &Found) -> Self {
-        let Found { state, format, is_journaled, snapshot, journal } = found;
+        let Found { snapshot: Snapshot { state, format, is_journaled, digest }, bytes, journal } = found;
         Self {
             state: Identity::of(state),
             format: *format,
             is_journaled: *is_journaled,
-            length: snapshot.len() as u64,
-            snapshot: Sha256::digest(snapshot).into(),
+            digest: digest.clone(),
+            length: bytes.len() as u64,
+            snapshot: Sha256::digest(bytes).into(),
             journal: journal
                 .as_ref()
                 .map(|whole| Journal { length: whole.len() as u64, hash: Sha256::new_with_prefix(whole) }),
@@ -545,7 +548,7 @@ impl Content {
         let mut text = format::entry(records);
         let journal = self.journal.get_or_insert_with(|| {
             // It gets its name with its first line and its first entry, so that no journal is without them.
-            text.insert_str(0, &format::journal(&self.state));
+            text.insert_str(0, &format::journal(&self.state, self.digest.clone()));
             Journal::default()
         });
         journal.hash.update(&text);

@@ -118,9 +118,9 @@ fn the_documents_begin_with_their_format() {
     replace(&store, &state(1)).unwrap();
     insta::assert_snapshot!(text(store.path()), @r#"{"format":3,"checksum":"7f2f1db2febfafc2ac35160f6ad7bb2c56cdc8374dc46e983ed5551f231e7389","state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"resources":{},"outputs":{},"durations":{}}}"#);
     append(&store, &[record(2)]).unwrap();
-    insta::assert_snapshot!(text(store.path()), @r#"{"format":3,"checksum":"e79e94f93811898802f2ca0ec6e26478ebb0af83997622b768ec600e7c348627","state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"resources":{},"outputs":{},"durations":{},"journaled":true}}"#);
+    insta::assert_snapshot!(text(store.path()), @r#"{"format":3,"checksum":"d13fb807ac8f0bac8bda3de4c7158e160970d67d067a4ec9c992d315c528baa1","state":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","serial":1,"resources":{},"outputs":{},"durations":{},"journaled":true,"unmarked":"4443b3271cf82be32e6873073435a8b2f4dc5cf13f81030e385c425f55f068c3"}}"#);
     insta::assert_snapshot!(text(&store.journal_path()), @r#"
-    {"format":3,"checksum":"2f32b801d617d38630f77f5dc2ebf7acd9c0d17879032dd99f3edce894805d39","journal":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","continues":1}}
+    {"format":3,"checksum":"7ea8187c89f8c9827270841c4909ab4db4cdb6e01909e01ce3ac93e928b8345d","journal":{"stack":"shop","lineage":"00112233445566778899aabbccddeeff","continues":1,"snapshot":"4443b3271cf82be32e6873073435a8b2f4dc5cf13f81030e385c425f55f068c3"}}
     {"checksum":"a799f850d4d146c56d22d9fe0f54e0381d0341e128ffbb8d54602d780772bee5","records":[{"serial":2,"change":{"Outputs":{"outputs":{"serial":2}}}}]}
     "#);
 }
@@ -176,9 +176,9 @@ fn a_torn_snapshot_is_refused_at_every_length() {
 
 /// What a load finds in these bytes, without the disk, which takes longer.
 fn load(snapshot: &[u8], journal: &[u8]) -> Result<State, StateError> {
-    let mut state = format::read_snapshot(snapshot, "shop", "snapshot".as_ref())?.state;
-    format::read_journal(journal, "shop", "journal".as_ref())?.replay(&mut state, "journal".as_ref())?;
-    Ok(state)
+    let mut snapshot = format::read_snapshot(snapshot, "shop", "snapshot".as_ref())?;
+    format::read_journal(journal, "shop", "journal".as_ref())?.replay(&mut snapshot, "journal".as_ref())?;
+    Ok(snapshot.state)
 }
 
 #[test]
@@ -302,6 +302,14 @@ fn a_journal_of_another_snapshot_is_refused() {
     let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
     assert_eq!(detail, "it continues change 1, and the state file has a part of it, up to change 3");
     assert!(matches!(append(&store, &[record(4)]), Err(StateError::OtherJournal { .. })));
+    // Both have had as many changes.
+    let other = State { account: Some("other".to_owned()), ..state(1) };
+    let plain = format::snapshot(&other);
+    for text in [&plain, &format::journaled_snapshot(&other, &sha256(&plain))] {
+        write(&store, text);
+        let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
+        assert_eq!(detail, "it continues another state, which also ended with change 1");
+    }
 }
 
 #[test]
@@ -692,7 +700,7 @@ fn a_journal_that_is_gone_is_missed_until_it_is_a_part_of_the_snapshot() {
     let Err(StateError::Missing { path, beside }) = store.load_now() else { panic!("it is not missed") };
     assert_eq!((path, beside.as_path()), (store.journal_path(), store.path()));
     // One from before that run is not what is missing.
-    let old = format::journal(&Identity::of(&state(0))) + &format::entry(&[record(1)]);
+    let old = format::journal(&Identity::of(&state(0)), None) + &format::entry(&[record(1)]);
     fs::write(store.journal_path(), old).unwrap();
     let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is not missed") };
     assert_eq!(detail, "it has no change after change 1, and the state file says it has");
