@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     task::Poll,
@@ -23,7 +23,7 @@ use palisade_emulator::{Emulator, Fault};
 use palisade_engine::{ApplyOptions, Event, Plan, PlanError, Report, State, StateError, Store, Writer};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, Sleep, sleep, timeout},
 };
 
@@ -140,7 +140,13 @@ impl Life {
             sleep(run.after).await;
             self.run(run.program, run.weather, &weathers).await
         }));
-        let ended = ended.await;
+        let removals = join_all(runs.iter().filter_map(|run| run.weather.removal.map(|at| (run.after, at))).map(
+            async |(after, seconds)| {
+                sleep(after + Duration::from_secs(seconds.into())).await;
+                self.place.remove_lock().await;
+            },
+        ));
+        let (ended, _) = tokio::join!(ended, removals);
         self.let_go_wrong(&[]);
         for ended in ended {
             ended?;
@@ -324,21 +330,39 @@ impl Life {
     /// it holds, ends with it. `around` is the weather of all runs of this time.
     async fn run(&self, program: &Graph, weather: &Weather, around: &[&Weather]) -> Result<Ended, String> {
         let run = format!("run {}", self.runs.fetch_add(1, Ordering::Relaxed));
-        let store = self.place.store(&run, weather);
-        let writer = match lock(&*store, &run).await {
+        let (killed, watch) = (Arc::default(), OnceLock::new());
+        let ended = tokio::select! {
+            biased;
+            () = Notify::notified(&killed) => Ended::Killed,
+            ended = self.run_to_its_end(&run, program, weather, around, &killed, &watch) => ended?,
+        };
+        match watch.get().map(|watch: &Arc<Watch>| watch.take_wrong()).unwrap_or_default().as_slice() {
+            [] => Ok(ended),
+            wrong => Err(format!("{run}: {}", wrong.join("\n"))),
+        }
+    }
+
+    async fn run_to_its_end(
+        &self,
+        run: &str,
+        program: &Graph,
+        weather: &Weather,
+        around: &[&Weather],
+        killed: &Arc<Notify>,
+        watch: &OnceLock<Arc<Watch>>,
+    ) -> Result<Ended, String> {
+        let store = self.place.store(run, weather, killed);
+        let writer = match lock(&*store, run).await {
             Ok(writer) => writer,
             Err(error) => return Ok(self.failed(error)),
         };
+        let lease = self.place.lease(run);
         let ended = match store.load().await {
             Ok(state) => {
-                let watch = Watch::new(self.emulator.clone(), self.place.lease(&run), weather.pause.is_some());
-                let watch = Arc::new(watch);
+                let stands_still = weather.pause.is_some();
+                let watch = watch.get_or_init(|| Arc::new(Watch::new(self.emulator.clone(), lease, stands_still)));
                 let state = state.unwrap_or_else(new_state);
-                let ended = self.plan_and_apply(program, weather, around, (&*writer, state), &watch).await?;
-                match watch.take_wrong().as_slice() {
-                    [] => ended,
-                    wrong => return Err(format!("{run}: {}", wrong.join("\n"))),
-                }
+                self.plan_and_apply(program, weather, around, (&*writer, state), watch).await?
             }
             Err(error) => self.failed(error),
         };
@@ -454,7 +478,7 @@ impl Life {
     }
 
     async fn state(&self) -> State {
-        let saved = self.place.store("judge", &Weather::fine()).load().await;
+        let saved = self.place.store("judge", &Weather::fine(), &Arc::default()).load().await;
         saved.unwrap_or_else(|error| panic!("the state is lost: {error}")).unwrap_or_else(new_state)
     }
 

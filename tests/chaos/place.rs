@@ -16,7 +16,10 @@ use palisade_engine::{
     Condition, Hold, LocalStore, MemoryObjects, Object, Objects, ObjectsError, Put, Record, RemoteStore, State,
     StateError, Store, Writer,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
 use crate::{
     network::Network,
@@ -38,6 +41,8 @@ pub(crate) struct Place {
     kind: Kind,
     /// How often a state was written, or changes of it.
     writes: AtomicU32,
+    /// How often somebody has removed the lock.
+    removals: Arc<AtomicU32>,
 }
 
 enum Kind {
@@ -51,15 +56,16 @@ impl Place {
             Kept::InFolder => Kind::Folder(folder()),
             Kept::InBucket => Kind::Bucket(Arc::default()),
         };
-        Self { kind, writes: AtomicU32::new(0) }
+        Self { kind, writes: AtomicU32::new(0), removals: Arc::default() }
     }
 
     pub(crate) fn writes(&self) -> u32 {
         self.writes.load(Ordering::Relaxed)
     }
 
-    /// The store, as the process `run` opens it, and what it meets on its way there.
-    pub(crate) fn store(&self, run: &str, weather: &Weather) -> Box<dyn Store> {
+    /// The store, as the process `run` opens it, and what it meets on its way there. `killed` hears of it if the process is killed at one
+    /// of its calls to a bucket.
+    pub(crate) fn store(&self, run: &str, weather: &Weather, killed: &Arc<Notify>) -> Box<dyn Store> {
         let bucket = match &self.kind {
             Kind::Folder(folder) => return Box::new(LocalStore::new(folder.path(), "test")),
             Kind::Bucket(bucket) => bucket,
@@ -77,15 +83,27 @@ impl Place {
                 network.set_down(false);
             });
         }
-        Box::new(RemoteStore::new(network, "test", run))
+        let (end, calls, killed) = (weather.end, AtomicU32::new(0), Arc::clone(killed));
+        Box::new(RemoteStore::new(Arc::new(Mortal { objects: network, end, calls, killed }), "test", run))
     }
 
-    /// What tells whether `run` may send a call: as the place itself shows it, not as the run believes. Nobody takes a
-    /// folder away from a process that is there.
-    pub(crate) fn lease(&self, run: &str) -> Option<Lease> {
+    /// Somebody removes the lock, or the lease.
+    pub(crate) async fn remove_lock(&self) {
+        self.removals.fetch_add(1, Ordering::Relaxed);
         match &self.kind {
-            Kind::Folder(_) => None,
-            Kind::Bucket(bucket) => Some(Lease { bucket: Arc::clone(bucket), run: run.to_owned() }),
+            // There is none before the first run.
+            Kind::Folder(folder) => _ = std::fs::remove_file(folder.path().join("test.lock")),
+            Kind::Bucket(bucket) => bucket.delete("test/lease.json").await.expect("memory does not fail"),
+        }
+    }
+
+    /// What tells whether `run`, which has just taken the lock, may send a call: as the place itself shows it, not as the run believes.
+    pub(crate) fn lease(&self, run: &str) -> Lease {
+        match &self.kind {
+            Kind::Folder(_) => {
+                Lease::File { removals: Arc::clone(&self.removals), before: self.removals.load(Ordering::Relaxed) }
+            }
+            Kind::Bucket(bucket) => Lease::Object { bucket: Arc::clone(bucket), run: run.to_owned() },
         }
     }
 
@@ -262,18 +280,83 @@ impl Objects for Bucket {
     }
 }
 
-/// The lease of a run, as the bucket shows it.
-pub(crate) struct Lease {
-    bucket: Arc<Bucket>,
-    run: String,
+/// Objects as a process reaches them, until it is killed at one of its calls.
+struct Mortal {
+    objects: Arc<dyn Objects>,
+    end: End,
+    calls: AtomicU32,
+    killed: Arc<Notify>,
+}
+
+impl Mortal {
+    async fn pass<T>(&self, call: BoxFuture<'_, T>) -> T {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.end {
+            End::KilledAtObject { nth, is_sent } if nth == number => {
+                if is_sent {
+                    call.await;
+                }
+                self.killed.notify_one();
+                std::future::pending().await
+            }
+            _ => call.await,
+        }
+    }
+}
+
+impl Objects for Mortal {
+    fn location(&self, key: &str) -> String {
+        self.objects.location(key)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>, ObjectsError>> {
+        Box::pin(self.pass(self.objects.get(key)))
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        bytes: &'a [u8],
+        condition: Condition<'a>,
+    ) -> BoxFuture<'a, Result<Put, ObjectsError>> {
+        Box::pin(self.pass(self.objects.put(key, bytes, condition)))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, ObjectsError>> {
+        Box::pin(self.pass(self.objects.list(prefix)))
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), ObjectsError>> {
+        Box::pin(self.pass(self.objects.delete(key)))
+    }
+}
+
+/// What a run holds, as the place shows it.
+pub(crate) enum Lease {
+    /// The file that it has locked, when so many had been removed.
+    File {
+        removals: Arc<AtomicU32>,
+        before: u32,
+    },
+    Object {
+        bucket: Arc<Bucket>,
+        run: String,
+    },
 }
 
 impl Lease {
     /// Why a call that the run sends now may meet those of another one; `None` if it cannot.
     pub(crate) fn lost(&self) -> Option<String> {
-        let renewed = self.bucket.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (bucket, holder) = match self {
+            Self::File { removals, before } => {
+                let is_lost = removals.load(Ordering::Relaxed) > *before;
+                return is_lost.then(|| "its lock file was removed".to_owned());
+            }
+            Self::Object { bucket, run } => (bucket, run),
+        };
+        let renewed = bucket.renewed.lock().unwrap_or_else(PoisonError::into_inner);
         match &*renewed {
-            Some((run, at)) if *run == self.run => {
+            Some((run, at)) if run == holder => {
                 let age = at.elapsed();
                 (age > HELD).then(|| format!("its lease was renewed {age:?} ago"))
             }

@@ -74,6 +74,7 @@ fn changes(case: &Case) -> Vec<Change> {
         add(Box::new(move |case| weather(case, at, |weather| weather.network = None)));
         add(Box::new(move |case| weather(case, at, |weather| weather.outage = None)));
         add(Box::new(move |case| weather(case, at, |weather| weather.pause = None)));
+        add(Box::new(move |case| weather(case, at, |weather| weather.removal = None)));
         add(Box::new(move |case| weather(case, at, |weather| weather.end = End::Natural)));
         add(Box::new(move |case| weather(case, at, |weather| weather.faults.truncate(1))));
         add(Box::new(move |case| weather(case, at, |weather| weather.reads.truncate(1))));

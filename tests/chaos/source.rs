@@ -43,7 +43,7 @@ pub(crate) fn test(case: &Case) -> String {
 
 fn weather_text(weather: &Weather) -> String {
     let fine = Weather::fine();
-    let Weather { faults, reads, slowness, parallelism, fail_fast, network, outage, pause, end } = weather;
+    let Weather { faults, reads, slowness, parallelism, fail_fast, network, outage, pause, removal, end } = weather;
     let mut fields = Vec::new();
     if *faults != fine.faults {
         let faults: Vec<_> = faults.iter().map(|(nth, fault)| format!("({nth}, Fault::{fault:?})")).collect();
@@ -71,6 +71,9 @@ fn weather_text(weather: &Weather) -> String {
     }
     if let Some(pause) = pause {
         fields.push(format!("pause: Some({pause:?})"));
+    }
+    if let Some(seconds) = removal {
+        fields.push(format!("removal: Some({seconds})"));
     }
     if *end != fine.end {
         fields.push(format!("end: End::{end:?}"));

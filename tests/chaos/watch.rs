@@ -22,7 +22,7 @@ use crate::place::Lease;
 /// is not used any more; and what a valid program leads to is not refused.
 pub(crate) struct Watch {
     emulator: Emulator,
-    lease: Option<Lease>,
+    lease: Lease,
     /// Whether calls that were sent have their effect although the process stands still.
     stands_still: bool,
     wrong: Mutex<Vec<String>>,
@@ -31,7 +31,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(emulator: Emulator, lease: Option<Lease>, stands_still: bool) -> Self {
+    pub(crate) fn new(emulator: Emulator, lease: Lease, stands_still: bool) -> Self {
         Self { emulator, lease, stands_still, wrong: Mutex::default(), going: Mutex::default() }
     }
 
@@ -50,7 +50,7 @@ impl Watch {
 
     /// Before the call is sent, no other run can have begun.
     fn check_lease(&self, action: &str) {
-        if let Some(lost) = self.lease.as_ref().and_then(Lease::lost) {
+        if let Some(lost) = self.lease.lost() {
             self.wrong().push(format!("{action} is sent although {lost}"));
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Weather {
     pub(crate) outage: Option<(u16, u16)>,
     /// At which await point the process stands still, and for how many seconds.
     pub(crate) pause: Option<(u32, u16)>,
+    /// After how many seconds somebody removes the lock, or the lease.
+    pub(crate) removal: Option<u16>,
     pub(crate) end: End,
 }
 
@@ -33,6 +35,8 @@ pub(crate) enum End {
     KilledAtAwait(u32),
     /// It is killed while it writes its state for the n-th time, when so many of 255 parts of it have come to be.
     KilledAtWrite { nth: u32, part: u8 },
+    /// It is killed while its n-th call to a bucket is on its way, before it takes the lock or after it gives it back, too.
+    KilledAtObject { nth: u32, is_sent: bool },
     /// It is asked to stop at that await point.
     StoppedAtAwait(u32),
 }
@@ -49,6 +53,7 @@ impl Weather {
             network: None,
             outage: None,
             pause: None,
+            removal: None,
             end: End::Natural,
         }
     }
@@ -71,6 +76,7 @@ pub(crate) fn weather() -> impl Strategy<Value = Weather> {
         3 => Just(End::Natural),
         3 => moment().prop_map(End::KilledAtAwait),
         2 => (1..40_u32, prop_oneof![Just(0), any::<u8>(), Just(255)]).prop_map(|(nth, part)| End::KilledAtWrite { nth, part }),
+        1 => (prop_oneof![1..8_u32, 1..40_u32], any::<bool>()).prop_map(|(nth, is_sent)| End::KilledAtObject { nth, is_sent }),
         1 => moment().prop_map(End::StoppedAtAwait),
     ];
     let faults = vec((1..30_u64, fault), 0..4);
@@ -81,11 +87,12 @@ pub(crate) fn weather() -> impl Strategy<Value = Weather> {
     let network = option::weighted(0.3, any::<u64>());
     let outage = option::weighted(0.1, (0..600_u16, prop_oneof![1..30_u16, 30..200_u16]));
     let pause = option::weighted(0.15, (moment(), prop_oneof![1..50_u16, 50..400_u16]));
+    let removal = option::weighted(0.05, prop_oneof![0..20_u16, 0..600_u16]);
     let lone = (faults, reads, slowness, options, end);
-    (lone, network, outage, pause).prop_map(
-        |((faults, reads, slowness, (parallelism, fail_fast), end), network, outage, pause)| {
+    (lone, network, outage, pause, removal).prop_map(
+        |((faults, reads, slowness, (parallelism, fail_fast), end), network, outage, pause, removal)| {
             let fail_fast = fail_fast.is_some();
-            Weather { faults, reads, slowness, parallelism, fail_fast, network, outage, pause, end }
+            Weather { faults, reads, slowness, parallelism, fail_fast, network, outage, pause, removal, end }
         },
     )
 }
