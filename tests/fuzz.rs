@@ -151,16 +151,17 @@ fn a_state_file() {
 fn a_journal() {
     let state = state();
     let path = Path::new("journal");
-    let head = format::journal(&format::Identity::of(&state));
+    let snapshot = format::read_snapshot(format::snapshot(&state).as_bytes(), "test", path).unwrap();
+    let head = format::journal(&format::Identity::of(&state), None);
     let change = r#"[{"serial":SERIAL,"change":{"Deleted":{"address":"Vpc.main"}}},{"serial":NEXT,"change":{"Outputs":{"outputs":{"a":1}}}}]"#;
     let change = change.replace("SERIAL", &(state.serial + 1).to_string());
     let change = change.replace("NEXT", &(state.serial + 2).to_string());
     let entry = |records: &str| format!("{}\n", sealed(r#"{"checksum":"CHECKSUM","records":CONTENT}"#, records));
     let read = |bytes: &[u8]| {
         let journal = format::read_journal(bytes, "test", path).ok()?;
-        let mut replayed = state.clone();
-        journal.replay(&mut replayed, path).ok()?;
-        Some(replayed)
+        let mut snapshot = snapshot.clone();
+        journal.replay(&mut snapshot, path).ok()?;
+        Some(snapshot.state)
     };
     let good = format!("{head}{}", entry(&change));
     assert_eq!(read(good.as_bytes()).map(|state| state.serial), Some(state.serial + 2), "{good}");

@@ -139,8 +139,12 @@ impl From<StateError> for CommandError {
     fn from(error: StateError) -> Self {
         let message = error.to_string();
         let help = match &error {
+            StateError::Empty { path } | StateError::Corrupt { path, .. } | StateError::Missing { path, .. }
+                if is_journal(path) =>
+            {
+                unjournaled(path)
+            }
             StateError::Empty { path } | StateError::Corrupt { path, .. } => vec![restore(path)],
-            StateError::Missing { path, .. } if is_journal(path) => unjournaled(path),
             StateError::Missing { path, beside } => {
                 vec![restore(path), format!("delete {} if the stack is gone: then this is a new one", beside.display())]
             }
@@ -239,15 +243,16 @@ fn is_journal(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "journal")
 }
 
-/// The cures of a journal that is gone: without it, the state is that of before a run.
+/// The cures of a journal that is gone or damaged: without it, the state is that of before a run.
 fn unjournaled(journal: &Path) -> Vec<String> {
     let state = journal.with_extension("json");
     let state = state.display();
+    let remove = if journal.exists() { format!("rm {} && ", journal.display()) } else { String::new() };
     vec![
         restore(journal),
         format!(
             "if there is none, continue without the changes of the last run: delete in the account what that run has created, \
-             and put the copy from before it in place: cp {state}.backup {state}"
+             and put the copy from before it in place: {remove}cp {state}.backup {state}"
         ),
     ]
 }

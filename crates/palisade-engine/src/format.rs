@@ -346,7 +346,7 @@ impl Journal {
     /// # Errors
     /// [`StateError::OtherJournal`] if the journal does not continue this snapshot.
     pub fn replay(&self, snapshot: &mut Snapshot, path: &Path) -> Result<(), StateError> {
-        self.continues(snapshot, path)?;
+        self.check(snapshot, path)?;
         let state = &mut snapshot.state;
         for Record { serial, change } in &self.records {
             if *serial > state.serial + 1 {
@@ -359,13 +359,18 @@ impl Journal {
         Ok(())
     }
 
+    /// The serial of the snapshot that the journal was begun on.
+    pub fn continues(&self) -> u64 {
+        self.beginning.continues
+    }
+
     /// Whether the journal has changes that a snapshot with this serial does not have.
     pub fn is_ahead_of(&self, serial: u64) -> bool {
         self.records.last().is_some_and(|last| last.serial > serial)
     }
 
     /// Whether the journal continues this snapshot, or one before it and has nothing new.
-    fn continues(&self, Snapshot { state: snapshot, digest, .. }: &Snapshot, path: &Path) -> Result<(), StateError> {
+    fn check(&self, Snapshot { state: snapshot, digest, .. }: &Snapshot, path: &Path) -> Result<(), StateError> {
         let Beginning { lineage, continues, .. } = &self.beginning;
         let is_of_another = self.beginning.snapshot.as_ref().zip(digest.as_ref()).is_some_and(|(of, it)| of != it);
         let detail = if *lineage != snapshot.lineage {

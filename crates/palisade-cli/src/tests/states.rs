@@ -218,6 +218,26 @@ fn a_journal_that_is_gone_while_a_run_was_open_is_missed() {
 }
 
 #[test]
+fn a_journal_that_is_damaged_can_be_done_without() {
+    let desk = Desk::new();
+    let store = LocalStore::new(desk.state_dir(), "test");
+    keep(&store, &state(1));
+    let record = Record { serial: 2, change: Change::Outputs { outputs: JsonMap::new() } };
+    run(async { store.lock("a test", &mut |_| {}).await?.append(&[record]).await }).unwrap();
+    let journal = fs::read_to_string(store.journal_path()).unwrap();
+    fs::write(store.journal_path(), journal.lines().next().unwrap().to_owned() + "\n").unwrap();
+    assert_snapshot!(desk.run("apply -y").error(), @r"
+    error: the state file DESK/state/test.state.journal is damaged: it has no whole change
+    help: put a copy of DESK/state/test.state.journal in its place, from a backup of yours: what it holds is in no other file
+    help: if there is none, continue without the changes of the last run: delete in the account what that run has created, and put the copy from before it in place: rm DESK/state/test.state.journal && cp DESK/state/test.state.json.backup DESK/state/test.state.json
+    ");
+    // The two commands.
+    fs::remove_file(store.journal_path()).unwrap();
+    fs::copy(desk.state_dir().join("test.state.json.backup"), store.path()).unwrap();
+    assert_eq!(desk.run("apply -y").code, 0);
+}
+
+#[test]
 fn a_state_that_does_not_have_all_objects_is_refused_before_anything_is_changed() {
     let desk = applied();
     desk.account.edit(|objects| _ = objects.remove("thing-2"));

@@ -226,9 +226,10 @@ impl LocalStore {
                 continue;
             };
             let mut snapshot = format::read_snapshot(&bytes, &self.stack, &self.path)?;
-            let mut journal = None;
+            let (mut journal, mut is_cut) = (None, false);
             if let Some(bytes) = &journal_bytes {
                 let read = format::read_journal(bytes, &self.stack, &path)?;
+                is_cut = read.continues() == snapshot.state.serial;
                 // One that has nothing new is replaced by the next.
                 journal = read.is_ahead_of(snapshot.state.serial).then(|| bytes[..read.length].to_owned());
                 read.replay(&mut snapshot, &path)?;
@@ -240,6 +241,8 @@ impl LocalStore {
                 }
                 return Err(match journal_bytes {
                     None => StateError::Missing { path, beside: self.path.clone() },
+                    // It has had one since it got its name.
+                    Some(_) if is_cut => StateError::Corrupt { path, detail: "it has no whole change".to_owned() },
                     Some(_) => StateError::OtherJournal {
                         path,
                         detail: format!(

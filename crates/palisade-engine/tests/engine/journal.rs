@@ -109,7 +109,7 @@ impl Watched<'_> {
             for length in [*end, end + 1, usize::midpoint(*end, next), next - 1] {
                 fs::write(self.files.journal_path(), &journal[..length.min(next - 1)]).unwrap();
                 match self.files.load().await {
-                    Err(StateError::OtherJournal { .. }) if state.is_none() => {}
+                    Err(StateError::Corrupt { .. }) if state.is_none() => {}
                     found => assert_eq!(found.unwrap().as_ref(), *state, "{length} of {next} bytes"),
                 }
             }

@@ -199,7 +199,8 @@ fn a_torn_journal_ends_with_its_last_whole_entry() {
                 assert_eq!(load(snapshot.as_bytes(), torn.as_bytes()).unwrap(), state(1));
                 // It had its first entry before the snapshot said that there is a journal.
                 fs::write(store.journal_path(), torn).unwrap();
-                assert!(matches!(store.load_now(), Err(StateError::OtherJournal { .. })), "{length} bytes");
+                let Err(StateError::Corrupt { detail, .. }) = store.load_now() else { panic!("{length} bytes") };
+                assert_eq!(detail, "it has no whole change");
                 continue;
             }
             2 => changed(2),
