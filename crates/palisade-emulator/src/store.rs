@@ -75,6 +75,10 @@ impl OpenError {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
+            Self::Unreadable { path, error } if error.kind() == io::ErrorKind::NotADirectory => {
+                let folder = path.parent().unwrap_or(path).display();
+                format!("{folder} is no folder: move it away, or name another folder with --state-dir")
+            }
             Self::Unreadable { .. } => "make the file readable for this user".to_owned(),
             Self::Empty { .. } | Self::Damaged { .. } => {
                 "restore the file from a copy, or delete it to begin with an empty account: what the state says exists is then gone"
@@ -160,17 +164,10 @@ impl Store {
         Ok(true)
     }
 
-    /// Writes the account: either all of it, or, if the process is killed meanwhile, what was there before.
+    /// Writes the account.
     pub(crate) fn save(&mut self, account: &Account) -> Result<(), String> {
         let document = Document { format: FORMAT, serial: self.serial + 1, account };
-        let fresh = self.folder.join("account.json.tmp");
-        let write = || {
-            let text = serde_json::to_string(&document)?;
-            let mut file = private().create(true).truncate(true).open(&fresh)?;
-            file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")?;
-            fs::rename(&fresh, self.file())
-        };
+        let write = || put(&self.file(), format!("{}\n", serde_json::to_string(&document)?).as_bytes());
         write().map_err(|error: io::Error| format!("cannot write {}: {error}", self.file().display()))?;
         self.serial += 1;
         Ok(())
@@ -247,6 +244,14 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<Known, OpenError> {
         _ => return Err(damaged("it does not say which format it has".to_owned())),
     }
     serde_json::from_value(document).map_err(|error| damaged(error.to_string()))
+}
+
+/// Writes a file that only its owner may read and write: either all of it, or, if the process is killed meanwhile, what was there before.
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".tmp");
+    private().create(true).truncate(true).open(&fresh)?.write_all(bytes)?;
+    fs::rename(&fresh, path)
 }
 
 /// Options for a file that only its owner may read and write.

@@ -1,9 +1,7 @@
 //! [`Vault`]: what AWS keeps with KMS. A value is in no file in clear, and in no debug output at all.
 
 use std::{
-    fmt,
-    fs::{self, OpenOptions},
-    io::{self, Write},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     ids::{hex, unhex},
     refusal::{Answer, Refusal},
+    store,
 };
 
 /// The key under which the values of secrets are kept. It is made when it is needed first.
@@ -114,16 +113,12 @@ impl Vault {
     }
 }
 
-/// Writes the key where there is none yet, for the eyes of the file's owner only.
+/// Writes the key where there is none yet.
 fn write_key(file: &Path, key: &Key) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file)?.write_all(hex(key).as_bytes())
+    store::put(file, hex(key).as_bytes())
 }
 
 fn digest(key: &Key, salt: &[u8], value: &SecretString) -> String {

@@ -33,7 +33,7 @@ fn error(folder: &Path) -> OpenError {
     Emulator::open(folder, "us-east-1").unwrap_err()
 }
 
-async fn secret(account: &Account) -> Id<Secret> {
+async fn secret_without_value(account: &Account) -> Id<Secret> {
     let call = CreateSecret {
         name: SecretName::reported("redis"),
         description: None,
@@ -41,7 +41,11 @@ async fn secret(account: &Account) -> Id<Secret> {
         client_request_token: "c".repeat(64),
         tags: Tags::default(),
     };
-    let secret_id = account.call(call).await.arn;
+    account.call(call).await.arn
+}
+
+async fn secret(account: &Account) -> Id<Secret> {
+    let secret_id = secret_without_value(account).await;
     let value = CANARY.to_owned().into();
     account.call(PutSecretValue { secret_id: secret_id.clone(), client_request_token: "a".repeat(64), value }).await;
     secret_id
@@ -239,6 +243,20 @@ async fn an_account_whose_secrets_nobody_can_read_is_refused() {
     }
     fs::remove_file(&key).unwrap();
     assert!(error(folder.path()).to_string().contains("does not exist, and the account has secrets"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_key_that_cannot_be_written_as_a_whole_is_not_there() {
+    let folder = folder();
+    let account = open(folder.path());
+    let secret_id = secret_without_value(&account).await;
+    // Where it is written first, there is no room: so it never gets its name.
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("account.key.tmp")).unwrap();
+    let value = CANARY.to_owned().into();
+    let put = PutSecretValue { secret_id, client_request_token: "a".repeat(64), value };
+    assert!(account.emulator.answer(put.into()).await.is_err());
+    assert!(!folder.path().join("account.key").exists());
 }
 
 #[tokio::test(start_paused = true)]
