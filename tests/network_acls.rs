@@ -451,6 +451,36 @@ fn an_entry_is_made_or_replaced_whatever_a_late_description_says_of_it() {
     });
 }
 
+/// An account in which each move of a subnet takes a minute or more.
+struct Slow(Emulator);
+
+impl Backend for Slow {
+    fn region(&self) -> &str {
+        self.0.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        Box::pin(async move {
+            if matches!(request, Request::ReplaceNetworkAclAssociation(_)) {
+                tokio::time::sleep(Duration::from_secs(70)).await;
+            }
+            self.0.answer(request).await
+        })
+    }
+}
+
+#[test]
+fn moves_that_take_long_are_given_the_usual_time_to_show() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    let [after, before] = [3, 1].map(|count| {
+        rehearsal.apply(over(count));
+        current::<NetworkAcl>(&rehearsal, "cache").0
+    });
+    rehearsal.emulator().lag(Duration::from_secs(5));
+    let aws = Aws::new(Arc::new(Slow(rehearsal.emulator().clone())), Arc::new(Nothing));
+    run_later(after.converge(&aws, &id::<NetworkAcl>(&rehearsal, "cache"), Some(&before))).unwrap();
+}
+
 #[test]
 fn entries_that_aws_does_not_show_are_not_taken_for_done() {
     let mut rehearsal = Rehearsal::new().without_rules();

@@ -135,7 +135,7 @@ impl Aws {
     }
 
     /// Makes an attempt every few seconds, for as long as it is refused with an error that passes, as `is_passing` tells, and
-    /// until `limit` has passed.
+    /// until `limit` has passed since the first refusal: an attempt may have waited long for something else.
     ///
     /// # Errors
     /// What the last attempt failed with.
@@ -148,10 +148,10 @@ impl Aws {
     where
         F: Future<Output = Result<T, ProviderError>>,
     {
-        let start = Instant::now();
+        let mut refused = None;
         loop {
             match attempt().await {
-                Err(error) if is_passing(&error) && start.elapsed() < limit => {
+                Err(error) if is_passing(&error) && refused.get_or_insert_with(Instant::now).elapsed() < limit => {
                     self.pause(Duration::from_secs(5)).await?;
                 }
                 answer => return answer,
@@ -167,14 +167,15 @@ impl Aws {
     where
         F: Future<Output = Result<Option<T>, ProviderError>>,
     {
-        let start = Instant::now();
+        let mut start = None;
         // What is fast is seen at once, and what is slow is not asked about more than it is worth.
         let mut pause = Duration::from_secs(1);
         loop {
             if let Some(found) = poll().await? {
                 return Ok(found);
             }
-            if start.elapsed() >= limit {
+            // The first look may have waited for its turn.
+            if start.get_or_insert_with(Instant::now).elapsed() >= limit {
                 return Err(ProviderError {
                     kind: ErrorKind::TimedOut,
                     operation: String::new(),
@@ -366,6 +367,30 @@ mod tests {
         assert_eq!(made(ErrorKind::Transitional, 1).await, (Ok(()), Duration::from_secs(5)));
         assert_eq!(made(ErrorKind::Transitional, FOREVER).await, (Err(ErrorKind::Transitional), limit));
         assert_eq!(made(ErrorKind::Denied, 1).await, (Err(ErrorKind::Denied), Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_first_attempt_or_look_waits_for_does_not_count() {
+        let (limit, hour) = (Duration::from_secs(20), Duration::from_secs(3600));
+        let failing = Arc::new(Failing { kind: ErrorKind::Service, times: Mutex::new(0), after: Duration::ZERO });
+        let (aws, first) = (Aws::new(failing.clone(), failing), AtomicBool::new(true));
+        let refused = async || {
+            if first.swap(false, Ordering::Relaxed) {
+                aws.pause(hour).await?;
+                return Err(ProviderError { kind: ErrorKind::Transitional, ..interrupted() });
+            }
+            Ok(())
+        };
+        aws.until_accepted(limit, is_transitional, refused).await.unwrap();
+        first.store(true, Ordering::Relaxed);
+        let unseen = async || {
+            if first.swap(false, Ordering::Relaxed) {
+                aws.pause(hour).await?;
+                return Ok(None);
+            }
+            Ok(Some(()))
+        };
+        aws.wait("something", limit, unseen).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

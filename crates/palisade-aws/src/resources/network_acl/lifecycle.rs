@@ -131,7 +131,7 @@ impl NetworkAcl {
 
     /// Lets the subnets come and go, and waits until AWS tells of them and of the entries.
     async fn sync_subnets(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        let (start, wanted) = (Instant::now(), self.wanted());
+        let (mut start, wanted) = (Instant::now(), self.wanted());
         let mut moves = Moves::of(&self.vpc_id);
         loop {
             let acl = described(aws, id).await?.ok_or_else(|| lost(id.as_str(), "is gone"))?;
@@ -139,8 +139,13 @@ impl NetworkAcl {
             if here == self.subnet_ids && own_entries(&acl) == wanted {
                 return Ok(());
             }
+            let before = moves.replaced.len();
             moves.release(aws, &acl, &self.subnet_ids).await?;
             moves.take(aws, id, self.subnet_ids.difference(&here).cloned().collect()).await?;
+            if moves.replaced.len() > before {
+                // Many moves may take long by themselves.
+                start = Instant::now();
+            }
             if start.elapsed() >= STALE {
                 return Err(not_shown(id.as_str()));
             }
