@@ -153,7 +153,7 @@ impl Provider for Marked {
     ) -> BoxFuture<'a, Result<Untracked, ProviderError>> {
         Box::pin(async move {
             for creation in &search.creations {
-                let search = Search { creations: vec![creation.clone()], ..search.clone() };
+                let search = Search { creations: vec![creation.clone()], deleted: [].into(), ..search.clone() };
                 let found = self.provider.untracked(turn, &search);
                 let found = self.mark(&creation.kind, Phase::Untracked, found).await?;
                 assert_eq!(found, Untracked::default());
@@ -425,8 +425,11 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     ("ReplicationGroup", Phase::Create, "GetSecretValue"),
     // `the_shards_of_a_cache_and_their_replicas_change_in_place`.
     ("ReplicationGroup", Phase::Converge, "ModifyReplicationGroupShardConfiguration"),
-    // `a_stack_with_a_secret_can_be_applied_again_after_a_destroy`.
+    // `a_stack_with_a_secret_can_be_applied_again_after_a_destroy_and_has_another_value`.
     ("Secret", Phase::Create, "RestoreSecret"),
+    ("Secret", Phase::Create, "UpdateSecret"),
+    ("Secret", Phase::Create, "GetRandomPassword"),
+    ("Secret", Phase::Create, "PutSecretValue"),
     ("Secret", Phase::Create, "TagResource"),
     // `a_tenancy_that_becomes_shared_is_changed_in_place`.
     ("Vpc", Phase::Converge, "ModifyVpcTenancy"),

@@ -263,6 +263,31 @@ fn the_folder_of_the_first_apply_is_refused_after_the_second() {
 }
 
 #[test]
+fn a_state_from_before_the_network_was_made_is_not_destroyed() {
+    run(async {
+        let users = graph(|stack| {
+            stack.add("off", RedisUser::disabled_default(name!("off")));
+        });
+        let desk = Desk::new();
+        desk.apply(&users).await;
+        let first = desk.files();
+        let with_network = graph(|stack| {
+            stack.add("off", RedisUser::disabled_default(name!("off")));
+            stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        });
+        desk.apply(&with_network).await;
+        desk.restore(&first);
+        let found = desk.refused(desk.try_apply(&graph(|_| {})).await, &Before::of(&desk));
+        assert_eq!(resources(&found), ["Vpc.main"]);
+        // The policy of a program without a network.
+        let narrow = Desk::of(Account { denied: "DescribeTags", ..desk.account.clone() }, LINEAGE);
+        narrow.restore(&first);
+        narrow.apply(&graph(|_| {})).await;
+        assert_eq!(desk.emulator().inventory().len(), 1);
+    });
+}
+
+#[test]
 fn a_copy_from_before_a_run_that_was_killed_is_refused() {
     run(async {
         let desk = Desk::new();

@@ -6,7 +6,10 @@ use palisade_core::{
     provider::StepKind,
 };
 
-use crate::{operations::Call, provider::calls_of};
+use crate::{
+    operations::{Call, DescribeTags, Operation as _},
+    provider::calls_of,
+};
 
 /// The calls of a lifecycle, by its methods.
 #[derive(Debug)]
@@ -188,19 +191,14 @@ pub fn calls_for(work: Work<'_>) -> Vec<CallCount> {
 }
 
 /// The calls of the look for objects that a restored state does not have: for each creation its own, and those that find the objects
-/// of several kinds once.
+/// of several kinds once. Those come before any deletion, too.
 fn search(created: &[&str], deleted: &[&str]) -> Vec<CallCount> {
-    fn planned<'k>(kinds: &'k [&'k str]) -> impl Iterator<Item = &'static Planned> {
-        kinds.iter().filter_map(|kind| calls_of(kind)).flat_map(|calls| calls.untracked)
-    }
-    let is_shared = |planned: &&Planned| matches!(planned.times, Times::Together);
-    let mut calls: Vec<CallCount> = Vec::new();
-    for planned in planned(created).chain(planned(deleted).filter(is_shared)) {
-        if !is_shared(&planned) || !calls.iter().any(|call| call.action == planned.call.action) {
-            calls.extend(planned.in_refresh(1));
-        }
-    }
-    calls
+    const SHARED: Planned = DescribeTags::CALL.together();
+    let each = created.iter().filter_map(|kind| calls_of(kind)).flat_map(|calls| calls.untracked);
+    let is_shared = |planned: &&Planned| planned.call == SHARED.call;
+    let shared = (!deleted.is_empty() || each.clone().any(|planned| is_shared(&planned))).then_some(&SHARED);
+    let calls = shared.into_iter().chain(each.filter(|planned| !is_shared(planned)));
+    calls.filter_map(|planned| planned.in_refresh(1)).collect()
 }
 
 #[cfg(test)]
@@ -220,6 +218,7 @@ mod tests {
         assert_eq!(calls(&kinds, &kinds), [ec2, key, tags, key, tags]);
         assert_eq!(calls(&[], &kinds), [ec2]);
         let others = ["RedisUser", "Secret", "RouteTableAssociation"];
-        assert_eq!(calls(&others, &others), []);
+        assert_eq!(calls(&others, &[]), []);
+        assert_eq!(calls(&others, &others), [ec2]);
     }
 }

@@ -34,7 +34,7 @@ struct Seen {
 
 /// Does what [`Provider::untracked`](palisade_core::provider::Provider::untracked) says.
 ///
-/// EC2 lists the tags of all its objects in one call. Keys are found by the aliases that are about to be taken. All other objects
+/// EC2 lists the tags of all its objects in one call, which comes before each deletion, too. Keys are found by the aliases that are about to be taken. All other objects
 /// have names of their own, so a second creation is refused.
 pub(crate) async fn untracked(aws: &Aws, search: &Search) -> Result<Untracked, ProviderError> {
     let (start, mut pause) = (Instant::now(), Duration::from_secs(1));
@@ -54,8 +54,14 @@ pub(crate) async fn untracked(aws: &Aws, search: &Search) -> Result<Untracked, P
 async fn seen(aws: &Aws, search: &Search) -> Result<Vec<Seen>, ProviderError> {
     let mut seen = Vec::new();
     let mut kinds = search.creations.iter().map(|creation| &creation.kind).chain(&search.deleted);
-    if kinds.any(|kind| is_listed(kind)) {
-        seen.extend(seen_in_ec2(aws, search).await?);
+    let is_needed = kinds.any(|kind| is_listed(kind));
+    // A state from before the network was made has nothing of it to delete, and the destruction would leave all of it behind.
+    if is_needed || !search.deleted.is_empty() {
+        match seen_in_ec2(aws, search).await {
+            // The policy of a program without a network does not permit it.
+            Err(error) if error.kind == ErrorKind::Denied && !is_needed => {}
+            listed => seen.extend(listed?),
+        }
     }
     for creation in search.creations.iter().filter(|creation| creation.kind == KmsKey::SCHEMA.kind) {
         let Some(alias) = creation.inputs.get("alias").and_then(|alias| alias.as_str()) else { continue };
