@@ -16,15 +16,15 @@ use palisade_aws::{
     Aws, AwsProvider, Backend, Supplier, failure,
     operations::{
         CreateKey, DescribeCacheParameterGroupsOutput, DescribeCacheSubnetGroupsOutput, DescribeLogGroupsOutput,
-        DescribeRouteTablesOutput, DescribeSecurityGroupsOutput, DescribeUserGroupsOutput, Effect, ListKeysOutput,
-        Request, Response,
+        DescribeReplicationGroupsOutput, DescribeRouteTablesOutput, DescribeSecurityGroupsOutput,
+        DescribeUserGroupsOutput, Effect, ListKeysOutput, Request, Response,
     },
 };
 use palisade_core::{
     Address, Graph, JsonMap, Schema,
     provider::{
         BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Search, Token,
-        Turn, Untracked,
+        Turn, Unlimited, Untracked,
     },
 };
 use palisade_emulator::{Emulator, Fault};
@@ -78,14 +78,18 @@ fn is_missed(request: &Request) -> bool {
     if action.starts_with("Describe") && action.ends_with('s') && !parts.contains(&action) {
         return false;
     }
-    let count = |left: &mut Option<usize>| match *left {
+    MISSED.try_with(|left| counts(&mut left.lock().unwrap())).unwrap_or(false)
+}
+
+/// Counts a call, and tells whether it is the one.
+fn counts(left: &mut Option<usize>) -> bool {
+    match *left {
         Some(0) => left.take().is_some(),
         _ => {
             *left = left.map(|left| left - 1);
             false
         }
-    };
-    MISSED.try_with(|left| count(&mut left.lock().unwrap())).unwrap_or(false)
+    }
 }
 
 /// What is told of an object that is hidden, as far as the emulated account hides none of its kind. What others ask for as well is
@@ -167,6 +171,12 @@ struct Life {
     missed: Arc<Mutex<Option<usize>>>,
     /// Whether each description says that `it` does not exist.
     is_absent: AtomicBool,
+    /// How many descriptions of `it` there are yet before one that says so.
+    overlooked: Mutex<Option<usize>>,
+    /// Until when each one says so after that.
+    absent_until: Mutex<Option<Instant>>,
+    /// Whether `it` cannot be deleted.
+    stays: AtomicBool,
     /// What a second creation with the same token came to, where one is made after each first.
     repeated: Mutex<Option<Vec<Result<String, ErrorKind>>>>,
 }
@@ -188,8 +198,15 @@ impl Provider for Life {
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         Box::pin(async move {
             let mut seen = self.missing(kind, self.provider.read(turn, kind, objects)).await?;
-            if self.is_absent.load(Relaxed) && kind == self.it.kind() {
-                seen.fill(None);
+            if kind == self.it.kind() {
+                let now = Instant::now();
+                let mut until = self.absent_until.lock().unwrap();
+                if counts(&mut self.overlooked.lock().unwrap()) {
+                    *until = Some(now + Duration::from_secs(1));
+                }
+                if self.is_absent.load(Relaxed) || until.is_some_and(|until| now < until) {
+                    seen.fill(None);
+                }
             }
             Ok(seen)
         })
@@ -249,6 +266,10 @@ impl Provider for Life {
         Box::pin(UNSEEN.scope(unseen, self.provider.find(turn, kind, inputs, token, look)))
     }
 
+    fn catch_up<'a>(&'a self, turn: &'a Arc<dyn Turn>) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.provider.catch_up(turn)
+    }
+
     fn converge<'a>(
         &'a self,
         turn: &'a Arc<dyn Turn>,
@@ -266,6 +287,9 @@ impl Provider for Life {
         kind: &'a str,
         object: &'a Object,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        if kind == self.it.kind() && self.stays.load(Relaxed) {
+            return Box::pin(async { Err(refusal("Delete", ErrorKind::Denied)) });
+        }
         self.missing(kind, self.provider.delete(turn, kind, object))
     }
 }
@@ -288,6 +312,9 @@ impl Life {
             unseen: Mutex::new(None),
             missed: Arc::default(),
             is_absent: AtomicBool::new(false),
+            overlooked: Mutex::default(),
+            absent_until: Mutex::default(),
+            stays: AtomicBool::new(false),
             repeated: Mutex::new(None),
         }
     }
@@ -539,6 +566,73 @@ fn a_part_of_the_cloud_that_has_not_heard_of_a_young_object_does_not_let_its_del
 }
 
 #[test]
+fn what_no_description_tells_of_for_a_moment_does_not_show_that_an_interrupted_deletion_has_come_to_its_end() {
+    for kind in kinds() {
+        let life = async |overlooked: Option<usize>| {
+            let life = Life::new(kind);
+            assert!(life.apply(&life.graph("")).await.is_complete());
+            tokio::time::sleep(USUAL).await;
+            life.stays.store(true, Relaxed);
+            assert!(!life.apply(&palisade_testing::graph(|_| {})).await.is_complete());
+            life.stays.store(false, Relaxed);
+            let (graph, before) = (life.graph(""), life.state().await.resources[&life.it].clone());
+            let plan = life.plan(&graph).await;
+            *life.overlooked.lock().unwrap() = overlooked;
+            life.carry_out(&graph, &plan).await;
+            let is_reached = life.overlooked.lock().unwrap().take().is_none();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            life.complete(&graph).await;
+            let after = life.state().await.resources[&life.it].clone();
+            assert_eq!(after.current.unwrap().id, before.current.unwrap().id, "{kind} {overlooked:?}");
+            (is_reached, life.sizes())
+        };
+        run(with_each_call_missed(kind, life));
+    }
+}
+
+/// An account that tells once of no cache.
+struct Blind {
+    account: Emulator,
+    left: Mutex<Option<usize>>,
+}
+
+impl Backend for Blind {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        if matches!(request, Request::DescribeReplicationGroups(_)) && counts(&mut self.left.lock().unwrap()) {
+            let groups = Vec::new();
+            let answer = Response::DescribeReplicationGroups(DescribeReplicationGroupsOutput { groups });
+            return Box::pin(async { Ok(answer) });
+        }
+        self.account.answer(request)
+    }
+}
+
+#[test]
+fn one_description_does_not_show_that_a_cache_that_aws_could_not_create_is_deleted() {
+    let life = async |left: Option<usize>| {
+        let life = Life::new("ReplicationGroup");
+        // All that it needs is there, and the next creation is that of the cache.
+        life.fail(Fate::Refused(ErrorKind::Denied)).await;
+        life.emulator.inject(1, Fault::CreateFailed);
+        let account = Arc::new(Blind { account: life.emulator.clone(), left: Mutex::new(left) });
+        let life =
+            Life { provider: AwsProvider::new(Aws::new(Arc::<Blind>::clone(&account), Arc::new(Invented))), ..life };
+        let report = life.apply(&life.graph("")).await;
+        assert!(!report.is_complete(), "{left:?}");
+        let is_reached = account.left.lock().unwrap().take().is_none();
+        // It may not have been seen at all, and then this one deletes it.
+        life.apply(&life.graph("")).await;
+        life.complete(&life.graph("")).await;
+        (is_reached, life.sizes())
+    };
+    run(with_each_call_missed("ReplicationGroup", life));
+}
+
+#[test]
 fn a_key_is_found_among_many_by_one_call_at_a_time() {
     run(async {
         let life = Life::new("KmsKey");
@@ -594,6 +688,28 @@ fn a_creation_without_an_answer_forgets_nothing_of_what_its_plan_had_missed() {
             life.complete(&life.graph("")).await;
             let after = life.state().await.resources[&life.it].current.clone().unwrap();
             assert_eq!((after.id, after.token), (before.id, before.token), "{kind}");
+        });
+    }
+}
+
+#[test]
+fn what_a_lost_creation_has_made_is_not_taken_for_the_object_that_was_there_before() {
+    for (kind, lag) in kinds().flat_map(|kind| [(kind, USUAL), (kind, Duration::from_secs(30))]) {
+        run(async {
+            let life = Life::new(kind);
+            assert!(life.apply(&life.graph("")).await.is_complete());
+            let object = life.state().await.resources[&life.it].current.as_ref().unwrap().object().unwrap();
+            let turn: Arc<dyn Turn> = Arc::new(Unlimited);
+            life.delete(&turn, kind, &object).await.unwrap();
+            tokio::time::sleep(HIDDEN).await;
+            life.emulator.lag(lag);
+            let report = life.fail(Fate::Lost).await;
+            assert!(report.failures.iter().any(|failure| failure.address == life.it), "{kind} {report:?}");
+            let begin = life.emulator.calls().len();
+            life.complete(&life.graph("")).await;
+            let calls = life.emulator.calls().split_off(begin);
+            let is_deletion = |call: &&&str| call.starts_with("Delete") || call.starts_with("Schedule");
+            assert_eq!(calls.iter().find(is_deletion), None, "{kind} {lag:?} {calls:?}");
         });
     }
 }

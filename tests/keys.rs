@@ -345,6 +345,20 @@ fn a_key_whose_deletion_is_scheduled_already_needs_no_other() {
 }
 
 #[test]
+fn a_key_loses_its_alias_though_its_deletion_is_scheduled_or_no_list_tells_of_the_alias() {
+    let alias = |rehearsal: &Rehearsal| rehearsal.by_hand(DescribeKey { key_id: "alias/one".to_owned() });
+    let (rehearsal, [(key, one), _]) = two_keys();
+    rehearsal.by_hand(ScheduleKeyDeletion { key_id: one.clone(), window: deletion_days!(7) }).unwrap();
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    run_later(key.delete(&aws, &one)).unwrap();
+    assert!(alias(&rehearsal).is_err());
+    let (rehearsal, [(key, one), _]) = two_keys();
+    let late = Late { account: rehearsal.emulator().clone(), is_asked: AtomicBool::new(false) };
+    run_later(key.delete(&Aws::new(Arc::new(late), Arc::new(Nothing)), &one)).unwrap();
+    assert!(alias(&rehearsal).is_err());
+}
+
+#[test]
 fn a_secret_whose_deletion_is_scheduled_already_needs_no_other() {
     let rehearsal = applied();
     let (secret, id): (Secret, _) = current(&rehearsal, "token");

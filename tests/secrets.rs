@@ -93,11 +93,13 @@ fn a_secret_is_in_no_file_state_plan_export_or_report() {
 }
 
 #[test]
-fn a_stack_with_a_secret_can_be_applied_again_after_a_destroy() {
+fn a_stack_with_a_secret_can_be_applied_again_after_a_destroy_and_has_another_value() {
     let mut rehearsal = Rehearsal::new();
     rehearsal.apply(auth_token::stack);
+    let before = value(&rehearsal, "token");
     rehearsal.destroy();
     rehearsal.apply(auth_token::stack);
+    assert!(!is_same(&value(&rehearsal, "token"), &before));
     assert!(rehearsal.emulator().calls().contains(&"RestoreSecret"));
     assert!(!rehearsal.plan(auth_token::stack).has_changes());
 }

@@ -249,21 +249,27 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
     }
 
     fn delete<'a>(&self, aws: &'a Aws, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async move {
-            let (declared, id) = (typed::<R>(&object.inputs)?, id::<R>(&object.id)?);
-            let attempt = async || match declared.delete(aws, &id).await {
-                // A part of AWS that has not heard of a young object yet denies it.
-                Err(error) if error.kind == ErrorKind::NotFound => {
-                    aws.pause(LOOK).await?;
-                    let known = vec![attributes::<R>(&object.attributes)];
-                    let seen = R::refresh(aws, std::slice::from_ref(&id), known).await;
-                    if seen.is_ok_and(|seen| seen.iter().all(Option::is_none)) { Ok(()) } else { Err(error) }
-                }
-                answer => answer,
-            };
-            aws.until_accepted(VISIBLE, |error| error.kind == ErrorKind::NotFound, attempt).await
-        })
+        Box::pin(async move { delete(aws, &typed::<R>(&object.inputs)?, &id(&object.id)?, &object.attributes).await })
     }
+}
+
+/// Deletes an object of which these attributes are on record. That it does not exist is looked at twice.
+pub(crate) async fn delete<R: Lifecycle>(
+    aws: &Aws,
+    declared: &R,
+    id: &Id<R>,
+    known: &JsonMap,
+) -> Result<(), ProviderError> {
+    let attempt = async || match declared.delete(aws, id).await {
+        // A part of AWS that has not heard of a young object yet denies it.
+        Err(error) if error.kind == ErrorKind::NotFound => {
+            aws.pause(LOOK).await?;
+            let seen = R::refresh(aws, std::slice::from_ref(id), vec![attributes::<R>(known)]).await;
+            if seen.is_ok_and(|seen| seen.iter().all(Option::is_none)) { Ok(()) } else { Err(error) }
+        }
+        answer => answer,
+    };
+    aws.until_accepted(VISIBLE, |error| error.kind == ErrorKind::NotFound, attempt).await
 }
 
 fn typed<R: Resource>(inputs: &JsonMap) -> Result<R, ProviderError> {

@@ -56,7 +56,7 @@ pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
 ///
 /// It follows from graph, step and state alone, so that the apply finds what the plan has found.
 pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut State) -> bool {
-    let is_missed = state.missed(&step.address).is_some_and(|missed| missed.id == step.id);
+    let is_missed = state.missed_apart(&step.address).is_some_and(|missed| missed.id == step.id);
     let Some(entry) = state.resources.get_mut(&step.address) else { return false };
     // An object of the same name that the creation has made would be its own, and none beside it.
     if is_missed && entry.deposed.len() < step.deposed.len() {

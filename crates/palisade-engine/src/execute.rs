@@ -180,8 +180,7 @@ impl<'a> Executor<'a> {
         self.begin_update(node, &object, &inputs, &dependencies, turn).await?;
         if !self.appears(address, &object, turn).await? {
             // It was deleted before it was finished, as is one whose creation failed; or its deletion had begun, and has come to its
-            // end by now. So there is nothing to update.
-            self.ledger.deleted(address, &Target::Current, None).await?;
+            // end by now. So there is nothing to update. As that may be wrong, it stays on record, and is looked for once more.
             return self.create(address, false, turn).await;
         }
         let whole = Some(StepKind::Update).filter(|_| object.phase == Phase::Ready && kept.is_none());
@@ -357,7 +356,9 @@ impl<'a> Executor<'a> {
         let Some(mut object) = deposed else { return Ok(None) };
         if object.is_unsettled() {
             // That it was found need not be recorded, as it is deleted now, or else found again.
-            object.id = self.find(address, &object, Look::UntilSeen, turn).await?;
+            let found = self.find(address, &object, Look::UntilSeen, turn).await?;
+            // Not every find tells the creations of one name apart.
+            object.id = found.filter(|id| !self.ledger.look(|state| state.has(address.kind(), id)));
         }
         Ok(Some(object))
     }

@@ -120,7 +120,13 @@ impl<'a> Ledger<'a> {
             let begun = Change::Begun { address, keep_old, token, inputs, depends_on, released };
             (attempt, book.record(begun))
         };
-        self.written(serial).await?;
+        if let Err(unsaved) = self.written(serial).await {
+            // It will not be sent. If the last attempt to save the state succeeds, nobody has to look for it.
+            if attempt.is_first {
+                self.book().record(abandoned(address, &attempt));
+            }
+            return Err(unsaved);
+        }
         Ok(attempt)
     }
 
@@ -131,11 +137,7 @@ impl<'a> Ledger<'a> {
 
     /// Records that a creation has had no effect, of which `attempt` was the first. What it was to replace is the current object again.
     pub(crate) async fn abandon_creation(&self, address: &Address, attempt: &Attempt) -> Result<(), Unsaved> {
-        if attempt.has_deposed {
-            self.write(Change::Abandoned { address: address.clone() }).await
-        } else {
-            self.deleted(address, &Target::Current, None).await
-        }
+        self.write(abandoned(address, attempt)).await
     }
 
     /// Records that an object may get `inputs` from now on, and what it may refer to meanwhile: until then what it refers to,
@@ -318,6 +320,16 @@ impl Book<'_> {
         // The state knows all objects whose tokens begin like this, so that nobody else can be using one that it does not know.
         let digest = format!("{}{}", self.state.lineage_digits(), &sha256(&text)[LINEAGE_DIGITS..]);
         Token { stack: stack.clone(), resource: address.to_string(), digest }
+    }
+}
+
+/// That a creation has had no effect, of which `attempt` was the first.
+fn abandoned(address: &Address, attempt: &Attempt) -> Change {
+    let address = address.clone();
+    if attempt.has_deposed {
+        Change::Abandoned { address }
+    } else {
+        Change::Deleted { address, deposed: None, took: None }
     }
 }
 

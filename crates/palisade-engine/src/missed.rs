@@ -31,7 +31,9 @@ pub(crate) fn suspects(plan: &Plan, state: &State) -> Suspects {
     let named: BTreeSet<_> = state.objects().flat_map(|(_, object)| &object.depends_on).collect();
     let mut suspects = Suspects::default();
     for step in plan.steps.iter().filter(|step| step.action == Action::Create) {
-        let Some(recorded) = state.missed(&step.address).or_else(|| state.current(&step.address)) else { continue };
+        let Some(recorded) = state.missed_apart(&step.address).or_else(|| state.current(&step.address)) else {
+            continue;
+        };
         let is_hidden = recorded.attempted.is_some();
         let Some(object) = recorded.object().filter(|_| !is_hidden || named.contains(&step.address)) else { continue };
         if is_hidden {

@@ -63,7 +63,7 @@ async fn find_interrupted(
 /// Makes each object that an earlier plan has missed the current one again, if it is seen by now. What a creation in its place may have
 /// left is then one of the others.
 async fn restore_missed(provider: &dyn Provider, turn: &Arc<dyn Turn>, state: &mut State) -> Result<(), PlanError> {
-    let seen = read_all(provider, turn, each(state, State::missed)).await?;
+    let seen = read_all(provider, turn, each(state, State::missed_apart)).await?;
     let restored = state.resources.iter_mut().filter(|(address, _)| seen.get(address).is_some_and(Option::is_some));
     restored.for_each(|(_, entry)| entry.restore_missed());
     Ok(())

@@ -125,8 +125,19 @@ impl State {
     /// now.
     pub(crate) fn missed(&self, address: &Address) -> Option<&ObjectState> {
         let missed = self.current(address)?.missed.as_deref()?;
-        let mut of_the_kind = self.objects().filter(|(other, _)| other.kind() == address.kind());
-        of_the_kind.all(|(_, object)| object.id != missed.id).then_some(missed)
+        missed.id.as_deref().is_some_and(|id| !self.has(address.kind(), id)).then_some(missed)
+    }
+
+    /// Whether an object of the kind has this id.
+    pub(crate) fn has(&self, kind: &str, id: &str) -> bool {
+        self.objects().any(|(address, object)| address.kind() == kind && object.id.as_deref() == Some(id))
+    }
+
+    /// The same, if what is seen of it cannot be what that creation has made: an object whose id is among the inputs is called so by the
+    /// program, and so is the new one.
+    pub(crate) fn missed_apart(&self, address: &Address) -> Option<&ObjectState> {
+        let inputs = self.current(address)?.inputs.values();
+        self.missed(address).filter(|missed| missed.id.as_deref().is_some_and(|id| !contains(inputs, &[id])))
     }
 
     /// The object of `address`, beside the current one, whose token has this digest.
@@ -249,12 +260,16 @@ impl ObjectState {
     }
 
     /// Whether one of the values is, or holds, the id or an attribute.
-    pub(crate) fn is_named_in<'v>(&self, mut values: impl Iterator<Item = &'v Json>) -> bool {
+    pub(crate) fn is_named_in<'v>(&self, values: impl Iterator<Item = &'v Json>) -> bool {
         let attributes = self.observed.iter().flat_map(|observed| observed.attributes.values());
         let mut names: Vec<&str> = attributes.filter_map(Json::as_str).collect();
         names.extend(self.id.as_deref());
-        values.any(|value| contains_any(value, &names))
+        contains(values, &names)
     }
+}
+
+fn contains<'v>(mut values: impl Iterator<Item = &'v Json>, texts: &[&str]) -> bool {
+    values.any(|value| contains_any(value, texts))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -296,15 +296,20 @@ impl Lifecycle for KmsKey {
     }
 
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
-        // Where its deletion is scheduled, by an interrupted run or by somebody else, that is what is wanted.
-        if aws.call(DescribeKey { key_id: id.to_string() }).await?.key.is_going() {
-            return Ok(());
+        let key = aws.call(DescribeKey { key_id: id.to_string() }).await?.key;
+        // The alias stays with a key that is to be deleted, and a new key could not have it. A list may not tell of a young one.
+        let mut aliases = aws.call(ListAliases { key_id: id.clone() }).await?.aliases;
+        if !aliases.contains(&self.alias) && owner(aws, &self.alias).await?.is_some_and(|owner| owner.arn == *id) {
+            aliases.push(self.alias.clone());
         }
-        // The alias stays with a key that is to be deleted, and a new key could not have it.
-        for alias in aws.call(ListAliases { key_id: id.clone() }).await?.aliases {
+        for alias in aliases {
             if !is_anothers(aws, &alias, id).await? {
                 aws.call(DeleteAlias { alias }).await?;
             }
+        }
+        // Where its deletion is scheduled, by an interrupted run or by somebody else, that is what is wanted.
+        if key.is_going() {
+            return Ok(());
         }
         match aws.call(ScheduleKeyDeletion { key_id: id.clone(), window: self.deletion_window_days }).await {
             // Its description was out of date.

@@ -184,6 +184,9 @@ impl Lifecycle for Secret {
             CreateSecret::CALL.once(),
             DescribeSecret::CALL.as_needed(),
             RestoreSecret::CALL.up_to(1),
+            UpdateSecret::CALL.up_to(1),
+            GetRandomPassword::CALL.up_to(1),
+            PutSecretValue::CALL.up_to(1),
             TagResource::CALL.up_to(1),
         ],
         converge: &[
@@ -224,6 +227,9 @@ impl Lifecycle for Secret {
             aws.call(RestoreSecret { secret_id: id.clone() }).await?;
         }
         if !answer.secret.tags.are_of(token) {
+            // It is another creation, so it has another value than before; and the key may be none any more.
+            self.update(aws, id, &answer.secret).await?;
+            self.put_next(aws, id, answer.secret.version_ids).await?;
             aws.call(TagResource { secret_id: id.clone(), tags: self.tags.owned_by(token) }).await?;
         }
         Ok(())
@@ -246,19 +252,7 @@ impl Lifecycle for Secret {
     async fn converge(&self, aws: &Aws, id: &Id<Self>, previous: Option<&Self>) -> Result<(), ProviderError> {
         let describe = async || describe(aws, id.as_str()).await;
         let secret = appear(aws, &format!("the secret {id}"), previous.is_some(), describe).await?;
-        let description_differs =
-            secret.description.clone().unwrap_or_default() != self.description.clone().unwrap_or_default();
-        let key_differs = own_key(secret.kms_key_id) != self.kms_key_id;
-        if description_differs || key_differs {
-            let request = UpdateSecret {
-                secret_id: id.clone(),
-                // What is not sent stays as it is, so what is to go is sent as empty, or as AWS's own.
-                description: description_differs.then(|| self.description.clone().unwrap_or_default()),
-                kms_key_id: key_differs
-                    .then(|| self.kms_key_id.clone().unwrap_or_else(|| KmsKeyArn::reported(AWS_OWNED_KEY))),
-            };
-            aws.call(request).await?;
-        }
+        self.update(aws, id, &secret).await?;
         self.put_current(aws, id, secret.version_ids).await?;
         let remove = async |keys| aws.call(UntagResource { secret_id: id.clone(), keys }).await.map(drop);
         let set = async |tags| aws.call(TagResource { secret_id: id.clone(), tags }).await.map(drop);
@@ -279,6 +273,24 @@ impl Lifecycle for Secret {
 }
 
 impl Secret {
+    /// Brings all to what it should be but the value and the tags.
+    async fn update(&self, aws: &Aws, id: &Id<Self>, secret: &SecretDescription) -> Result<(), ProviderError> {
+        let description_differs =
+            secret.description.clone().unwrap_or_default() != self.description.clone().unwrap_or_default();
+        let key_differs = own_key(secret.kms_key_id.clone()) != self.kms_key_id;
+        if description_differs || key_differs {
+            let request = UpdateSecret {
+                secret_id: id.clone(),
+                // What is not sent stays as it is, so what is to go is sent as empty, or as AWS's own.
+                description: description_differs.then(|| self.description.clone().unwrap_or_default()),
+                kms_key_id: key_differs
+                    .then(|| self.kms_key_id.clone().unwrap_or_else(|| KmsKeyArn::reported(AWS_OWNED_KEY))),
+            };
+            aws.call(request).await?;
+        }
+        Ok(())
+    }
+
     /// The id of the version that holds the value of this source and generation. AWS takes it as the idempotency token of
     /// the call that puts the value, so the same step never makes two versions.
     ///
@@ -292,6 +304,10 @@ impl Secret {
         let again = if time == 0 { String::new() } else { format!("\n{time}") };
         let digest = Sha256::digest(format!("{id}\n{source}\n{}{again}", self.generation));
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn versions(&self, id: &Id<Self>) -> impl Iterator<Item = String> {
+        (0..VERSIONS).map(|time| self.version(id, time))
     }
 
     /// The secret of this name that this stack made earlier, and whose deletion is scheduled: a stack that was destroyed can
@@ -309,12 +325,16 @@ impl Secret {
     }
 
     /// Sees to it that the current version is one of this source and generation.
-    async fn put_current(&self, aws: &Aws, id: &Id<Self>, mut known: Vec<String>) -> Result<(), ProviderError> {
-        let versions: Vec<_> = (0..VERSIONS).map(|time| self.version(id, time)).collect();
-        if known.first().is_some_and(|current| versions.contains(current)) {
-            return Ok(());
+    async fn put_current(&self, aws: &Aws, id: &Id<Self>, known: Vec<String>) -> Result<(), ProviderError> {
+        match known.first() {
+            Some(current) if self.versions(id).any(|version| version == *current) => Ok(()),
+            _ => self.put_next(aws, id, known).await,
         }
-        for version in versions {
+    }
+
+    /// Makes a version of this source and generation the current one that is not `known` yet.
+    async fn put_next(&self, aws: &Aws, id: &Id<Self>, mut known: Vec<String>) -> Result<(), ProviderError> {
+        for version in self.versions(id) {
             if known.contains(&version) {
                 continue;
             }

@@ -624,6 +624,32 @@ fn an_object_that_was_missed_is_not_deleted_by_a_name_that_another_one_has_by_no
 }
 
 #[test]
+fn what_was_missed_is_the_object_from_before_all_attempts_and_none_that_is_replaced() {
+    run(async {
+        let account = Account::default();
+        miss(&account).await;
+        let renamed = users(&[("a", "two")]);
+        let plan = planned(&account, &renamed).await.unwrap();
+        account.fail(2, ErrorKind::Service, false);
+        applied(&account, &renamed, &plan).await;
+        let missed = only(&state(&account)).1.current.clone().unwrap().missed.expect("it is kept");
+        assert_eq!(missed.id.as_deref(), Some("one"));
+    });
+    run(async {
+        let account = Account::default();
+        up(&account, &users(&[("a", "one")])).await;
+        let renamed = users(&[("a", "two")]);
+        let plan = planned(&account, &renamed).await.unwrap();
+        account.fail(0, ErrorKind::Service, false);
+        applied(&account, &renamed, &plan).await;
+        let state = state(&account);
+        let entry = only(&state).1;
+        assert_eq!(entry.deposed.len(), 1);
+        assert_eq!(entry.current.as_ref().unwrap().missed, None);
+    });
+}
+
+#[test]
 fn an_object_that_was_missed_and_is_gone_is_forgotten_with_the_creation_in_its_place() {
     run(async {
         let account = Account::default();
@@ -676,6 +702,35 @@ fn an_object_that_was_missed_is_the_current_one_again_once_a_plan_sees_it() {
             assert_eq!(after.id == before.id, after.inputs == before.inputs);
         });
     }
+}
+
+#[test]
+fn a_creation_that_could_not_be_recorded_is_not_looked_for() {
+    run(async {
+        let program = |count: usize| {
+            graph(|stack| {
+                for name in ["a", "b"].into_iter().take(count) {
+                    make::<Net>().text("range", name).refer_all("peers", &[]).add(stack, name);
+                }
+            })
+        };
+        let account = account(Known::Never, Duration::ZERO);
+        // The first write is of the whole state, and the other one of a change.
+        for count in 0..2 {
+            up(&account, &program(count)).await;
+            let plan = planned(&account, &program(count + 1)).await.unwrap();
+            {
+                let mut account = account.lock();
+                account.failing_save = Some(account.saves + 1);
+            }
+            let options = ApplyOptions::default();
+            let program = program(count + 1);
+            let result = apply(&account, &account, state(&account), &program, &plan, &options, &mut |_| {}).await;
+            assert!(result.is_err());
+            account.lock().failing_save = None;
+            assert_eq!((state(&account).resources.len(), creations(&account)), (count, count));
+        }
+    });
 }
 
 #[test]

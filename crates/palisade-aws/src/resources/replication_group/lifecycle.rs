@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use palisade_core::{
-    Id,
+    Id, JsonMap,
     provider::{ErrorKind, ProviderError, Repeated, Token},
 };
 
@@ -13,10 +13,9 @@ use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     aws::is_transitional,
     calls::Calls,
-    lifecycle::check_in_place,
+    lifecycle::{check_in_place, delete},
     observe::{
-        self, create_named, gone, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted,
-        sync_cache_tags,
+        self, create_named, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
     },
     operations::{
         AddTagsToResource, CreateReplicationGroup, DecreaseReplicaCount, DeleteReplicationGroup, DescribeCacheClusters,
@@ -165,7 +164,7 @@ impl Lifecycle for ReplicationGroup {
         let group = match available(aws, id, previous.is_some()).await {
             Err(error) if error.code == CREATE_FAILED => {
                 // It never was a cache, and AWS makes none of it any more. While it is there, nothing else has its name.
-                gone(self.delete(aws, id).await)?;
+                delete(aws, self, id, &JsonMap::new()).await?;
                 return Err(ProviderError { kind: ErrorKind::CreateFailed, ..error });
             }
             answer => answer?,
