@@ -25,8 +25,9 @@ pub(crate) struct Suspects {
     hidden: Option<Address>,
 }
 
-/// Those of `plan`, also of one whose creation has failed, or was interrupted. An object that an interrupted update may have hidden is looked for by its own step. But if others refer to it, they
-/// may be replaced before that, so it is looked for here.
+/// Those of `plan`, and those that an earlier plan has missed, as long as the creation in their place is unsettled. An object that an
+/// interrupted update may have hidden is looked for by its own step. But if others refer to it, they may be replaced before that, so
+/// it is looked for here.
 pub(crate) fn suspects(plan: &Plan, state: &State) -> Suspects {
     let named: BTreeSet<_> = state.objects().flat_map(|(_, object)| &object.depends_on).collect();
     let mut suspects = Suspects::default();

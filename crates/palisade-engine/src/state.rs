@@ -128,16 +128,16 @@ impl State {
         missed.id.as_deref().is_some_and(|id| !self.has(address.kind(), id)).then_some(missed)
     }
 
-    /// Whether an object of the kind has this id.
-    pub(crate) fn has(&self, kind: &str, id: &str) -> bool {
-        self.objects().any(|(address, object)| address.kind() == kind && object.id.as_deref() == Some(id))
-    }
-
-    /// The same, if what is seen of it cannot be what that creation has made: an object whose id is among the inputs is called so by the
-    /// program, and so is the new one.
+    /// The same, if what is seen of it cannot be what that creation has made: an object whose id is among the inputs was given that name
+    /// by the program, and so is the new one.
     pub(crate) fn missed_apart(&self, address: &Address) -> Option<&ObjectState> {
         let inputs = self.current(address)?.inputs.values();
         self.missed(address).filter(|missed| missed.id.as_deref().is_some_and(|id| !contains(inputs, &[id])))
+    }
+
+    /// Whether an object of the kind has this id.
+    pub(crate) fn has(&self, kind: &str, id: &str) -> bool {
+        self.objects().any(|(address, object)| address.kind() == kind && object.id.as_deref() == Some(id))
     }
 
     /// The object of `address`, beside the current one, whose token has this digest.

@@ -102,13 +102,14 @@ pub struct SecretAttributes {
 }
 
 impl<S: BuilderState> SecretBuilder<S> {
-    /// A value of 64 letters and digits that Secrets Manager draws.
+    /// A value of 64 letters and digits that Secrets Manager draws: at the creation, also where that brings back a secret whose
+    /// deletion was scheduled, and each time the generation is raised.
     pub fn generated(self) -> SecretBuilder<SourceGiven<S>> {
         self.set_source(SecretSource::Generated).meet_source()
     }
 
     /// A value that the environment variable `variable` holds when the value is first put there, that is, at the apply
-    /// that creates the secret or raises its generation.
+    /// that creates the secret, also where that brings back one whose deletion was scheduled, or raises its generation.
     ///
     /// It is named with `variable!("APP_TOKEN")`, so that the value itself cannot stand here by mistake.
     pub fn supplied(self, variable: Variable) -> SecretBuilder<SourceGiven<S>> {
