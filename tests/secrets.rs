@@ -13,13 +13,13 @@ use palisade_aws::{
 };
 use palisade_core::{
     Address, Json,
-    provider::{BoxFuture, ErrorKind, ProviderError},
+    provider::{BoxFuture, ErrorKind, ProviderError, Token},
 };
 use palisade_emulator::Emulator;
 use palisade_testing::{ExposeSecret, Rehearsal, SecretString};
 use tokio::time::Instant;
 
-use crate::{current, run_later};
+use crate::{current, orders::Nothing, run, run_later};
 
 const CANARY: &str = "CanaryThatMustNotBeSeenAnywhere0123456789";
 
@@ -102,6 +102,21 @@ fn a_stack_with_a_secret_can_be_applied_again_after_a_destroy_and_has_another_va
     assert!(!is_same(&value(&rehearsal, "token"), &before));
     assert!(rehearsal.emulator().calls().contains(&"RestoreSecret"));
     assert!(!rehearsal.plan(auth_token::stack).has_changes());
+}
+
+#[test]
+fn a_secret_that_is_there_keeps_its_value_when_another_creation_takes_it_over() {
+    let mut rehearsal = Rehearsal::new();
+    rehearsal.apply(auth_token::stack);
+    let before = value(&rehearsal, "token");
+    let (secret, id): (Secret, _) = current(&rehearsal, "token");
+    let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
+    let token = Token { stack: "auth-token".to_owned(), resource: "Secret.token".to_owned(), digest: "f".repeat(64) };
+    run(async {
+        secret.claim(&aws, &id, &token).await.unwrap();
+        secret.converge(&aws, &id, None).await.unwrap();
+    });
+    assert!(is_same(&value(&rehearsal, "token"), &before));
 }
 
 #[test]

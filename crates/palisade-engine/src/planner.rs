@@ -214,8 +214,11 @@ impl<'a> Known<'a> {
 
     /// Whether the refresh has found attributes that are not on record.
     fn has_new_attributes(&self, address: &Address) -> bool {
-        let attributes = |state: &'a State| Some(&state.current(address)?.observed.as_ref()?.attributes);
-        attributes(self.state) != attributes(self.recorded)
+        let now = self.state.current(address);
+        let recorded = self.recorded.missed(address).filter(|missed| now.is_some_and(|now| now.id == missed.id));
+        let recorded = recorded.or_else(|| self.recorded.current(address));
+        let attributes = |object: Option<&'a ObjectState>| Some(&object?.observed.as_ref()?.attributes);
+        attributes(now) != attributes(recorded)
     }
 }
 

@@ -224,13 +224,18 @@ impl Lifecycle for Secret {
     /// Brings back a secret whose deletion is scheduled. AWS takes tags only for a secret that was brought back already.
     async fn claim(&self, aws: &Aws, id: &Id<Self>, token: &Token) -> Result<(), ProviderError> {
         let Some(answer) = found(aws.call(DescribeSecret { secret_id: id.to_string() }).await)? else { return Ok(()) };
+        let is_earlier = !answer.secret.tags.are_of(token);
         if answer.secret.deleted {
             aws.call(RestoreSecret { secret_id: id.clone() }).await?;
+            if is_earlier {
+                // It is another creation, so it has another value than before; and the key may be none any more.
+                let describe = async || describe(aws, id.as_str()).await;
+                let secret = appear(aws, &format!("the secret {id}"), false, describe).await?;
+                self.update(aws, id, &secret).await?;
+                self.put_value(aws, id, self.version_of(id, &token.digest)).await?;
+            }
         }
-        if !answer.secret.tags.are_of(token) {
-            // It is another creation, so it has another value than before; and the key may be none any more.
-            self.update(aws, id, &answer.secret).await?;
-            self.put_next(aws, id, answer.secret.version_ids).await?;
+        if is_earlier {
             aws.call(TagResource { secret_id: id.clone(), tags: self.tags.owned_by(token) }).await?;
         }
         Ok(())
@@ -254,7 +259,7 @@ impl Lifecycle for Secret {
         let describe = async || describe(aws, id.as_str()).await;
         let secret = appear(aws, &format!("the secret {id}"), previous.is_some(), describe).await?;
         self.update(aws, id, &secret).await?;
-        self.put_current(aws, id, secret.version_ids).await?;
+        self.put_current(aws, id, secret.version_ids, secret.tags.get("palisade:token")).await?;
         let remove = async |keys| aws.call(UntagResource { secret_id: id.clone(), keys }).await.map(drop);
         let set = async |tags| aws.call(TagResource { secret_id: id.clone(), tags }).await.map(drop);
         sync_tags(&self.tags, &secret.tags, remove, set).await
@@ -298,17 +303,21 @@ impl Secret {
     /// A version that is there already does not become the current one by that call. So each time that a source comes back
     /// after another one, it has the next of its versions.
     fn version(&self, id: &Id<Self>, time: usize) -> String {
+        self.digest(id, &if time == 0 { String::new() } else { format!("\n{time}") })
+    }
+
+    /// The same for a creation that has brought the secret back: by the digest of its token.
+    fn version_of(&self, id: &Id<Self>, creation: &str) -> String {
+        self.digest(id, &format!("\n{creation}"))
+    }
+
+    fn digest(&self, id: &Id<Self>, again: &str) -> String {
         let source = match &self.source {
             SecretSource::Generated => "generated".to_owned(),
             SecretSource::Supplied { variable } => format!("supplied {variable}"),
         };
-        let again = if time == 0 { String::new() } else { format!("\n{time}") };
         let digest = Sha256::digest(format!("{id}\n{source}\n{}{again}", self.generation));
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    fn versions(&self, id: &Id<Self>) -> impl Iterator<Item = String> {
-        (0..VERSIONS).map(|time| self.version(id, time))
     }
 
     /// The secret of this name that this stack made earlier, and whose deletion is scheduled: a stack that was destroyed can
@@ -326,16 +335,19 @@ impl Secret {
     }
 
     /// Sees to it that the current version is one of this source and generation.
-    async fn put_current(&self, aws: &Aws, id: &Id<Self>, known: Vec<String>) -> Result<(), ProviderError> {
-        match known.first() {
-            Some(current) if self.versions(id).any(|version| version == *current) => Ok(()),
-            _ => self.put_next(aws, id, known).await,
+    async fn put_current(
+        &self,
+        aws: &Aws,
+        id: &Id<Self>,
+        mut known: Vec<String>,
+        creation: Option<&str>,
+    ) -> Result<(), ProviderError> {
+        let versions: Vec<_> = (0..VERSIONS).map(|time| self.version(id, time)).collect();
+        let own = creation.map(|creation| self.version_of(id, creation));
+        if known.first().is_some_and(|current| versions.contains(current) || own.as_ref() == Some(current)) {
+            return Ok(());
         }
-    }
-
-    /// Makes a version of this source and generation the current one that is not `known` yet.
-    async fn put_next(&self, aws: &Aws, id: &Id<Self>, mut known: Vec<String>) -> Result<(), ProviderError> {
-        for version in self.versions(id) {
+        for version in versions {
             if known.contains(&version) {
                 continue;
             }

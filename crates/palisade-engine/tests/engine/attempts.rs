@@ -694,6 +694,7 @@ fn an_object_that_was_missed_is_the_current_one_again_once_a_plan_sees_it() {
             account.lock().world.objects.extend(world);
             let plan = planned(&account, &program).await.unwrap();
             assert_ne!(plan.steps[0].action, Action::Create, "{plan:#?}");
+            assert!(plan.steps[0].action == Action::Nothing || !plan.steps[0].changes.is_empty(), "{plan:#?}");
             let (report, _) = applied(&account, &program, &plan).await;
             assert!(report.is_complete(), "{report:?}");
             assert_settled(&account, &program).await;
