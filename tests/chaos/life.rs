@@ -237,6 +237,7 @@ impl Life {
     async fn check_values(&mut self, program: &Graph) -> Result<(), String> {
         self.learn_secrets().await;
         let state = self.state().await;
+        let mut drawn = BTreeSet::new();
         for node in program.nodes() {
             let address = &node.address;
             let field = |name: &str| {
@@ -248,8 +249,14 @@ impl Life {
                     let value = state.attribute(address, "value").ok_or_else(|| format!("{address} has no value"))?;
                     let value = self.value(address, &value).await?;
                     let variable = node.json("source").and_then(|source| source["supplied"]["variable"].as_str());
-                    if variable.is_some_and(|variable| value != canary(variable)) {
-                        return Err(format!("{address} has another value than was supplied"));
+                    match variable {
+                        Some(variable) if value != canary(variable) => {
+                            return Err(format!("{address} has another value than was supplied"));
+                        }
+                        None if !drawn.insert(value) => {
+                            return Err(format!("{address} has the value of another secret"));
+                        }
+                        _ => {}
                     }
                 }
                 "RedisUser" => {

@@ -205,10 +205,16 @@ impl RemoteStore {
     }
 
     async fn begin(&self, continued: &State) -> Result<(), StateError> {
-        self.lease.change(&self.place(), Change::Renew).await?;
+        let place = self.place();
+        self.lease.change(&place, Change::Renew).await?;
         let mut writer = self.log.lock().await;
-        let kept = self.writing(&mut writer)?.log.state.as_ref();
-        format::is_kept(kept, continued, &self.place().path(&self.place().log_prefix()))
+        let known = &self.writing(&mut writer)?.log;
+        // No other run writes while this one has the lease. But somebody may have put other objects there.
+        let log = place.read_log().await?;
+        let path = place.path(&place.log_prefix());
+        format::is_kept(log.state.as_ref(), continued, &path)?;
+        let is_same = (log.position, log.fencing) == (known.position, known.fencing);
+        if is_same { Ok(()) } else { Err(format::with_other_changes(&path)) }
     }
 
     async fn append_now(&self, records: &[Record]) -> Result<(), StateError> {

@@ -547,6 +547,51 @@ fn a_lease_that_somebody_has_deleted_lets_no_two_write() {
 }
 
 #[test]
+fn what_somebody_has_put_in_place_of_the_log_at_the_prompt_is_not_overwritten() {
+    run(async {
+        let log = async |changes: &[Record], whole: bool| {
+            let objects = objects();
+            let writer = begun(&objects, "1").await;
+            writer.append(changes).await.unwrap();
+            let state = store(&objects, "2").load().await.unwrap().unwrap();
+            if whole {
+                writer.replace(&state).await.unwrap();
+            }
+            (objects, state)
+        };
+        let changes = [record(4, "1")];
+        let other = [record(4, "2")];
+        let newer = [record(4, "1"), record(5, "1")];
+        for (there, whole, expected) in [
+            (None, false, "Gone"),
+            (Some(&other[..]), false, "Replaced"),
+            (Some(&newer[..]), false, "Overtaken"),
+            // The same state, and another log of it.
+            (Some(&changes[..]), true, "Replaced"),
+        ] {
+            let (objects, state) = log(&changes, false).await;
+            let writer = take(&objects, "3").await.unwrap();
+            let from = match there {
+                Some(there) => Some(log(there, whole).await.0),
+                None => None,
+            };
+            for key in objects.list("shop/log/").await.unwrap() {
+                objects.delete(&key).await.unwrap();
+            }
+            for key in keys(from.as_deref().unwrap_or(&MemoryObjects::default())).await {
+                if key.starts_with("shop/log/") {
+                    write(&objects, &key, &text(from.as_ref().unwrap(), &key).await).await;
+                }
+            }
+            let before = keys(&objects).await;
+            let error = writer.begin(&state).await.unwrap_err();
+            assert!(format!("{error:?}").starts_with(expected), "{error:?}");
+            assert_eq!(keys(&objects).await, before);
+        }
+    });
+}
+
+#[test]
 fn a_damaged_lease_is_made_anew_once_it_is_removed() {
     run(async {
         let objects = objects();
