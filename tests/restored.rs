@@ -323,7 +323,7 @@ fn second(kind: &str) -> Second {
     match kind {
         "FlowLog" | "KmsKey" | "NetworkAcl" | "RouteTable" | "SecurityGroup" | "SecurityGroupRule" | "Subnet"
         | "Vpc" => Second::Refused,
-        "RouteTableAssociation" | "Secret" => Second::TakenBack,
+        "RouteTableAssociation" => Second::TakenBack,
         _ => Second::Taken,
     }
 }

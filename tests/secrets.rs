@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use palisade::prelude::*;
 use palisade_aws::{
     Aws, Backend, Lifecycle, Supplier, failure,
-    operations::{GetSecretValue, Request, Response, UpdateSecret},
+    operations::{GetSecretValue, Request, Response, UntagResource, UpdateSecret},
     resources::AuthenticationFor,
     shapes::{ReplicationGroupDescription, TokenStrategy},
     types::{KmsKeyArn, Redis7, SecretRef},
@@ -104,19 +104,78 @@ fn a_stack_with_a_secret_can_be_applied_again_after_a_destroy_and_has_another_va
     assert!(!rehearsal.plan(auth_token::stack).has_changes());
 }
 
+/// A token of another creation of the same stack.
+fn another(token: &Token) -> Token {
+    let (lineage, rest) = token.digest.split_at(16);
+    Token { digest: format!("{lineage}{}", "f".repeat(rest.len())), ..token.clone() }
+}
+
 #[test]
-fn a_secret_that_is_there_keeps_its_value_when_another_creation_takes_it_over() {
+fn a_secret_that_is_in_use_is_not_taken_over_by_another_creation() {
     let mut rehearsal = Rehearsal::new();
+    rehearsal.apply(auth_token::stack);
+    rehearsal.destroy();
     rehearsal.apply(auth_token::stack);
     let before = value(&rehearsal, "token");
     let (secret, id): (Secret, _) = current(&rehearsal, "token");
+    let token = rehearsal.state().resources[&Address::new("Secret", "token")].current.clone().unwrap().token;
     let aws = Aws::new(Arc::new(rehearsal.emulator().clone()), Arc::new(Nothing));
-    let token = Token { stack: "auth-token".to_owned(), resource: "Secret.token".to_owned(), digest: "f".repeat(64) };
-    run(async {
-        secret.claim(&aws, &id, &token).await.unwrap();
-        secret.converge(&aws, &id, None).await.unwrap();
-    });
+    let error = run(secret.create(&aws, &another(&token))).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::AlreadyExists);
+    // Without its tags, it is still known to have the value that the program means.
+    let keys = ["palisade:stack", "palisade:resource", "palisade:token"].map(str::to_owned).to_vec();
+    rehearsal.by_hand(UntagResource { secret_id: id.clone(), keys }).unwrap();
+    let renamed = Secret { description: Some("other".to_owned()), ..secret.clone() };
+    run(renamed.converge(&aws, &id, Some(&secret))).unwrap();
     assert!(is_same(&value(&rehearsal, "token"), &before));
+}
+
+/// An account that refuses one call of those that bring a secret back.
+struct Breaking {
+    account: Emulator,
+    action: &'static str,
+}
+
+impl Backend for Breaking {
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
+        if request.action() == self.action {
+            return Box::pin(async { Err(failure(self.action, "AccessDeniedException", "It is refused.")) });
+        }
+        self.account.answer(request)
+    }
+}
+
+#[test]
+fn a_secret_that_is_brought_back_by_halves_has_another_value_in_the_end() {
+    for action in ["RestoreSecret", "UpdateSecret", "GetRandomPassword", "PutSecretValue", "TagResource"] {
+        let mut rehearsal = Rehearsal::new();
+        rehearsal.apply(auth_token::stack);
+        let before = value(&rehearsal, "token");
+        let (secret, id): (Secret, _) = current(&rehearsal, "token");
+        let token = rehearsal.state().resources[&Address::new("Secret", "token")].current.clone().unwrap().token;
+        let token = another(&token);
+        rehearsal.destroy();
+        // The key is another one by then.
+        let secret = Secret { kms_key_id: None, ..secret };
+        let account = rehearsal.emulator().clone();
+        let broken = Arc::new(Breaking { account: account.clone(), action });
+        run(async {
+            let aws = Aws::new(broken, Arc::new(Nothing));
+            assert_eq!(secret.create(&aws, &token).await.unwrap(), id);
+            assert_eq!(secret.claim(&aws, &id, &token).await.unwrap_err().kind, ErrorKind::Denied, "{action}");
+            let aws = Aws::new(Arc::new(account), Arc::new(Nothing));
+            secret.claim(&aws, &id, &token).await.unwrap();
+            secret.converge(&aws, &id, None).await.unwrap();
+            let found = Secret::read(&aws, &[id.clone()]).await.unwrap().pop().flatten().unwrap();
+            let SecretRef { secret, version } = found.attributes.value;
+            let call = GetSecretValue { secret_id: secret, version_id: version };
+            assert!(!is_same(&aws.call(call).await.unwrap().value, &before), "{action}");
+        });
+    }
 }
 
 #[test]

@@ -113,7 +113,6 @@ impl<'a> Executor<'a> {
         let mut keep_old = keep_old;
         if !keep_old && let Some(object) = self.reappeared(address, turn).await? {
             if can_become(&object, node.schema, |field| Some(inputs.get(field).unwrap_or(&Json::Null))) {
-                self.claim(address, &object, &inputs, turn).await?;
                 let dependencies = Dependencies::of(node);
                 if object.attempted.is_some() {
                     // It was waited for already.
@@ -121,6 +120,7 @@ impl<'a> Executor<'a> {
                 } else {
                     self.begin_update(node, &object, &inputs, &dependencies, turn).await?;
                 }
+                self.claim(address, &object, &inputs, turn).await?;
                 return self.bring(node, object, inputs, dependencies, None, turn).await;
             }
             // It is left to be deleted.
@@ -171,13 +171,13 @@ impl<'a> Executor<'a> {
         inputs.extend(kept.cloned().unwrap_or_default());
         self.started(address, StepKind::Update);
         let Some(object) = self.existing(address, turn).await? else { return Err(lost(address)) };
-        self.claim(address, &object, &inputs, turn).await?;
         let mut dependencies = Dependencies::of(node);
         if kept.is_some() {
             // What it refers to by these fields, it still does.
             dependencies = Dependencies::recorded(&object).union(&dependencies);
         }
         self.begin_update(node, &object, &inputs, &dependencies, turn).await?;
+        self.claim(address, &object, &inputs, turn).await?;
         if !self.appears(address, &object, turn).await? {
             // It was deleted before it was finished, as is one whose creation failed; or its deletion had begun, and has come to its
             // end by now. So there is nothing to update. As that may be wrong, it stays on record, and is looked for once more.
@@ -195,9 +195,9 @@ impl<'a> Executor<'a> {
         inputs: JsonMap,
         turn: &Arc<StepTurn>,
     ) -> Result<String, StepError> {
-        self.claim(&node.address, &found, &inputs, turn).await?;
         let dependencies = Dependencies::of(node);
         self.begin_update(node, &found, &inputs, &dependencies, turn).await?;
+        self.claim(&node.address, &found, &inputs, turn).await?;
         self.bring(node, found, inputs, dependencies, None, turn).await
     }
 

@@ -166,6 +166,9 @@ const DELETED: Duration = Duration::from_mins(2);
 /// How many versions of a secret AWS keeps.
 const VERSIONS: usize = 100;
 
+/// How many digits of the id of a version say what it holds, where the others are of the creation that has put it.
+const RESTORED: usize = 40;
+
 /// The key that AWS uses where none is named.
 const AWS_OWNED_KEY: &str = "alias/aws/secretsmanager";
 
@@ -224,27 +227,24 @@ impl Lifecycle for Secret {
     /// Brings back a secret whose deletion is scheduled. AWS takes tags only for a secret that was brought back already.
     async fn claim(&self, aws: &Aws, id: &Id<Self>, token: &Token) -> Result<(), ProviderError> {
         let Some(answer) = found(aws.call(DescribeSecret { secret_id: id.to_string() }).await)? else { return Ok(()) };
-        let is_earlier = !answer.secret.tags.are_of(token);
         if answer.secret.deleted {
             aws.call(RestoreSecret { secret_id: id.clone() }).await?;
-            if is_earlier {
-                // It is another creation, so it has another value than before; and the key may be none any more.
-                let describe = async || describe(aws, id.as_str()).await;
-                let secret = appear(aws, &format!("the secret {id}"), false, describe).await?;
-                self.update(aws, id, &secret).await?;
-                self.put_value(aws, id, self.version_of(id, &token.digest)).await?;
-            }
         }
-        if is_earlier {
-            aws.call(TagResource { secret_id: id.clone(), tags: self.tags.owned_by(token) }).await?;
+        if !answer.secret.tags.are_of(token) {
+            // It is another creation, so it has another value than before; and the key may be none any more.
+            let describe = async || describe(aws, id.as_str()).await;
+            let secret = appear(aws, &format!("the secret {id}"), false, describe).await?;
+            self.update(aws, id, &secret).await?;
+            self.put_value(aws, id, self.restored(id) + &token.digest[RESTORED..]).await?;
+            // Last, so that an interruption leaves nothing out. The other tags come after those that go.
+            aws.call(TagResource { secret_id: id.clone(), tags: Tags::default().owned_by(token) }).await?;
         }
         Ok(())
     }
 
     async fn find(&self, aws: &Aws, token: &Token) -> Result<Sighting<Id<Self>>, ProviderError> {
         let found = describe(aws, self.name.as_str()).await?;
-        // One that was brought back has the tags of its earlier creation until it gets those of this one.
-        Ok(found.filter(|secret| is_kin(&secret.tags, token)).map(|secret| secret.arn).into())
+        Ok(found.filter(|secret| secret.tags.are_of(token)).map(|secret| secret.arn).into())
     }
 
     async fn read(aws: &Aws, ids: &[Id<Self>]) -> Result<Snapshots<Self>, ProviderError> {
@@ -259,7 +259,7 @@ impl Lifecycle for Secret {
         let describe = async || describe(aws, id.as_str()).await;
         let secret = appear(aws, &format!("the secret {id}"), previous.is_some(), describe).await?;
         self.update(aws, id, &secret).await?;
-        self.put_current(aws, id, secret.version_ids, secret.tags.get("palisade:token")).await?;
+        self.put_current(aws, id, secret.version_ids).await?;
         let remove = async |keys| aws.call(UntagResource { secret_id: id.clone(), keys }).await.map(drop);
         let set = async |tags| aws.call(TagResource { secret_id: id.clone(), tags }).await.map(drop);
         sync_tags(&self.tags, &secret.tags, remove, set).await
@@ -306,9 +306,11 @@ impl Secret {
         self.digest(id, &if time == 0 { String::new() } else { format!("\n{time}") })
     }
 
-    /// The same for a creation that has brought the secret back: by the digest of its token.
-    fn version_of(&self, id: &Id<Self>, creation: &str) -> String {
-        self.digest(id, &format!("\n{creation}"))
+    /// What the ids of the versions begin with that hold such a value, each of another creation that has brought the secret back.
+    fn restored(&self, id: &Id<Self>) -> String {
+        let mut digest = self.digest(id, "\nrestored");
+        digest.truncate(RESTORED);
+        digest
     }
 
     fn digest(&self, id: &Id<Self>, again: &str) -> String {
@@ -321,7 +323,7 @@ impl Secret {
     }
 
     /// The secret of this name that this stack made earlier, and whose deletion is scheduled: a stack that was destroyed can
-    /// be applied again before the recovery window has passed. Somebody may have brought it back already.
+    /// be applied again before the recovery window has passed. One that is in use is that of a newer state.
     async fn earlier(&self, aws: &Aws, token: &Token, error: ProviderError) -> Result<Id<Self>, ProviderError> {
         // One that is too new to be seen is the work of an earlier attempt, or of somebody else.
         let Some(found) = found(aws.call(DescribeSecret { secret_id: self.name.to_string() }).await)? else {
@@ -330,21 +332,15 @@ impl Secret {
         let found = found.secret;
         let is_of_resource =
             is_of_stack(&found.tags, token) && found.tags.get("palisade:resource") == Some(&token.resource);
-        let is_usable = is_kin(&found.tags, token) || found.deleted && is_of_resource;
+        let is_usable = found.tags.are_of(token) || found.deleted && (is_kin(&found.tags, token) || is_of_resource);
         if is_usable { Ok(found.arn) } else { Err(taken(error)) }
     }
 
     /// Sees to it that the current version is one of this source and generation.
-    async fn put_current(
-        &self,
-        aws: &Aws,
-        id: &Id<Self>,
-        mut known: Vec<String>,
-        creation: Option<&str>,
-    ) -> Result<(), ProviderError> {
+    async fn put_current(&self, aws: &Aws, id: &Id<Self>, mut known: Vec<String>) -> Result<(), ProviderError> {
         let versions: Vec<_> = (0..VERSIONS).map(|time| self.version(id, time)).collect();
-        let own = creation.map(|creation| self.version_of(id, creation));
-        if known.first().is_some_and(|current| versions.contains(current) || own.as_ref() == Some(current)) {
+        let restored = self.restored(id);
+        if known.first().is_some_and(|current| versions.contains(current) || current.starts_with(&restored)) {
             return Ok(());
         }
         for version in versions {

@@ -206,11 +206,12 @@ impl RemoteStore {
 
     async fn begin(&self, continued: &State) -> Result<(), StateError> {
         let place = self.place();
+        // No other run writes while this one has the lease. But somebody may have put other objects there. Nothing renews the lease while
+        // they are read, so that comes after.
+        let log = place.read_log().await;
         self.lease.change(&place, Change::Renew).await?;
-        let mut writer = self.log.lock().await;
+        let (log, mut writer) = (log?, self.log.lock().await);
         let known = &self.writing(&mut writer)?.log;
-        // No other run writes while this one has the lease. But somebody may have put other objects there.
-        let log = place.read_log().await?;
         let path = place.path(&place.log_prefix());
         format::is_kept(log.state.as_ref(), continued, &path)?;
         let is_same = (log.position, log.fencing) == (known.position, known.fencing);
