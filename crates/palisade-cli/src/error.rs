@@ -148,6 +148,15 @@ impl From<StateError> for CommandError {
             StateError::Missing { path, beside } => {
                 vec![restore(path), format!("delete {} if the stack is gone: then this is a new one", beside.display())]
             }
+            StateError::Restored { path, copy, .. } => {
+                let (path, copy) = (path.display(), copy.display());
+                vec![
+                    format!("put its copy in its place: cp {copy} {path}"),
+                    format!(
+                        "if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm {copy}"
+                    ),
+                ]
+            }
             StateError::OtherJournal { path, .. } => vec![format!(
                 "restore the state file that belongs to {}; or delete the journal, if all that its run has created is deleted",
                 path.display()

@@ -59,6 +59,19 @@ pub enum StateError {
         /// Its copy, its journal, or its snapshot.
         beside: PathBuf,
     },
+    /// Somebody has put an earlier state in the place of the one that was kept last, of which there is a copy.
+    #[error("the state file {path} was restored from before the last run: it ends with change {found}, and its copy, {copy}, with change {expected}",
+        path = path.display(), copy = copy.display())]
+    Restored {
+        /// The file.
+        path: PathBuf,
+        /// Its copy.
+        copy: PathBuf,
+        /// The serial of the file.
+        found: u64,
+        /// The serial of the copy.
+        expected: u64,
+    },
     /// A journal does not go on from the state file beside it.
     #[error("the journal {path} does not belong to the state file beside it: {detail}", path = path.display())]
     OtherJournal {

@@ -218,6 +218,32 @@ fn a_journal_that_is_gone_while_a_run_was_open_is_missed() {
 }
 
 #[test]
+fn a_state_that_was_restored_is_noticed_by_its_copy() {
+    let desk = Desk::new();
+    let store = LocalStore::new(desk.state_dir(), "test");
+    keep(&store, &state(1));
+    let earlier = fs::read(store.path()).unwrap();
+    keep(&store, &state(4));
+    let copy = desk.state_dir().join("test.state.json.backup");
+    fs::write(store.path(), &earlier).unwrap();
+    assert_snapshot!(desk.run("plan").error(), @r"
+    error: the state file DESK/state/test.state.json was restored from before the last run: it ends with change 1, and its copy, DESK/state/test.state.json.backup, with change 4
+    help: put its copy in its place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
+    help: if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm DESK/state/test.state.json.backup
+    ");
+    for command in ["apply -y", "destroy -y", "output", "state list"] {
+        assert!(desk.run(command).error().contains("was restored from before the last run"), "{command}");
+    }
+    assert_eq!(desk.account.count(), 0);
+    // The two cures.
+    fs::copy(&copy, store.path()).unwrap();
+    assert_eq!(desk.run("apply -y").code, 0);
+    fs::write(store.path(), &earlier).unwrap();
+    fs::remove_file(&copy).unwrap();
+    assert_eq!(desk.run("state list").code, 0);
+}
+
+#[test]
 fn a_journal_that_is_damaged_can_be_done_without() {
     let desk = Desk::new();
     let store = LocalStore::new(desk.state_dir(), "test");

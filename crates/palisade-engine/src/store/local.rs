@@ -252,8 +252,24 @@ impl LocalStore {
                     },
                 });
             }
+            if let Some(found) = self.newer_copy(&bytes, &snapshot.state) {
+                // If a run has written the two since, they are others by now.
+                if read(&path)? != journal_bytes || read(&self.path)?.as_ref() != Some(&bytes) {
+                    continue;
+                }
+                let (path, copy, expected) = (self.path.clone(), self.backup(), snapshot.state.serial);
+                return Err(StateError::Restored { path, copy, found: expected, expected: found });
+            }
             return Ok(Some(Found { snapshot, bytes, journal }));
         }
+    }
+
+    /// The serial of the copy of the snapshot, if that is of the same stack and newer than `state`. It is written after the snapshot, so
+    /// somebody has put an earlier snapshot in place. A copy that is damaged says nothing.
+    fn newer_copy(&self, bytes: &[u8], state: &State) -> Option<u64> {
+        let copy = read(&self.backup()).ok()?.filter(|copy| copy != bytes)?;
+        let copy = format::read_snapshot(&copy, &self.stack, &self.backup()).ok()?.state;
+        (copy.lineage == state.lineage && copy.serial > state.serial).then_some(copy.serial)
     }
 
     /// Whether there has never been a state: an error if there has been one. False if there is one by now.

@@ -82,6 +82,33 @@ fn what_is_kept_is_loaded_and_there_is_a_copy_of_it() {
 }
 
 #[test]
+fn a_state_that_is_older_than_its_copy_was_restored() {
+    let (_folder, store) = store();
+    replace(&store, &state(1)).unwrap();
+    let earlier = text(store.path());
+    replace(&store, &changed(4)).unwrap();
+    append(&store, &[record(5)]).unwrap();
+    fs::remove_file(store.journal_path()).unwrap();
+    write(&store, &earlier);
+    let refused = |result: Result<(), StateError>| {
+        let Err(StateError::Restored { path, copy, found, expected }) = result else { panic!("{result:?}") };
+        assert_eq!((&*path, copy, found, expected), (store.path(), store.backup(), 1, 4));
+    };
+    refused(store.load_now().map(drop));
+    refused(append(&store, &[record(2)]));
+    refused(replace(&store, &changed(5)));
+    // Another stack of the name, and a copy that is damaged, say nothing.
+    let copy = text(&store.backup());
+    fs::write(store.backup(), &copy[1..]).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(state(1)));
+    fs::write(store.backup(), format::snapshot(&State { lineage: "other".to_owned(), ..changed(4) })).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(state(1)));
+    fs::write(store.backup(), &copy).unwrap();
+    fs::copy(store.backup(), store.path()).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(4)));
+}
+
+#[test]
 fn changes_are_added_until_the_state_is_replaced() {
     let (_folder, store) = journaled();
     assert_eq!(store.load_now().unwrap(), Some(changed(5)));
