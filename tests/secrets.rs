@@ -170,7 +170,7 @@ fn a_secret_that_is_brought_back_by_halves_has_another_value_in_the_end() {
             let aws = Aws::new(Arc::new(account), Arc::new(Nothing));
             secret.claim(&aws, &id, &token).await.unwrap();
             secret.converge(&aws, &id, None).await.unwrap();
-            let found = Secret::read(&aws, &[id.clone()]).await.unwrap().pop().flatten().unwrap();
+            let found = Secret::read(&aws, std::slice::from_ref(&id)).await.unwrap().pop().flatten().unwrap();
             let SecretRef { secret, version } = found.attributes.value;
             let call = GetSecretValue { secret_id: secret, version_id: version };
             assert!(!is_same(&aws.call(call).await.unwrap().value, &before), "{action}");
