@@ -10,11 +10,12 @@ use std::{
 };
 
 use palisade::prelude::*;
+use palisade_aws::types::SecretRef;
 use palisade_aws::{
     Aws, AwsProvider, Backend, Supplier, failure,
     operations::{
-        CreateTags, DeleteAlias, DeleteFlowLogsOutput, DeleteNetworkAclOutput, DeleteRouteTableOutput,
-        DeleteSecurityGroupOutput, DeleteSubnetOutput, DeleteTags, DeleteVpcOutput, Request, Response,
+        CreateTags, DeleteAlias, DeleteFlowLogsOutput, DeleteNetworkAclOutput, DeleteRouteTableOutput, DeleteSecret,
+        DeleteSecurityGroupOutput, DeleteSubnetOutput, DeleteTags, DeleteVpcOutput, GetSecretValue, Request, Response,
         RevokeSecurityGroupIngressOutput, UntagKey,
     },
 };
@@ -24,6 +25,7 @@ use palisade_core::{
 };
 use palisade_emulator::{Emulator, Item};
 use palisade_engine::{ApplyOptions, LocalStore, Plan, Report, State, StateError, Store};
+use palisade_testing::ExposeSecret;
 use tokio::time::{Instant, timeout};
 
 use crate::{run, schema_changes::cases::declare};
@@ -132,7 +134,8 @@ impl Desk {
 
     async fn try_apply(&self, graph: &Graph) -> Result<Report, StateError> {
         let plan = self.plan(graph).await;
-        let options = ApplyOptions::default();
+        // Each run has another name.
+        let options = ApplyOptions { run: format!("{:?}", Instant::now()), ..ApplyOptions::default() };
         let store = self.store();
         let writer = store.lock("apply", &mut |_| {}).await.unwrap();
         palisade_engine::apply(&self.provider, &*writer, self.state().await, graph, &plan, &options, &mut |_| {}).await
@@ -284,6 +287,39 @@ fn a_state_from_before_the_network_was_made_is_not_destroyed() {
         narrow.restore(&first);
         narrow.apply(&graph(|_| {})).await;
         assert_eq!(desk.emulator().inventory().len(), 1);
+    });
+}
+
+#[test]
+fn a_secret_that_a_lost_run_has_created_is_taken_over_only_from_its_deletion_and_has_another_value() {
+    run(async {
+        let desk = Desk::new();
+        desk.apply(&network(0)).await;
+        let first = desk.files();
+        let program = graph(|stack| {
+            stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+            stack.add("token", Secret::builder().name(secret_name!("token")).generated());
+        });
+        let value = async || {
+            let reference = desk.state().await.attribute(&Address::new("Secret", "token"), "value").unwrap();
+            let SecretRef { secret, version } = serde_json::from_value(reference).unwrap();
+            let aws = Aws::new(Arc::new(desk.emulator().clone()), Arc::new(Invented));
+            let call = GetSecretValue { secret_id: secret, version_id: version };
+            aws.call(call).await.unwrap().value.expose_secret().to_owned()
+        };
+        desk.apply(&program).await;
+        let (before, arn) =
+            (value().await, desk.state().await.attribute(&Address::new("Secret", "token"), "id").unwrap());
+        desk.restore(&first);
+        let report = desk.try_apply(&program).await.unwrap();
+        assert_eq!(report.failures[0].error.kind, ErrorKind::AlreadyExists, "{report:?}");
+        // Somebody deletes it in the account, as an error says.
+        let secret_id = Id::reported(arn.as_str().unwrap()).unwrap();
+        let delete = DeleteSecret { secret_id, recovery_window: recovery_days!(7) };
+        desk.emulator().answer(delete.into()).await.unwrap();
+        desk.restore(&first);
+        desk.apply(&program).await;
+        assert_ne!(value().await, before);
     });
 }
 

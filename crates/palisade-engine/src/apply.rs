@@ -39,6 +39,9 @@ pub struct ApplyOptions {
     /// How long they have for it, as after a failed write of the state or the loss of the lock. What has not come back by
     /// then is left: the state says that it was begun.
     pub patience: Duration,
+    /// What tells the run from all others. It is a part of the tokens of its creations: two runs may continue the same state, as after it
+    /// was restored, and then neither takes what the other one has created for its own. Any text; empty by default.
+    pub run: String,
 }
 
 impl Default for ApplyOptions {
@@ -46,7 +49,13 @@ impl Default for ApplyOptions {
     fn default() -> Self {
         let parallelism = const { NonZeroUsize::new(10).unwrap() };
         // Whoever stops a program expects its end within five seconds.
-        Self { fail_fast: false, parallelism, stop: watch::channel(false).1, patience: Duration::from_secs(4) }
+        Self {
+            fail_fast: false,
+            parallelism,
+            stop: watch::channel(false).1,
+            patience: Duration::from_secs(4),
+            run: String::new(),
+        }
     }
 }
 
@@ -95,7 +104,7 @@ pub async fn apply(
     let typical = |kind: &str, step| provider.typical_duration(kind, step);
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));
     let contested = contested(graph, &state);
-    let ledger = Ledger::new(state, &saved, writer, &gate, listener);
+    let ledger = Ledger::new(state, &saved, &options.run, writer, &gate, listener);
     let executor = Executor::new(provider, graph, ledger, &gate, contested);
     let search = untracked::search(graph, &saved, plan);
     let mut work = pin!(async {

@@ -21,6 +21,8 @@ use crate::{
 
 /// The state of a running apply, and who is told of it. All steps that run at a time share one.
 pub(crate) struct Ledger<'a> {
+    /// What tells the run from all others.
+    run: String,
     writer: &'a dyn Writer,
     /// Is closed once a write fails.
     gate: Arc<Gate>,
@@ -63,6 +65,7 @@ impl<'a> Ledger<'a> {
     pub(crate) fn new(
         mut state: State,
         saved: &State,
+        run: &str,
         writer: &'a dyn Writer,
         gate: &Arc<Gate>,
         listener: &'a mut (dyn FnMut(Event) + Send),
@@ -75,7 +78,7 @@ impl<'a> Ledger<'a> {
         }
         let book = Mutex::new(Book { state, listener, queue: VecDeque::new(), is_continued, is_ahead });
         let (turn, is_gathering) = (sync::Mutex::new(()), AtomicBool::new(false));
-        Self { writer, gate: Arc::clone(gate), book, turn, is_gathering }
+        Self { run: run.to_owned(), writer, gate: Arc::clone(gate), book, turn, is_gathering }
     }
 
     /// Looks at the state, with all that is recorded.
@@ -111,7 +114,7 @@ impl<'a> Ledger<'a> {
             let attempt = Attempt {
                 is_first: continued.is_none(),
                 has_deposed: continued.is_none() && old.is_some() && (keep_old || is_unsettled),
-                token: continued.map_or_else(|| book.fresh_token(address), |old| old.token.clone()),
+                token: continued.map_or_else(|| book.fresh_token(address, &self.run), |old| old.token.clone()),
             };
             let recorded = continued.map(Dependencies::recorded).unwrap_or_default();
             let Dependencies { all: depends_on, released } = recorded.union(&dependencies);
@@ -313,10 +316,10 @@ impl Book<'_> {
         }
     }
 
-    /// A token that no other creation has: the change that begins it is counted once in the life of the stack.
-    fn fresh_token(&self, address: &Address) -> Token {
+    /// A token that no other creation has: the change that begins it is counted once by the run.
+    fn fresh_token(&self, address: &Address, run: &str) -> Token {
         let State { stack, lineage, serial, .. } = &self.state;
-        let text = serde_json::json!([stack, lineage, address, serial + 1]).to_string();
+        let text = serde_json::json!([stack, lineage, run, address, serial + 1]).to_string();
         // The state knows all objects whose tokens begin like this, so that nobody else can be using one that it does not know.
         let digest = format!("{}{}", self.state.lineage_digits(), &sha256(&text)[LINEAGE_DIGITS..]);
         Token { stack: stack.clone(), resource: address.to_string(), digest }
@@ -420,7 +423,7 @@ mod tests {
     fn ledger<'a>(store: &'a Counted, listener: &'a mut (dyn FnMut(Event) + Send)) -> Ledger<'a> {
         let state = State::new("test", "00");
         let gate = Arc::new(Gate::new(store.hold(), tokio::sync::watch::channel(false).1));
-        Ledger::new(state.clone(), &state, store, &gate, listener)
+        Ledger::new(state.clone(), &state, "", store, &gate, listener)
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {

@@ -157,7 +157,7 @@ impl Session {
         listener: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Result<Report, StateError>, Interrupted> {
         let provider = &*self.connection.provider;
-        let options = &ApplyOptions { stop: self.interrupts.receiver(), patience: ANSWERED, ..options };
+        let options = &ApplyOptions { stop: self.interrupts.receiver(), patience: ANSWERED, run: unique(), ..options };
         let applied =
             self.within(SAVED, palisade_engine::apply(provider, writer, state, graph, plan, options, listener));
         if applied.is_err() {

@@ -228,7 +228,7 @@ fn a_state_that_was_restored_is_noticed_by_its_copy() {
     fs::write(store.path(), &earlier).unwrap();
     assert_snapshot!(desk.run("plan").error(), @r"
     error: the state file DESK/state/test.state.json was restored from before the last run: it ends with change 1, and its copy, DESK/state/test.state.json.backup, with change 4
-    help: put its copy in its place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
+    help: put its copy in its place: cp DESK/state/test.state.json.backup DESK/state/test.state.json; if a run was interrupted since, bring its journal back too, from a backup of yours, as what that run has created is in no other file
     help: if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm DESK/state/test.state.json.backup
     ");
     for command in ["apply -y", "destroy -y", "output", "state list"] {
@@ -241,6 +241,19 @@ fn a_state_that_was_restored_is_noticed_by_its_copy() {
     fs::write(store.path(), &earlier).unwrap();
     fs::remove_file(&copy).unwrap();
     assert_eq!(desk.run("state list").code, 0);
+}
+
+#[test]
+fn two_runs_that_continue_the_same_state_make_other_tokens() {
+    let tokens = [(); 2].map(|()| {
+        let desk = Desk::new();
+        desk.write_state(&format::snapshot(&state(3)));
+        assert_eq!(desk.run("apply -y").code, 0);
+        let state = run(LocalStore::new(desk.state_dir(), "test").load()).unwrap().unwrap();
+        let objects = state.resources.into_values().flat_map(|entry| entry.current);
+        objects.map(|object| object.token.digest).collect::<Vec<_>>()
+    });
+    assert!(!tokens[0].is_empty() && tokens[0].iter().all(|token| !tokens[1].contains(token)), "{tokens:?}");
 }
 
 #[test]
