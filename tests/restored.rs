@@ -10,7 +10,6 @@ use std::{
 };
 
 use palisade::prelude::*;
-use palisade_aws::types::SecretRef;
 use palisade_aws::{
     Aws, AwsProvider, Backend, Supplier, failure,
     operations::{
@@ -18,6 +17,7 @@ use palisade_aws::{
         DeleteSecurityGroupOutput, DeleteSubnetOutput, DeleteTags, DeleteVpcOutput, GetSecretValue, Request, Response,
         RevokeSecurityGroupIngressOutput, UntagKey,
     },
+    types::SecretRef,
 };
 use palisade_core::{
     Address, Graph, Id,

@@ -363,11 +363,11 @@ impl Life {
             Ok(writer) => writer,
             Err(error) => return Ok(self.failed(error)),
         };
-        let lease = self.place.lease(run);
+        let held = self.place.lock(run);
         let ended = match store.load().await {
             Ok(state) => {
                 let stands_still = weather.pause.is_some();
-                let watch = watch.get_or_init(|| Arc::new(Watch::new(self.emulator.clone(), lease, stands_still)));
+                let watch = watch.get_or_init(|| Arc::new(Watch::new(self.emulator.clone(), held, stands_still)));
                 let state = state.unwrap_or_else(new_state);
                 self.plan_and_apply(program, weather, around, (&*writer, state), watch).await?
             }

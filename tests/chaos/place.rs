@@ -98,12 +98,12 @@ impl Place {
     }
 
     /// What tells whether `run`, which has just taken the lock, may send a call: as the place itself shows it, not as the run believes.
-    pub(crate) fn lease(&self, run: &str) -> Lease {
+    pub(crate) fn lock(&self, run: &str) -> Lock {
         match &self.kind {
             Kind::Folder(_) => {
-                Lease::File { removals: Arc::clone(&self.removals), before: self.removals.load(Ordering::Relaxed) }
+                Lock::File { removals: Arc::clone(&self.removals), before: self.removals.load(Ordering::Relaxed) }
             }
-            Kind::Bucket(bucket) => Lease::Object { bucket: Arc::clone(bucket), run: run.to_owned() },
+            Kind::Bucket(bucket) => Lock::Object { bucket: Arc::clone(bucket), run: run.to_owned() },
         }
     }
 
@@ -332,7 +332,7 @@ impl Objects for Mortal {
 }
 
 /// What a run holds, as the place shows it.
-pub(crate) enum Lease {
+pub(crate) enum Lock {
     /// The file that it has locked, when so many had been removed.
     File {
         removals: Arc<AtomicU32>,
@@ -344,7 +344,7 @@ pub(crate) enum Lease {
     },
 }
 
-impl Lease {
+impl Lock {
     /// Why a call that the run sends now may meet those of another one; `None` if it cannot.
     pub(crate) fn lost(&self) -> Option<String> {
         let (bucket, holder) = match self {

@@ -16,13 +16,13 @@ use palisade_core::{
 };
 use palisade_emulator::Emulator;
 
-use crate::place::Lease;
+use crate::place::Lock;
 
 /// The account as one run reaches it, with an eye on each call: it is sent only while the run holds the stack; what is deleted
 /// is not used any more; and what a valid program leads to is not refused.
 pub(crate) struct Watch {
     emulator: Emulator,
-    lease: Lease,
+    lock: Lock,
     /// Whether calls that were sent have their effect although the process stands still.
     stands_still: bool,
     wrong: Mutex<Vec<String>>,
@@ -31,8 +31,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(emulator: Emulator, lease: Lease, stands_still: bool) -> Self {
-        Self { emulator, lease, stands_still, wrong: Mutex::default(), going: Mutex::default() }
+    pub(crate) fn new(emulator: Emulator, lock: Lock, stands_still: bool) -> Self {
+        Self { emulator, lock, stands_still, wrong: Mutex::default(), going: Mutex::default() }
     }
 
     /// All that was wrong.
@@ -49,8 +49,8 @@ impl Watch {
     }
 
     /// Before the call is sent, no other run can have begun.
-    fn check_lease(&self, action: &str) {
-        if let Some(lost) = self.lease.lost() {
+    fn check_lock(&self, action: &str) {
+        if let Some(lost) = self.lock.lost() {
             self.wrong().push(format!("{action} is sent although {lost}"));
         }
     }
@@ -202,7 +202,7 @@ impl Backend for Watch {
     }
 
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
-        self.check_lease(request.action());
+        self.check_lock(request.action());
         if request.effect() == Effect::Read {
             return self.emulator.answer(request);
         }

@@ -34,8 +34,8 @@ struct Seen {
 
 /// Does what [`Provider::untracked`](palisade_core::provider::Provider::untracked) says.
 ///
-/// EC2 lists the tags of all its objects in one call, which comes before each deletion, too. Keys are found by the aliases that are about to be taken. All other objects
-/// have names of their own, so a second creation is refused.
+/// EC2 lists the tags of all its objects in one call. It is made before any deletion, and before the creation of such an object. Keys
+/// are found by the aliases that are about to be taken. All other objects have names of their own, so a second creation is refused.
 pub(crate) async fn untracked(aws: &Aws, search: &Search) -> Result<Untracked, ProviderError> {
     let (start, mut pause) = (Instant::now(), Duration::from_secs(1));
     loop {

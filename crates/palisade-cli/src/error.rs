@@ -151,10 +151,10 @@ impl From<StateError> for CommandError {
             StateError::Restored { path, copy, .. } => {
                 let (path, copy) = (path.display(), copy.display());
                 vec![
-                    format!(
-                        "put its copy in its place: cp {copy} {path}; if a run was interrupted since, bring its journal back too, from a \
-                         backup of yours, as what that run has created is in no other file"
-                    ),
+                    format!("put its copy in its place: cp {copy} {path}"),
+                    "if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in \
+                     no other file"
+                        .to_owned(),
                     format!(
                         "if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm {copy}"
                     ),

@@ -228,7 +228,8 @@ fn a_state_that_was_restored_is_noticed_by_its_copy() {
     fs::write(store.path(), &earlier).unwrap();
     assert_snapshot!(desk.run("plan").error(), @r"
     error: the state file DESK/state/test.state.json was restored from before the last run: it ends with change 1, and its copy, DESK/state/test.state.json.backup, with change 4
-    help: put its copy in its place: cp DESK/state/test.state.json.backup DESK/state/test.state.json; if a run was interrupted since, bring its journal back too, from a backup of yours, as what that run has created is in no other file
+    help: put its copy in its place: cp DESK/state/test.state.json.backup DESK/state/test.state.json
+    help: if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no other file
     help: if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm DESK/state/test.state.json.backup
     ");
     for command in ["apply -y", "destroy -y", "output", "state list"] {
