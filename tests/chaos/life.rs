@@ -369,7 +369,7 @@ impl Life {
                 let stands_still = weather.pause.is_some();
                 let watch = watch.get_or_init(|| Arc::new(Watch::new(self.emulator.clone(), held, stands_still)));
                 let state = state.unwrap_or_else(new_state);
-                self.plan_and_apply(program, weather, around, (&*writer, state), watch).await?
+                self.plan_and_apply(run, program, weather, around, (&*writer, state), watch).await?
             }
             Err(error) => self.failed(error),
         };
@@ -384,6 +384,7 @@ impl Life {
 
     async fn plan_and_apply(
         &self,
+        run: &str,
         program: &Graph,
         weather: &Weather,
         around: &[&Weather],
@@ -414,6 +415,7 @@ impl Life {
             fail_fast: weather.fail_fast,
             parallelism: weather.parallelism.try_into().map_err(|_| "no call may be made".to_owned())?,
             stop: stopped,
+            run: run.to_owned(),
             ..ApplyOptions::default()
         };
         let mut listener = |event: Event| self.see(format!("{event:?}"));
