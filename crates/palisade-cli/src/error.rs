@@ -166,6 +166,7 @@ impl From<StateError> for CommandError {
             )],
             StateError::Missed { .. } => vec!["run the command again: the next plan takes it as it is".to_owned()],
             StateError::Overtaken { .. } => vec!["run the command again, on the state as it is now".to_owned()],
+            StateError::TakenBack { path, expected, .. } => taken_back(path, *expected),
             StateError::Gone { path, .. } => vec![format!(
                 "put {} back, from a backup of yours: without it, a run knows no objects, and creates all of them again",
                 path.display()
@@ -189,7 +190,9 @@ impl From<StateError> for CommandError {
             StateError::Unanswered { .. } => vec!["run the command again: it waits until the lock has ended".to_owned()],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
             StateError::LeaseLost { .. } => vec![
-                "for a state in S3: see that nothing stops this process, and that S3 can be reached".to_owned(),
+                "for a state in S3: answer the question within a minute, or do without it by --auto-approve; see that nothing stops \
+                 this process, and that S3 can be reached"
+                    .to_owned(),
                 "for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing"
                     .to_owned(),
             ],
@@ -257,15 +260,31 @@ fn is_journal(path: &Path) -> bool {
 
 /// The cures of a journal that is gone or damaged: without it, the state is that of before a run.
 fn unjournaled(journal: &Path) -> Vec<String> {
-    let state = journal.with_extension("json");
-    let state = state.display();
-    let remove = if journal.exists() { format!("rm {} && ", journal.display()) } else { String::new() };
-    vec![
-        restore(journal),
-        format!(
+    let (state, copy) = (journal.with_extension("json"), journal.with_extension("json.backup"));
+    let mut help = vec![restore(journal)];
+    if copy.exists() {
+        let remove = if journal.exists() { format!("rm {} && ", journal.display()) } else { String::new() };
+        help.push(format!(
             "if there is none, continue without the changes of the last run: delete in the account what that run has created, \
-             and put the copy from before it in place: {remove}cp {state}.backup {state}"
-        ),
+             and put the copy from before it in place: {remove}cp {} {}",
+            copy.display(),
+            state.display()
+        ));
+    }
+    help
+}
+
+/// The cures of an earlier state in the place of the one that ended with the change `expected`.
+fn taken_back(path: &Path, expected: u64) -> Vec<String> {
+    let (from, then) = if is_shared(path) {
+        let lease = path.parent().unwrap_or(path).join("lease.json");
+        ("the versions that the bucket keeps", format!("remove {}, and run the command again", lease.display()))
+    } else {
+        ("a backup of yours", "run the command again".to_owned())
+    };
+    vec![
+        format!("bring back the state with change {expected}, from {from}: the earlier one does not know what was created since"),
+        format!("if the earlier state is the right one, delete in the account what later runs have created, and then {then}"),
     ]
 }
 

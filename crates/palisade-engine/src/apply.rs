@@ -71,7 +71,8 @@ impl Default for ApplyOptions {
 /// The lock that gave `writer` is kept meanwhile: a lease is renewed.
 ///
 /// # Errors
-/// - [`StateError::Overtaken`] or [`StateError::Replaced`] if what is kept is not `state` any more. Nothing was begun.
+/// - [`StateError::Overtaken`], [`StateError::TakenBack`], [`StateError::Replaced`] or [`StateError::Gone`] if what is kept is not
+///   `state` any more. Nothing was begun.
 /// - [`StateError::Behind`] if the account has objects that a later `state` must know, and [`StateError::Unchecked`] if that
 ///   cannot be found out. Nothing was begun.
 /// - [`StateError::Missed`] if an object of `state` exists that `plan` creates, as it was not seen then, and [`StateError::Unseen`] if

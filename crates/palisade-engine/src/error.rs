@@ -91,6 +91,18 @@ pub enum StateError {
         /// The serial of the state that this run continues.
         expected: u64,
     },
+    /// Somebody has put an earlier state in the place of the one that this run has read or written, or with which an earlier run has
+    /// ended.
+    #[error("somebody has put an earlier state in the place of {path}: it ends with change {found}, and it has had change {expected}",
+        path = path.display())]
+    TakenBack {
+        /// The file.
+        path: PathBuf,
+        /// The serial of the state that is kept.
+        found: u64,
+        /// The serial of the one that was kept.
+        expected: u64,
+    },
     /// The state that this run has read is not there any more.
     #[error("the state {path}, which this run has read up to change {expected}, is gone", path = path.display())]
     Gone {

@@ -211,7 +211,8 @@ pub fn entry(records: &[Record]) -> String {
 }
 
 /// Reads a journal of `stack`. An entry that is not whole ends it, if none follows that is: then it is a write that has not
-/// come to its end, on which nothing depends.
+/// come to its end, on which nothing depends. An entry that only lacks its line end is whole: something else than a write may have
+/// taken that.
 ///
 /// # Errors
 /// [`StateError`] if the first line is not that of a journal of this stack in a format that is known, or if a whole entry
@@ -227,7 +228,7 @@ pub fn read_journal(bytes: &[u8], stack: &str, path: &Path) -> Result<Journal, S
     let beginning: Beginning = parse(content(first, path)?, path)?;
     of_stack(&beginning.stack, stack, path)?;
     let mut journal = Journal { beginning, records: Vec::new(), length: first.len() };
-    while let Some(line) = first_line(&bytes[journal.length..])
+    while let line = line(&bytes[journal.length..])
         && let Some(records) = whole_entry(line)
     {
         journal.records.extend(parse::<Vec<Record>>(records, path)?);
@@ -278,12 +279,12 @@ pub fn read_lease(bytes: &[u8], stack: &str, path: &Path) -> Result<Lease, State
 /// Those of `records` that a store does not have yet, whose state has the serial `known`.
 ///
 /// # Errors
-/// [`StateError::Overtaken`] if there are others between the state and the records.
+/// [`StateError::TakenBack`] if there are others between the state and the records.
 pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [Record], StateError> {
     let records = &records[records.partition_point(|record| record.serial <= known)..];
     match records.first() {
         Some(first) if first.serial != known + 1 => {
-            Err(StateError::Overtaken { path: path.to_owned(), found: known, expected: first.serial - 1 })
+            Err(overtaken(path, known, first.serial - 1))
         }
         _ => Ok(records),
     }
@@ -309,18 +310,28 @@ pub fn with_other_changes(path: &Path) -> StateError {
     StateError::Replaced { path: path.to_owned(), detail: "it has the same number of changes, but not the same ones" }
 }
 
+/// The error where a state with the serial `found` is kept in the place of the one with the serial `expected`.
+pub fn overtaken(path: &Path, found: u64, expected: u64) -> StateError {
+    let path = path.to_owned();
+    if found < expected {
+        StateError::TakenBack { path, found, expected }
+    } else {
+        StateError::Overtaken { path, found, expected }
+    }
+}
+
 /// Whether a run that continues one state may write where another one is `kept`. A state that was never kept has the serial
 /// zero.
 ///
 /// # Errors
-/// [`StateError::Replaced`] if a state of another lineage is kept, [`StateError::Overtaken`] if one with another serial is, and
-/// [`StateError::Gone`] if none is.
+/// [`StateError::Replaced`] if a state of another lineage is kept, [`StateError::Overtaken`] if a later one is,
+/// [`StateError::TakenBack`] if an earlier one is, and [`StateError::Gone`] if none is.
 pub fn continues(kept: Option<Identity>, continued: &Identity, path: &Path) -> Result<(), StateError> {
     let (found, expected) = (kept.as_ref().map(|kept| kept.serial), continued.serial);
     of_lineage(kept, continued, path)?;
     match found {
         None if expected > 0 => Err(StateError::Gone { path: path.to_owned(), expected }),
-        Some(found) if found != expected => Err(StateError::Overtaken { path: path.to_owned(), found, expected }),
+        Some(found) if found != expected => Err(overtaken(path, found, expected)),
         _ => Ok(()),
     }
 }
@@ -335,7 +346,7 @@ pub fn replaces(kept: Option<Identity>, written: &Identity, path: &Path) -> Resu
     if found <= written.serial {
         Ok(())
     } else {
-        Err(StateError::Overtaken { path: path.to_owned(), found, expected: written.serial })
+        Err(overtaken(path, found, written.serial))
     }
 }
 
@@ -453,6 +464,11 @@ fn first_line(bytes: &[u8]) -> Option<&[u8]> {
     Some(&bytes[..=end])
 }
 
+/// The first line, be it without its end.
+fn line(bytes: &[u8]) -> &[u8] {
+    first_line(bytes).unwrap_or(bytes)
+}
+
 /// The text of the records of an entry, or `None` if the bytes are not what was written.
 fn whole_entry(line: &[u8]) -> Option<&str> {
     let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
@@ -462,7 +478,7 @@ fn whole_entry(line: &[u8]) -> Option<&str> {
 /// Whether there is a whole entry anywhere, even in the middle of a line, as the end of the line before may be damaged.
 fn holds_an_entry(bytes: &[u8]) -> bool {
     let begins = bytes.windows(ENTRY_BEGINS.len()).enumerate().filter(|(_, window)| *window == ENTRY_BEGINS);
-    begins.filter_map(|(at, _)| first_line(&bytes[at..])).any(|line| whole_entry(line).is_some())
+    begins.map(|(at, _)| line(&bytes[at..])).any(|line| whole_entry(line).is_some())
 }
 
 fn corrupt(path: &Path, detail: impl Into<String>) -> StateError {

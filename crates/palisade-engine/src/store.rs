@@ -72,8 +72,8 @@ pub trait Writer: Send + Sync {
     /// a question may have been open for long. A state that was never kept has the serial zero.
     ///
     /// # Errors
-    /// [`StateError::LeaseLost`] if the stack is no longer held. [`StateError::Overtaken`] or [`StateError::Replaced`] if
-    /// another state is kept.
+    /// [`StateError::LeaseLost`] if the stack is no longer held. [`StateError::Overtaken`], [`StateError::TakenBack`],
+    /// [`StateError::Replaced`] or [`StateError::Gone`] if another state is kept, or none.
     fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// Adds changes to the state that is kept. When it has returned, they survive a crash of the machine, all of them; when
@@ -83,8 +83,8 @@ pub trait Writer: Send + Sync {
     /// out, so the call may be repeated.
     ///
     /// # Errors
-    /// [`StateError::Overtaken`] or [`StateError::Replaced`] if the state that is kept is not the one that this writer has read
-    /// or written last. [`StateError::LeaseLost`] if the stack is no longer held. [`StateError`] if the state cannot be written.
+    /// Those of [`Writer::begin`], if the state that is kept is not the one that this writer has read or written last, or the stack is
+    /// no longer held. [`StateError`] if the state cannot be written.
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// Replaces all that is kept by `state`, or keeps the first state of a stack. When it has returned, the state survives a

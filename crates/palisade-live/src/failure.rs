@@ -176,6 +176,8 @@ fn unreadable(
 ) -> ProviderError {
     let kind = match status {
         429 => ErrorKind::Throttled,
+        // A proxy that has waited in vain for the answer may say so in this way, too.
+        408 => ErrorKind::Service,
         400..500 => ErrorKind::Invalid,
         _ => ErrorKind::Service,
     };
@@ -194,13 +196,13 @@ fn is_about_connecting(error: &ConnectorError) -> bool {
     chain(error).filter_map(|error| error.downcast_ref::<Client>()).any(Client::is_connect)
 }
 
-/// An error and what caused it.
 /// Whether the network is why there is nothing from the source of the credentials, such as STS.
 fn is_unreachable(error: &CredentialsError) -> bool {
     let mut connectors = chain(error).filter_map(|error| error.downcast_ref::<ConnectorError>());
     connectors.any(|connector| connector.is_io() || connector.is_timeout())
 }
 
+/// An error and what caused it.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| (**error).source())
 }
@@ -303,6 +305,7 @@ mod tests {
         for (status, kind) in [
             (429, ErrorKind::Throttled),
             (404, ErrorKind::Invalid),
+            (408, ErrorKind::Service),
             (500, ErrorKind::Service),
             (502, ErrorKind::Service),
             (200, ErrorKind::Service),

@@ -98,11 +98,13 @@ pub(super) fn execute(
             return ended;
         }
         // This run does not have it any more, so there is nothing to give back.
-        Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. })) => return ended,
-        Ok(Err(error)) => error.to_string(),
-        Err(Interrupted) => "there was no answer in time".to_owned(),
+        Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. } | StateError::TakenBack { .. })) => return ended,
+        // What is in the place of the lock is none, and does not end.
+        Ok(Err(error @ (StateError::Corrupt { .. } | StateError::Empty { .. }))) => format!(": {error}"),
+        Ok(Err(error)) => format!(", and ends by itself: {error}"),
+        Err(Interrupted) => ", and ends by itself: there was no answer in time".to_owned(),
     };
-    context.terminal.note(&format!("The lock of the stack is not given back, and ends by itself: {left}"));
+    context.terminal.note(&format!("The lock of the stack is not given back{left}"));
     ended
 }
 
@@ -229,16 +231,24 @@ fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
             | StateError::LeaseLost { .. }
             | StateError::Unanswered { .. }
     );
-    let again = match is_unwritten {
-        true if has_begun => Some(format!(
+    let is_another = matches!(
+        error,
+        StateError::Overtaken { .. } | StateError::TakenBack { .. } | StateError::Replaced { .. } | StateError::Gone { .. }
+    );
+    let rest = match has_begun {
+        true if is_unwritten => Some(format!(
             "nothing is lost as long as the state is still there: run `{command}` again once it can be written, to continue"
         )),
-        true => Some(format!("nothing was changed: run `{command}` again")),
-        false => None,
+        true if is_another => Some(
+            "what this run has created, as told above, may be in no state: where that is so, delete it in the account"
+                .to_owned(),
+        ),
+        false if is_unwritten => Some(format!("nothing was changed: run `{command}` again")),
+        _ => None,
     };
     let error = CommandError::from(error);
-    match again {
-        Some(again) => error.with_help(again),
+    match rest {
+        Some(rest) => error.with_help(rest),
         None => error,
     }
 }
@@ -287,6 +297,7 @@ mod tests {
             assert_eq!(says(StateError::Unanswered { stack: stack() }, has_begun), unwritten);
             for other in [
                 StateError::Overtaken { path: path(), found: 4, expected: 3 },
+                StateError::TakenBack { path: path(), found: 3, expected: 4 },
                 StateError::Gone { path: path(), expected: 3 },
                 StateError::Corrupt { path: path(), detail: detail() },
                 StateError::Empty { path: path() },

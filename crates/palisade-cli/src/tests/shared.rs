@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use insta::assert_snapshot;
-use palisade_engine::{Objects, RemoteStore, Store};
+use palisade_engine::{Condition, Objects, RemoteStore, Store};
 
 use super::harness::Desk;
 
@@ -65,7 +65,7 @@ fn a_run_whose_lease_another_run_has_taken_over_at_its_question_has_changed_noth
     let (_, after) = rest.split_once(" GMT ").unwrap();
     assert_snapshot!(format!("{before} {after}"), @r"
     error: this run has lost the lock of the stack `test`: it ran out, and `apply` has taken it over
-    help: for a state in S3: see that nothing stops this process, and that S3 can be reached
+    help: for a state in S3: answer the question within a minute, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
     help: nothing was changed: run `apply` again
     ");
@@ -84,6 +84,27 @@ fn a_damaged_state_is_refused() {
     help: bring memory://test/log/ back as it was, from the versions that the bucket keeps: without its state, a stack knows no objects
     help: delete memory://test/lease.json if the stack is gone: then this is a new one
     ");
+}
+
+#[test]
+fn an_earlier_log_is_no_state_of_the_stack_until_its_lease_is_removed() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&format!("apply -y {STATE}")).code, 0);
+    let (buckets, earlier) = (desk.account.buckets(), keys(&desk).pop().unwrap());
+    let text = run(buckets.get(&earlier)).unwrap().unwrap().bytes;
+    assert_eq!(desk.run(&format!("destroy -y {STATE}")).code, 0);
+    for key in keys(&desk).iter().filter(|key| key.contains("/log/")) {
+        run(buckets.delete(key)).unwrap();
+    }
+    run(buckets.put(&earlier, &text, Condition::Absent)).unwrap();
+    assert_snapshot!(desk.run(&format!("apply -y {STATE}")).error(), @r"
+    error: somebody has put an earlier state in the place of memory://test/log/: it ends with change 8, and it has had change 13
+    help: bring back the state with change 13, from the versions that the bucket keeps: the earlier one does not know what was created since
+    help: if the earlier state is the right one, delete in the account what later runs have created, and then remove memory://test/lease.json, and run the command again
+    ");
+    run(buckets.delete("test/lease.json")).unwrap();
+    let outcome = desk.run(&format!("apply -y {STATE}"));
+    assert_eq!(outcome.code, 0, "{}", outcome.transcript());
 }
 
 #[test]

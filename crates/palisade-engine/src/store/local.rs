@@ -84,7 +84,10 @@ struct Content {
 #[derive(Default)]
 struct Journal {
     length: u64,
+    /// Of the entries with their line ends.
     hash: Sha256,
+    /// Whether the last entry lacks its line end, so that no other one can follow it.
+    is_open: bool,
 }
 
 /// What was read of a state.
@@ -194,8 +197,16 @@ impl LocalStore {
         StateError::Locked { stack: self.stack.clone(), holder }
     }
 
+    /// Makes the folder, if there is none, and brings its name to the disk.
     fn create_folder(&self) -> Result<(), StateError> {
-        fs::create_dir_all(&self.folder).map_err(cannot("create", &self.folder))
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let missing: Vec<_> = self.folder.ancestors().take_while(is_missing).collect();
+        fs::create_dir_all(&self.folder).map_err(cannot("create", &self.folder))?;
+        for folder in missing {
+            let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            sync_folder(parent).map_err(cannot("write", parent))?;
+        }
+        Ok(())
     }
 
     /// The file beside the snapshot that ends in `extension`.
@@ -226,6 +237,14 @@ impl LocalStore {
                 continue;
             };
             let mut snapshot = format::read_snapshot(&bytes, &self.stack, &self.path)?;
+            if let Some(expected) = self.newer_copy(&bytes, &snapshot.state) {
+                // If a run has written the two since, it is another one by now.
+                if read(&self.path)?.as_ref() != Some(&bytes) {
+                    continue;
+                }
+                let (path, copy, found) = (self.path.clone(), self.backup(), snapshot.state.serial);
+                return Err(StateError::Restored { path, copy, found, expected });
+            }
             let (mut journal, mut is_cut) = (None, false);
             if let Some(bytes) = &journal_bytes {
                 let read = format::read_journal(bytes, &self.stack, &path)?;
@@ -251,14 +270,6 @@ impl LocalStore {
                         ),
                     },
                 });
-            }
-            if let Some(found) = self.newer_copy(&bytes, &snapshot.state) {
-                // If a run has written the two since, they are others by now.
-                if read(&path)? != journal_bytes || read(&self.path)?.as_ref() != Some(&bytes) {
-                    continue;
-                }
-                let (path, copy, expected) = (self.path.clone(), self.backup(), snapshot.state.serial);
-                return Err(StateError::Restored { path, copy, found: expected, expected: found });
             }
             return Ok(Some(Found { snapshot, bytes, journal }));
         }
@@ -352,8 +363,8 @@ impl LocalWriter<'_> {
         // What is kept is this writer's own, so what is left out is so too.
         let records = format::fresh(records, kept.serial(), &self.store.path)?;
         let Some(content) = &kept.content else { return Err(StateError::Empty { path: self.store.path.clone() }) };
-        if content.format < FORMAT {
-            // A program that knows that format only must not read it without the journal.
+        // A program that knows an earlier format only must not read the snapshot without the journal.
+        if content.format < FORMAT || content.journal.as_ref().is_some_and(|journal| journal.is_open) {
             self.fold(&mut memory, &mut kept)?;
         }
         if !records.is_empty() {
@@ -396,7 +407,7 @@ impl LocalWriter<'_> {
         {
             let path = &self.store.path;
             return Err(match last {
-                None => StateError::Overtaken { path: path.clone(), found: kept.serial(), expected: 0 },
+                None => format::overtaken(path, kept.serial(), 0),
                 Some(last) => {
                     let continued = format::continues(kept.identity().cloned(), &last.state, path);
                     continued.err().unwrap_or_else(|| format::with_other_changes(path))
@@ -442,8 +453,7 @@ impl LocalWriter<'_> {
         if Some(written.length) != length || stamp(&self.store.journal_path())? != Some(written) {
             *kept = self.look(&memory.own)?.0;
             if kept.serial() < expected {
-                let (path, found) = (self.store.path.clone(), kept.serial());
-                return Err(StateError::Overtaken { path, found, expected });
+                return Err(format::overtaken(&self.store.path, kept.serial(), expected));
             }
         }
         Ok(())
@@ -546,6 +556,17 @@ impl Kept {
     }
 }
 
+impl Journal {
+    fn of(whole: &[u8]) -> Self {
+        let is_open = !whole.ends_with(b"\n");
+        let mut hash = Sha256::new_with_prefix(whole);
+        if is_open {
+            hash.update("\n");
+        }
+        Self { length: whole.len() as u64, hash, is_open }
+    }
+}
+
 impl Content {
     fn of(found: &Found) -> Self {
         let Found { snapshot: Snapshot { state, format, is_journaled, digest }, bytes, journal } = found;
@@ -556,9 +577,7 @@ impl Content {
             digest: digest.clone(),
             length: bytes.len() as u64,
             snapshot: Sha256::digest(bytes).into(),
-            journal: journal
-                .as_ref()
-                .map(|whole| Journal { length: whole.len() as u64, hash: Sha256::new_with_prefix(whole) }),
+            journal: journal.as_deref().map(Journal::of),
         }
     }
 

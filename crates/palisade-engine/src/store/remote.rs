@@ -105,11 +105,12 @@ impl RemoteStore {
         // The lease is read first, so that what it says is not newer than the log.
         let least = lease::least_serial(&place).await?;
         let log = place.read_log().await?;
-        if log.serial() < least {
-            let (path, beside) = (place.path(&place.log_prefix()), place.path(&lease::key(&place)));
-            return Err(StateError::Missing { path, beside });
+        let path = place.path(&place.log_prefix());
+        match log.state {
+            Some(state) if state.serial < least => Err(format::overtaken(&path, state.serial, least)),
+            None if least > 0 => Err(StateError::Missing { path, beside: place.path(&lease::key(&place)) }),
+            state => Ok(state),
         }
-        Ok(log.state)
     }
 
     async fn acquire(&self, holder: &str, wait: &mut (dyn FnMut(&str) + Send)) -> Result<(), StateError> {
@@ -197,8 +198,9 @@ impl RemoteStore {
         let expected = log.serial();
         match place.read_log().await {
             Ok(now) => {
-                let path = place.path(&place.entry_key(log.position + 1));
-                StateError::Overtaken { path, found: now.serial(), expected }
+                let is_later = now.serial() >= expected;
+                let key = if is_later { place.entry_key(log.position + 1) } else { place.log_prefix() };
+                format::overtaken(&place.path(&key), now.serial(), expected)
             }
             Err(error) => error,
         }

@@ -105,8 +105,9 @@ impl Watched<'_> {
         // The first entry is there before the snapshot says that there is a journal.
         let prefixes: Vec<_> = [(first, None)].into_iter().chain(ends).collect();
         for (index, (end, state)) in prefixes.iter().enumerate() {
-            let next = prefixes.get(index + 1).map_or(journal.len() + 1, |(end, _)| *end);
-            for length in [*end, end + 1, usize::midpoint(*end, next), next - 1] {
+            // An entry may lack its line end.
+            let next = prefixes.get(index + 1).map_or(journal.len() + 2, |(end, _)| *end) - 1;
+            for length in [*end - 1, *end, end + 1, usize::midpoint(*end, next), next - 1] {
                 fs::write(self.files.journal_path(), &journal[..length.min(next - 1)]).unwrap();
                 match self.files.load().await {
                     Err(StateError::Corrupt { .. }) if state.is_none() => {}

@@ -97,6 +97,17 @@ fn a_state_that_is_older_than_its_copy_was_restored() {
     refused(store.load_now().map(drop));
     refused(append(&store, &[record(2)]));
     refused(replace(&store, &changed(5)));
+    // It was copied during a run, whose journal is gone; or a run that was interrupted has left its journal beside the newer one.
+    write(&store, &format::journaled_snapshot(&state(1), &sha256(&earlier)));
+    refused(store.load_now().map(drop));
+    fs::copy(store.backup(), store.path()).unwrap();
+    append(&store, &[record(5)]).unwrap();
+    write(&store, &earlier);
+    refused(store.load_now().map(drop));
+    fs::copy(store.backup(), store.path()).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(5)));
+    fs::remove_file(store.journal_path()).unwrap();
+    write(&store, &earlier);
     // Another stack of the name, and a copy that is damaged, say nothing.
     let copy = text(&store.backup());
     fs::write(store.backup(), &copy[1..]).unwrap();
@@ -211,11 +222,12 @@ fn load(snapshot: &[u8], journal: &[u8]) -> Result<State, StateError> {
 #[test]
 fn a_torn_journal_ends_with_its_last_whole_entry() {
     let (_folder, store) = journaled();
-    let (snapshot, whole) = (text(store.path()), text(&store.journal_path()));
+    let (snapshot, copy, whole) = (text(store.path()), text(&store.backup()), text(&store.journal_path()));
     let ends: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
     for length in 0..=whole.len() {
         let torn = &whole[..length];
-        let expected = match ends.iter().filter(|end| **end <= length).count() {
+        // An entry may lack its line end.
+        let expected = match ends.iter().skip(1).filter(|end| **end <= length + 1).count() + usize::from(length >= ends[0]) {
             // The first line comes into place with the first entry, so it is never torn.
             0 => {
                 let error = load(snapshot.as_bytes(), torn.as_bytes()).unwrap_err();
@@ -237,6 +249,8 @@ fn a_torn_journal_ends_with_its_last_whole_entry() {
         assert_eq!(load(snapshot.as_bytes(), torn.as_bytes()).unwrap(), expected, "{length} bytes");
         // The next writer goes on from there.
         if ends.iter().any(|end| length.abs_diff(*end) < 2) || length % 100 == 0 {
+            write(&store, &snapshot);
+            fs::write(store.backup(), &copy).unwrap();
             fs::write(store.journal_path(), torn).unwrap();
             let next = expected.serial + 1;
             append(&store, &[record(next)]).unwrap();
@@ -297,9 +311,12 @@ fn damage_before_whole_entries_says_where_it_is() {
     fs::write(store.journal_path(), lines.join("\n") + "\n").unwrap();
     let Err(StateError::Corrupt { path, detail }) = store.load_now() else { panic!("a line may be missing") };
     assert_eq!((path, detail.as_str()), (store.journal_path(), "change 2 is followed by change 5"));
-    fs::write(store.journal_path(), whole.replace(r#""serial":3"#, r#""serial":9"#)).unwrap();
-    let Err(StateError::Corrupt { detail, .. }) = store.load_now() else { panic!("the edit is accepted") };
-    assert_eq!(detail, "line 3 is not what was written, and whole entries follow it");
+    let edited = whole.replace(r#""serial":3"#, r#""serial":9"#);
+    for edited in [edited.trim_end(), &edited] {
+        fs::write(store.journal_path(), edited).unwrap();
+        let Err(StateError::Corrupt { detail, .. }) = store.load_now() else { panic!("the edit is accepted") };
+        assert_eq!(detail, "line 3 is not what was written, and whole entries follow it");
+    }
 }
 
 #[test]
@@ -318,6 +335,7 @@ fn a_snapshot_whose_journal_was_not_removed_yet_has_all() {
 #[test]
 fn a_journal_of_another_snapshot_is_refused() {
     let (_folder, store) = journaled();
+    fs::remove_file(store.backup()).unwrap();
     write(&store, &format::snapshot(&state(0)));
     let Err(StateError::OtherJournal { detail, .. }) = store.load_now() else { panic!("it is accepted") };
     assert_eq!(detail, "it continues change 1, and the state file ends with change 0");
@@ -356,14 +374,14 @@ fn a_journal_goes_on_from_the_copy_of_the_snapshot_too() {
 #[test]
 fn changes_that_do_not_go_on_from_the_state_are_refused() {
     let (_folder, store) = store();
-    let overtaken = |records: &[Record]| match append(&store, records) {
-        Err(StateError::Overtaken { found, expected, .. }) => (found, expected),
+    let missed = |records: &[Record]| match append(&store, records) {
+        Err(StateError::TakenBack { found, expected, .. }) => (found, expected),
         other => panic!("{other:?}"),
     };
-    assert_eq!(overtaken(&[record(3)]), (0, 2));
+    assert_eq!(missed(&[record(3)]), (0, 2));
     assert!(matches!(append(&store, &[record(1)]), Err(StateError::Empty { .. })));
     replace(&store, &state(1)).unwrap();
-    assert_eq!(overtaken(&[record(3)]), (1, 2));
+    assert_eq!(missed(&[record(3)]), (1, 2));
     append(&store, &[record(2), record(3)]).unwrap();
     // A repetition changes nothing, and its new part is added.
     append(&store, &[record(2), record(3)]).unwrap();
@@ -491,7 +509,7 @@ fn what_another_run_has_written_is_never_written_over() {
         ("1 goes on from change 5, and the last is 6", &|store| append(store, &[record(6)]).unwrap()),
         ("2 goes on from change 5, and the last is 7", &|store| replace(store, &changed(7)).unwrap()),
         ("3 it has the same number of changes, but not the same ones", &|store| replace(store, &other(5)).unwrap()),
-        ("4 goes on from change 5, and the last is 1", &|store| {
+        ("4 it ends with change 1, and it has had change 5", &|store| {
             write(store, &format::snapshot(&state(1)));
             fs::remove_file(store.journal_path()).unwrap();
         }),
@@ -595,6 +613,19 @@ fn an_entry_that_is_not_where_it_was_written_is_missed() {
         assert_eq!(found.is_ok(), is_found, "{number}: {found:?}");
         assert!(!is_found || kept.journal_length() == Some(written.length) && kept.serial() == 6);
     }
+}
+
+#[test]
+fn an_entry_that_a_failed_write_has_left_without_its_line_end_is_known_again() {
+    let (_folder, store) = journaled();
+    let writer = writer(&store);
+    let (mut memory, mut kept) = looked(&writer);
+    let entry = kept.content.as_mut().unwrap().enter(&[record(6)]);
+    memory.own.push(kept.print());
+    extend(&store.journal_path(), None, entry.trim_end()).unwrap();
+    drop(memory);
+    writer.append_now(&[record(6), record(7)]).unwrap();
+    assert_eq!(store.load_now().unwrap(), Some(changed(7)));
 }
 
 #[test]
@@ -759,6 +790,8 @@ fn a_whole_entry_that_this_version_does_not_know_is_no_torn_one() {
         let checksum: String = Sha256::digest(records).iter().map(|byte| format!("{byte:02x}")).collect();
         let entry = format!("{{\"checksum\":\"{checksum}\",\"records\":{records}}}\n");
         let journal = text(&store.journal_path()) + &entry;
+        fs::write(store.journal_path(), journal.trim_end()).unwrap();
+        assert!(matches!(store.load_now(), Err(StateError::Unknown { .. })), "it is left out without its line end");
         for torn in ["", "{", "\0\0"] {
             fs::write(store.journal_path(), journal.clone() + torn).unwrap();
             let Err(StateError::Unknown { path, detail }) = store.load_now() else { panic!("{records} is left out") };
