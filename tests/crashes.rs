@@ -61,7 +61,7 @@ async fn apply(emulator: &Emulator, store: &MemoryStore, program: &Graph, nth: u
     tokio::select! {
         biased;
         () = account.happened.notified() => None,
-        report = palisade_engine::apply(&provider, &*writer, state, program, &plan, &options, &mut listener) => {
+        report = palisade_engine::apply(&provider, &writer, state, program, &plan, &options, &mut listener) => {
             let report = report.unwrap();
             assert!(report.is_complete(), "{report:?}");
             Some(begin.elapsed())

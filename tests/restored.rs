@@ -138,7 +138,7 @@ impl Desk {
         let options = ApplyOptions { run: format!("{:?}", Instant::now()), ..ApplyOptions::default() };
         let store = self.store();
         let writer = store.lock("apply", &mut |_| {}).await.unwrap();
-        palisade_engine::apply(&self.provider, &*writer, self.state().await, graph, &plan, &options, &mut |_| {}).await
+        palisade_engine::apply(&self.provider, &writer, self.state().await, graph, &plan, &options, &mut |_| {}).await
     }
 
     /// Applies, and lets so much time pass that nothing is hidden any more.

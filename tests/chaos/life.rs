@@ -420,8 +420,9 @@ impl Life {
         };
         let mut listener = |event: Event| self.see(format!("{event:?}"));
         let provider = AwsProvider::new(Aws::new(Arc::<Watch>::clone(watch), Arc::new(Canaries)));
-        let writer = self.place.writer(writer, weather.end);
-        let apply = palisade_engine::apply(&provider, &writer, state, program, &plan, &options, &mut listener);
+        let held = self.place.held(writer, weather.end);
+        let lock = held.lock(run, &mut |_| {}).await.map_err(|error| error.to_string())?;
+        let apply = palisade_engine::apply(&provider, &lock, state, program, &plan, &options, &mut listener);
         let mut apply = pin!(apply);
         let (mut polls, mut stopped_at, mut stands_still) = (0, None, None::<std::pin::Pin<Box<Sleep>>>);
         let apply = poll_fn(|context| {
@@ -530,7 +531,7 @@ fn new_state() -> State {
 }
 
 /// Takes the lock, as somebody who tries again when another run has it.
-async fn lock<'a>(store: &'a dyn Store, run: &str) -> Result<Box<dyn Writer + 'a>, StateError> {
+async fn lock<'a>(store: &'a dyn Store, run: &str) -> Result<palisade_engine::Lock<'a>, StateError> {
     let mut tries = 0;
     loop {
         match store.lock(run, &mut |_| {}).await {

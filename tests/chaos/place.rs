@@ -107,9 +107,9 @@ impl Place {
         }
     }
 
-    /// What writes for a process that ends in that way.
-    pub(crate) fn writer<'a>(&'a self, inner: &'a dyn Writer, end: End) -> impl Writer {
-        PlaceWriter { place: self, inner, end, writes: AtomicU32::new(0) }
+    /// What a process has that holds the lock, and ends in that way.
+    pub(crate) fn held<'a>(&'a self, inner: &'a dyn Writer, end: End) -> impl Store {
+        PlaceStore { place: self, inner, end, writes: AtomicU32::new(0) }
     }
 
     /// All that is there.
@@ -162,14 +162,14 @@ fn folder() -> tempfile::TempDir {
 pub(crate) struct Killed;
 
 /// What writes to a place, until the process is killed.
-struct PlaceWriter<'a> {
+struct PlaceStore<'a> {
     place: &'a Place,
     inner: &'a dyn Writer,
     end: End,
     writes: AtomicU32,
 }
 
-impl PlaceWriter<'_> {
+impl PlaceStore<'_> {
     /// Counts a write, and says how much of it comes to be, if the process is killed at it.
     fn count(&self) -> Option<u8> {
         self.place.writes.fetch_add(1, Ordering::Relaxed);
@@ -186,7 +186,21 @@ impl PlaceWriter<'_> {
     }
 }
 
-impl Writer for PlaceWriter<'_> {
+impl Store for PlaceStore<'_> {
+    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
+        unreachable!("the run has loaded it before")
+    }
+
+    fn acquire<'a: 'w, 'w>(
+        &'a self,
+        _holder: &'w str,
+        _wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
+        Box::pin(async move { Ok(Box::new(self) as Box<dyn Writer>) })
+    }
+}
+
+impl Writer for &PlaceStore<'_> {
     fn path(&self) -> PathBuf {
         self.inner.path()
     }

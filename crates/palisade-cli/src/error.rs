@@ -283,8 +283,12 @@ fn taken_back(path: &Path, expected: u64) -> Vec<String> {
         ("a backup of yours", "run the command again".to_owned())
     };
     vec![
-        format!("bring back the state with change {expected}, from {from}: the earlier one does not know what was created since"),
-        format!("if the earlier state is the right one, delete in the account what later runs have created, and then {then}"),
+        format!(
+            "bring back the state with change {expected}, from {from}: the earlier one does not know what was created since"
+        ),
+        format!(
+            "if the earlier state is the right one, delete in the account what later runs have created, and then {then}"
+        ),
     ]
 }
 

@@ -21,7 +21,8 @@ use palisade_core::{
     provider::{BoxFuture, CreateError, Look, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use palisade_engine::{
-    ApplyOptions, Entry, Hold, LocalStore, ObjectState, Phase, Record, State, StateError, Store, Writer, apply, plan,
+    ApplyOptions, Entry, Hold, LocalStore, Lock, ObjectState, Phase, Record, State, StateError, Store, Writer, apply,
+    plan,
 };
 use serde::{Deserialize, Serialize};
 
@@ -117,16 +118,30 @@ impl Provider for Cloud {
     }
 }
 
-/// The writer to files, with a count of what goes to the disk for the changes.
+/// The store in files, with a count of what goes to the disk for the changes.
 struct Counted<'a> {
     files: &'a LocalStore,
-    writer: Box<dyn Writer + 'a>,
+    writer: Lock<'a>,
     appends: AtomicU64,
     bytes: AtomicU64,
     snapshots: AtomicU64,
 }
 
-impl Writer for Counted<'_> {
+impl Store for Counted<'_> {
+    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
+        self.files.load()
+    }
+
+    fn acquire<'a: 'w, 'w>(
+        &'a self,
+        _holder: &'w str,
+        _wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
+        Box::pin(async move { Ok(Box::new(self) as Box<dyn Writer>) })
+    }
+}
+
+impl Writer for &Counted<'_> {
     fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         self.writer.begin(continued)
     }
@@ -159,7 +174,7 @@ impl Writer for Counted<'_> {
     where
         Self: 'a,
     {
-        self.writer.release()
+        Box::pin(async { Ok(()) })
     }
 }
 
@@ -198,11 +213,12 @@ fn name(index: usize) -> String {
     format!("thing-{index:05}")
 }
 
-async fn run(writer: &Counted<'_>, graph: &Graph) -> f64 {
-    let state = writer.files.load().await.unwrap().unwrap();
+async fn run(store: &Counted<'_>, graph: &Graph) -> f64 {
+    let state = store.load().await.unwrap().unwrap();
     let plan = plan(&Cloud, graph, &state).await.unwrap();
     let begin = Instant::now();
-    let report = apply(&Cloud, writer, state, graph, &plan, &ApplyOptions::default(), &mut |_| {}).await.unwrap();
+    let lock = store.lock("bench", &mut |_| {}).await.unwrap();
+    let report = apply(&Cloud, &lock, state, graph, &plan, &ApplyOptions::default(), &mut |_| {}).await.unwrap();
     assert!(report.is_complete());
     begin.elapsed().as_secs_f64()
 }

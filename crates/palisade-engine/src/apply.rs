@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    Event, Failure, Interruption, Plan, Report, State, StateError, StepKind, Writer,
+    Event, Failure, Interruption, Lock, Plan, Report, State, StateError, StepKind, Writer,
     align::{aligned, set_aside},
     contested::contested,
     execute::{Executor, StepError},
@@ -68,7 +68,7 @@ impl Default for ApplyOptions {
 ///
 /// Failed steps are in the [`Report`]; they are no error of this function.
 ///
-/// The lock that gave `writer` is kept meanwhile: a lease is renewed.
+/// `lock` is kept meanwhile: a lease is renewed.
 ///
 /// # Errors
 /// - [`StateError::Overtaken`], [`StateError::TakenBack`], [`StateError::Replaced`] or [`StateError::Gone`] if what is kept is not
@@ -84,14 +84,14 @@ impl Default for ApplyOptions {
 ///   the next run finds it; an update shows as a difference again; and a deletion is repeated, and finds nothing.
 pub async fn apply(
     provider: &dyn Provider,
-    writer: &dyn Writer,
+    lock: &Lock<'_>,
     state: State,
     graph: &Graph,
     plan: &Plan,
     options: &ApplyOptions,
     listener: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Report, StateError> {
-    let begin = Instant::now();
+    let (begin, writer): (_, &dyn Writer) = (Instant::now(), &**lock);
     writer.begin(&state).await?;
     let gate = Arc::new(Gate::new(writer.hold(), options.stop.clone()));
     let saved = state;

@@ -283,9 +283,7 @@ pub fn read_lease(bytes: &[u8], stack: &str, path: &Path) -> Result<Lease, State
 pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [Record], StateError> {
     let records = &records[records.partition_point(|record| record.serial <= known)..];
     match records.first() {
-        Some(first) if first.serial != known + 1 => {
-            Err(overtaken(path, known, first.serial - 1))
-        }
+        Some(first) if first.serial != known + 1 => Err(overtaken(path, known, first.serial - 1)),
         _ => Ok(records),
     }
 }
@@ -298,7 +296,10 @@ pub fn fresh<'a>(records: &'a [Record], known: u64, path: &Path) -> Result<&'a [
 pub fn is_kept(kept: Option<&State>, continued: &State, path: &Path) -> Result<(), StateError> {
     continues(kept.map(Identity::of), &Identity::of(continued), path)?;
     match kept {
-        Some(kept) if *continued != (State { account: continued.account.clone(), ..kept.clone() }) => {
+        Some(kept)
+            if *continued
+                != (State { account: kept.account.clone().or(continued.account.clone()), ..kept.clone() }) =>
+        {
             Err(with_other_changes(path))
         }
         _ => Ok(()),
@@ -343,11 +344,7 @@ pub fn continues(kept: Option<Identity>, continued: &Identity, path: &Path) -> R
 pub fn replaces(kept: Option<Identity>, written: &Identity, path: &Path) -> Result<(), StateError> {
     let found = kept.as_ref().map_or(0, |kept| kept.serial);
     of_lineage(kept, written, path)?;
-    if found <= written.serial {
-        Ok(())
-    } else {
-        Err(overtaken(path, found, written.serial))
-    }
+    if found <= written.serial { Ok(()) } else { Err(overtaken(path, found, written.serial)) }
 }
 
 impl Journal {

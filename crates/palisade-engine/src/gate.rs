@@ -94,3 +94,41 @@ async fn is_true(mut value: watch::Receiver<bool>) {
         std::future::pending().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hold that is lost.
+    struct Lost;
+
+    impl Hold for Lost {
+        fn check(&self) -> Result<(), StateError> {
+            Err(lost())
+        }
+    }
+
+    fn lost() -> StateError {
+        StateError::LeaseLost { stack: "shop".to_owned(), detail: "it ran out".to_owned() }
+    }
+
+    #[test]
+    fn each_reason_closes_the_gate_for_good_and_the_first_is_told() {
+        let (stop, stopped) = watch::channel(false);
+        let gate = Gate::new(Arc::new(()), stopped.clone());
+        assert!(gate.is_open() && gate.may_send().is_ok());
+        gate.fail(StateError::Empty { path: "state".into() });
+        assert!(!gate.is_open() && gate.may_send().is_err(), "the state could not be saved");
+        gate.fail(lost());
+        assert!(matches!(gate.take_error(), Some(StateError::Empty { .. })));
+        assert!(!gate.is_open(), "it stays closed");
+
+        let gate = Gate::new(Arc::new(Lost), stopped.clone());
+        assert!(!gate.is_open() && gate.has_failed(), "the hold is lost");
+        assert!(matches!(gate.take_error(), Some(StateError::LeaseLost { .. })));
+
+        let gate = Gate::new(Arc::new(()), stopped);
+        stop.send_replace(true);
+        assert!(!gate.is_open() && !gate.has_failed(), "the run is to stop");
+    }
+}

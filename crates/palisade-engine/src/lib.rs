@@ -46,6 +46,6 @@ pub use record::{Change, Record};
 pub use saved_plan::{Origin, PlanFormatError, Remaining, SavedPlan, SavedPlanError, StaleItem};
 pub use state::{Entry, ObjectState, Phase, State};
 pub use store::{
-    Condition, Hold, LocalStore, MemoryObjects, MemoryStore, Object, Objects, ObjectsError, Put, RemoteStore, Store,
-    Writer,
+    Condition, Hold, LocalStore, Lock, MemoryObjects, MemoryStore, Object, Objects, ObjectsError, Put, RemoteStore,
+    Store, Writer,
 };

@@ -1,6 +1,7 @@
 //! [`Store`]: where the state is kept.
 
 use std::{
+    ops::Deref,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -36,8 +37,8 @@ fn is_long(journal: u64, snapshot: u64) -> bool {
 /// Keeps the state of one stack: a snapshot, and the changes since. How a store keeps the two is its own affair; a change costs
 /// what the change is long, however long the state is.
 ///
-/// Any number of runs may read at any time, and each gets a state that there was. Only a [`Writer`] changes it, and only a
-/// lock gives one.
+/// Any number of runs may read at any time, and each gets a state that there was. Only a [`Writer`] changes it, and an apply takes none
+/// but that of a [`Lock`].
 pub trait Store: Send + Sync {
     /// The state with all changes that are recorded, or `None` if there has never been one.
     ///
@@ -56,6 +57,18 @@ pub trait Store: Send + Sync {
         &'a self,
         holder: &'w str,
         wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Lock<'a>, StateError>> {
+        Box::pin(async move { Ok(Lock(self.acquire(holder, wait).await?)) })
+    }
+
+    /// What [`Store::lock`] does: each kind of store says how.
+    ///
+    /// # Errors
+    /// Those of [`Store::lock`].
+    fn acquire<'a: 'w, 'w>(
+        &'a self,
+        holder: &'w str,
+        wait: &'w mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>>;
 
     /// Removes what the states that this run has written have made superfluous. It takes no lock, and nothing depends on it: it may be
@@ -65,8 +78,38 @@ pub trait Store: Send + Sync {
     }
 }
 
-/// The one run that may change a state, for as long as it holds the stack.
+/// The lock of a stack, with its writer. Nothing but [`Store::lock`] makes one, so an apply without a lock does not compile:
+///
+/// ```compile_fail,E0308
+/// use palisade_engine::{ApplyOptions, Lock, Plan, State, Writer, apply};
+///
+/// # async fn example(provider: &dyn palisade_core::provider::Provider, graph: &palisade_core::Graph, plan: &Plan) {
+/// let writer: Box<dyn Writer> = todo!();
+/// apply(provider, &*writer, State::new("shop", "00"), graph, plan, &ApplyOptions::default(), &mut |_| {}).await;
+/// # }
+/// ```
 #[must_use = "the stack is locked for as long as this is kept"]
+pub struct Lock<'a>(Box<dyn Writer + 'a>);
+
+impl<'a> Lock<'a> {
+    /// Gives the stack back.
+    ///
+    /// # Errors
+    /// Those of [`Writer::release`].
+    pub async fn release(self) -> Result<(), StateError> {
+        self.0.release().await
+    }
+}
+
+impl<'a> Deref for Lock<'a> {
+    type Target = dyn Writer + 'a;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+/// The one run that may change a state, for as long as it holds the stack.
 pub trait Writer: Send + Sync {
     /// Makes sure, before a run begins to change the stack, that it is still held, and that what is kept is still this state:
     /// a question may have been open for long. A state that was never kept has the serial zero.
@@ -154,7 +197,7 @@ impl Store for MemoryStore {
         Box::pin(async { Ok(self.kept().clone()) })
     }
 
-    fn lock<'a: 'w, 'w>(
+    fn acquire<'a: 'w, 'w>(
         &'a self,
         holder: &'w str,
         _wait: &'w mut (dyn FnMut(&str) + Send),
@@ -260,7 +303,10 @@ mod tests {
             writer.begin(&State { account: Some("1".to_owned()), ..kept.clone() }).await.unwrap();
             let mut other = kept.clone();
             other.outputs.insert("a".to_owned(), 1.into());
-            for other in [state(3, "ff"), other] {
+            let of_account = |account: &str| State { account: Some(account.to_owned()), ..kept.clone() };
+            // It has one by now.
+            *store.kept() = Some(of_account("1"));
+            for other in [state(3, "ff"), other, of_account("2")] {
                 assert!(matches!(writer.begin(&other).await, Err(StateError::Replaced { .. })));
             }
             assert!(matches!(writer.begin(&State { serial: 2, ..kept }).await, Err(StateError::Overtaken { .. })));

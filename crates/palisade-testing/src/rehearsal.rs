@@ -147,7 +147,7 @@ impl<B> Rehearsal<B> {
         let options = ApplyOptions::default();
         let apply = async {
             let writer = self.store.lock("a rehearsal", &mut |_| {}).await?;
-            palisade_engine::apply(&self.provider, &*writer, state, graph, plan, &options, &mut |_| {}).await
+            palisade_engine::apply(&self.provider, &writer, state, graph, plan, &options, &mut |_| {}).await
         };
         self.runtime.block_on(apply).expect("a store in memory, which nobody else has, does not fail")
     }

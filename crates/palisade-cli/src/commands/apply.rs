@@ -1,7 +1,7 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
 use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Event, Plan, Report, State, StateError, Store, Writer};
+use palisade_engine::{ApplyOptions, Event, Lock, Plan, Report, State, StateError, Store};
 
 use super::{Context, session::Session};
 use crate::{
@@ -84,13 +84,13 @@ pub(super) fn execute(
     let mut wait = |holder: &str| {
         context.terminal.note(&format!("Waiting: the stack is locked by {holder}. Is it still there?"));
     };
-    let writer = match session.lock(&*store, &words.command, context.now, &mut wait) {
-        Ok(writer) => writer,
+    let lock = match session.lock(&*store, &words.command, context.now, &mut wait) {
+        Ok(lock) => lock,
         Err(error) => return cancelled(context, words, error),
     };
-    let ended = change(context, args, graph, words, &session, (&*store, &*writer), choose)
+    let ended = change(context, args, graph, words, &session, (&*store, &lock), choose)
         .or_else(|error| cancelled(context, words, error));
-    let left = match session.release(writer) {
+    let left = match session.release(lock) {
         Ok(Ok(())) => {
             if ended.is_ok() {
                 session.tidy(&*store);
@@ -98,7 +98,9 @@ pub(super) fn execute(
             return ended;
         }
         // This run does not have it any more, so there is nothing to give back.
-        Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. } | StateError::TakenBack { .. })) => return ended,
+        Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. } | StateError::TakenBack { .. })) => {
+            return ended;
+        }
         // What is in the place of the lock is none, and does not end.
         Ok(Err(error @ (StateError::Corrupt { .. } | StateError::Empty { .. }))) => format!(": {error}"),
         Ok(Err(error)) => format!(", and ends by itself: {error}"),
@@ -127,7 +129,7 @@ fn change(
     graph: &Graph,
     words: &Words,
     session: &Session,
-    (store, writer): (&dyn Store, &dyn Writer),
+    (store, lock): (&dyn Store, &Lock<'_>),
     choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<Plan, CommandError>,
 ) -> Result<u8, CommandError> {
     let state = session.state(context, session.load(store)?)?;
@@ -140,7 +142,7 @@ fn change(
             context.terminal.note(&line);
         }
     };
-    let applied = session.apply(writer, state, graph, &plan, options, &mut tell);
+    let applied = session.apply(lock, state, graph, &plan, options, &mut tell);
     let interrupted = context.interrupts.exit_code();
     let report = match applied {
         Ok(applied) => applied.map_err(|error| unsaved(error, words, has_begun))?,
@@ -233,7 +235,10 @@ fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
     );
     let is_another = matches!(
         error,
-        StateError::Overtaken { .. } | StateError::TakenBack { .. } | StateError::Replaced { .. } | StateError::Gone { .. }
+        StateError::Overtaken { .. }
+            | StateError::TakenBack { .. }
+            | StateError::Replaced { .. }
+            | StateError::Gone { .. }
     );
     let rest = match has_begun {
         true if is_unwritten => Some(format!(

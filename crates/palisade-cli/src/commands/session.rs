@@ -9,8 +9,8 @@ use std::{
 
 use palisade_core::Graph;
 use palisade_engine::{
-    ApplyOptions, Event, LocalStore, Plan, Remaining, RemoteStore, Report, SavedPlan, SavedPlanError, State,
-    StateError, Store, Writer,
+    ApplyOptions, Event, LocalStore, Lock, Plan, Remaining, RemoteStore, Report, SavedPlan, SavedPlanError, State,
+    StateError, Store,
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -149,7 +149,7 @@ impl Session {
     /// [`Interrupted`] if an interrupt came, and the state could not be saved in time after it.
     pub(super) fn apply(
         &self,
-        writer: &dyn Writer,
+        lock: &Lock<'_>,
         state: State,
         graph: &Graph,
         plan: &Plan,
@@ -158,11 +158,10 @@ impl Session {
     ) -> Result<Result<Report, StateError>, Interrupted> {
         let provider = &*self.connection.provider;
         let options = &ApplyOptions { stop: self.interrupts.receiver(), patience: ANSWERED, run: unique(), ..options };
-        let applied =
-            self.within(SAVED, palisade_engine::apply(provider, writer, state, graph, plan, options, listener));
+        let applied = self.within(SAVED, palisade_engine::apply(provider, lock, state, graph, plan, options, listener));
         if applied.is_err() {
             // It was broken off wherever it was.
-            writer.hold().leave_unanswered();
+            lock.hold().leave_unanswered();
         }
         applied
     }
@@ -179,7 +178,7 @@ impl Session {
         command: &str,
         now: u64,
         wait: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Box<dyn Writer + 'a>, CommandError> {
+    ) -> Result<Lock<'a>, CommandError> {
         Ok(self.within(LOCKED, store.lock(&holder(command, now), wait))??)
     }
 
@@ -187,8 +186,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Interrupted`] if an interrupt came, and there was no answer in time after it.
-    pub(super) fn release(&self, writer: Box<dyn Writer + '_>) -> Result<Result<(), StateError>, Interrupted> {
-        self.within(RELEASED, writer.release())
+    pub(super) fn release(&self, lock: Lock<'_>) -> Result<Result<(), StateError>, Interrupted> {
+        self.within(RELEASED, lock.release())
     }
 
     /// Removes what is superfluous in the place of the state, unless there is an interrupt.

@@ -641,7 +641,7 @@ impl Store for LocalStore {
         Box::pin(async { self.load_now() })
     }
 
-    fn lock<'a: 'w, 'w>(
+    fn acquire<'a: 'w, 'w>(
         &'a self,
         holder: &'w str,
         _wait: &'w mut (dyn FnMut(&str) + Send),

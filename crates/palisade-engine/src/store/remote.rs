@@ -113,7 +113,7 @@ impl RemoteStore {
         }
     }
 
-    async fn acquire(&self, holder: &str, wait: &mut (dyn FnMut(&str) + Send)) -> Result<(), StateError> {
+    async fn acquire_now(&self, holder: &str, wait: &mut (dyn FnMut(&str) + Send)) -> Result<(), StateError> {
         let place = self.place();
         let mut writer = self.log.lock().await;
         let taken = self.lease.acquire(&place, holder, wait).await?;
@@ -284,13 +284,13 @@ impl Store for RemoteStore {
         Box::pin(self.load_now())
     }
 
-    fn lock<'a: 'w, 'w>(
+    fn acquire<'a: 'w, 'w>(
         &'a self,
         holder: &'w str,
         wait: &'w mut (dyn FnMut(&str) + Send),
     ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
         Box::pin(async move {
-            self.acquire(holder, wait).await?;
+            self.acquire_now(holder, wait).await?;
             Ok(Box::new(RemoteWriter { store: self }) as Box<dyn Writer>)
         })
     }

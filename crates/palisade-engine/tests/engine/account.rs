@@ -17,7 +17,7 @@ use palisade_core::{
         Turn, Untracked, UntrackedObject, interrupted,
     },
 };
-use palisade_engine::{Entry, Hold, ObjectState, Record, State, StateError, Writer};
+use palisade_engine::{Entry, Hold, Lock, ObjectState, Record, State, StateError, Store, Writer};
 use tokio::time::Instant;
 
 use crate::kinds::{REFERENCES, schema_of};
@@ -202,8 +202,29 @@ impl Inner {
     }
 }
 
-/// The account is its own writer: what is kept here is locked by nobody else.
-impl Writer for Account {
+/// What is kept here is locked by nobody else.
+impl Store for Account {
+    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
+        Box::pin(async { Ok(self.lock().saved.clone()) })
+    }
+
+    fn acquire<'a: 'w, 'w>(
+        &'a self,
+        _holder: &'w str,
+        _wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
+        Box::pin(async move { Ok(Box::new(self) as Box<dyn Writer>) })
+    }
+}
+
+impl Account {
+    /// The lock of the state that is kept here.
+    pub(crate) async fn held(&self) -> Lock<'_> {
+        Store::lock(self, "a test", &mut |_| {}).await.unwrap()
+    }
+}
+
+impl Writer for &Account {
     fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         let kept = self.lock().saved.as_ref().map_or(0, |state| state.serial);
         assert_eq!(kept, continued.serial);
@@ -254,7 +275,10 @@ impl Writer for Account {
         Arc::new(Flags { is_lost: Arc::clone(&inner.is_lost), is_unanswered: Arc::clone(&inner.is_unanswered) })
     }
 
-    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>> {
+    fn release<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), StateError>>
+    where
+        Self: 'a,
+    {
         Box::pin(async { Ok(()) })
     }
 }

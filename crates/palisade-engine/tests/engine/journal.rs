@@ -7,7 +7,7 @@ use std::{
 };
 
 use palisade_core::provider::BoxFuture;
-use palisade_engine::{ApplyOptions, Hold, LocalStore, Record, State, StateError, Store, Writer, apply};
+use palisade_engine::{ApplyOptions, Hold, LocalStore, Lock, Record, State, StateError, Store, Writer, apply};
 use proptest::prelude::*;
 
 use crate::{
@@ -17,10 +17,10 @@ use crate::{
     schema,
 };
 
-/// A writer to files, which remembers what it was told, and finds after each write that another process would read the same.
+/// A store in files, which remembers what it was told, and finds after each write that another process would read the same.
 struct Watched<'a> {
     files: &'a LocalStore,
-    writer: Box<dyn Writer + 'a>,
+    writer: Lock<'a>,
     /// What it was told: each state and, if it is one that a journal ends with, the length of the journal.
     told: Mutex<Vec<(State, Option<usize>)>>,
 }
@@ -45,7 +45,21 @@ impl<'a> Watched<'a> {
     }
 }
 
-impl Writer for Watched<'_> {
+impl Store for Watched<'_> {
+    fn load(&self) -> BoxFuture<'_, Result<Option<State>, StateError>> {
+        self.files.load()
+    }
+
+    fn acquire<'a: 'w, 'w>(
+        &'a self,
+        _holder: &'w str,
+        _wait: &'w mut (dyn FnMut(&str) + Send),
+    ) -> BoxFuture<'w, Result<Box<dyn Writer + 'a>, StateError>> {
+        Box::pin(async move { Ok(Box::new(self) as Box<dyn Writer>) })
+    }
+}
+
+impl Writer for &Watched<'_> {
     fn begin<'a>(&'a self, continued: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         self.writer.begin(continued)
     }
@@ -89,7 +103,7 @@ impl Writer for Watched<'_> {
     where
         Self: 'a,
     {
-        self.writer.release()
+        Box::pin(async { Ok(()) })
     }
 }
 
@@ -134,7 +148,8 @@ proptest! {
                 let writer = Watched::new(&files).await;
                 let base = writer.told().unwrap_or_else(|| state(&account));
                 let options = ApplyOptions::default();
-                apply(&account, &writer, base, &graph, &plan, &options, &mut |_| {}).await.unwrap();
+                let lock = writer.lock("apply", &mut |_| {}).await.unwrap();
+                apply(&account, &lock, base, &graph, &plan, &options, &mut |_| {}).await.unwrap();
                 let last = writer.told();
                 account.lock().saved = last.clone();
                 assert_eq!(files.load().await.unwrap(), last.filter(|state| state.serial > 0));

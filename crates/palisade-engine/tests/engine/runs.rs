@@ -30,7 +30,8 @@ pub(crate) async fn applied(account: &Account, graph: &Graph, plan: &Plan) -> (R
     let mut events = Vec::new();
     let options = ApplyOptions::default();
     let mut listener = |event| events.push(event);
-    let report = apply(account, account, state(account), graph, plan, &options, &mut listener).await.unwrap();
+    let report =
+        apply(account, &account.held().await, state(account), graph, plan, &options, &mut listener).await.unwrap();
     (report, events)
 }
 

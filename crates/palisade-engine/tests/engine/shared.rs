@@ -15,8 +15,8 @@ use std::{
 use insta::assert_snapshot;
 use palisade_core::{Address, Graph, JsonMap, provider::Token};
 use palisade_engine::{
-    ApplyOptions, Change, Condition, LocalStore, MemoryObjects, MemoryStore, Objects, Record, RemoteStore, State,
-    StateError, Store, Writer, apply,
+    ApplyOptions, Change, Condition, LocalStore, Lock, MemoryObjects, MemoryStore, Objects, Record, RemoteStore, State,
+    StateError, Store, apply,
 };
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
@@ -65,12 +65,12 @@ pub(crate) fn objects() -> Arc<MemoryObjects> {
 }
 
 /// A writer that has written a state of some changes.
-pub(crate) async fn begun(objects: &Arc<impl Objects + 'static>, run: &str) -> Box<dyn Writer> {
+pub(crate) async fn begun(objects: &Arc<impl Objects + 'static>, run: &str) -> Lock<'static> {
     begun_by(store(objects, run), run).await
 }
 
 /// A writer of this store that has done so.
-pub(crate) async fn begun_by(store: &'static RemoteStore, run: &str) -> Box<dyn Writer> {
+pub(crate) async fn begun_by(store: &'static RemoteStore, run: &str) -> Lock<'static> {
     let writer = store.lock(run, &mut |_| {}).await.unwrap();
     writer.replace(&new_state()).await.unwrap();
     writer.append(&[record(2, run), record(3, run)]).await.unwrap();
@@ -78,7 +78,7 @@ pub(crate) async fn begun_by(store: &'static RemoteStore, run: &str) -> Box<dyn 
 }
 
 /// Takes the lease. If the writer is dropped, nothing gives it back, as when the process is killed.
-pub(crate) async fn take(objects: &Arc<impl Objects + 'static>, run: &str) -> Result<Box<dyn Writer>, StateError> {
+pub(crate) async fn take(objects: &Arc<impl Objects + 'static>, run: &str) -> Result<Lock<'static>, StateError> {
     store(objects, run).lock(run, &mut |_| {}).await
 }
 
@@ -683,7 +683,7 @@ async fn losing_run(account: &Account, graph: &Graph, objects: &Arc<MemoryObject
         std::future::pending::<()>().await;
     };
     let (options, mut listener) = (ApplyOptions::default(), |_| {});
-    let mut applied = pin!(apply(account, &*writer, state, graph, &plan, &options, &mut listener));
+    let mut applied = pin!(apply(account, &writer, state, graph, &plan, &options, &mut listener));
     let applied =
         poll_fn(
             |context| {

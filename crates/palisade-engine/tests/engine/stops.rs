@@ -34,7 +34,8 @@ async fn ended_at(
     let (stop, receiver) = watch::channel(false);
     let options = ApplyOptions { stop: receiver, ..ApplyOptions::default() };
     let mut listener = |_| {};
-    let mut apply = pin!(apply(account, account, state(account), graph, plan, &options, &mut listener));
+    let lock = account.held().await;
+    let mut apply = pin!(apply(account, &lock, state(account), graph, plan, &options, &mut listener));
     let (mut moments, mut calls) = (0, None);
     let result = std::future::poll_fn(|context| {
         if moments == moment {
@@ -112,7 +113,8 @@ fn fail_each_save(before: &Graph, after: &Graph) {
             let account = account();
             account.lock().failing_save = Some(number);
             let options = ApplyOptions::default();
-            let result = apply(&account, &account, state(&account), after, &plan, &options, &mut |_| {}).await;
+            let result =
+                apply(&account, &account.held().await, state(&account), after, &plan, &options, &mut |_| {}).await;
             let Some(calls) = account.lock().calls_before_failure else {
                 assert!(result.unwrap().is_complete());
                 return;
@@ -148,7 +150,8 @@ fn a_call_that_is_not_answered_in_time_is_reported_and_keeps_the_hold() {
         let (stop, receiver) = watch::channel(false);
         let options = ApplyOptions { stop: receiver, ..ApplyOptions::default() };
         let mut listener = |_| {};
-        let apply = apply(&account, &account, state(&account), &program, &plan, &options, &mut listener);
+        let lock = account.held().await;
+        let apply = apply(&account, &lock, state(&account), &program, &plan, &options, &mut listener);
         let interrupt = async {
             sleep(Duration::from_secs(1)).await;
             stop.send_replace(true);

@@ -227,25 +227,26 @@ fn a_torn_journal_ends_with_its_last_whole_entry() {
     for length in 0..=whole.len() {
         let torn = &whole[..length];
         // An entry may lack its line end.
-        let expected = match ends.iter().skip(1).filter(|end| **end <= length + 1).count() + usize::from(length >= ends[0]) {
-            // The first line comes into place with the first entry, so it is never torn.
-            0 => {
-                let error = load(snapshot.as_bytes(), torn.as_bytes()).unwrap_err();
-                assert!(matches!(error, StateError::Empty { .. } | StateError::Corrupt { .. }));
-                continue;
-            }
-            1 => {
-                assert_eq!(load(snapshot.as_bytes(), torn.as_bytes()).unwrap(), state(1));
-                // It had its first entry before the snapshot said that there is a journal.
-                fs::write(store.journal_path(), torn).unwrap();
-                let Err(StateError::Corrupt { detail, .. }) = store.load_now() else { panic!("{length} bytes") };
-                assert_eq!(detail, "it has no whole change");
-                continue;
-            }
-            2 => changed(2),
-            3 => changed(4),
-            _ => changed(5),
-        };
+        let expected =
+            match ends.iter().skip(1).filter(|end| **end <= length + 1).count() + usize::from(length >= ends[0]) {
+                // The first line comes into place with the first entry, so it is never torn.
+                0 => {
+                    let error = load(snapshot.as_bytes(), torn.as_bytes()).unwrap_err();
+                    assert!(matches!(error, StateError::Empty { .. } | StateError::Corrupt { .. }));
+                    continue;
+                }
+                1 => {
+                    assert_eq!(load(snapshot.as_bytes(), torn.as_bytes()).unwrap(), state(1));
+                    // It had its first entry before the snapshot said that there is a journal.
+                    fs::write(store.journal_path(), torn).unwrap();
+                    let Err(StateError::Corrupt { detail, .. }) = store.load_now() else { panic!("{length} bytes") };
+                    assert_eq!(detail, "it has no whole change");
+                    continue;
+                }
+                2 => changed(2),
+                3 => changed(4),
+                _ => changed(5),
+            };
         assert_eq!(load(snapshot.as_bytes(), torn.as_bytes()).unwrap(), expected, "{length} bytes");
         // The next writer goes on from there.
         if ends.iter().any(|end| length.abs_diff(*end) < 2) || length % 100 == 0 {
@@ -577,6 +578,21 @@ fn what_another_run_writes_in_the_last_moment_is_not_written_over() {
     assert!(writer.add_entry(&mut memory, &mut kept, &[record(7)]).is_err());
     kept.content.as_mut().unwrap().is_journaled = false;
     assert!(writer.mark(&mut memory, &mut kept).is_err());
+    assert!(files(&store) == left);
+}
+
+#[test]
+fn what_is_about_to_be_written_is_not_once_the_lock_is_gone() {
+    let (_folder, store) = journaled();
+    let writer = writer(&store);
+    let (mut memory, mut kept) = looked(&writer);
+    let left = files(&store);
+    fs::remove_file(store.sibling("lock")).unwrap();
+    let is_lost = |result: Result<(), StateError>| matches!(result, Err(StateError::LeaseLost { .. }));
+    assert!(is_lost(writer.add_entry(&mut memory, &mut kept, &[record(6)])));
+    kept.content.as_mut().unwrap().is_journaled = false;
+    assert!(is_lost(writer.mark(&mut memory, &mut kept)));
+    assert!(is_lost(writer.write_snapshot(&mut memory, &mut kept, &changed(6))));
     assert!(files(&store) == left);
 }
 
