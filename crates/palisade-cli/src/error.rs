@@ -148,18 +148,7 @@ impl From<StateError> for CommandError {
             StateError::Missing { path, beside } => {
                 vec![restore(path), format!("delete {} if the stack is gone: then this is a new one", beside.display())]
             }
-            StateError::Restored { path, copy, .. } => {
-                let (path, copy) = (path.display(), copy.display());
-                vec![
-                    format!("put its copy in its place: cp {copy} {path}"),
-                    "if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in \
-                     no other file"
-                        .to_owned(),
-                    format!(
-                        "if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm {copy}"
-                    ),
-                ]
-            }
+            StateError::Restored { path, copy, is_whole, .. } => restored(path, copy, *is_whole),
             StateError::OtherJournal { path, .. } => vec![format!(
                 "restore the state file that belongs to {}; or delete the journal, if all that its run has created is deleted",
                 path.display()
@@ -190,7 +179,7 @@ impl From<StateError> for CommandError {
             StateError::Unanswered { .. } => vec!["run the command again: it waits until the lock has ended".to_owned()],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
             StateError::LeaseLost { .. } => vec![
-                "for a state in S3: answer the question within a minute, or do without it by --auto-approve; see that nothing stops \
+                "for a state in S3: answer the question within a minute of the start, or do without it by --auto-approve; see that nothing stops \
                  this process, and that S3 can be reached"
                     .to_owned(),
                 "for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing"
@@ -274,6 +263,25 @@ fn unjournaled(journal: &Path) -> Vec<String> {
     help
 }
 
+/// The cures of a state that is older than its copy. `is_whole` says whether it is a state without that.
+fn restored(path: &Path, copy: &Path, is_whole: bool) -> Vec<String> {
+    let (journal, path, copy) = (path.with_extension("journal"), path.display(), copy.display());
+    let mut help = vec![format!("put its copy in its place: cp {copy} {path}")];
+    if !journal.exists() {
+        help.push(
+            "if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no \
+             other file"
+                .to_owned(),
+        );
+    }
+    if is_whole {
+        help.push(format!(
+            "if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm {copy}"
+        ));
+    }
+    help
+}
+
 /// The cures of an earlier state in the place of the one that ended with the change `expected`.
 fn taken_back(path: &Path, expected: u64) -> Vec<String> {
     let (from, then) = if is_shared(path) {
@@ -284,7 +292,7 @@ fn taken_back(path: &Path, expected: u64) -> Vec<String> {
     };
     vec![
         format!(
-            "bring back the state with change {expected}, from {from}: the earlier one does not know what was created since"
+            "bring back the newest state, up to change {expected}, from {from}: the earlier one does not know what was created since"
         ),
         format!(
             "if the earlier state is the right one, delete in the account what later runs have created, and then {then}"
@@ -382,6 +390,40 @@ mod tests {
         insta::assert_snapshot!(text, @r"
         error: the journal a.state.journal does not belong to the state file beside it: it is of another stack of the same name
         help: restore the state file that belongs to a.state.journal; or delete the journal, if all that its run has created is deleted
+        ");
+    }
+
+    #[test]
+    fn a_cure_names_no_copy_that_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, beside) = (folder.path().join("a.state.journal"), folder.path().join("a.state.json"));
+        let text = CommandError::from(StateError::Missing { path, beside }).text();
+        insta::assert_snapshot!(text.replace(folder.path().to_str().unwrap(), "FOLDER"), @r"
+        error: the state file FOLDER/a.state.journal is gone, and FOLDER/a.state.json, which was kept with it, is still there
+        help: put a copy of FOLDER/a.state.journal in its place, from a backup of yours: what it holds is in no other file
+        ");
+    }
+
+    #[test]
+    fn what_would_lead_to_the_next_refusal_is_no_cure_of_a_restored_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("a.state.json"), folder.path().join("a.state.json.backup"));
+        let journal = path.with_extension("journal");
+        let text = |is_whole| {
+            let (path, copy) = (path.clone(), copy.clone());
+            let text = CommandError::from(StateError::Restored { path, copy, found: 1, expected: 4, is_whole }).text();
+            text.replace(folder.path().to_str().unwrap(), "FOLDER")
+        };
+        insta::assert_snapshot!(text(false), @r"
+        error: the state file FOLDER/a.state.json was restored from before the last run: it ends with change 1, and its copy, FOLDER/a.state.json.backup, with change 4
+        help: put its copy in its place: cp FOLDER/a.state.json.backup FOLDER/a.state.json
+        help: if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no other file
+        ");
+        std::fs::write(journal, "").unwrap();
+        insta::assert_snapshot!(text(true), @r"
+        error: the state file FOLDER/a.state.json was restored from before the last run: it ends with change 1, and its copy, FOLDER/a.state.json.backup, with change 4
+        help: put its copy in its place: cp FOLDER/a.state.json.backup FOLDER/a.state.json
+        help: if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm FOLDER/a.state.json.backup
         ");
     }
 

@@ -71,6 +71,8 @@ pub enum StateError {
         found: u64,
         /// The serial of the copy.
         expected: u64,
+        /// Whether the file is a state without its copy: the journal beside it, or none, is its own.
+        is_whole: bool,
     },
     /// A journal does not go on from the state file beside it.
     #[error("the journal {path} does not belong to the state file beside it: {detail}", path = path.display())]
@@ -93,7 +95,7 @@ pub enum StateError {
     },
     /// Somebody has put an earlier state in the place of the one that this run has read or written, or with which an earlier run has
     /// ended.
-    #[error("somebody has put an earlier state in the place of {path}: it ends with change {found}, and it has had change {expected}",
+    #[error("the state {path} was replaced by an earlier one, which ends with change {found}; change {expected} had been saved",
         path = path.display())]
     TakenBack {
         /// The file.

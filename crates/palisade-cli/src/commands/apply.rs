@@ -98,9 +98,7 @@ pub(super) fn execute(
             return ended;
         }
         // This run does not have it any more, so there is nothing to give back.
-        Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. } | StateError::TakenBack { .. })) => {
-            return ended;
-        }
+        Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. })) => return ended,
         // What is in the place of the lock is none, and does not end.
         Ok(Err(error @ (StateError::Corrupt { .. } | StateError::Empty { .. }))) => format!(": {error}"),
         Ok(Err(error)) => format!(", and ends by itself: {error}"),
@@ -238,6 +236,8 @@ fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
         StateError::Overtaken { .. }
             | StateError::TakenBack { .. }
             | StateError::Replaced { .. }
+            | StateError::Restored { .. }
+            | StateError::OtherJournal { .. }
             | StateError::Gone { .. }
     );
     let rest = match has_begun {
@@ -287,32 +287,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn that_nothing_is_lost_is_said_only_where_the_state_could_not_be_written() {
+    fn what_became_of_the_state_is_said_only_where_it_is_so() {
         let words = Words { is_destroy: false, command: "apply".to_owned() };
         let says = |error, has_begun| {
             let text = unsaved(error, &words, has_begun).text();
-            (text.contains("nothing is lost"), text.contains("nothing was changed"))
+            (text.contains("nothing is lost"), text.contains("nothing was changed"), text.contains("in no state"))
         };
         let (path, stack, detail) = (|| PathBuf::from("a"), || "test".to_owned(), || "it is so".to_owned());
         for has_begun in [true, false] {
-            let unwritten = (has_begun, !has_begun);
+            let unwritten = (has_begun, !has_begun, false);
             let full = StateError::Io { action: "write", path: path(), error: io::ErrorKind::StorageFull.into() };
             assert_eq!(says(full, has_begun), unwritten);
             assert_eq!(says(StateError::LeaseLost { stack: stack(), detail: detail() }, has_begun), unwritten);
             assert_eq!(says(StateError::Unanswered { stack: stack() }, has_begun), unwritten);
-            for other in [
+            for another in [
                 StateError::Overtaken { path: path(), found: 4, expected: 3 },
                 StateError::TakenBack { path: path(), found: 3, expected: 4 },
                 StateError::Gone { path: path(), expected: 3 },
+                StateError::OtherJournal { path: path(), detail: detail() },
+                StateError::Replaced { path: path(), detail: "it is so" },
+                StateError::Restored { path: path(), copy: path(), found: 3, expected: 4, is_whole: true },
+            ] {
+                assert_eq!(says(another, has_begun), (false, false, has_begun));
+            }
+            for other in [
                 StateError::Corrupt { path: path(), detail: detail() },
                 StateError::Empty { path: path() },
-                StateError::OtherJournal { path: path(), detail: detail() },
                 StateError::Unknown { path: path(), detail: detail() },
                 StateError::Newer { path: path(), found: 9, known: 3 },
                 StateError::OtherStack { path: path(), found: "a".to_owned(), expected: "b".to_owned() },
-                StateError::Replaced { path: path(), detail: "it is so" },
             ] {
-                assert_eq!(says(other, has_begun), (false, false));
+                assert_eq!(says(other, has_begun), (false, false, false));
             }
         }
     }

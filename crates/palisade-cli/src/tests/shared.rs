@@ -65,12 +65,30 @@ fn a_run_whose_lease_another_run_has_taken_over_at_its_question_has_changed_noth
     let (_, after) = rest.split_once(" GMT ").unwrap();
     assert_snapshot!(format!("{before} {after}"), @r"
     error: this run has lost the lock of the stack `test`: it ran out, and `apply` has taken it over
-    help: for a state in S3: answer the question within a minute, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
+    help: for a state in S3: answer the question within a minute of the start, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
     help: nothing was changed: run `apply` again
     ");
     assert_eq!((outcome.code, desk.account.count()), (1, 2));
     assert_eq!(desk.run(&format!("plan --detailed-exitcode {STATE}")).code, 0);
+}
+
+#[test]
+fn a_lease_that_is_damaged_at_the_question_does_not_end_by_itself() {
+    let desk = Desk::new();
+    let outcome = desk.run_paused(&format!("apply {STATE}"), || {
+        run(async {
+            let (buckets, key) = (desk.account.buckets(), "test/lease.json");
+            buckets.delete(key).await.unwrap();
+            buckets.put(key, b"{", Condition::Absent).await.unwrap();
+        });
+    });
+    let (_, errors) = outcome.stderr.split_once("Enter a value:").unwrap();
+    assert_snapshot!(errors.trim_start(), @r"
+    The lock of the stack is not given back: the state file memory://test/lease.json is damaged: EOF while parsing an object at line 1 column 1
+    error: the state file memory://test/lease.json is damaged: EOF while parsing an object at line 1 column 1
+    help: remove memory://test/lease.json: the next run waits a minute, as another one may be at work, and writes a new one
+    ");
 }
 
 #[test]
@@ -98,8 +116,8 @@ fn an_earlier_log_is_no_state_of_the_stack_until_its_lease_is_removed() {
     }
     run(buckets.put(&earlier, &text, Condition::Absent)).unwrap();
     assert_snapshot!(desk.run(&format!("apply -y {STATE}")).error(), @r"
-    error: somebody has put an earlier state in the place of memory://test/log/: it ends with change 8, and it has had change 13
-    help: bring back the state with change 13, from the versions that the bucket keeps: the earlier one does not know what was created since
+    error: the state memory://test/log/ was replaced by an earlier one, which ends with change 8; change 13 had been saved
+    help: bring back the newest state, up to change 13, from the versions that the bucket keeps: the earlier one does not know what was created since
     help: if the earlier state is the right one, delete in the account what later runs have created, and then remove memory://test/lease.json, and run the command again
     ");
     run(buckets.delete("test/lease.json")).unwrap();

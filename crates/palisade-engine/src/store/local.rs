@@ -99,6 +99,22 @@ struct Found {
     journal: Option<Vec<u8>>,
 }
 
+/// What a snapshot and a journal come to.
+struct Replayed {
+    snapshot: Snapshot,
+    /// As of [`Found`].
+    journal: Option<Vec<u8>>,
+    /// Whether the journal was begun on the snapshot.
+    is_cut: bool,
+}
+
+impl Replayed {
+    /// Whether there is the journal that the snapshot says it has.
+    fn is_whole(&self) -> bool {
+        !self.snapshot.is_journaled || self.journal.is_some()
+    }
+}
+
 /// Tells a state from every other that could be kept, also from one with as many changes.
 #[derive(PartialEq)]
 struct Print {
@@ -204,7 +220,13 @@ impl LocalStore {
         fs::create_dir_all(&self.folder).map_err(cannot("create", &self.folder))?;
         for folder in missing {
             let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            sync_folder(parent).map_err(cannot("write", parent))?;
+            match sync_folder(parent) {
+                // Whoever may write there need not be allowed to read, and only a folder that can be opened can be brought to the disk.
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                    return Err(cannot("write", parent)(error));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -236,24 +258,21 @@ impl LocalStore {
                 }
                 continue;
             };
-            let mut snapshot = format::read_snapshot(&bytes, &self.stack, &self.path)?;
-            if let Some(expected) = self.newer_copy(&bytes, &snapshot.state) {
+            let snapshot = format::read_snapshot(&bytes, &self.stack, &self.path)?;
+            let (found, newer) = (snapshot.state.serial, self.newer_copy(&bytes, &snapshot.state));
+            let replayed = self.replayed(snapshot, journal_bytes.as_deref());
+            let is_whole = replayed.as_ref().is_ok_and(Replayed::is_whole);
+            let is_behind = |copy: &u64| !replayed.as_ref().is_ok_and(|it| it.snapshot.state.serial >= *copy);
+            if let Some(expected) = newer.filter(is_behind) {
                 // If a run has written the two since, it is another one by now.
                 if read(&self.path)?.as_ref() != Some(&bytes) {
                     continue;
                 }
-                let (path, copy, found) = (self.path.clone(), self.backup(), snapshot.state.serial);
-                return Err(StateError::Restored { path, copy, found, expected });
+                let (path, copy) = (self.path.clone(), self.backup());
+                return Err(StateError::Restored { path, copy, found, expected, is_whole });
             }
-            let (mut journal, mut is_cut) = (None, false);
-            if let Some(bytes) = &journal_bytes {
-                let read = format::read_journal(bytes, &self.stack, &path)?;
-                is_cut = read.continues() == snapshot.state.serial;
-                // One that has nothing new is replaced by the next.
-                journal = read.is_ahead_of(snapshot.state.serial).then(|| bytes[..read.length].to_owned());
-                read.replay(&mut snapshot, &path)?;
-            }
-            if snapshot.is_journaled && journal.is_none() {
+            let Replayed { snapshot, journal, is_cut } = replayed?;
+            if !is_whole {
                 // If a run has begun or ended its journal since the first read, one of the two files is another by now.
                 if read(&path)? != journal_bytes || read(&self.path)?.as_ref() != Some(&bytes) {
                     continue;
@@ -264,15 +283,24 @@ impl LocalStore {
                     Some(_) if is_cut => StateError::Corrupt { path, detail: "it has no whole change".to_owned() },
                     Some(_) => StateError::OtherJournal {
                         path,
-                        detail: format!(
-                            "it has no change after change {}, and the state file says it has",
-                            snapshot.state.serial
-                        ),
+                        detail: format!("it has no change after change {found}, and the state file says it has"),
                     },
                 });
             }
             return Ok(Some(Found { snapshot, bytes, journal }));
         }
+    }
+
+    /// The snapshot with what the journal says.
+    fn replayed(&self, mut snapshot: Snapshot, journal: Option<&[u8]>) -> Result<Replayed, StateError> {
+        let Some(bytes) = journal else { return Ok(Replayed { snapshot, journal: None, is_cut: false }) };
+        let path = self.journal_path();
+        let read = format::read_journal(bytes, &self.stack, &path)?;
+        let is_cut = read.continues() == snapshot.state.serial;
+        // One that has nothing new is replaced by the next.
+        let journal = read.is_ahead_of(snapshot.state.serial).then(|| bytes[..read.length].to_owned());
+        read.replay(&mut snapshot, &path)?;
+        Ok(Replayed { snapshot, journal, is_cut })
     }
 
     /// The serial of the copy of the snapshot, if that is of the same stack and newer than `state`. It is written after the snapshot, so

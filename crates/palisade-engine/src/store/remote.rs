@@ -198,9 +198,8 @@ impl RemoteStore {
         let expected = log.serial();
         match place.read_log().await {
             Ok(now) => {
-                let is_later = now.serial() >= expected;
-                let key = if is_later { place.entry_key(log.position + 1) } else { place.log_prefix() };
-                format::overtaken(&place.path(&key), now.serial(), expected)
+                let path = place.path(&place.entry_key(log.position + 1));
+                StateError::Overtaken { path, found: now.serial(), expected }
             }
             Err(error) => error,
         }

@@ -90,20 +90,21 @@ fn a_state_that_is_older_than_its_copy_was_restored() {
     append(&store, &[record(5)]).unwrap();
     fs::remove_file(store.journal_path()).unwrap();
     write(&store, &earlier);
-    let refused = |result: Result<(), StateError>| {
-        let Err(StateError::Restored { path, copy, found, expected }) = result else { panic!("{result:?}") };
-        assert_eq!((&*path, copy, found, expected), (store.path(), store.backup(), 1, 4));
+    let refused_as = |whole: bool, result: Result<(), StateError>| {
+        let Err(StateError::Restored { path, copy, found, expected, is_whole }) = result else { panic!("{result:?}") };
+        assert_eq!((&*path, copy, found, expected, is_whole), (store.path(), store.backup(), 1, 4, whole));
     };
+    let refused = |result| refused_as(true, result);
     refused(store.load_now().map(drop));
     refused(append(&store, &[record(2)]));
     refused(replace(&store, &changed(5)));
     // It was copied during a run, whose journal is gone; or a run that was interrupted has left its journal beside the newer one.
     write(&store, &format::journaled_snapshot(&state(1), &sha256(&earlier)));
-    refused(store.load_now().map(drop));
+    refused_as(false, store.load_now().map(drop));
     fs::copy(store.backup(), store.path()).unwrap();
     append(&store, &[record(5)]).unwrap();
     write(&store, &earlier);
-    refused(store.load_now().map(drop));
+    refused_as(false, store.load_now().map(drop));
     fs::copy(store.backup(), store.path()).unwrap();
     assert_eq!(store.load_now().unwrap(), Some(changed(5)));
     fs::remove_file(store.journal_path()).unwrap();
@@ -117,6 +118,17 @@ fn a_state_that_is_older_than_its_copy_was_restored() {
     fs::write(store.backup(), &copy).unwrap();
     fs::copy(store.backup(), store.path()).unwrap();
     assert_eq!(store.load_now().unwrap(), Some(changed(4)));
+}
+
+#[test]
+fn a_state_whose_journal_leads_to_its_copy_is_whole() {
+    // As a backup has it that was taken file by file while a run came to its end.
+    let (_folder, store) = journaled();
+    for (copy, is_whole) in [(5, true), (6, false)] {
+        fs::write(store.backup(), format::snapshot(&changed(copy))).unwrap();
+        let found = store.load_now();
+        assert_eq!(found.as_ref().ok(), is_whole.then(|| Some(changed(5))).as_ref(), "{found:?}");
+    }
 }
 
 #[test]
@@ -510,7 +522,7 @@ fn what_another_run_has_written_is_never_written_over() {
         ("1 goes on from change 5, and the last is 6", &|store| append(store, &[record(6)]).unwrap()),
         ("2 goes on from change 5, and the last is 7", &|store| replace(store, &changed(7)).unwrap()),
         ("3 it has the same number of changes, but not the same ones", &|store| replace(store, &other(5)).unwrap()),
-        ("4 it ends with change 1, and it has had change 5", &|store| {
+        ("4 which ends with change 1; change 5 had been saved", &|store| {
             write(store, &format::snapshot(&state(1)));
             fs::remove_file(store.journal_path()).unwrap();
         }),
