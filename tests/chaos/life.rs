@@ -421,8 +421,8 @@ impl Life {
         let mut listener = |event: Event| self.see(format!("{event:?}"));
         let provider = AwsProvider::new(Aws::new(Arc::<Watch>::clone(watch), Arc::new(Canaries)));
         let held = self.place.held(writer, weather.end);
-        let lock = held.lock(run, &mut |_| {}).await.map_err(|error| error.to_string())?;
-        let apply = palisade_engine::apply(&provider, &lock, state, program, &plan, &options, &mut listener);
+        let mut lock = held.lock(run, &mut |_| {}).await.map_err(|error| error.to_string())?;
+        let apply = palisade_engine::apply(&provider, &mut lock, state, program, &plan, &options, &mut listener);
         let mut apply = pin!(apply);
         let (mut polls, mut stopped_at, mut stands_still) = (0, None, None::<std::pin::Pin<Box<Sleep>>>);
         let apply = poll_fn(|context| {

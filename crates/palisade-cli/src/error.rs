@@ -179,7 +179,7 @@ impl From<StateError> for CommandError {
             StateError::Unanswered { .. } => vec!["run the command again: it waits until the lock has ended".to_owned()],
             StateError::Locked { .. } => vec!["wait until that run has ended, and run the command again".to_owned()],
             StateError::LeaseLost { .. } => vec![
-                "for a state in S3: answer the question within a minute of the start, or do without it by --auto-approve; see that nothing stops \
+                "for a state in S3: answer the question within a minute after the lock is taken, or do without it by --auto-approve; see that nothing stops \
                  this process, and that S3 can be reached"
                     .to_owned(),
                 "for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing"
@@ -263,17 +263,15 @@ fn unjournaled(journal: &Path) -> Vec<String> {
     help
 }
 
-/// The cures of a state that is older than its copy. `is_whole` says whether it is a state without that.
+/// The cures of a state that is older than its copy. `is_whole` says whether it stays a state if that is removed.
 fn restored(path: &Path, copy: &Path, is_whole: bool) -> Vec<String> {
-    let (journal, path, copy) = (path.with_extension("journal"), path.display(), copy.display());
-    let mut help = vec![format!("put its copy in its place: cp {copy} {path}")];
-    if !journal.exists() {
-        help.push(
-            "if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no \
-             other file"
-                .to_owned(),
-        );
-    }
+    let (path, copy) = (path.display(), copy.display());
+    let mut help = vec![
+        format!("put its copy in its place: cp {copy} {path}"),
+        "if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no \
+         other file"
+            .to_owned(),
+    ];
     if is_whole {
         help.push(format!(
             "if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm {copy}"
@@ -408,7 +406,6 @@ mod tests {
     fn what_would_lead_to_the_next_refusal_is_no_cure_of_a_restored_state() {
         let folder = tempfile::tempdir().unwrap();
         let (path, copy) = (folder.path().join("a.state.json"), folder.path().join("a.state.json.backup"));
-        let journal = path.with_extension("journal");
         let text = |is_whole| {
             let (path, copy) = (path.clone(), copy.clone());
             let text = CommandError::from(StateError::Restored { path, copy, found: 1, expected: 4, is_whole }).text();
@@ -419,10 +416,10 @@ mod tests {
         help: put its copy in its place: cp FOLDER/a.state.json.backup FOLDER/a.state.json
         help: if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no other file
         ");
-        std::fs::write(journal, "").unwrap();
         insta::assert_snapshot!(text(true), @r"
         error: the state file FOLDER/a.state.json was restored from before the last run: it ends with change 1, and its copy, FOLDER/a.state.json.backup, with change 4
         help: put its copy in its place: cp FOLDER/a.state.json.backup FOLDER/a.state.json
+        help: if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no other file
         help: if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm FOLDER/a.state.json.backup
         ");
     }

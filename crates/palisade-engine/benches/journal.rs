@@ -217,8 +217,8 @@ async fn run(store: &Counted<'_>, graph: &Graph) -> f64 {
     let state = store.load().await.unwrap().unwrap();
     let plan = plan(&Cloud, graph, &state).await.unwrap();
     let begin = Instant::now();
-    let lock = store.lock("bench", &mut |_| {}).await.unwrap();
-    let report = apply(&Cloud, &lock, state, graph, &plan, &ApplyOptions::default(), &mut |_| {}).await.unwrap();
+    let mut lock = store.lock("bench", &mut |_| {}).await.unwrap();
+    let report = apply(&Cloud, &mut lock, state, graph, &plan, &ApplyOptions::default(), &mut |_| {}).await.unwrap();
     assert!(report.is_complete());
     begin.elapsed().as_secs_f64()
 }

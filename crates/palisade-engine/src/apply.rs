@@ -84,7 +84,7 @@ impl Default for ApplyOptions {
 ///   the next run finds it; an update shows as a difference again; and a deletion is repeated, and finds nothing.
 pub async fn apply(
     provider: &dyn Provider,
-    lock: &Lock<'_>,
+    lock: &mut Lock<'_>,
     state: State,
     graph: &Graph,
     plan: &Plan,

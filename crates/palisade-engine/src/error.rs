@@ -71,7 +71,7 @@ pub enum StateError {
         found: u64,
         /// The serial of the copy.
         expected: u64,
-        /// Whether the file is a state without its copy: the journal beside it, or none, is its own.
+        /// Whether the file and the journal beside it are a whole state, so that it stays one if the copy is removed.
         is_whole: bool,
     },
     /// A journal does not go on from the state file beside it.

@@ -78,16 +78,47 @@ pub trait Store: Send + Sync {
     }
 }
 
-/// The lock of a stack, with its writer. Nothing but [`Store::lock`] makes one, so an apply without a lock does not compile:
+/// The lock of a stack, with its writer. Nothing but [`Store::lock`] makes one, and an apply takes it for itself alone:
 ///
-/// ```compile_fail,E0308
-/// use palisade_engine::{ApplyOptions, Lock, Plan, State, Writer, apply};
-///
-/// # async fn example(provider: &dyn palisade_core::provider::Provider, graph: &palisade_core::Graph, plan: &Plan) {
-/// let writer: Box<dyn Writer> = todo!();
-/// apply(provider, &*writer, State::new("shop", "00"), graph, plan, &ApplyOptions::default(), &mut |_| {}).await;
+/// ```no_run
+/// # use palisade_engine::{ApplyOptions, MemoryStore, Plan, State, Store, StateError, apply};
+/// # async fn example(provider: &dyn palisade_core::provider::Provider, graph: &palisade_core::Graph, plan: &Plan) -> Result<(), StateError> {
+/// let (store, state) = (MemoryStore::default(), State::new("shop", "00"));
+/// let mut lock = store.lock("me", &mut |_| {}).await?;
+/// apply(provider, &mut lock, state, graph, plan, &ApplyOptions::default(), &mut |_| {}).await?;
+/// # Ok(())
 /// # }
 /// ```
+///
+/// So an apply without a lock does not compile:
+///
+/// ```compile_fail
+/// # use palisade_engine::{ApplyOptions, MemoryStore, Plan, State, Store, StateError, apply};
+/// # async fn example(provider: &dyn palisade_core::provider::Provider, graph: &palisade_core::Graph, plan: &Plan) -> Result<(), StateError> {
+/// let (store, state) = (MemoryStore::default(), State::new("shop", "00"));
+/// let mut writer = store.acquire("me", &mut |_| {}).await?;
+/// apply(provider, &mut writer, state, graph, plan, &ApplyOptions::default(), &mut |_| {}).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Nor do two with one lock:
+///
+/// ```compile_fail
+/// # use palisade_engine::{ApplyOptions, MemoryStore, Plan, State, Store, StateError, apply};
+/// # async fn example(provider: &dyn palisade_core::provider::Provider, graph: &palisade_core::Graph, plan: &Plan) -> Result<(), StateError> {
+/// let (store, state) = (MemoryStore::default(), State::new("shop", "00"));
+/// let mut lock = store.lock("me", &mut |_| {}).await?;
+/// let (options, mut one, mut other) = (ApplyOptions::default(), |_| {}, |_| {});
+/// let first = apply(provider, &mut lock, state.clone(), graph, plan, &options, &mut one);
+/// let second = apply(provider, &mut lock, state, graph, plan, &options, &mut other);
+/// first.await?;
+/// second.await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// One that is dropped gives the stack back as [`Writer::release`] says.
 #[must_use = "the stack is locked for as long as this is kept"]
 pub struct Lock<'a>(Box<dyn Writer + 'a>);
 

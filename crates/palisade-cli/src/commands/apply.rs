@@ -84,11 +84,11 @@ pub(super) fn execute(
     let mut wait = |holder: &str| {
         context.terminal.note(&format!("Waiting: the stack is locked by {holder}. Is it still there?"));
     };
-    let lock = match session.lock(&*store, &words.command, context.now, &mut wait) {
+    let mut lock = match session.lock(&*store, &words.command, context.now, &mut wait) {
         Ok(lock) => lock,
         Err(error) => return cancelled(context, words, error),
     };
-    let ended = change(context, args, graph, words, &session, (&*store, &lock), choose)
+    let ended = change(context, args, graph, words, &session, (&*store, &mut lock), choose)
         .or_else(|error| cancelled(context, words, error));
     let left = match session.release(lock) {
         Ok(Ok(())) => {
@@ -99,7 +99,7 @@ pub(super) fn execute(
         }
         // This run does not have it any more, so there is nothing to give back.
         Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. })) => return ended,
-        // What is in the place of the lock is none, and does not end.
+        // The lease is damaged, so it never ends.
         Ok(Err(error @ (StateError::Corrupt { .. } | StateError::Empty { .. }))) => format!(": {error}"),
         Ok(Err(error)) => format!(", and ends by itself: {error}"),
         Err(Interrupted) => ", and ends by itself: there was no answer in time".to_owned(),
@@ -127,7 +127,7 @@ fn change(
     graph: &Graph,
     words: &Words,
     session: &Session,
-    (store, lock): (&dyn Store, &Lock<'_>),
+    (store, lock): (&dyn Store, &mut Lock<'_>),
     choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<Plan, CommandError>,
 ) -> Result<u8, CommandError> {
     let state = session.state(context, session.load(store)?)?;
@@ -245,7 +245,7 @@ fn unsaved(error: StateError, words: &Words, has_begun: bool) -> CommandError {
             "nothing is lost as long as the state is still there: run `{command}` again once it can be written, to continue"
         )),
         true if is_another => Some(
-            "what this run has created, as told above, may be in no state: where that is so, delete it in the account"
+            "what this run has created, as told above, may be in no state: delete in the account what `state list` does not show by then"
                 .to_owned(),
         ),
         false if is_unwritten => Some(format!("nothing was changed: run `{command}` again")),

@@ -149,7 +149,7 @@ impl Session {
     /// [`Interrupted`] if an interrupt came, and the state could not be saved in time after it.
     pub(super) fn apply(
         &self,
-        lock: &Lock<'_>,
+        lock: &mut Lock<'_>,
         state: State,
         graph: &Graph,
         plan: &Plan,

@@ -65,7 +65,7 @@ fn a_run_whose_lease_another_run_has_taken_over_at_its_question_has_changed_noth
     let (_, after) = rest.split_once(" GMT ").unwrap();
     assert_snapshot!(format!("{before} {after}"), @r"
     error: this run has lost the lock of the stack `test`: it ran out, and `apply` has taken it over
-    help: for a state in S3: answer the question within a minute of the start, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
+    help: for a state in S3: answer the question within a minute after the lock is taken, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
     help: nothing was changed: run `apply` again
     ");

@@ -132,7 +132,7 @@ fn an_apply_whose_lock_was_removed_at_its_question_leaves_what_another_run_has_w
     });
     assert_snapshot!(errors, @r"
     error: this run has lost the lock of the stack `test`: another file is in the place of its lock file DESK/state/test.lock
-    help: for a state in S3: answer the question within a minute of the start, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
+    help: for a state in S3: answer the question within a minute after the lock is taken, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
     help: nothing was changed: run `apply` again
     ");
@@ -141,7 +141,7 @@ fn an_apply_whose_lock_was_removed_at_its_question_leaves_what_another_run_has_w
     let errors = refused(&desk, |desk| fs::remove_file(desk.state_dir().join("test.lock")).unwrap());
     assert_snapshot!(errors, @r"
     error: this run has lost the lock of the stack `test`: its lock file DESK/state/test.lock was removed
-    help: for a state in S3: answer the question within a minute of the start, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
+    help: for a state in S3: answer the question within a minute after the lock is taken, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
     help: nothing was changed: run `apply` again
     ");
@@ -154,7 +154,7 @@ fn an_apply_whose_lock_is_removed_while_it_works_says_how_to_go_on() {
     assert_snapshot!(desk.run("apply -y").stderr, @r"
     Thing.main: Creating...
     error: this run has lost the lock of the stack `test`: its lock file DESK/state/test.lock was removed
-    help: for a state in S3: answer the question within a minute of the start, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
+    help: for a state in S3: answer the question within a minute after the lock is taken, or do without it by --auto-approve; see that nothing stops this process, and that S3 can be reached
     help: for a state in a folder: never remove the lock file; a lock ends with its process, and the file locks nothing
     help: nothing is lost as long as the state is still there: run `apply` again once it can be written, to continue
     ");

@@ -69,8 +69,9 @@ struct Kept {
 struct Content {
     /// The state with all changes.
     state: Identity,
-    format: u64,
     is_journaled: bool,
+    /// Whether the journal becomes a part of the snapshot before the next entry.
+    is_to_fold: bool,
     /// What the journal knows the snapshot by.
     digest: Option<String>,
     /// The length of the snapshot in bytes.
@@ -86,8 +87,6 @@ struct Journal {
     length: u64,
     /// Of the entries with their line ends.
     hash: Sha256,
-    /// Whether the last entry lacks its line end, so that no other one can follow it.
-    is_open: bool,
 }
 
 /// What was read of a state.
@@ -97,6 +96,8 @@ struct Found {
     bytes: Vec<u8>,
     /// The whole entries of the journal, if it has one that the snapshot does not have.
     journal: Option<Vec<u8>>,
+    /// Whether the copy is newer than the snapshot, so that the journal does not go on from it.
+    has_newer_copy: bool,
 }
 
 /// What a snapshot and a journal come to.
@@ -105,7 +106,7 @@ struct Replayed {
     /// As of [`Found`].
     journal: Option<Vec<u8>>,
     /// Whether the journal was begun on the snapshot.
-    is_cut: bool,
+    starts_at_snapshot: bool,
 }
 
 impl Replayed {
@@ -262,16 +263,18 @@ impl LocalStore {
             let (found, newer) = (snapshot.state.serial, self.newer_copy(&bytes, &snapshot.state));
             let replayed = self.replayed(snapshot, journal_bytes.as_deref());
             let is_whole = replayed.as_ref().is_ok_and(Replayed::is_whole);
-            let is_behind = |copy: &u64| !replayed.as_ref().is_ok_and(|it| it.snapshot.state.serial >= *copy);
-            if let Some(expected) = newer.filter(is_behind) {
+            let last = replayed.as_ref().map_or(found, |it| it.snapshot.state.serial);
+            // A journal that cannot be read is what is to be mended first.
+            let is_read = !replayed.as_ref().is_err_and(|error| !matches!(error, StateError::OtherJournal { .. }));
+            if let Some(expected) = newer.filter(|copy| is_read && last < *copy) {
                 // If a run has written the two since, it is another one by now.
                 if read(&self.path)?.as_ref() != Some(&bytes) {
                     continue;
                 }
                 let (path, copy) = (self.path.clone(), self.backup());
-                return Err(StateError::Restored { path, copy, found, expected, is_whole });
+                return Err(StateError::Restored { path, copy, found: last, expected, is_whole });
             }
-            let Replayed { snapshot, journal, is_cut } = replayed?;
+            let Replayed { snapshot, journal, starts_at_snapshot } = replayed?;
             if !is_whole {
                 // If a run has begun or ended its journal since the first read, one of the two files is another by now.
                 if read(&path)? != journal_bytes || read(&self.path)?.as_ref() != Some(&bytes) {
@@ -280,27 +283,29 @@ impl LocalStore {
                 return Err(match journal_bytes {
                     None => StateError::Missing { path, beside: self.path.clone() },
                     // It has had one since it got its name.
-                    Some(_) if is_cut => StateError::Corrupt { path, detail: "it has no whole change".to_owned() },
+                    Some(_) if starts_at_snapshot => {
+                        StateError::Corrupt { path, detail: "it has no whole change".to_owned() }
+                    }
                     Some(_) => StateError::OtherJournal {
                         path,
                         detail: format!("it has no change after change {found}, and the state file says it has"),
                     },
                 });
             }
-            return Ok(Some(Found { snapshot, bytes, journal }));
+            return Ok(Some(Found { snapshot, bytes, journal, has_newer_copy: newer.is_some() }));
         }
     }
 
     /// The snapshot with what the journal says.
     fn replayed(&self, mut snapshot: Snapshot, journal: Option<&[u8]>) -> Result<Replayed, StateError> {
-        let Some(bytes) = journal else { return Ok(Replayed { snapshot, journal: None, is_cut: false }) };
+        let Some(bytes) = journal else { return Ok(Replayed { snapshot, journal: None, starts_at_snapshot: false }) };
         let path = self.journal_path();
         let read = format::read_journal(bytes, &self.stack, &path)?;
-        let is_cut = read.continues() == snapshot.state.serial;
+        let starts_at_snapshot = read.continues() == snapshot.state.serial;
         // One that has nothing new is replaced by the next.
         let journal = read.is_ahead_of(snapshot.state.serial).then(|| bytes[..read.length].to_owned());
         read.replay(&mut snapshot, &path)?;
-        Ok(Replayed { snapshot, journal, is_cut })
+        Ok(Replayed { snapshot, journal, starts_at_snapshot })
     }
 
     /// The serial of the copy of the snapshot, if that is of the same stack and newer than `state`. It is written after the snapshot, so
@@ -391,8 +396,7 @@ impl LocalWriter<'_> {
         // What is kept is this writer's own, so what is left out is so too.
         let records = format::fresh(records, kept.serial(), &self.store.path)?;
         let Some(content) = &kept.content else { return Err(StateError::Empty { path: self.store.path.clone() }) };
-        // A program that knows an earlier format only must not read the snapshot without the journal.
-        if content.format < FORMAT || content.journal.as_ref().is_some_and(|journal| journal.is_open) {
+        if content.is_to_fold {
             self.fold(&mut memory, &mut kept)?;
         }
         if !records.is_empty() {
@@ -527,8 +531,8 @@ impl LocalWriter<'_> {
         let text = format::snapshot(state);
         let content = kept.content.insert(Content {
             state: Identity::of(state),
-            format: FORMAT,
             is_journaled: false,
+            is_to_fold: false,
             digest: Some(sha256(&text)),
             length: text.len() as u64,
             snapshot: Sha256::digest(&text).into(),
@@ -586,22 +590,25 @@ impl Kept {
 
 impl Journal {
     fn of(whole: &[u8]) -> Self {
-        let is_open = !whole.ends_with(b"\n");
         let mut hash = Sha256::new_with_prefix(whole);
-        if is_open {
+        if !whole.ends_with(b"\n") {
             hash.update("\n");
         }
-        Self { length: whole.len() as u64, hash, is_open }
+        Self { length: whole.len() as u64, hash }
     }
 }
 
 impl Content {
     fn of(found: &Found) -> Self {
-        let Found { snapshot: Snapshot { state, format, is_journaled, digest }, bytes, journal } = found;
+        let Found { snapshot: Snapshot { state, format, is_journaled, digest }, bytes, journal, has_newer_copy } =
+            found;
+        let is_open = journal.as_ref().is_some_and(|journal| !journal.ends_with(b"\n"));
         Self {
             state: Identity::of(state),
-            format: *format,
             is_journaled: *is_journaled,
+            // A program that knows an earlier format only must not read the snapshot without the journal; no entry can follow one
+            // without its line end; and a journal is to go on from the copy, too.
+            is_to_fold: *format < FORMAT || is_open || *has_newer_copy,
             digest: digest.clone(),
             length: bytes.len() as u64,
             snapshot: Sha256::digest(bytes).into(),

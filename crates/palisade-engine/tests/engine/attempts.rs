@@ -727,7 +727,8 @@ fn a_creation_that_could_not_be_recorded_is_not_looked_for() {
             let options = ApplyOptions::default();
             let program = program(count + 1);
             let result =
-                apply(&account, &account.held().await, state(&account), &program, &plan, &options, &mut |_| {}).await;
+                apply(&account, &mut account.held().await, state(&account), &program, &plan, &options, &mut |_| {})
+                    .await;
             assert!(result.is_err());
             account.lock().failing_save = None;
             assert_eq!((state(&account).resources.len(), creations(&account)), (count, count));
@@ -750,7 +751,7 @@ fn an_object_that_two_plans_have_missed_is_looked_for_once_more() {
         account.lock().world.objects.extend(world);
         let options = ApplyOptions::default();
         let result =
-            apply(&account, &account.held().await, state(&account), &program, &plan, &options, &mut |_| {}).await;
+            apply(&account, &mut account.held().await, state(&account), &program, &plan, &options, &mut |_| {}).await;
         assert!(matches!(result, Err(StateError::Missed { .. })), "{result:?}");
         assert_eq!(account.lock().world.objects.len(), 1);
     });
@@ -782,7 +783,7 @@ fn an_object_that_a_plan_has_missed_is_not_created_again() {
             assert_eq!(plan.steps[1].action, Action::Replace(ReplaceOrder::DeleteFirst), "what refers to it would go");
             let (options, recorded) = (ApplyOptions::default(), state(&account));
             let result =
-                apply(&account, &account.held().await, recorded, &program("b"), &plan, &options, &mut |_| {}).await;
+                apply(&account, &mut account.held().await, recorded, &program("b"), &plan, &options, &mut |_| {}).await;
             assert!(matches!(result, Err(StateError::Missed { address }) if address == plan.steps[0].address));
             assert_eq!(account.lock().world, before);
             up(&account, &program("b")).await;
@@ -811,7 +812,8 @@ fn each_object_that_a_plan_has_missed_is_looked_for() {
             let plan = planned(&account, &program).await.unwrap();
             assert_eq!(plan.counts(), (2, 0, 0));
             let (options, recorded) = (ApplyOptions::default(), state(&account));
-            let result = apply(&account, &account.held().await, recorded, &program, &plan, &options, &mut |_| {}).await;
+            let result =
+                apply(&account, &mut account.held().await, recorded, &program, &plan, &options, &mut |_| {}).await;
             assert!(matches!(result, Err(StateError::Missed { address }) if address.name() == name));
         }
     });
@@ -939,7 +941,7 @@ fn an_apply_that_cannot_find_out_whether_its_plan_has_missed_an_object_changes_n
         let plan = planned(&account, &program).await.unwrap();
         let apply = async || {
             let options = ApplyOptions::default();
-            apply(&account, &account.held().await, state(&account), &program, &plan, &options, &mut |_| {}).await
+            apply(&account, &mut account.held().await, state(&account), &program, &plan, &options, &mut |_| {}).await
         };
         account.fail(0, ErrorKind::Denied, false);
         assert!(matches!(apply().await, Err(StateError::Unseen { kind, .. }) if kind == "Net"));

@@ -45,7 +45,7 @@ fn one_net(tag: &str) -> Graph {
 
 async fn apply_with(account: &Account, graph: &Graph, options: &ApplyOptions) -> Report {
     let plan = planned(account, graph).await.unwrap();
-    apply(account, &account.held().await, state(account), graph, &plan, options, &mut |_| {}).await.unwrap()
+    apply(account, &mut account.held().await, state(account), graph, &plan, options, &mut |_| {}).await.unwrap()
 }
 
 #[test]
@@ -285,9 +285,10 @@ fn an_interrupt_lets_no_further_call_be_sent() {
                 stop.send_replace(true);
             }
         };
-        let report = apply(&account, &account.held().await, state(&account), &program, &plan, &options, &mut listener)
-            .await
-            .unwrap();
+        let report =
+            apply(&account, &mut account.held().await, state(&account), &program, &plan, &options, &mut listener)
+                .await
+                .unwrap();
         assert_eq!((report.added, report.is_stopped, report.is_complete()), (0, true, false));
         let interruption = Interruption { address: address("User.a"), step: StepKind::Create, is_answered: true };
         assert_eq!(report.interrupted, [interruption]);

@@ -67,7 +67,7 @@ proptest! {
             account.lock().failing_save = Some(save);
             let state = crate::runs::state(&account);
             let options = palisade_engine::ApplyOptions::default();
-            let result = palisade_engine::apply(&account, &account.held().await, state, &graph, &plan, &options, &mut |_| {}).await;
+            let result = palisade_engine::apply(&account, &mut account.held().await, state, &graph, &plan, &options, &mut |_| {}).await;
             let is_hit = account.lock().saves >= save;
             assert_eq!(result.is_err(), is_hit);
             account.lock().failing_save = None;

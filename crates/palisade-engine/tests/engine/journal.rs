@@ -148,8 +148,8 @@ proptest! {
                 let writer = Watched::new(&files).await;
                 let base = writer.told().unwrap_or_else(|| state(&account));
                 let options = ApplyOptions::default();
-                let lock = writer.lock("apply", &mut |_| {}).await.unwrap();
-                apply(&account, &lock, base, &graph, &plan, &options, &mut |_| {}).await.unwrap();
+                let mut lock = writer.lock("apply", &mut |_| {}).await.unwrap();
+                apply(&account, &mut lock, base, &graph, &plan, &options, &mut |_| {}).await.unwrap();
                 let last = writer.told();
                 account.lock().saved = last.clone();
                 assert_eq!(files.load().await.unwrap(), last.filter(|state| state.serial > 0));

@@ -140,7 +140,7 @@ fn a_change_in_two_parts_that_has_not_begun_is_reported_once() {
         let plan = planned(&account, &after).await.unwrap();
         let (_stop, receiver) = watch::channel(true);
         let options = ApplyOptions { stop: receiver, ..ApplyOptions::default() };
-        let report = apply(&account, &account.held().await, state(&account), &after, &plan, &options, &mut |_| {})
+        let report = apply(&account, &mut account.held().await, state(&account), &after, &plan, &options, &mut |_| {})
             .await
             .unwrap();
         let mut not_begun: Vec<_> = report.not_begun.iter().map(|(address, _)| address.to_string()).collect();

@@ -31,7 +31,7 @@ pub(crate) async fn applied(account: &Account, graph: &Graph, plan: &Plan) -> (R
     let options = ApplyOptions::default();
     let mut listener = |event| events.push(event);
     let report =
-        apply(account, &account.held().await, state(account), graph, plan, &options, &mut listener).await.unwrap();
+        apply(account, &mut account.held().await, state(account), graph, plan, &options, &mut listener).await.unwrap();
     (report, events)
 }
 

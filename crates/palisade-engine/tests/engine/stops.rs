@@ -34,8 +34,8 @@ async fn ended_at(
     let (stop, receiver) = watch::channel(false);
     let options = ApplyOptions { stop: receiver, ..ApplyOptions::default() };
     let mut listener = |_| {};
-    let lock = account.held().await;
-    let mut apply = pin!(apply(account, &lock, state(account), graph, plan, &options, &mut listener));
+    let mut lock = account.held().await;
+    let mut apply = pin!(apply(account, &mut lock, state(account), graph, plan, &options, &mut listener));
     let (mut moments, mut calls) = (0, None);
     let result = std::future::poll_fn(|context| {
         if moments == moment {
@@ -114,7 +114,7 @@ fn fail_each_save(before: &Graph, after: &Graph) {
             account.lock().failing_save = Some(number);
             let options = ApplyOptions::default();
             let result =
-                apply(&account, &account.held().await, state(&account), after, &plan, &options, &mut |_| {}).await;
+                apply(&account, &mut account.held().await, state(&account), after, &plan, &options, &mut |_| {}).await;
             let Some(calls) = account.lock().calls_before_failure else {
                 assert!(result.unwrap().is_complete());
                 return;
@@ -150,8 +150,8 @@ fn a_call_that_is_not_answered_in_time_is_reported_and_keeps_the_hold() {
         let (stop, receiver) = watch::channel(false);
         let options = ApplyOptions { stop: receiver, ..ApplyOptions::default() };
         let mut listener = |_| {};
-        let lock = account.held().await;
-        let apply = apply(&account, &lock, state(&account), &program, &plan, &options, &mut listener);
+        let mut lock = account.held().await;
+        let apply = apply(&account, &mut lock, state(&account), &program, &plan, &options, &mut listener);
         let interrupt = async {
             sleep(Duration::from_secs(1)).await;
             stop.send_replace(true);

@@ -28,7 +28,7 @@ async fn try_apply(account: &Account, graph: &Graph, options: &ApplyOptions) -> 
     let plan = planned(account, graph).await.unwrap();
     let mut events = Vec::new();
     let mut listener = |event| events.push(event);
-    let result = apply(account, &account.held().await, state(account), graph, &plan, options, &mut listener).await;
+    let result = apply(account, &mut account.held().await, state(account), graph, &plan, options, &mut listener).await;
     let told = events.iter().filter(|event| **event == Event::Searching).count();
     let is_slow = matches!(account.lock().search, Answer::Never);
     assert_eq!(told, usize::from(is_slow), "{events:?}");
@@ -169,7 +169,7 @@ fn a_search_that_fails_is_an_error_before_anything_is_begun() {
             account.fail(0, kind, false);
             let options = ApplyOptions::default();
             let refused =
-                apply(&account, &account.held().await, older.clone(), &program, &plan, &options, &mut |_| {}).await;
+                apply(&account, &mut account.held().await, older.clone(), &program, &plan, &options, &mut |_| {}).await;
             assert!(matches!(refused, Err(StateError::Unchecked { error, .. }) if error.kind == kind));
             assert_untouched(&account, &older);
         }
@@ -206,7 +206,8 @@ fn a_run_that_has_lost_its_lock_does_not_search() {
         account.lock().calls.clear();
         let options = ApplyOptions::default();
         let program = nets(&["a", "b"]);
-        let ended = apply(&account, &account.held().await, older.clone(), &program, &plan, &options, &mut |_| {}).await;
+        let ended =
+            apply(&account, &mut account.held().await, older.clone(), &program, &plan, &options, &mut |_| {}).await;
         assert!(matches!(ended, Err(StateError::LeaseLost { .. })), "{ended:?}");
         assert!(account.lock().calls.is_empty());
         assert_untouched(&account, &older);
