@@ -214,20 +214,13 @@ impl LocalStore {
         StateError::Locked { stack: self.stack.clone(), holder }
     }
 
-    /// Makes the folder, if there is none, and brings its name to the disk.
+    /// Makes the folder, if there is none.
     fn create_folder(&self) -> Result<(), StateError> {
-        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
-        let missing: Vec<_> = self.folder.ancestors().take_while(is_missing).collect();
-        fs::create_dir_all(&self.folder).map_err(cannot("create", &self.folder))?;
-        for folder in missing {
-            let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            match sync_folder(parent) {
-                // Whoever may write there need not be allowed to read, and only a folder that can be opened can be brought to the disk.
-                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
-                    return Err(cannot("write", parent)(error));
-                }
-                _ => {}
-            }
+        if !self.folder.is_dir() {
+            fs::create_dir_all(&self.folder).map_err(cannot("create", &self.folder))?;
+            let folder = std::path::absolute(&self.folder).map_err(cannot("read", &self.folder))?;
+            // Its name, and those of the folders that were made for it. One that may not be read was not made here.
+            folder.ancestors().skip(1).for_each(|folder| _ = sync_folder(folder));
         }
         Ok(())
     }
