@@ -265,13 +265,16 @@ fn unjournaled(journal: &Path) -> Vec<String> {
 
 /// The cures of a state that is older than its copy. `is_whole` says whether it stays a state if that is removed.
 fn restored(path: &Path, copy: &Path, is_whole: bool) -> Vec<String> {
-    let (path, copy) = (path.display(), copy.display());
-    let mut help = vec![
-        format!("put its copy in its place: cp {copy} {path}"),
-        "if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no \
-         other file"
-            .to_owned(),
-    ];
+    let (journal, path, copy) = (path.with_extension("journal"), path.display(), copy.display());
+    let mut help = vec![format!("put its copy in its place: cp {copy} {path}")];
+    // A journal that does not go on from the earlier state may go on from the copy.
+    if is_whole || !journal.exists() {
+        help.push(
+            "if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no \
+             other file"
+                .to_owned(),
+        );
+    }
     if is_whole {
         help.push(format!(
             "if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm {copy}"
@@ -421,6 +424,11 @@ mod tests {
         help: put its copy in its place: cp FOLDER/a.state.json.backup FOLDER/a.state.json
         help: if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no other file
         help: if the earlier state is the right one, delete in the account what later runs have created, and then the copy: rm FOLDER/a.state.json.backup
+        ");
+        std::fs::write(path.with_extension("journal"), "").unwrap();
+        insta::assert_snapshot!(text(false), @r"
+        error: the state file FOLDER/a.state.json was restored from before the last run: it ends with change 1, and its copy, FOLDER/a.state.json.backup, with change 4
+        help: put its copy in its place: cp FOLDER/a.state.json.backup FOLDER/a.state.json
         ");
     }
 

@@ -67,7 +67,7 @@ pub enum StateError {
         path: PathBuf,
         /// Its copy.
         copy: PathBuf,
-        /// The serial of the file.
+        /// The serial of the file with its journal.
         found: u64,
         /// The serial of the copy.
         expected: u64,

@@ -99,7 +99,7 @@ pub(super) fn execute(
         }
         // This run does not have it any more, so there is nothing to give back.
         Ok(Err(StateError::LeaseLost { .. } | StateError::Overtaken { .. })) => return ended,
-        // The lease is damaged, so it never ends.
+        // What is damaged may be the lease, which then never ends.
         Ok(Err(error @ (StateError::Corrupt { .. } | StateError::Empty { .. }))) => format!(": {error}"),
         Ok(Err(error)) => format!(", and ends by itself: {error}"),
         Err(Interrupted) => ", and ends by itself: there was no answer in time".to_owned(),

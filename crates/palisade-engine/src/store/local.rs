@@ -160,7 +160,7 @@ struct FileId {
 }
 
 impl LocalStore {
-    /// The store of `stack` in `folder`, which is made when the state is kept first.
+    /// The store of `stack` in `folder`, which is made when the stack is locked first.
     pub fn new(folder: impl Into<PathBuf>, stack: &str) -> Self {
         let folder = folder.into();
         let path = folder.join(format!("{stack}.state.json"));
