@@ -339,8 +339,8 @@ impl Life {
 
     async fn carry_out(&self, graph: &Graph, plan: &Plan) -> Report {
         let options = ApplyOptions::default();
-        let mut writer = self.store.lock("apply", &mut |_| {}).await.unwrap();
-        palisade_engine::apply(self, &mut writer, self.state().await, graph, plan, &options, &mut |_| {}).await.unwrap()
+        let mut lock = self.store.lock("apply", &mut |_| {}).await.unwrap();
+        palisade_engine::apply(self, &mut lock, self.state().await, graph, plan, &options, &mut |_| {}).await.unwrap()
     }
 
     /// A call for an object of a kind. Of those for the kind of `it`, one may be missed.
@@ -643,9 +643,9 @@ fn a_key_is_found_among_many_by_one_call_at_a_time() {
         }
         let (graph, options) = (life.graph(""), ApplyOptions { parallelism: NonZeroUsize::MIN, ..Default::default() });
         let (plan, state) = (life.plan(&graph).await, life.state().await);
-        let mut writer = life.store.lock("apply", &mut |_| {}).await.unwrap();
+        let mut lock = life.store.lock("apply", &mut |_| {}).await.unwrap();
         let mut listener = |_| {};
-        let applied = palisade_engine::apply(&life, &mut writer, state, &graph, &plan, &options, &mut listener);
+        let applied = palisade_engine::apply(&life, &mut lock, state, &graph, &plan, &options, &mut listener);
         let report = timeout(Duration::from_mins(10), applied).await.expect("a call waits for another one").unwrap();
         assert!(report.is_complete(), "{report:?}");
         let keys = life.emulator.calls().into_iter().filter(|call| *call == "CreateKey").count();

@@ -54,14 +54,14 @@ async fn apply(emulator: &Emulator, store: &MemoryStore, program: &Graph, nth: u
     let account = Arc::new(Account { emulator: emulator.clone(), nth, happened: Notify::new(), way: Mutex::default() });
     let provider = AwsProvider::new(Aws::new(account.clone(), Arc::new(Nothing)));
     let begin = Instant::now();
-    let mut writer = store.lock("apply", &mut |_| {}).await.unwrap();
+    let mut lock = store.lock("apply", &mut |_| {}).await.unwrap();
     let state = store.load().await.unwrap().unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"));
     let plan = palisade_engine::plan(&provider, program, &state).await.unwrap();
     let (options, mut listener) = (ApplyOptions::default(), |_| {});
     tokio::select! {
         biased;
         () = account.happened.notified() => None,
-        report = palisade_engine::apply(&provider, &mut writer, state, program, &plan, &options, &mut listener) => {
+        report = palisade_engine::apply(&provider, &mut lock, state, program, &plan, &options, &mut listener) => {
             let report = report.unwrap();
             assert!(report.is_complete(), "{report:?}");
             Some(begin.elapsed())

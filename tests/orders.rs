@@ -428,8 +428,8 @@ fn one_call_at_a_time_is_enough() {
             let state = state.unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"));
             let plan = plan(&provider, &graph, &state).await.unwrap();
             let mut listener = |_| {};
-            let mut writer = store.lock("apply", &mut |_| {}).await.unwrap();
-            let apply = apply(&provider, &mut writer, state, &graph, &plan, &options, &mut listener);
+            let mut lock = store.lock("apply", &mut |_| {}).await.unwrap();
+            let apply = apply(&provider, &mut lock, state, &graph, &plan, &options, &mut listener);
             // The clock jumps to the end of the hour as soon as nobody can go on.
             let report = tokio::time::timeout(Duration::from_secs(3600), apply).await;
             let report = report.expect("all wait for each other").unwrap();

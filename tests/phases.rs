@@ -278,9 +278,9 @@ async fn apply(provider: &Marked, store: &MemoryStore, declare: impl FnOnce(&mut
     let graph = palisade_testing::graph(declare);
     let plan = palisade_engine::plan(provider, &graph, &state).await.unwrap();
     let options = ApplyOptions::default();
-    let mut writer = store.lock("apply", &mut |_| {}).await.unwrap();
+    let mut lock = store.lock("apply", &mut |_| {}).await.unwrap();
     let report =
-        palisade_engine::apply(provider, &mut writer, state, &graph, &plan, &options, &mut |_| {}).await.unwrap();
+        palisade_engine::apply(provider, &mut lock, state, &graph, &plan, &options, &mut |_| {}).await.unwrap();
     assert!(report.is_complete(), "{:?}", report.failures);
 }
 

@@ -137,9 +137,8 @@ impl Desk {
         // Each run has another name.
         let options = ApplyOptions { run: format!("{:?}", Instant::now()), ..ApplyOptions::default() };
         let store = self.store();
-        let mut writer = store.lock("apply", &mut |_| {}).await.unwrap();
-        palisade_engine::apply(&self.provider, &mut writer, self.state().await, graph, &plan, &options, &mut |_| {})
-            .await
+        let mut lock = store.lock("apply", &mut |_| {}).await.unwrap();
+        palisade_engine::apply(&self.provider, &mut lock, self.state().await, graph, &plan, &options, &mut |_| {}).await
     }
 
     /// Applies, and lets so much time pass that nothing is hidden any more.

@@ -20,7 +20,7 @@ use palisade_aws::{
 };
 use palisade_core::{Address, Graph, Id, Json};
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{ApplyOptions, Event, Plan, PlanError, Report, State, StateError, Store, Writer};
+use palisade_engine::{ApplyOptions, Event, Lock, Plan, PlanError, Report, State, StateError, Store, Writer};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     sync::{Notify, watch},
@@ -363,7 +363,7 @@ impl Life {
             Ok(writer) => writer,
             Err(error) => return Ok(self.failed(error)),
         };
-        let held = self.place.lock(run);
+        let held = self.place.held(run);
         let ended = match store.load().await {
             Ok(state) => {
                 let stands_still = weather.pause.is_some();
@@ -420,8 +420,8 @@ impl Life {
         };
         let mut listener = |event: Event| self.see(format!("{event:?}"));
         let provider = AwsProvider::new(Aws::new(Arc::<Watch>::clone(watch), Arc::new(Canaries)));
-        let held = self.place.held(writer, weather.end);
-        let mut lock = held.lock(run, &mut |_| {}).await.map_err(|error| error.to_string())?;
+        let store = self.place.written(writer, weather.end);
+        let mut lock = store.lock(run, &mut |_| {}).await.map_err(|error| error.to_string())?;
         let apply = palisade_engine::apply(&provider, &mut lock, state, program, &plan, &options, &mut listener);
         let mut apply = pin!(apply);
         let (mut polls, mut stopped_at, mut stands_still) = (0, None, None::<std::pin::Pin<Box<Sleep>>>);
@@ -531,7 +531,7 @@ fn new_state() -> State {
 }
 
 /// Takes the lock, as somebody who tries again when another run has it.
-async fn lock<'a>(store: &'a dyn Store, run: &str) -> Result<palisade_engine::Lock<'a>, StateError> {
+async fn lock<'a>(store: &'a dyn Store, run: &str) -> Result<Lock<'a>, StateError> {
     let mut tries = 0;
     loop {
         match store.lock(run, &mut |_| {}).await {

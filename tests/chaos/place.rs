@@ -98,17 +98,17 @@ impl Place {
     }
 
     /// What tells whether `run`, which has just taken the lock, may send a call: as the place itself shows it, not as the run believes.
-    pub(crate) fn lock(&self, run: &str) -> Lock {
+    pub(crate) fn held(&self, run: &str) -> Held {
         match &self.kind {
             Kind::Folder(_) => {
-                Lock::File { removals: Arc::clone(&self.removals), before: self.removals.load(Ordering::Relaxed) }
+                Held::File { removals: Arc::clone(&self.removals), before: self.removals.load(Ordering::Relaxed) }
             }
-            Kind::Bucket(bucket) => Lock::Object { bucket: Arc::clone(bucket), run: run.to_owned() },
+            Kind::Bucket(bucket) => Held::Object { bucket: Arc::clone(bucket), run: run.to_owned() },
         }
     }
 
-    /// What a process has that holds the lock, and ends in that way.
-    pub(crate) fn held<'a>(&'a self, inner: &'a dyn Writer, end: End) -> impl Store {
+    /// What a process that holds the lock writes to, until it ends in that way.
+    pub(crate) fn written<'a>(&'a self, inner: &'a dyn Writer, end: End) -> impl Store {
         PlaceStore { place: self, inner, end, writes: AtomicU32::new(0) }
     }
 
@@ -346,7 +346,7 @@ impl Objects for Mortal {
 }
 
 /// What a run holds, as the place shows it.
-pub(crate) enum Lock {
+pub(crate) enum Held {
     /// The file that it has locked, when so many had been removed.
     File {
         removals: Arc<AtomicU32>,
@@ -358,7 +358,7 @@ pub(crate) enum Lock {
     },
 }
 
-impl Lock {
+impl Held {
     /// Why a call that the run sends now may meet those of another one; `None` if it cannot.
     pub(crate) fn lost(&self) -> Option<String> {
         let (bucket, holder) = match self {

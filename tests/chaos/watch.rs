@@ -16,13 +16,13 @@ use palisade_core::{
 };
 use palisade_emulator::Emulator;
 
-use crate::place::Lock;
+use crate::place::Held;
 
 /// The account as one run reaches it, with an eye on each call: it is sent only while the run holds the stack; what is deleted
 /// is not used any more; and what a valid program leads to is not refused.
 pub(crate) struct Watch {
     emulator: Emulator,
-    lock: Lock,
+    held: Held,
     /// Whether calls that were sent have their effect although the process stands still.
     stands_still: bool,
     wrong: Mutex<Vec<String>>,
@@ -31,8 +31,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(emulator: Emulator, lock: Lock, stands_still: bool) -> Self {
-        Self { emulator, lock, stands_still, wrong: Mutex::default(), going: Mutex::default() }
+    pub(crate) fn new(emulator: Emulator, held: Held, stands_still: bool) -> Self {
+        Self { emulator, held, stands_still, wrong: Mutex::default(), going: Mutex::default() }
     }
 
     /// All that was wrong.
@@ -50,7 +50,7 @@ impl Watch {
 
     /// Before the call is sent, no other run can have begun.
     fn check_lock(&self, action: &str) {
-        if let Some(lost) = self.lock.lost() {
+        if let Some(lost) = self.held.lost() {
             self.wrong().push(format!("{action} is sent although {lost}"));
         }
     }

@@ -267,7 +267,7 @@ fn unjournaled(journal: &Path) -> Vec<String> {
 fn restored(path: &Path, copy: &Path, is_whole: bool) -> Vec<String> {
     let (journal, path, copy) = (path.with_extension("journal"), path.display(), copy.display());
     let mut help = vec![format!("put its copy in its place: cp {copy} {path}")];
-    // A journal that does not go on from the earlier state may go on from the copy.
+    // A journal that does not continue the earlier state may continue the copy.
     if is_whole || !journal.exists() {
         help.push(
             "if a run was interrupted since, bring its journal back too, from a backup of yours: what that run has created is in no \

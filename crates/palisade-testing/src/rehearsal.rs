@@ -146,8 +146,8 @@ impl<B> Rehearsal<B> {
         let state = self.state();
         let options = ApplyOptions::default();
         let apply = async {
-            let mut writer = self.store.lock("a rehearsal", &mut |_| {}).await?;
-            palisade_engine::apply(&self.provider, &mut writer, state, graph, plan, &options, &mut |_| {}).await
+            let mut lock = self.store.lock("a rehearsal", &mut |_| {}).await?;
+            palisade_engine::apply(&self.provider, &mut lock, state, graph, plan, &options, &mut |_| {}).await
         };
         self.runtime.block_on(apply).expect("a store in memory, which nobody else has, does not fail")
     }

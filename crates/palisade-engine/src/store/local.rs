@@ -96,7 +96,7 @@ struct Found {
     bytes: Vec<u8>,
     /// The whole entries of the journal, if it has one that the snapshot does not have.
     journal: Option<Vec<u8>>,
-    /// Whether the copy is newer than the snapshot, so that the journal does not go on from it.
+    /// Whether the copy is newer than the snapshot, so that the journal does not continue it.
     has_newer_copy: bool,
 }
 
@@ -256,10 +256,13 @@ impl LocalStore {
             let (found, newer) = (snapshot.state.serial, self.newer_copy(&bytes, &snapshot.state));
             let replayed = self.replayed(snapshot, journal_bytes.as_deref());
             let is_whole = replayed.as_ref().is_ok_and(Replayed::is_whole);
-            let last = replayed.as_ref().map_or(found, |it| it.snapshot.state.serial);
             // A journal that cannot be read is what is to be mended first.
-            let is_read = !replayed.as_ref().is_err_and(|error| !matches!(error, StateError::OtherJournal { .. }));
-            if let Some(expected) = newer.filter(|copy| is_read && last < *copy) {
+            let last = match &replayed {
+                Ok(it) => Some(it.snapshot.state.serial),
+                Err(StateError::OtherJournal { .. }) => Some(found),
+                Err(_) => None,
+            };
+            if let Some((last, expected)) = last.zip(newer).filter(|(last, copy)| last < copy) {
                 // If a run has written the two since, it is another one by now.
                 if read(&self.path)?.as_ref() != Some(&bytes) {
                     continue;
@@ -532,7 +535,6 @@ impl LocalWriter<'_> {
             journal: None,
         });
         memory.own.push(Some(content.print()));
-        store.create_folder()?;
         let guard = |stamps: &Stamps| self.guard(stamps, &memory.own);
         kept.stamps.snapshot = Some(store.put(&store.path, &text, || guard(&kept.stamps))?);
         store.put(&store.backup(), &text, || guard(&kept.stamps))?;
@@ -600,7 +602,7 @@ impl Content {
             state: Identity::of(state),
             is_journaled: *is_journaled,
             // A program that knows an earlier format only must not read the snapshot without the journal; no entry can follow one
-            // without its line end; and a journal is to go on from the copy, too.
+            // without its line end; and a journal has to continue the copy, too.
             is_to_fold: *format < FORMAT || is_open || *has_newer_copy,
             digest: digest.clone(),
             length: bytes.len() as u64,

@@ -192,8 +192,8 @@ fn outcomes(programs: [&Graph; 2], slots: usize) -> [Outcome; 2] {
         for target in programs {
             let cloud = Clockwork::default();
             let plan = plan(&cloud, target, &state).await.unwrap();
-            let mut writer = store.lock("apply", &mut |_| {}).await.unwrap();
-            let report = apply(&cloud, &mut writer, state, target, &plan, &options, &mut |_| {}).await.unwrap();
+            let mut lock = store.lock("apply", &mut |_| {}).await.unwrap();
+            let report = apply(&cloud, &mut lock, state, target, &plan, &options, &mut |_| {}).await.unwrap();
             assert!(report.is_complete(), "{report:?}");
             state = store.load().await.unwrap().unwrap();
             let (sent, most) = (cloud.sent.into_inner().unwrap(), cloud.most.into_inner().unwrap());

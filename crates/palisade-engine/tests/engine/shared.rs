@@ -653,7 +653,7 @@ enum Loss {
 async fn losing_run(account: &Account, graph: &Graph, objects: &Arc<MemoryObjects>, calls: usize, loss: Loss) {
     let network = Network::new(objects, &[]);
     let first = RemoteStore::new(Arc::clone(&network) as Arc<dyn Objects>, "test", "1");
-    let mut writer = first.lock("first", &mut |_| {}).await.unwrap();
+    let mut lock = first.lock("first", &mut |_| {}).await.unwrap();
     let state = crate::runs::state(account);
     let plan = planned(account, graph).await.unwrap();
     // A slow account, so that the lease ends in the middle of a step, between two calls without a write of the state.
@@ -683,7 +683,7 @@ async fn losing_run(account: &Account, graph: &Graph, objects: &Arc<MemoryObject
         std::future::pending::<()>().await;
     };
     let (options, mut listener) = (ApplyOptions::default(), |_| {});
-    let mut applied = pin!(apply(account, &mut writer, state, graph, &plan, &options, &mut listener));
+    let mut applied = pin!(apply(account, &mut lock, state, graph, &plan, &options, &mut listener));
     let applied =
         poll_fn(
             |context| {

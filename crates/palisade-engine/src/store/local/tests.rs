@@ -128,10 +128,10 @@ fn a_state_whose_journal_leads_to_its_copy_is_whole() {
         fs::write(store.backup(), format::snapshot(&changed(copy))).unwrap();
         let found = store.load_now();
         assert_eq!(found.as_ref().ok(), is_whole.then(|| Some(changed(5))).as_ref(), "{found:?}");
-        // It is said how far the journal leads.
+        // The error names the last change of the journal.
         assert!(is_whole || matches!(found, Err(StateError::Restored { found: 5, expected: 6, is_whole: true, .. })));
     }
-    // The next journal goes on from the copy, too.
+    // The next journal continues the copy, too.
     fs::write(store.backup(), format::snapshot(&changed(5))).unwrap();
     append(&store, &[record(6)]).unwrap();
     fs::copy(store.backup(), store.path()).unwrap();
@@ -146,7 +146,7 @@ fn a_journal_that_cannot_be_read_is_mended_before_an_earlier_snapshot_is() {
     fs::write(store.journal_path(), "{\n").unwrap();
     let Err(StateError::Corrupt { path, .. }) = store.load_now() else { panic!("the copy would not help") };
     assert_eq!(path, store.journal_path());
-    // This is what is said to help.
+    // The cure of the error.
     fs::remove_file(path).unwrap();
     fs::copy(store.backup(), store.path()).unwrap();
     assert_eq!(store.load_now().unwrap(), Some(changed(9)));
