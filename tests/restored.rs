@@ -38,8 +38,8 @@ struct Account {
     lag: Duration,
     /// The deletions that nobody has noticed yet, and when they are.
     going: Arc<Mutex<Vec<(Instant, Request)>>>,
-    /// The action that the caller has no right to; empty if there is none.
-    denied: &'static str,
+    /// The action that is refused, and with which code; empty if there is none.
+    refused: (&'static str, &'static str),
 }
 
 /// The answer to a deletion of an object that EC2 lists.
@@ -65,8 +65,9 @@ impl Backend for Account {
 
     fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, ProviderError>> {
         Box::pin(async move {
-            if request.action() == self.denied {
-                return Err(failure(self.denied, "UnauthorizedOperation", "You are not authorized to do this."));
+            let (refused, code) = self.refused;
+            if request.action() == refused {
+                return Err(failure(refused, code, "This is refused."));
             }
             let now = Instant::now();
             let noticed: Vec<_> = self.going.lock().unwrap().extract_if(.., |(at, _)| *at <= now).collect();
@@ -108,12 +109,17 @@ const LINEAGE: &str = "0123456789abcdef0123456789abcdef";
 impl Desk {
     fn new() -> Self {
         let emulator = Emulator::in_memory("us-east-1");
-        Self::of(Account { emulator, lag: Duration::ZERO, going: Arc::default(), denied: "" }, LINEAGE)
+        Self::of(Account { emulator, lag: Duration::ZERO, going: Arc::default(), refused: ("", "") }, LINEAGE)
     }
 
     fn of(account: Account, lineage: &'static str) -> Self {
         let provider = AwsProvider::new(Aws::new(Arc::new(account.clone()), Arc::new(Invented)));
         Self { account, provider, folder: tempfile::tempdir().unwrap(), lineage }
+    }
+
+    /// Another folder, for the same account, which refuses an action.
+    fn refusing(&self, action: &'static str, code: &'static str) -> Self {
+        Self::of(Account { refused: (action, code), ..self.account.clone() }, self.lineage)
     }
 
     fn emulator(&self) -> &Emulator {
@@ -283,7 +289,7 @@ fn a_state_from_before_the_network_was_made_is_not_destroyed() {
         let found = desk.refused(desk.try_apply(&graph(|_| {})).await, &Before::of(&desk));
         assert_eq!(resources(&found), ["Vpc.main"]);
         // The policy of a program without a network.
-        let narrow = Desk::of(Account { denied: "DescribeTags", ..desk.account.clone() }, LINEAGE);
+        let narrow = desk.refusing("DescribeTags", "UnauthorizedOperation");
         narrow.restore(&first);
         narrow.apply(&graph(|_| {})).await;
         assert_eq!(desk.emulator().inventory().len(), 1);
@@ -447,9 +453,42 @@ fn a_kind_that_the_caller_may_not_read_any_more_stops_nobody() {
         let found = desk.refused(desk.try_apply(&network(2)).await, &Before::of(&desk));
         assert_eq!(resources(&found), ["SecurityGroup.redis"]);
         // The policy of a program without security groups.
-        let narrow = Desk::of(Account { denied: "DescribeSecurityGroups", ..desk.account.clone() }, LINEAGE);
+        let narrow = desk.refusing("DescribeSecurityGroups", "UnauthorizedOperation");
         narrow.restore(&first);
         narrow.apply(&network(2)).await;
+    });
+}
+
+/// The policy of a program without a network does not permit to list the tags of EC2.
+#[test]
+fn an_account_that_cannot_be_searched_stops_an_apply_unless_the_caller_needs_no_right_to_it() {
+    run(async {
+        for (code, kind) in
+            [("UnauthorizedOperation", ErrorKind::Denied), ("RequestLimitExceeded", ErrorKind::Throttled)]
+        {
+            let secrets = |names: &'static [&str]| {
+                graph(|stack| {
+                    for name in names {
+                        stack.add(name, Secret::builder().name(SecretName::new(*name).unwrap()).generated());
+                    }
+                })
+            };
+            // It creates and deletes.
+            for (programs, needs_it) in [([network(1), network(2)], true), ([secrets(&["a"]), secrets(&["b"])], false)] {
+                let desk = Desk::new();
+                desk.apply(&programs[0]).await;
+                let narrow = desk.refusing("DescribeTags", code);
+                narrow.restore(&desk.files());
+                let before = Before::of(&narrow);
+                let applied = narrow.try_apply(&programs[1]).await;
+                if needs_it || kind != ErrorKind::Denied {
+                    let Err(StateError::Unchecked { error, .. }) = applied else { panic!("{applied:?}") };
+                    assert_eq!((error.kind, Before::of(&narrow)), (kind, before));
+                } else {
+                    assert!(applied.unwrap().is_complete());
+                }
+            }
+        }
     });
 }
 
