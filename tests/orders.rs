@@ -51,6 +51,22 @@ fn what_is_replaced_lets_go_of_what_is_dropped_with_it() {
     assert_eq!(calls, [&made[..], &["DeleteSecurityGroup", "DeleteVpc"]].concat());
 }
 
+/// A VPC does not tell names apart by their case.
+#[test]
+fn a_security_group_whose_name_changes_in_case_alone_is_deleted_first() {
+    let program = |label: &'static str, name: SecurityGroupName, text: Description| {
+        move |stack: &mut Stack| {
+            let vpc = vpc(stack, "it");
+            let group = SecurityGroup::builder().vpc_id(&vpc).group_name(name.clone());
+            stack.add(label, group.description(text.clone()));
+        }
+    };
+    let before = || program("a", security_group_name!("redis"), description!("A group"));
+    let made = ["DeleteSecurityGroup", "CreateSecurityGroup", "RevokeSecurityGroupEgress"];
+    assert_eq!(edit(before(), program("a", security_group_name!("Redis"), description!("A group"))), made);
+    assert_eq!(edit(before(), program("b", security_group_name!("Redis"), description!("Another"))), made);
+}
+
 #[test]
 fn a_chain_is_replaced_from_its_root_and_deleted_from_its_end() {
     let program = |block: Cidr, subnet: Cidr| {
@@ -383,8 +399,8 @@ fn a_flow_log_waits_for_one_that_an_earlier_apply_could_not_delete() {
 
 #[test]
 fn a_group_has_room_for_sixty_rules_in_each_direction() {
-    // The last rule is another one, for another port.
-    let program = |last: &'static str, port: Port, count: u16| {
+    // The last rule is another one, with another kind of peer.
+    let program = |last: &'static str, count: u16| {
         move |stack: &mut Stack| {
             let vpc = vpc(stack, "it");
             let group = security_group(stack, &vpc, "it", security_group_name!("it"));
@@ -395,11 +411,12 @@ fn a_group_has_room_for_sixty_rules_in_each_direction() {
             }
             let egress = SecurityGroupRule::egress(&group).peer(private_range!("10.0.0.0/16"));
             stack.add("egress", egress.port(port!(6379)).description(description!("The other way")));
-            let rule = SecurityGroupRule::ingress(&group).peer(private_range!("10.0.0.0/20"));
-            stack.add(last, rule.port(port).description(description!("The last one")));
+            let rule = SecurityGroupRule::ingress(&group);
+            let rule = if last == "one" { rule.peer(private_range!("10.0.0.0/20")) } else { rule.peer(&group) };
+            stack.add(last, rule.port(port!(6379)).description(description!("The last one")));
         }
     };
-    let replaced = |count| edit(program("one", port!(6379), count), program("other", port!(6380), count));
+    let replaced = |count| edit(program("one", count), program("other", count));
     let (create, delete) = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress");
     assert_eq!(replaced(59), [create, delete]);
     assert_eq!(replaced(60), [delete, create]);

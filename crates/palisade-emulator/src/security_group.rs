@@ -46,7 +46,8 @@ impl Account {
         })?;
         check_description(description.as_str())?;
         self.vpc(&vpc_id)?;
-        let is_taken = self.security_groups.values().any(|g| g.vpc == vpc_id && g.name == group_name.as_str());
+        let mut groups = self.security_groups.values().filter(|group| group.vpc == vpc_id);
+        let is_taken = groups.any(|group| group.name.eq_ignore_ascii_case(group_name.as_str()));
         require(!is_taken, "InvalidGroup.Duplicate", || {
             format!("The security group '{group_name}' already exists for VPC '{vpc_id}'")
         })?;

@@ -29,7 +29,8 @@ checked_text! {
 }
 
 checked_text! {
-    /// The name of a security group, unique in its VPC: 1 to 255 characters, not beginning with `sg-`, and not `default`.
+    /// The name of a security group, unique in its VPC without regard to case: 1 to 255 characters, not beginning with `sg-`,
+    /// and not `default`.
     SecurityGroupName, "the name of a security group", check_security_group_name, security_group_name
 }
 
@@ -97,7 +98,7 @@ const fn check_security_group_name(text: &str) -> Option<&'static str> {
     if begins(text, "sg-") {
         return Some("the name of a security group does not begin with `sg-`, which is how its id begins");
     }
-    if text.len() == "default".len() && begins(text, "default") {
+    if text.eq_ignore_ascii_case("default") {
         return Some(
             "each VPC has a security group `default` of AWS's own, which nothing should use: say what the group is for",
         );

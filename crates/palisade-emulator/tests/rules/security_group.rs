@@ -57,6 +57,7 @@ async fn a_name_that_the_vpc_has_already_is_refused_as_a_duplicate() {
     let (vpc, other) = (account.vpc().await, account.vpc().await);
     account.security_group(&vpc, "a").await;
     account.refused(create_security_group(&vpc, "a"), "InvalidGroup.Duplicate").await;
+    account.refused(create_security_group(&vpc, "A"), "InvalidGroup.Duplicate").await;
     account.refused(create_security_group(&vpc, "default"), "InvalidGroup.Duplicate").await;
     account.security_group(&other, "a").await;
 }
