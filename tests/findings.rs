@@ -615,3 +615,46 @@ fn a_run_works_in_the_region_of_the_zones() {
     assert_eq!(first.help, "work there with `--region eu-west-1`, or write a zone of us-east-1");
     assert!(second.message.starts_with("Subnet.b: "), "{}", second.message);
 }
+
+/// A VPC does not tell the names of two groups apart by their case.
+#[test]
+fn the_security_groups_of_a_vpc_have_names_of_their_own() {
+    let found = findings(|stack| {
+        let vpcs = ["a", "b"].map(|name| stack.add(name, Vpc::builder().cidr_block(cidr!("10.0.0.0/16"))));
+        for (name, vpc, group_name) in [
+            ("one", &vpcs[0], security_group_name!("redis")),
+            ("two", &vpcs[0], security_group_name!("Redis")),
+            ("three", &vpcs[0], security_group_name!("redis")),
+            ("four", &vpcs[1], security_group_name!("REDIS")),
+        ] {
+            let group = SecurityGroup::builder().vpc_id(vpc).group_name(group_name);
+            stack.add(name, group.description(description!("A group")));
+        }
+    });
+    insta::assert_snapshot!(found, @"
+    SecurityGroup.two: the name differs from that of SecurityGroup.one only in case, which AWS ignores
+    SecurityGroup.three: the name differs from that of SecurityGroup.two only in case, which AWS ignores
+    SecurityGroup.one and SecurityGroup.three have the same `vpc_id` and `group_name`
+    ");
+}
+
+#[test]
+fn an_earlier_name_is_that_of_one_resource_and_of_none_that_the_program_still_has() {
+    let found = findings(|stack| {
+        let vpc = vpc(stack);
+        let table = |stack: &mut Stack, name| stack.add(name, RouteTable::builder().vpc_id(&vpc));
+        let [a, b] = ["a", "b"].map(|name| table(stack, name));
+        stack.moved("before", &a);
+        stack.moved("before", &b);
+        stack.moved("earlier", &b);
+        stack.moved("a", &b);
+        stack.moved("b", &b);
+        stack.moved("first", &table(&mut Stack::new("other"), "elsewhere"));
+    });
+    insta::assert_snapshot!(found, @"
+    RouteTable.before is the earlier name of both RouteTable.a and RouteTable.b
+    RouteTable.a is the earlier name of RouteTable.b, and the program still has it
+    RouteTable.b is its own earlier name
+    RouteTable.first is the earlier name of RouteTable.elsewhere, which is not in this stack
+    ");
+}

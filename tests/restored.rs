@@ -474,7 +474,8 @@ fn an_account_that_cannot_be_searched_stops_an_apply_unless_the_caller_needs_no_
                 })
             };
             // It creates and deletes.
-            for (programs, needs_it) in [([network(1), network(2)], true), ([secrets(&["a"]), secrets(&["b"])], false)] {
+            for (programs, needs_it) in [([network(1), network(2)], true), ([secrets(&["a"]), secrets(&["b"])], false)]
+            {
                 let desk = Desk::new();
                 desk.apply(&programs[0]).await;
                 let narrow = desk.refusing("DescribeTags", code);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade::prelude::*;
 use palisade_aws::{operations::ModifyReplicationGroup, types::MaintenanceWindow};
 use palisade_core::{Address, Json, Schema};
+use palisade_engine::Action;
 use palisade_testing::Rehearsal;
 
 use cases::{DOWNGRADES, REPLACED, cache, change, downgrade, fields, named, observed};
@@ -75,6 +76,31 @@ fn what_is_read_of_an_object_is_what_it_was_given() {
     ReplicationGroup.parameter_group_name: null is read as "default.valkey8"
     ReplicationGroup.snapshot_window: null is read as "05:00-06:00"
     "#);
+}
+
+/// No object is replaced for a word that the cloud never sees.
+#[test]
+fn a_resource_that_changes_along_with_its_name_in_the_program_keeps_its_object() {
+    for (schema, field) in fields() {
+        let kind = schema.kind;
+        if REPLACED.iter().any(|(it, replaced)| *it == kind && replaced.contains(&field)) {
+            continue;
+        }
+        let mut rehearsal = Rehearsal::new().without_rules();
+        let id = |rehearsal: &Rehearsal, name| {
+            rehearsal.state().resources[&Address::new(kind, name)].current.clone().expect("it is there").id
+        };
+        rehearsal.apply(|stack| cases::declare_as(stack, kind, "it", ""));
+        let before = id(&rehearsal, "it");
+        let renamed = |stack: &mut Stack| cases::declare_as(stack, kind, "renamed", field);
+        let plan = rehearsal.plan(renamed);
+        let step = plan.step(&Address::new(kind, "renamed")).unwrap();
+        let was = Some(Address::new(kind, "it"));
+        assert_eq!((step.action, &step.moved_from), (Action::Update, &was), "{kind}.{field}");
+        rehearsal.apply(renamed);
+        assert_eq!(id(&rehearsal, "renamed"), before, "{kind}.{field}");
+        assert!(!rehearsal.plan(renamed).has_changes(), "{kind}.{field}");
+    }
 }
 
 /// What waits for a description to show a change gives up after a minute, and takes the change for done.

@@ -122,26 +122,31 @@ fn apply<B>(rehearsal: &mut Rehearsal<B>, graph: &Graph) -> Result<(), String> {
 
 /// Declares a resource of `kind` named `it`, with what it needs, and with `field` other than in the base.
 pub(crate) fn declare(stack: &mut Stack, kind: &str, field: &str) {
+    declare_as(stack, kind, "it", field);
+}
+
+/// The same, where the resource has the name `it` in the program.
+pub(crate) fn declare_as(stack: &mut Stack, kind: &str, it: &str, field: &str) {
     match kind {
-        "CacheParameterGroup" => cache_parameter_group(stack, field),
-        "CacheSubnetGroup" => cache_subnet_group(stack, field),
-        "FlowLog" => flow_log(stack, field),
+        "CacheParameterGroup" => cache_parameter_group(stack, it, field),
+        "CacheSubnetGroup" => cache_subnet_group(stack, it, field),
+        "FlowLog" => flow_log(stack, it, field),
         "FlowLogRole" => {
-            flow_log_role(stack, "it", field);
+            flow_log_role(stack, it, "it", field);
         }
-        "KmsKey" => kms_key(stack, field),
-        "LogGroup" => log_group(stack, field),
-        "NetworkAcl" => network_acl(stack, field),
-        "RedisUser" => redis_user(stack, field),
-        "ReplicationGroup" => replication_group(stack, field),
-        "RouteTable" => route_table(stack, field),
-        "RouteTableAssociation" => route_table_association(stack, field),
-        "Secret" => secret(stack, field),
-        "SecurityGroup" => security_group(stack, field),
-        "SecurityGroupRule" => security_group_rule(stack, field),
-        "Subnet" => subnet(stack, field),
-        "UserGroup" => user_group(stack, field),
-        "Vpc" => vpc(stack, field),
+        "KmsKey" => kms_key(stack, it, field),
+        "LogGroup" => log_group(stack, it, field),
+        "NetworkAcl" => network_acl(stack, it, field),
+        "RedisUser" => redis_user(stack, it, field),
+        "ReplicationGroup" => replication_group(stack, it, field),
+        "RouteTable" => route_table(stack, it, field),
+        "RouteTableAssociation" => route_table_association(stack, it, field),
+        "Secret" => secret(stack, it, field),
+        "SecurityGroup" => security_group(stack, it, field),
+        "SecurityGroupRule" => security_group_rule(stack, it, field),
+        "Subnet" => subnet(stack, it, field),
+        "UserGroup" => user_group(stack, it, field),
+        "Vpc" => vpc(stack, it, field),
         other => panic!("there is no case for {other}"),
     }
 }
@@ -159,7 +164,7 @@ fn tagged(field: &str) -> Tags {
     }
 }
 
-fn vpc(stack: &mut Stack, field: &str) {
+fn vpc(stack: &mut Stack, it: &str, field: &str) {
     let block = if field == "cidr_block" { cidr!("10.1.0.0/16") } else { cidr!("10.0.0.0/16") };
     let vpc = Vpc::builder().cidr_block(block).tags(tagged(field));
     let vpc = match field {
@@ -169,24 +174,24 @@ fn vpc(stack: &mut Stack, field: &str) {
         "instance_tenancy" => vpc.instance_tenancy(Tenancy::Dedicated),
         _ => vpc,
     };
-    stack.add("it", vpc);
+    stack.add(it, vpc);
 }
 
 /// A log group that exists.
 const LOG_GROUP: LogGroupArn = log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/flow-logs");
 const OTHER_LOG_GROUP: LogGroupArn = log_group_arn!("arn:aws:logs:us-east-1:123456789012:log-group:/vpc/other");
 
-fn flow_log_role(stack: &mut Stack, name: &str, field: &str) -> Handle<FlowLogRole> {
+fn flow_log_role(stack: &mut Stack, label: &str, name: &str, field: &str) -> Handle<FlowLogRole> {
     let log_group = if field == "log_group" { OTHER_LOG_GROUP } else { LOG_GROUP };
     let role_name = RoleName::new(format!("{}-{name}", if field == "name" { "other" } else { "flow-logs" })).unwrap();
-    stack.add(name, FlowLogRole::builder().name(role_name).log_group(log_group).tags(tagged(field)))
+    stack.add(label, FlowLogRole::builder().name(role_name).log_group(log_group).tags(tagged(field)))
 }
 
-fn flow_log(stack: &mut Stack, field: &str) {
+fn flow_log(stack: &mut Stack, it: &str, field: &str) {
     let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
     // The role of a flow log writes to its log group, and to no other.
     let of_role = if field == "log_group" { field } else { "" };
-    let (role, another) = (flow_log_role(stack, "main", of_role), flow_log_role(stack, "other", ""));
+    let (role, another) = (flow_log_role(stack, "main", "main", of_role), flow_log_role(stack, "other", "other", ""));
     let flow_log = FlowLog::builder()
         .vpc_id(if field == "vpc_id" { &other } else { &main })
         .log_group(if field == "log_group" { OTHER_LOG_GROUP } else { LOG_GROUP })
@@ -197,10 +202,10 @@ fn flow_log(stack: &mut Stack, field: &str) {
         "max_aggregation_interval" => flow_log.max_aggregation_interval(AggregationInterval::OneMinute),
         _ => flow_log,
     };
-    stack.add("it", flow_log);
+    stack.add(it, flow_log);
 }
 
-fn subnet(stack: &mut Stack, field: &str) {
+fn subnet(stack: &mut Stack, it: &str, field: &str) {
     let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
     let vpc = if field == "vpc_id" { &other } else { &main };
     let block = if field == "cidr_block" { cidr!("10.0.9.0/24") } else { cidr!("10.0.1.0/24") };
@@ -211,21 +216,21 @@ fn subnet(stack: &mut Stack, field: &str) {
         "resource_name_dns_a_record" => subnet.resource_name_dns_a_record(true),
         _ => subnet,
     };
-    stack.add("it", subnet);
+    stack.add(it, subnet);
 }
 
-fn route_table(stack: &mut Stack, field: &str) {
+fn route_table(stack: &mut Stack, it: &str, field: &str) {
     let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
     let vpc = if field == "vpc_id" { &other } else { &main };
-    stack.add("it", RouteTable::builder().vpc_id(vpc).tags(tagged(field)));
+    stack.add(it, RouteTable::builder().vpc_id(vpc).tags(tagged(field)));
 }
 
-fn route_table_association(stack: &mut Stack, field: &str) {
+fn route_table_association(stack: &mut Stack, it: &str, field: &str) {
     let vpc = base_vpc(stack, "main");
     let subnets = subnets(stack, &vpc);
     let tables = ["a", "b"].map(|name| stack.add(name, RouteTable::builder().vpc_id(&vpc)));
     stack.add(
-        "it",
+        it,
         RouteTableAssociation::builder()
             .subnet_id(&subnets[usize::from(field == "subnet_id")])
             .route_table_id(&tables[usize::from(field == "route_table_id")]),
@@ -236,15 +241,15 @@ fn base_group(stack: &mut Stack, vpc: &Handle<Vpc>, label: &str, name: SecurityG
     stack.add(label, SecurityGroup::builder().vpc_id(vpc).group_name(name).description(description!("a group")))
 }
 
-fn security_group(stack: &mut Stack, field: &str) {
+fn security_group(stack: &mut Stack, it: &str, field: &str) {
     let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
     let vpc = if field == "vpc_id" { &other } else { &main };
     let name = if field == "group_name" { security_group_name!("other") } else { security_group_name!("redis") };
     let text = if field == "description" { description!("another text") } else { description!("a text") };
-    stack.add("it", SecurityGroup::builder().vpc_id(vpc).group_name(name).description(text).tags(tagged(field)));
+    stack.add(it, SecurityGroup::builder().vpc_id(vpc).group_name(name).description(text).tags(tagged(field)));
 }
 
-fn security_group_rule(stack: &mut Stack, field: &str) {
+fn security_group_rule(stack: &mut Stack, it: &str, field: &str) {
     let vpc = base_vpc(stack, "main");
     let (a, b) = (
         base_group(stack, &vpc, "a", security_group_name!("a")),
@@ -263,7 +268,7 @@ fn security_group_rule(stack: &mut Stack, field: &str) {
         _ => rule.port(port!(6379)),
     };
     let rule = if field == "ip_protocol" { rule.ip_protocol(Protocol::Udp) } else { rule };
-    stack.add("it", rule.description(text).tags(tagged(field)));
+    stack.add(it, rule.description(text).tags(tagged(field)));
 }
 
 fn subnets(stack: &mut Stack, vpc: &Handle<Vpc>) -> [Handle<Subnet>; 3] {
@@ -274,7 +279,7 @@ fn subnets(stack: &mut Stack, vpc: &Handle<Vpc>) -> [Handle<Subnet>; 3] {
     ]
 }
 
-fn network_acl(stack: &mut Stack, field: &str) {
+fn network_acl(stack: &mut Stack, it: &str, field: &str) {
     let (main, other) = (base_vpc(stack, "main"), base_vpc(stack, "other"));
     let [a, b, c] = subnets(stack, &main);
     let elsewhere = stack.add("elsewhere", Subnet::private(&other, cidr!("10.0.1.0/24"), az!("us-east-1a")));
@@ -302,19 +307,19 @@ fn network_acl(stack: &mut Stack, field: &str) {
             NetworkRule::among(rule_number!(200), private_range!("10.0.0.0/22")),
         ],
     };
-    stack.add("it", acl.rules(rules));
+    stack.add(it, acl.rules(rules));
 }
 
-fn cache_subnet_group(stack: &mut Stack, field: &str) {
+fn cache_subnet_group(stack: &mut Stack, it: &str, field: &str) {
     let vpc = base_vpc(stack, "main");
     let [a, b, c] = subnets(stack, &vpc);
     let name = if field == "name" { name!("other") } else { name!("redis") };
     let group = CacheSubnetGroup::builder().name(name).tags(tagged(field));
     let group = if field == "subnet_ids" { group.subnet_ids([&c, &b]) } else { group.subnet_ids([&a, &b]) };
-    stack.add("it", if field == "description" { group.description("another text") } else { group });
+    stack.add(it, if field == "description" { group.description("another text") } else { group });
 }
 
-fn cache_parameter_group(stack: &mut Stack, field: &str) {
+fn cache_parameter_group(stack: &mut Stack, it: &str, field: &str) {
     let name = if field == "name" { name!("other") } else { name!("redis") };
     let engine = if field == "family" { Engine::VALKEY_8_0.erased() } else { Engine::REDIS_7_1.erased() };
     let group = CacheParameterGroup::builder().name(name).family(engine.family()).tags(tagged(field));
@@ -322,10 +327,10 @@ fn cache_parameter_group(stack: &mut Stack, field: &str) {
         "parameters" => group.parameter("maxmemory-policy", "allkeys-lru").parameter("maxmemory-samples", "5"),
         _ => group.parameter("maxmemory-policy", "volatile-lru").parameter("timeout", "60"),
     };
-    stack.add("it", if field == "description" { group.description("another text") } else { group });
+    stack.add(it, if field == "description" { group.description("another text") } else { group });
 }
 
-fn secret(stack: &mut Stack, field: &str) {
+fn secret(stack: &mut Stack, it: &str, field: &str) {
     let name = if field == "name" { secret_name!("redis/other") } else { secret_name!("redis/token") };
     let secret = Secret::builder().name(name).tags(tagged(field));
     let secret = if field == "source" { secret.supplied(variable!("TOKEN")) } else { secret.generated() };
@@ -336,10 +341,10 @@ fn secret(stack: &mut Stack, field: &str) {
         "generation" => secret.generation(2),
         _ => secret,
     };
-    stack.add("it", secret);
+    stack.add(it, secret);
 }
 
-fn kms_key(stack: &mut Stack, field: &str) {
+fn kms_key(stack: &mut Stack, it: &str, field: &str) {
     let alias = if field == "alias" { kms_alias!("alias/redis/other") } else { kms_alias!("alias/redis") };
     let policy = KeyPolicy::administered().elasticache().logs(log_group_name!("/redis/slow-log"));
     let key = KmsKey::builder().alias(alias).tags(tagged(field));
@@ -349,10 +354,10 @@ fn kms_key(stack: &mut Stack, field: &str) {
         "deletion_window_days" => key.deletion_window_days(deletion_days!(7)),
         _ => key.description("a text"),
     };
-    stack.add("it", key.policy(if field == "policy" { policy.secrets_manager() } else { policy }));
+    stack.add(it, key.policy(if field == "policy" { policy.secrets_manager() } else { policy }));
 }
 
-fn log_group(stack: &mut Stack, field: &str) {
+fn log_group(stack: &mut Stack, it: &str, field: &str) {
     let names = [log_group_name!("/redis/slow-log"), log_group_name!("/redis/other")];
     let policy = names.iter().fold(KeyPolicy::administered(), |policy, name| policy.logs(name.clone()));
     let key = |alias| KmsKey::builder().alias(alias).policy(policy.clone());
@@ -365,10 +370,10 @@ fn log_group(stack: &mut Stack, field: &str) {
         "class" => group.class(LogGroupClass::InfrequentAccess),
         _ => group,
     };
-    stack.add("it", group.kms_key_id(if field == "kms_key_id" { &two } else { &one }));
+    stack.add(it, group.kms_key_id(if field == "kms_key_id" { &two } else { &one }));
 }
 
-fn redis_user(stack: &mut Stack, field: &str) {
+fn redis_user(stack: &mut Stack, it: &str, field: &str) {
     let [one, two] = [secret_name!("redis/one"), secret_name!("redis/two")];
     let [one, two] =
         [("one", one), ("two", two)].map(|(label, name)| stack.add(label, Secret::builder().name(name).generated()));
@@ -381,7 +386,7 @@ fn redis_user(stack: &mut Stack, field: &str) {
     };
     let engine = if field == "engine" { EngineKind::Valkey } else { EngineKind::Redis };
     let access = if field == "access_string" { access!("on ~a:* +get") } else { AccessString::read_only() };
-    stack.add("it", user.engine(engine).access_string(access).tags(tagged(field)));
+    stack.add(it, user.engine(engine).access_string(access).tags(tagged(field)));
 }
 
 fn base_users(stack: &mut Stack) -> [Handle<RedisUser>; 3] {
@@ -393,7 +398,7 @@ fn base_users(stack: &mut Stack) -> [Handle<RedisUser>; 3] {
     ]
 }
 
-fn user_group(stack: &mut Stack, field: &str) {
+fn user_group(stack: &mut Stack, it: &str, field: &str) {
     // A Valkey group takes no user without a password, so the change of the engine starts from users that fit both.
     let [_, one, two] = base_users(stack);
     let secret = stack.add("default", Secret::builder().name(secret_name!("redis/default")).generated());
@@ -403,10 +408,10 @@ fn user_group(stack: &mut Stack, field: &str) {
     let engine = if field == "engine" { EngineKind::Valkey } else { EngineKind::Redis };
     let group = UserGroup::builder().user_group_id(id).engine(engine).tags(tagged(field));
     let group = if field == "user_ids" { group.user_ids([&default, &two]) } else { group.user_ids([&default, &one]) };
-    stack.add("it", group);
+    stack.add(it, group);
 }
 
-fn replication_group(stack: &mut Stack, field: &str) {
+fn replication_group(stack: &mut Stack, it: &str, field: &str) {
     let vpc = base_vpc(stack, "main");
     let [a, b, c] = subnets(stack, &vpc);
     let group = |label, name, stack: &mut Stack| base_group(stack, &vpc, label, name);
@@ -476,7 +481,7 @@ fn replication_group(stack: &mut Stack, field: &str) {
         "kms_key_id" => AtRest::key(kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")),
         _ => AtRest::AwsOwnedKey,
     };
-    stack.add("it", cache.encrypted(at_rest, InTransit::Required));
+    stack.add(it, cache.encrypted(at_rest, InTransit::Required));
 }
 
 fn slow_log(group: LogGroupName) -> LogDelivery {

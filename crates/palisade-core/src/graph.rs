@@ -7,7 +7,7 @@ use petgraph::{
     graph::{DiGraph, NodeIndex},
 };
 
-use crate::{AcceptedRisk, Address, Node, OutputNode, Stack};
+use crate::{AcceptedRisk, Address, Node, OutputNode, Rename, Stack};
 
 /// The resources of a stack, with an edge from each to all that it refers to.
 ///
@@ -20,6 +20,7 @@ pub struct Graph {
     indices: HashMap<Address, NodeIndex>,
     outputs: Vec<OutputNode>,
     accepted: Vec<AcceptedRisk>,
+    renames: Vec<Rename>,
 }
 
 impl Graph {
@@ -39,7 +40,7 @@ impl Graph {
             }
         }
         let (outputs, accepted) = (stack.outputs().to_vec(), stack.accepted_risks().to_vec());
-        Self { name: stack.name().to_owned(), graph, indices, outputs, accepted }
+        Self { name: stack.name().to_owned(), graph, indices, outputs, accepted, renames: stack.renames().to_vec() }
     }
 
     /// A graph without resources, which is what `destroy` plans for.
@@ -81,6 +82,11 @@ impl Graph {
     /// The risks that the program accepts.
     pub fn accepted_risks(&self) -> &[AcceptedRisk] {
         &self.accepted
+    }
+
+    /// The earlier names of resources that the program declares.
+    pub fn renames(&self) -> &[Rename] {
+        &self.renames
     }
 
     fn neighbors(&self, address: &Address, direction: Direction) -> Vec<&Address> {

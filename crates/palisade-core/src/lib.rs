@@ -40,7 +40,7 @@ pub use rule::{
 };
 pub use schema::{AttributeSchema, FieldSchema, IdRules, OnChange, Room, Schema};
 pub use serde_json::Value as Json;
-pub use stack::{Node, OutputNode, Stack};
+pub use stack::{Node, OutputNode, Rename, Stack};
 pub use suggest::closest;
 pub use value::{Reference, Value};
 

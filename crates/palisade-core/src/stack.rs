@@ -24,6 +24,7 @@ pub struct Stack {
     outputs: Vec<OutputNode>,
     accepted: Vec<AcceptedRisk>,
     policies: Vec<Policy>,
+    renames: Vec<Rename>,
 }
 
 /// One resource of a [`Stack`].
@@ -50,19 +51,31 @@ pub struct OutputNode {
     pub location: &'static Location<'static>,
 }
 
+/// A resource that had another name at an earlier apply: [`Stack::moved`].
+#[derive(Clone, Debug)]
+pub struct Rename {
+    /// The address that it had.
+    pub from: Address,
+    /// The address that it has.
+    pub to: Address,
+    /// Where the program says so.
+    pub location: &'static Location<'static>,
+}
+
 impl Stack {
     /// An empty stack. `palisade::run` makes the one that a program fills.
     pub fn new(name: impl Into<String>) -> Self {
         let (nodes, outputs, accepted, policies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (indices, referrers) = (HashMap::new(), HashMap::new());
-        Self { name: name.into(), nodes, indices, referrers, outputs, accepted, policies }
+        let (indices, referrers, renames) = (HashMap::new(), HashMap::new(), Vec::new());
+        Self { name: name.into(), nodes, indices, referrers, outputs, accepted, policies, renames }
     }
 
     /// Adds a resource under `name`, and returns the handle by which others refer to it.
     ///
     /// The name is the user's own: it stands in plans and in state, and the cloud never sees it. It begins with a letter,
     /// goes on with letters, digits, `-` and `_`, and is unique among the resources of its kind. A resource that gets another
-    /// name keeps its object, as long as it is the only one that can be meant.
+    /// name keeps its object, as long as it is the only one that can be meant; otherwise, [`Stack::moved`] names its earlier
+    /// name.
     #[track_caller]
     pub fn add<D: Declare>(&mut self, name: &str, declaration: D) -> Handle<D::Resource, D::Brand> {
         let schema = D::Resource::SCHEMA;
@@ -76,6 +89,28 @@ impl Stack {
         }
         self.nodes.push(node);
         Handle::new(address)
+    }
+
+    /// Declares that `resource` was called `earlier` at an earlier apply, so that it keeps the object that it had under that
+    /// name. The line may stay once it was applied: it does nothing where the state has no resource of that name.
+    ///
+    /// A resource whose name alone changes needs no such line, nor does one that is the only one of its kind that can be
+    /// meant. A plan that cannot tell says so, and names the line.
+    ///
+    /// [`Stack::findings`] reports an earlier name that the program still gives to a resource, or that it declares for two.
+    ///
+    /// ```
+    /// # use palisade_core::{Declare, Handle, Resource, Stack};
+    /// fn rename<R: Resource>(stack: &mut Stack, table: impl Declare<Resource = R, Brand = ()>) {
+    ///     let table = stack.add("private", table);
+    ///     stack.moved("main", &table);
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn moved<R: Resource, Brand>(&mut self, earlier: &str, resource: &Handle<R, Brand>) {
+        let to = resource.address().clone();
+        let from = Address::new(to.kind(), earlier);
+        self.renames.push(Rename { from, to, location: Location::caller() });
     }
 
     /// Declares that the value is shown after an apply, and kept for `output`, under `name`, which is spelt like that of a
@@ -145,6 +180,11 @@ impl Stack {
     /// The risks that the program accepts, in the order of the program.
     pub fn accepted_risks(&self) -> &[AcceptedRisk] {
         &self.accepted
+    }
+
+    /// The earlier names of resources, in the order of the program.
+    pub fn renames(&self) -> &[Rename] {
+        &self.renames
     }
 
     /// How each resource stands to each rule of its kind.
@@ -233,6 +273,7 @@ impl Stack {
             findings.extend(node.schema.check.map(|check| check(node, self)).unwrap_or_default());
         }
         findings.extend(self.duplicate_identities());
+        findings.extend(self.wrong_renames());
         let mut outputs = BTreeMap::new();
         for output in &self.outputs {
             if !is_name(&output.name) {
@@ -271,6 +312,40 @@ impl Stack {
                 .to_owned(),
         });
         findings.collect::<Vec<_>>().into_iter()
+    }
+
+    /// Earlier names that no resource can have had, or that two have.
+    fn wrong_renames(&self) -> Vec<Finding> {
+        let mut seen: BTreeMap<&Address, &Rename> = BTreeMap::new();
+        let mut findings = Vec::new();
+        for rename in &self.renames {
+            let Rename { from, to, location } = rename;
+            let mut finding = |message: String, other: Span, help: String| {
+                findings.push(Finding { message, spans: vec![Span::new(location, "declared here"), other], help });
+            };
+            if let Some(node) = self.node(from) {
+                let (message, help) = if from == to {
+                    (format!("{from} is its own earlier name"), "write the name that it had before".to_owned())
+                } else {
+                    let message = format!("{from} is the earlier name of {to}, and the program still has it");
+                    (message, format!("remove the line if {to} is a new resource; otherwise remove {from}"))
+                };
+                finding(message, Span::new(node.location, "this resource"), help);
+            }
+            match seen.insert(from, rename) {
+                Some(first) if first.to != *to => {
+                    let message = format!("{from} is the earlier name of both {} and {to}", first.to);
+                    finding(message, Span::new(first.location, "the first"), "remove one of the two lines".to_owned());
+                }
+                _ => {}
+            }
+            if self.node(to).is_none() {
+                let message = format!("{from} is the earlier name of {to}, which is not in this stack");
+                let help = "pass the handle of a resource of this stack".to_owned();
+                findings.push(Finding { message, spans: vec![Span::new(location, "declared here")], help });
+            }
+        }
+        findings
     }
 
     /// Objects that would be one and the same in the cloud, as two users with one id.

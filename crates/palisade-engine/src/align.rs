@@ -1,11 +1,15 @@
 //! [`aligned`]: the state under the addresses, and with the current objects, that the program means.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
-use palisade_core::{Address, Graph, Json, Node, OnChange, Schema, Value};
+use palisade_core::{Address, Graph, Json, Node, OnChange, Rename, Schema, Value};
 
 use crate::{
-    Action, Entry, ObjectState, State, Step,
+    Action, Entry, ObjectState, Phase, State, Step,
+    contested::items,
     identity::{Identity, has_identity, identity, identity_of},
 };
 
@@ -14,40 +18,59 @@ pub(crate) struct Aligned {
     pub(crate) state: State,
     /// The resources that stand under another address than before, each with its earlier address.
     pub(crate) moved: BTreeMap<Address, Address>,
+    /// The resources that are new in the program, and that could be one of these under another name: the first few of those that
+    /// are gone from it.
+    pub(crate) doubts: BTreeMap<Address, Vec<Address>>,
 }
 
-/// The state as the program means it. Two things are not read as a deletion and a creation, as no object need change:
+/// The state as the program means it. Two things are not read as a deletion and a creation, as no object need be replaced:
 ///
 /// - A resource that has another address in the program: its object stands under the new address. Two that exchange their
-///   identities in the program have exchanged their addresses.
+///   identities in the program have exchanged their addresses. A resource that also changes is the same if no other one can be
+///   meant, or if the program says so.
 /// - A resource whose replacement was interrupted, and whose declaration was then taken back: the older object is the
 ///   current one again, and the newer one is left to be deleted.
 ///
 /// It follows from graph and state alone, so that a plan need not write it down for the apply to find the same.
 pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
-    let namesakes = Namesakes::new(graph, state);
+    let renamed = renamed(graph, state);
+    let mut has_moved = matches!(renamed, Cow::Owned(_));
+    let before = &*renamed;
+    let namesakes = Namesakes::new(graph, before);
     let mut holders = Holders::default();
-    let mut aligned = Aligned { state: state.clone(), moved: BTreeMap::new() };
-    let mut has_moved = false;
-    // What a resource refers to comes before it, so a reference leads to where its target stands by then.
-    for node in graph.nodes() {
-        if aligned.state.current(&node.address).is_some_and(|current| aligned.is_within_reach(node, current)) {
-            continue;
+    let mut aligned = Aligned { state: before.clone(), moved: BTreeMap::new(), doubts: BTreeMap::new() };
+    loop {
+        has_moved |= aligned.align(&namesakes, &mut holders, graph, before);
+        // Each round can tell more: where a network stands is known only once it has moved.
+        let strangers = Strangers::new(&aligned, graph);
+        let pairs = strangers.pairs();
+        if pairs.is_empty() {
+            aligned.doubts = strangers.doubts();
+            break;
         }
-        if has_identity(node.schema) {
-            has_moved |= aligned.bring(&mut holders, graph, state, node);
-        } else if let Some(earlier) = aligned.earlier_address(&namesakes, node) {
-            let earlier = earlier.clone();
-            aligned.rename(&earlier, &node.address);
-            has_moved = true;
-        } else {
-            aligned.take_back(node);
+        for (earlier, now) in pairs {
+            aligned.rename(&earlier, &now);
         }
+        has_moved = true;
     }
     if has_moved {
         aligned.note_moves(state);
     }
     aligned
+}
+
+/// The state in which the resources whose earlier names the program declares have their new ones.
+fn renamed<'a>(graph: &Graph, state: &'a State) -> Cow<'a, State> {
+    let mut state = Cow::Borrowed(state);
+    for Rename { from, to, location: _ } in graph.renames() {
+        let is_meant = graph.node(from).is_none() && graph.node(to).is_some() && !state.resources.contains_key(to);
+        if is_meant && state.resources.contains_key(from) {
+            let resources = &mut state.to_mut().resources;
+            let entry = resources.remove(from);
+            resources.extend(entry.map(|entry| (to.clone(), entry)));
+        }
+    }
+    state
 }
 
 /// Deposes the object of a creation that is unsettled, if an object that an earlier plan has missed is the current one of `step`, or
@@ -172,7 +195,159 @@ fn values<'v>(fields: &[&'static str], value: impl Fn(&'static str) -> Option<&'
     values.join(",")
 }
 
+/// The resources that are new in the program, and the objects whose resources are gone from it, where it is not known yet which
+/// belong together.
+struct Strangers<'a> {
+    aligned: &'a Aligned,
+    /// Both by kind, and by the values of the fields that always replace the object, which have to be the same.
+    places: HashMap<(&'a str, String), (Vec<&'a Node>, Vec<Gone<'a>>)>,
+}
+
+type Gone<'a> = (&'a Address, &'a ObjectState);
+
+impl<'a> Strangers<'a> {
+    fn new(aligned: &'a Aligned, graph: &'a Graph) -> Self {
+        // What is not finished, or about to be deleted, has nothing that would have to be kept.
+        let is_kept = |object: &&ObjectState| object.phase == Phase::Ready && !object.is_being_deleted;
+        let gone = aligned.state.resources.iter().filter(|(address, _)| graph.node(address).is_none());
+        let gone = gone.filter_map(|(address, entry)| Some((address, entry.current.as_ref().filter(is_kept)?)));
+        let gone: Vec<Gone<'_>> = gone.collect();
+        let kinds: HashSet<_> = gone.iter().map(|(address, _)| address.kind()).collect();
+        let is_new =
+            |node: &&Node| kinds.contains(node.address.kind()) && !aligned.state.resources.contains_key(&node.address);
+        let mut places: HashMap<_, (Vec<_>, Vec<_>)> = HashMap::new();
+        let mut schemas = HashMap::new();
+        for node in graph.nodes().filter(is_new) {
+            let value = |field| aligned.wanted(node, field).into_json();
+            if let Some(place) = fixed_values(node.schema, value) {
+                places.entry((node.address.kind(), place)).or_default().0.push(node);
+                schemas.insert(node.address.kind(), node.schema);
+            }
+        }
+        for (address, object) in gone {
+            if let Some(schema) = schemas.get(address.kind())
+                && let Some(place) = fixed_values(schema, |field| Some(object.input(field).clone()))
+                && let Some((_, gone)) = places.get_mut(&(address.kind(), place))
+            {
+                gone.push((address, object));
+            }
+        }
+        Self { aligned, places }
+    }
+
+    /// The objects and the resources that can belong to each other only, or that have something that no two objects can have.
+    fn pairs(&self) -> Vec<(Address, Address)> {
+        let mut pairs = Vec::new();
+        for (new, gone) in self.places.values().filter(|(_, gone)| !gone.is_empty()) {
+            let shared = self.sharing(new, gone);
+            // Those may decide what becomes of the others.
+            let each = if shared.is_empty() { self.only(new, gone) } else { shared };
+            pairs.extend(each.into_iter().map(|(earlier, now)| (earlier.clone(), now.clone())));
+        }
+        pairs
+    }
+
+    /// Those that have an item of an exclusive field, as an alias, which no other has.
+    fn sharing(&self, new: &[&'a Node], gone: &[Gone<'a>]) -> Vec<(&'a Address, &'a Address)> {
+        let Some(schema) = new.first().map(|node| node.schema) else { return Vec::new() };
+        let exclusive = || schema.fields.iter().filter(|field| field.exclusive).map(|field| field.name);
+        let mut holders: HashMap<(&str, String), usize> = HashMap::new();
+        for (holder, (_, object)) in gone.iter().enumerate() {
+            for field in exclusive() {
+                holders.extend(items(object.input(field)).iter().map(|item| ((field, item.to_string()), holder)));
+            }
+        }
+        // For each object the one resource that takes something of it, if it is one.
+        let mut takers: Vec<Vec<&Node>> = vec![Vec::new(); gone.len()];
+        for node in new {
+            let mut found = HashSet::new();
+            for field in exclusive() {
+                let wanted = self.aligned.wanted(node, field).into_json().unwrap_or_default();
+                let keys = items(&wanted).iter().map(|item| (field, item.to_string()));
+                found.extend(keys.filter_map(|key| holders.get(&key).copied()));
+            }
+            if let [holder] = Vec::from_iter(found)[..]
+                && self.aligned.can_be(node, gone[holder].1)
+            {
+                takers[holder].push(node);
+            }
+        }
+        let pairs = gone.iter().zip(takers).filter_map(|((address, _), takers)| match takers[..] {
+            [taker] => Some((*address, &taker.address)),
+            _ => None,
+        });
+        pairs.collect()
+    }
+
+    /// Those of which each can be no other.
+    fn only(&self, new: &[&'a Node], gone: &[Gone<'a>]) -> Vec<(&'a Address, &'a Address)> {
+        let mut pairs = Vec::new();
+        for node in new {
+            let mut candidates = gone.iter().filter(|(_, object)| self.aligned.can_be(node, object));
+            if let (Some((address, object)), None) = (candidates.next(), candidates.next()) {
+                let mut rivals = new.iter().filter(|rival| self.aligned.can_be(rival, object));
+                if (rivals.next(), rivals.next()).1.is_none() {
+                    pairs.push((*address, &node.address));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// For each resource of a kind without identity the first objects that it could have had, if there are any.
+    fn doubts(&self) -> BTreeMap<Address, Vec<Address>> {
+        let mut doubts = BTreeMap::new();
+        for (new, gone) in self.places.values() {
+            for node in new.iter().filter(|node| !has_identity(node.schema)) {
+                let candidates = gone.iter().filter(|(_, object)| self.aligned.can_be(node, object));
+                let candidates: Vec<_> = candidates.take(NAMED).map(|(address, _)| (*address).clone()).collect();
+                if !candidates.is_empty() {
+                    doubts.insert(node.address.clone(), candidates);
+                }
+            }
+        }
+        doubts
+    }
+}
+
+/// How many of the objects that a resource could have had are named.
+const NAMED: usize = 3;
+
+/// The values of the fields whose changes always replace the object; `None` if one is not known.
+fn fixed_values(schema: &Schema, value: impl Fn(&'static str) -> Option<Json>) -> Option<String> {
+    let fields = schema.fields.iter().filter(|field| matches!(field.on_change, OnChange::Replace));
+    let values: Vec<Json> = fields.map(|field| value(field.name)).collect::<Option<_>>()?;
+    Some(Json::Array(values).to_string())
+}
+
 impl Aligned {
+    /// Brings each object that can be told by its values to where the program means it. Tells whether one has moved.
+    fn align<'a>(
+        &mut self,
+        namesakes: &Namesakes<'a>,
+        holders: &mut Holders<'a>,
+        graph: &'a Graph,
+        before: &'a State,
+    ) -> bool {
+        let mut has_moved = false;
+        // What a resource refers to comes before it, so a reference leads to where its target stands by then.
+        for node in graph.nodes() {
+            if self.state.current(&node.address).is_some_and(|current| self.is_within_reach(node, current)) {
+                continue;
+            }
+            if has_identity(node.schema) {
+                has_moved |= self.bring(holders, graph, before, node);
+            } else if let Some(earlier) = self.earlier_address(namesakes, node) {
+                let earlier = earlier.clone();
+                self.rename(&earlier, &node.address);
+                has_moved = true;
+            } else {
+                self.take_back(node);
+            }
+        }
+        has_moved
+    }
+
     /// The address at which the state has the resource that the program now has at that of `node`. Where there is more than
     /// one way to tell, there is none.
     fn earlier_address<'a>(&self, namesakes: &Namesakes<'a>, node: &Node) -> Option<&'a Address> {
@@ -290,9 +465,11 @@ impl Aligned {
     /// Whether `object` can be what `node` declares: it has its identity or, where the kind has none, no difference between
     /// the two forces a replacement.
     fn is_within_reach(&self, node: &Node, object: &ObjectState) -> bool {
-        if has_identity(node.schema) {
-            return self.has_identity_of(node, object);
-        }
+        if has_identity(node.schema) { self.has_identity_of(node, object) } else { self.can_be(node, object) }
+    }
+
+    /// Whether no difference between `object` and what `node` declares forces a replacement.
+    fn can_be(&self, node: &Node, object: &ObjectState) -> bool {
         node.schema.fields.iter().all(|field| {
             let (before, after) = (object.input(field.name), self.wanted(node, field.name));
             after.as_json() == Some(before) || !field.on_change.replaces(before, after.as_json())

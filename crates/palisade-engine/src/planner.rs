@@ -53,12 +53,12 @@ pub(crate) struct Planned {
 
 /// Does what [`plan`] does.
 pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Planned, PlanError> {
-    let Aligned { state, mut moved } = aligned(graph, state);
+    let Aligned { state, mut moved, doubts } = aligned(graph, state);
     let refreshed = refresh(provider, &state).await?;
     let Refreshed { state: now, observations, unseen } = &refreshed;
     let contested = contested(graph, &state);
     let known = Known { recorded: &state, state: now, observations, unseen, contested: &contested };
-    let mut planner = Planner { graph, known, decided: HashMap::new(), steps: Vec::new() };
+    let mut planner = Planner { graph, known, doubts: &doubts, decided: HashMap::new(), steps: Vec::new() };
     for node in graph.nodes() {
         planner.decide(node);
     }
@@ -94,6 +94,8 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
 struct Planner<'a> {
     graph: &'a Graph,
     known: Known<'a>,
+    /// What the new resources could be under another name.
+    doubts: &'a BTreeMap<Address, Vec<Address>>,
     steps: Vec<Step>,
     /// What is decided of the resources so far.
     decided: HashMap<&'a Address, Decision>,
@@ -127,9 +129,10 @@ impl<'a> Planner<'a> {
         let (step, uncertain) = match (object, self.known.observation(&node.address)) {
             (Some(object), Some(now)) => compare(self.known, node, object, now, wanted),
             (object, _) => {
-                let reason = object.map(absence);
+                let reason = object.map(|object| absence(object).to_owned());
+                let reason = reason.or_else(|| self.doubts.get(&node.address).map(|earlier| doubt(earlier)));
                 let changes = creation(node, wanted);
-                (Step { changes, reason: reason.map(str::to_owned), ..step(&node.address, Action::Create) }, Vec::new())
+                (Step { changes, reason, ..step(&node.address, Action::Create) }, Vec::new())
             }
         };
         let stays = matches!(step.action, Action::Update | Action::Nothing);
@@ -293,6 +296,13 @@ fn absence(object: &ObjectState) -> &'static str {
         _ if object.is_being_deleted => DELETED,
         _ => GONE,
     }
+}
+
+/// What to write if a new resource is one of the earlier ones.
+fn doubt(earlier: &[Address]) -> String {
+    let names = earlier.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    let name = earlier.first().map_or("", Address::name);
+    format!("if it is {names} under another name, add `stack.moved(\"{name}\", &..)`, and it keeps the object")
 }
 
 fn all_drift(provider: &dyn Provider, refreshed: &Refreshed) -> Vec<crate::Drift> {

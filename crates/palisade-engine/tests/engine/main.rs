@@ -10,6 +10,7 @@ mod fields;
 mod journal;
 mod kinds;
 mod late;
+mod moves;
 mod orders;
 mod progress;
 mod random;

@@ -303,26 +303,6 @@ fn what_changes_along_with_a_new_name_is_an_update() {
 }
 
 #[test]
-fn a_kind_without_identity_keeps_its_object_only_if_all_is_the_same() {
-    run(async {
-        let account = Account::default();
-        let program = |name: &str, tag: &str| {
-            graph(|stack| {
-                let net = make::<Net>().text("range", "10").text("tag", tag).add(stack, name);
-                make::<User>().text("name", "one").refer("net", Some(&net), "id").add(stack, name);
-            })
-        };
-        up(&account, &program("before", "t")).await;
-        let plan = up(&account, &program("after", "other")).await;
-        assert_eq!(step(&plan, "Net.after").action, Action::Create);
-        assert_eq!(step(&plan, "Net.before").action, Action::Delete);
-        let user = step(&plan, "User.after");
-        assert_eq!(user.moved_from, Some(address("User.before")));
-        assert_eq!(user.action, Action::Replace(ReplaceOrder::DeleteFirst));
-    });
-}
-
-#[test]
 fn a_kind_without_identity_keeps_its_object_only_if_it_refers_to_the_same() {
     run(async {
         let account = Account::default();
