@@ -632,9 +632,8 @@ fn the_security_groups_of_a_vpc_have_names_of_their_own() {
         }
     });
     insta::assert_snapshot!(found, @"
-    SecurityGroup.two: the name differs from that of SecurityGroup.one only in case, which AWS ignores
-    SecurityGroup.three: the name differs from that of SecurityGroup.two only in case, which AWS ignores
-    SecurityGroup.one and SecurityGroup.three have the same `vpc_id` and `group_name`
+    SecurityGroup.one and SecurityGroup.two have the same `vpc_id` and `group_name` to AWS
+    SecurityGroup.two and SecurityGroup.three have the same `vpc_id` and `group_name` to AWS
     ");
 }
 

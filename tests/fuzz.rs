@@ -417,6 +417,7 @@ fn every_field_of_every_resource() {
             _ = field.on_change.replaces(&json, Some(&json));
             _ = field.late.map(|late| late(&json, &json));
             _ = field.clashes.map(|clashes| clashes(&json, &json));
+            _ = field.fold(json.clone());
         }
     });
 }

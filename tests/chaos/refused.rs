@@ -38,7 +38,8 @@ fn is_namesake(state: &State, node: &Node, object: &ObjectState) -> bool {
         && identity.all(|field| {
             wanted(state, node, field.name).is_none_or(|value| {
                 let old = &object.inputs[field.name];
-                value == *old || field.clashes.is_some_and(|clashes| clashes(old, &value))
+                field.fold(value.clone()) == field.fold(old.clone())
+                    || field.clashes.is_some_and(|clashes| clashes(old, &value))
             })
         })
 }

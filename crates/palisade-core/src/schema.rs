@@ -82,6 +82,8 @@ pub struct FieldSchema {
     /// Whether two objects with this value (and that of all other such fields) cannot exist at a time. An object that is
     /// replaced without a change of these is deleted before its successor is created.
     pub identity: bool,
+    /// What a value of an identity is to the cloud, where it tells fewer apart, as names without regard to case.
+    pub folded: Option<fn(&Json) -> Json>,
     /// Which values of an identity cannot exist at a time although they differ, as blocks of addresses that overlap.
     pub clashes: Option<fn(&Json, &Json) -> bool>,
     /// Whether the cloud drops a reference in this field by itself when the object that it refers to is deleted.
@@ -167,6 +169,7 @@ impl FieldSchema {
             on_change,
             late: None,
             identity: false,
+            folded: None,
             clashes: None,
             released: false,
             exclusive: false,
@@ -175,6 +178,13 @@ impl FieldSchema {
             held: None,
             terraform_name: None,
         }
+    }
+}
+
+impl FieldSchema {
+    /// A value of an identity as the cloud tells it from others.
+    pub fn fold(&self, value: Json) -> Json {
+        self.folded.map_or_else(|| value.clone(), |fold| fold(&value))
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`Stack`]: what a program fills with resources.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     panic::Location,
 };
 
@@ -23,6 +23,8 @@ pub struct Stack {
     referrers: HashMap<Address, Vec<usize>>,
     outputs: Vec<OutputNode>,
     accepted: Vec<AcceptedRisk>,
+    /// Where the first acceptance of a rule, by its id, stands for an address.
+    accepted_at: HashMap<(Address, &'static str), usize>,
     policies: Vec<Policy>,
     renames: Vec<Rename>,
 }
@@ -66,8 +68,8 @@ impl Stack {
     /// An empty stack. `palisade::run` makes the one that a program fills.
     pub fn new(name: impl Into<String>) -> Self {
         let (nodes, outputs, accepted, policies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (indices, referrers, renames) = (HashMap::new(), HashMap::new(), Vec::new());
-        Self { name: name.into(), nodes, indices, referrers, outputs, accepted, policies, renames }
+        let (indices, referrers, accepted_at, renames) = (HashMap::new(), HashMap::new(), HashMap::new(), Vec::new());
+        Self { name: name.into(), nodes, indices, referrers, outputs, accepted, accepted_at, policies, renames }
     }
 
     /// Adds a resource under `name`, and returns the handle by which others refer to it.
@@ -130,6 +132,7 @@ impl Stack {
     #[track_caller]
     pub fn accept_risk<R: Resource, Brand>(&mut self, resource: &Handle<R, Brand>, risk: Risk<R>, reason: Reason) {
         let (address, rule, location) = (resource.address().clone(), risk.rule(), Location::caller());
+        self.accepted_at.entry((address.clone(), rule.id)).or_insert(self.accepted.len());
         self.accepted.push(AcceptedRisk { address, rule, reason, location });
     }
 
@@ -200,9 +203,8 @@ impl Stack {
             Hold::Check(check) | Hold::Risk { check, .. } => check,
         };
         let Some(violation) = check(node, self) else { return Status::ByCheck };
-        let mut accepted = self.accepted.iter();
-        match accepted.find(|risk| risk.address == node.address && risk.rule.id == rule.id) {
-            Some(risk) => Status::Accepted(risk),
+        match self.accepted_at.get(&(node.address.clone(), rule.id)) {
+            Some(&at) => Status::Accepted(&self.accepted[at]),
             None => Status::Violated(violation),
         }
     }
@@ -213,14 +215,16 @@ impl Stack {
     pub fn violations(&self) -> Vec<Finding> {
         let assessments = self.assessments();
         let mut findings: Vec<_> = assessments.iter().filter_map(violated).collect();
+        let existing = assessments.iter().filter_map(|found| match found.status {
+            Status::Accepted(risk) => Some((&found.node.address, risk.rule.id)),
+            _ => None,
+        });
+        let existing: HashSet<_> = existing.collect();
         let mut seen = BTreeSet::new();
         for risk in &self.accepted {
             let AcceptedRisk { address, rule, location, .. } = risk;
             let path = rule.risk().unwrap_or(rule.id);
-            let exists = assessments.iter().any(|found| {
-                found.node.address == *address && matches!(found.status, Status::Accepted(at) if at.rule.id == rule.id)
-            });
-            let message = if !exists {
+            let message = if !existing.contains(&(address, rule.id)) {
                 format!("{address}: the risk {path} is accepted, and does not exist")
             } else if !seen.insert((address, rule.id)) {
                 format!("{address}: the risk {path} is accepted twice")
@@ -354,7 +358,13 @@ impl Stack {
         let mut findings = Vec::new();
         for node in &self.nodes {
             let identity = node.schema.fields.iter().filter(|field| field.identity);
-            let values = identity.filter_map(|field| Some((field.name, node.fields.get(field.name)?)));
+            let values = identity.filter_map(|field| {
+                let value = node.fields.get(field.name)?;
+                Some((
+                    field.name,
+                    value.as_json().map_or_else(|| value.clone(), |json| field.fold(json.clone()).into()),
+                ))
+            });
             let values: Vec<_> = values.filter(|(_, value)| value.as_json() != Some(&Json::Null)).collect();
             if values.is_empty() {
                 continue;
@@ -363,9 +373,11 @@ impl Stack {
             match seen.insert(key, node) {
                 Some(first) if first.address != node.address => {
                     let names: Vec<_> = values.iter().map(|(name, _)| format!("`{name}`")).collect();
+                    let differs = |(name, _): &(&str, _)| first.fields.get(name) != node.fields.get(name);
+                    let to_aws = if values.iter().any(differs) { " to AWS" } else { "" };
                     findings.push(Finding {
                         message: format!(
-                            "{} and {} have the same {}",
+                            "{} and {} have the same {}{to_aws}",
                             first.address,
                             node.address,
                             joined_with_and(&names)

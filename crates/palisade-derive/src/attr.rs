@@ -33,6 +33,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) replace_if: Option<Path>,
     pub(crate) late_if: Option<Path>,
     pub(crate) identity: bool,
+    pub(crate) folded: Option<Path>,
     pub(crate) clashes: Option<Path>,
     pub(crate) released: bool,
     pub(crate) exclusive: bool,
@@ -103,6 +104,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             "replace_if" => found.replace_if = Some(meta.value()?.parse()?),
             "late_if" => found.late_if = Some(meta.value()?.parse()?),
             "identity" => found.identity = true,
+            "folded" => found.folded = Some(meta.value()?.parse()?),
             "clashes" => found.clashes = Some(meta.value()?.parse()?),
             "released" => found.released = true,
             "exclusive" => found.exclusive = true,
@@ -117,7 +119,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             _ => {
                 return Err(unknown(
                     &meta,
-                    "replace, replace_if, late_if, identity, clashes, released, exclusive, occupied, at_deletion, held, default, private, terraform",
+                    "replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, held, default, private, terraform",
                 ));
             }
         }

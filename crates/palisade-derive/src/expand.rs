@@ -118,6 +118,10 @@ fn schema(resource: &Resource) -> TokenStream {
 fn field_schema(field: &Field) -> TokenStream {
     let (name, doc, ty) = (field.name.to_string(), &field.doc, &field.ty);
     let FieldAttrs { identity, released, exclusive, occupied, at_deletion, .. } = field.attrs;
+    let folded = match &field.attrs.folded {
+        Some(fold) => quote!(::core::option::Option::Some(#fold)),
+        None => quote!(::core::option::Option::None),
+    };
     let clashes = match &field.attrs.clashes {
         Some(decide) => quote!(::core::option::Option::Some(#decide)),
         None => quote!(::core::option::Option::None),
@@ -159,6 +163,7 @@ fn field_schema(field: &Field) -> TokenStream {
             on_change: #on_change,
             late: #late,
             identity: #identity,
+            folded: #folded,
             clashes: #clashes,
             released: #released,
             exclusive: #exclusive,

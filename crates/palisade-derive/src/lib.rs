@@ -45,6 +45,8 @@ mod valid;
 ///   of the old and new value.
 /// - `identity`: no two objects with this value (and that of all other such fields) can exist at a time. Without `replace`, the
 ///   value can be changed in place, and one of several objects that exchange it is replaced: so not where an object holds data.
+/// - `folded = path`: two values are the same to the cloud if the `fn(&Json) -> Json` makes the same of them, as names without
+///   regard to case.
 /// - `clashes = path`: nor can two of which the `fn(&Json, &Json) -> bool` says so.
 /// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
 /// - `exclusive`: no two objects of the kind can have an item of it, and one that gets it takes it from another.

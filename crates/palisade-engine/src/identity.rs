@@ -17,7 +17,7 @@ pub(crate) fn identity_of(schema: &Schema, object: &ObjectState) -> Option<Ident
 /// The values of the identity fields; `None` where one is not known, or where the kind has no identity.
 pub(crate) fn identity(schema: &Schema, value: impl Fn(&str) -> Option<Json>) -> Option<Identity> {
     let fields = schema.fields.iter().filter(|field| field.identity);
-    let values: Vec<Json> = fields.map(|field| value(field.name)).collect::<Option<_>>()?;
+    let values: Vec<Json> = fields.map(|field| Some(field.fold(value(field.name)?))).collect::<Option<_>>()?;
     (!values.iter().all(Json::is_null)).then_some(Identity(values))
 }
 

@@ -22,7 +22,10 @@ pub(crate) fn replace_order(schema: &Schema, changes: &[FieldChange]) -> Replace
     let is_left = |field: &FieldSchema| {
         let Some(change) = changes.iter().find(|change| change.field == field.name) else { return false };
         let values = change.before.as_ref().zip(change.after.as_ref().and_then(Value::as_json));
-        !field.clashes.zip(values).is_some_and(|(clashes, (before, after))| clashes(before, after))
+        !values.is_some_and(|(before, after)| {
+            field.fold(before.clone()) == field.fold(after.clone())
+                || field.clashes.is_some_and(|clashes| clashes(before, after))
+        })
     };
     if has_none || identity.any(is_left) { ReplaceOrder::CreateFirst } else { ReplaceOrder::DeleteFirst }
 }

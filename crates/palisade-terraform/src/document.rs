@@ -1,6 +1,9 @@
 //! [`export`]: a graph becomes a [`Document`].
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use palisade_core::{Address, Graph, Json, JsonMap};
 use serde_json::json;
@@ -71,7 +74,15 @@ pub struct Document {
 /// - [`ExportError::Collision`] if two resources have one type and one name in Terraform.
 /// - [`ExportError::NoImportId`] if something that exists lacks what Terraform imports it by.
 pub fn export(graph: &Graph, options: &ExportOptions, existing: &Existing) -> Result<Document, ExportError> {
-    let mut resources: BTreeMap<_, _> = graph.nodes().map(|node| (&node.address, translate(node, graph))).collect();
+    let mut risks: HashMap<_, Vec<_>> = HashMap::new();
+    for risk in graph.accepted_risks() {
+        risks.entry(&risk.address).or_default().push(risk);
+    }
+    let translated = graph.nodes().map(|node| {
+        let risks = risks.get(&node.address).map(Vec::as_slice).unwrap_or_default();
+        (&node.address, translate(node, graph, risks))
+    });
+    let mut resources: BTreeMap<_, _> = translated.collect();
     let mut imports = Imports::default();
     for resource in resources.values_mut() {
         imports.take_over(resource, existing)?;

@@ -1,13 +1,13 @@
 //! [`translate`]: what a resource says in Terraform, still as data.
 
 use palisade_core::{
-    Graph, Json, Node, Value,
+    AcceptedRisk, Graph, Json, Node, Value,
     terraform::{Argument, Import, TerraformResource},
 };
 
-/// The resource as Terraform has it: one argument for each field with a Terraform name and a value, and then whatever the
-/// resource's own module changes.
-pub(crate) fn translate(node: &Node, graph: &Graph) -> TerraformResource {
+/// The resource as Terraform has it: one argument for each field with a Terraform name and a value, then whatever the
+/// resource's own module changes, and the risks of the resource that the program accepts.
+pub(crate) fn translate(node: &Node, graph: &Graph, risks: &[&AcceptedRisk]) -> TerraformResource {
     let named = |field: &palisade_core::FieldSchema| Some((field.terraform_name?, node.fields.get(field.name)?));
     let arguments = node.schema.fields.iter().filter_map(named).filter(|(_, value)| !is_nothing(value));
     let mut resource = TerraformResource {
@@ -26,7 +26,7 @@ pub(crate) fn translate(node: &Node, graph: &Graph) -> TerraformResource {
     if let Some(adapt) = node.schema.terraform {
         adapt(&mut resource, graph);
     }
-    for risk in graph.accepted_risks().iter().filter(|risk| risk.address == node.address) {
+    for risk in risks {
         let accepted = format!("Accepted risk, {}: {}.", risk.rule.id, risk.reason.as_str().trim_end_matches('.'));
         let comments = [resource.comment.take(), Some(accepted)];
         resource.comment = comments.into_iter().flatten().reduce(|first, next| format!("{first} {next}"));

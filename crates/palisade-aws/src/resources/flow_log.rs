@@ -9,7 +9,7 @@ use palisade_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{FlowLogRole, Vpc, flow_log_role::PROPAGATED};
+use super::{FlowLogRole, Vpc, flow_log_role::PROPAGATED, in_one_vpc};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -91,7 +91,7 @@ fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
         })
     };
     let is_one_too_many = || {
-        let of_the_vpc = stack.resources::<FlowLog>().filter(|other| other.vpc_id() == flow_log.vpc_id());
+        let of_the_vpc = in_one_vpc(flow_log, |it| it.vpc_id()).into_iter();
         let before: Vec<_> = of_the_vpc.take_while(|other| *other != flow_log).collect();
         let is_beyond = before.len() >= ROOM.at_most;
         is_beyond.then(|| {

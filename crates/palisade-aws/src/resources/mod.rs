@@ -1,6 +1,6 @@
 //! The resources, one module each: what a program declares, and the lifecycle that makes it real.
 
-use palisade_core::{Finding, Json, Node, Stack};
+use palisade_core::{Declared, DeclaredField, Finding, Id, Json, Node, Resource, Stack};
 
 mod cache_parameter_group;
 mod cache_subnet_group;
@@ -62,6 +62,17 @@ fn abroad(node: &Node, stack: &Stack, arn: Option<&str>) -> Option<Finding> {
         let help = format!("name one of {}: AWS looks for it there only", zone.region());
         node.finding(&message, &help).also(&subnet, format!("is in {}", zone.region()))
     })
+}
+
+/// The resources of a kind that are in the same VPC as `one`, itself included, in the order of their declaration.
+fn in_one_vpc<'a, R: Resource>(
+    one: Declared<'a, R>,
+    vpc: impl Fn(Declared<'a, R>) -> DeclaredField<'a, Id<Vpc>>,
+) -> Vec<Declared<'a, R>> {
+    match vpc(one).target() {
+        Some(network) => network.referrers().collect(),
+        None => one.stack().resources().filter(|other| vpc(*other) == vpc(one)).collect(),
+    }
 }
 
 /// Whether the program gives no value for `field`, not even one that is known later.

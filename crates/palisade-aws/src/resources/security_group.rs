@@ -5,7 +5,7 @@ mod rules;
 pub(super) use rules::QUOTA;
 
 use palisade_core::{
-    Attributes, Declared, Finding, Id, Json, Node, Resource, Stack,
+    Attributes, Id, Json, Resource,
     provider::{ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,6 @@ use crate::{
     attributes = SecurityGroupAttributes,
     id_prefix = "sg-",
     ids = palisade_core::IdRules::HEXADECIMAL,
-    check = check,
     never(
         ingress(
             "the rules of a `SecurityGroup` are resources of their own, so that two groups can name each other",
@@ -64,7 +63,7 @@ pub struct SecurityGroup {
     #[field(replace, identity)]
     pub vpc_id: Id<Vpc>,
     /// The name, unique in the VPC, also without regard to case.
-    #[field(replace, identity, clashes = differ_in_case_at_most, terraform = "name")]
+    #[field(replace, identity, folded = without_case, terraform = "name")]
     pub group_name: SecurityGroupName,
     /// What the group is for.
     #[field(replace)]
@@ -81,24 +80,9 @@ pub struct SecurityGroupAttributes {
     pub arn: Arn,
 }
 
-fn check(node: &Node, stack: &Stack) -> Vec<Finding> {
-    let Some(group) = stack.declared::<SecurityGroup>(node) else { return Vec::new() };
-    let name = |group: Declared<'_, SecurityGroup>| group.group_name().known().map(|name| name.as_str().to_lowercase());
-    let mut before = stack.resources::<SecurityGroup>().take_while(|other| *other != group);
-    let is_same = |other: &Declared<'_, SecurityGroup>| {
-        // The same name twice is found already, as one identity.
-        other.vpc_id() == group.vpc_id() && other.group_name() != group.group_name() && name(*other) == name(group)
-    };
-    let finding = before.find(is_same).map(|other| {
-        let message = format!("the name differs from that of {} only in case, which AWS ignores", other.address());
-        group.finding(&message, "give each group of a VPC a name of its own").also(&other, "has the name")
-    });
-    finding.into_iter().collect()
-}
-
-/// Whether two groups of a VPC cannot exist at a time because of their names.
-fn differ_in_case_at_most(one: &Json, other: &Json) -> bool {
-    one.as_str().zip(other.as_str()).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
+/// AWS compares the names of security groups without regard to case.
+fn without_case(name: &Json) -> Json {
+    name.as_str().map_or_else(|| name.clone(), |name| name.to_lowercase().into())
 }
 
 impl Lifecycle for SecurityGroup {

@@ -212,10 +212,13 @@ fn terraform(resource: &mut TerraformResource, graph: &Graph) {
             cache.fields.get("security_group_ids").map(palisade_core::Value::references).unwrap_or_default();
         references.iter().any(|reference| groups.contains(reference))
     };
+    let mut dependents = groups.iter().flat_map(|group| graph.dependents(&group.address));
     let is_ingress = resource.field("direction").as_json() == Some(&Json::from(Direction::Ingress.as_str()));
     // Terraform creates such a cache without its token; until it is set, nobody may reach the cache.
-    resource.left_out =
-        is_ingress && graph.nodes().any(|cache| replication_group::waits_for_token(cache) && is_of(cache));
+    resource.left_out = is_ingress
+        && dependents.any(|dependent| {
+            graph.node(dependent).is_some_and(|cache| replication_group::waits_for_token(cache) && is_of(cache))
+        });
     let direction = resource.field("direction");
     if direction.as_json() == Some(&Json::from(Direction::Egress.as_str())) {
         resource.resource_type = "aws_vpc_security_group_egress_rule".to_owned();

@@ -8,7 +8,7 @@ use palisade_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Vpc;
+use super::{Vpc, in_one_vpc};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -121,9 +121,9 @@ fn outside(subnet: Declared<'_, Subnet>) -> Option<Finding> {
 /// Two subnets of a VPC have no address in common. Of each pair the later one is found.
 fn overlap(subnet: Declared<'_, Subnet>) -> Option<Finding> {
     let own = subnet.cidr_block().known()?;
-    let earlier = subnet.stack().resources::<Subnet>().take_while(|other| *other != subnet);
-    let mut siblings = earlier.filter(|other| other.vpc_id() == subnet.vpc_id());
-    let (other, taken) = siblings.find_map(|other| {
+    let siblings = in_one_vpc(subnet, |it| it.vpc_id()).into_iter();
+    let mut earlier = siblings.take_while(|other| *other != subnet);
+    let (other, taken) = earlier.find_map(|other| {
         let taken = other.cidr_block().known()?;
         taken.overlaps(own).then_some((other, taken))
     })?;

@@ -1,6 +1,9 @@
 //! How the resources stand to the rules of security: as text, as JSON, and as SARIF 2.1.0 for code scanning.
 
-use std::{collections::BTreeMap, panic::Location};
+use std::{
+    collections::{BTreeMap, HashSet},
+    panic::Location,
+};
 
 use palisade_core::{AcceptedRisk, Address, Assessment, Finding, Hold, Json, Stack, Status};
 use serde_json::json;
@@ -183,7 +186,7 @@ pub(crate) fn sarif(stack: &Stack, violations: &[Finding]) -> Json {
     for (name, _, findings) in stack.policies() {
         findings.iter().for_each(|finding| found(name, finding));
     }
-    let acceptances: Vec<_> = stack.accepted_risks().iter().map(|risk| risk.location).collect();
+    let acceptances: HashSet<_> = stack.accepted_risks().iter().map(|risk| risk.location).collect();
     let is_needless = |finding: &&Finding| finding.spans.iter().any(|span| acceptances.contains(&span.location));
     for finding in violations.iter().filter(is_needless) {
         rules
