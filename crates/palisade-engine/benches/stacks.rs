@@ -17,8 +17,8 @@ use std::{
 
 use futures_util::FutureExt;
 use palisade_core::{
-    Address, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, JsonMap, OnChange, Output, Reference,
-    Resource, Schema, Stack,
+    Address, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, Json, JsonMap, OnChange, Output,
+    Reference, Resource, Schema, Stack,
     provider::{BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Token, Turn},
 };
 use palisade_engine::{Entry, ObjectState, Phase, State, plan};
@@ -80,6 +80,15 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("replaces", |size| (Network::of(size), Network { range: "20", ..Network::of(size) })),
     ("renames", |size| (Network::of(size), Network { prefix: "new", ..Network::of(size) })),
     ("destroys", |size| (Network::of(size), Network::of(0))),
+    // Both programs have doors only: each two have exchanged their numbers in the account, so that one of them is replaced.
+    // Each two get a part of the room of the other one, so that one of them goes before its successor comes.
+    ("overlaps", |size| {
+        let rooms = Network { prefix: ROOM, ..Network::of(size) };
+        (rooms, Network { tag: "part", ..rooms })
+    }),
+    ("exchanges", |size| {
+        (Network { prefix: DOOR, ..Network::of(size) }, Network { prefix: DOOR, ..Network::of(size) })
+    }),
 ];
 
 /// Prints the seconds that the plan took, and the highest use of memory in MiB.
@@ -101,6 +110,8 @@ fn one(scenario: &str, size: usize) {
         "edits" => (size / 10, size - size / 10, size / 10),
         "replaces" => (hosts + 1, groups, hosts + 1),
         "destroys" => (0, 0, size),
+        "exchanges" => (size / 2, size / 2, size / 2),
+        "overlaps" => (size, 0, size),
         _ => (0, 0, 0),
     };
     assert_eq!(counts, expected);
@@ -128,6 +139,22 @@ impl Network {
     fn graph(self) -> Graph {
         let Self { size, first, prefix, range, tag } = self;
         let mut stack = Stack::new("bench");
+        if prefix == DOOR {
+            for number in 0..size {
+                stack.add(&format!("{prefix}-{number}"), make::<3>().set::<String>("number", number.to_string()));
+            }
+            return Graph::new(&stack);
+        }
+        if prefix == ROOM {
+            for number in 0..size {
+                let room = if tag == "part" { format!("{}-{tag}", number ^ 1) } else { number.to_string() };
+                stack.add(
+                    &format!("{prefix}-{number}"),
+                    make::<4>().set::<String>("room", room).set::<String>("house", (number / 2).to_string()),
+                );
+            }
+            return Graph::new(&stack);
+        }
         if size == 0 {
             return Graph::new(&stack);
         }
@@ -185,7 +212,7 @@ struct Account;
 
 impl Provider for Account {
     fn schema(&self, kind: &str) -> Option<&'static Schema> {
-        [&NET, &HOST, &GROUP].into_iter().find(|schema| schema.kind == kind)
+        [&NET, &HOST, &GROUP, &DOORS, &ROOMS].into_iter().find(|schema| schema.kind == kind)
     }
 
     fn read<'a>(
@@ -194,7 +221,13 @@ impl Provider for Account {
         _kind: &'a str,
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
-        let read = |object: &Object| Some(Observation { fields: object.inputs.clone(), attributes: JsonMap::new() });
+        let read = |object: &Object| {
+            let mut fields = object.inputs.clone();
+            if let Some(number) = fields.get_mut("number") {
+                *number = (number.as_str().unwrap().parse::<usize>().unwrap() ^ 1).to_string().into();
+            }
+            Some(Observation { fields, attributes: JsonMap::new() })
+        };
         Box::pin(async move { Ok(objects.iter().map(read).collect()) })
     }
 
@@ -273,6 +306,33 @@ static GROUP: Schema = Schema::new(
     ],
 );
 
+/// No two doors have one number, which can be changed.
+static DOORS: Schema =
+    Schema::new("Door", &[FieldSchema { identity: true, ..FieldSchema::new("number", OnChange::Update) }]);
+
+/// No two rooms of a house can be one, or a part of one.
+static ROOMS: Schema = Schema::new(
+    "Room",
+    &[
+        FieldSchema { identity: true, ..FieldSchema::new("house", OnChange::Replace) },
+        FieldSchema {
+            identity: true,
+            clashes: Some(|one, other| whole(one) == whole(other)),
+            ..FieldSchema::new("room", OnChange::Replace)
+        },
+    ],
+);
+
+fn whole(room: &Json) -> &str {
+    room.as_str().unwrap().trim_end_matches("-part")
+}
+
+/// How the names of rooms begin in the program.
+const ROOM: &str = "room";
+
+/// How the names of doors begin in the program.
+const DOOR: &str = "door";
+
 /// One of the kinds as a type.
 #[derive(Deserialize, Serialize)]
 struct Kind<const N: usize>;
@@ -280,7 +340,7 @@ struct Kind<const N: usize>;
 impl<const N: usize> Resource for Kind<N> {
     type Attributes = ();
     type Fields<'a> = ();
-    const SCHEMA: &'static Schema = [&NET, &HOST, &GROUP][N];
+    const SCHEMA: &'static Schema = [&NET, &HOST, &GROUP, &DOORS, &ROOMS][N];
 }
 
 /// A declaration of a resource, field by field.

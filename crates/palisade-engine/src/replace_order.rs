@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use palisade_core::{Address, FieldSchema, Graph, Schema, Value};
 use petgraph::{
     Direction,
-    algo::{has_path_connecting, tarjan_scc},
+    algo::{DfsSpace, has_path_connecting, tarjan_scc},
     graph::NodeIndex,
-    visit::EdgeRef,
+    visit::{EdgeRef, NodeFiltered},
 };
 
 use crate::{
@@ -38,21 +38,20 @@ pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) -> Vec
     // Each round leaves fewer successors that come first.
     loop {
         let steps = steps(graph, state, plan);
-        let mut turned = forced(&steps);
+        let circles = Circles::new(&steps);
+        let mut turned = circles.forced();
         if turned.is_empty() {
-            // What is left exchanges identities. One of the objects has to go first, and any will do.
-            turned.extend(in_a_circle(&steps).first());
+            // What is left exchanges identities. One of the objects of each circle has to go first, and any will do.
+            turned = circles.one_of_each(circles.replacements());
         }
         if turned.is_empty() {
-            turned.extend(exchanged(&steps).into_iter().map(|update| (update, update)));
+            turned = circles.one_of_each(circles.takers());
         }
         if turned.is_empty() {
             return replaced;
         }
-        let mut reasons: HashMap<_, _> = turned
-            .into_iter()
-            .map(|(create, delete)| (&steps[create].address, reason(&steps, create, delete)))
-            .collect();
+        let turned = turned.into_iter().map(|(make, end)| (&steps[make].address, circles.reason(make, end)));
+        let mut reasons: HashMap<_, _> = turned.collect();
         for step in &mut plan.steps {
             if let Some(reason) = reasons.remove(&step.address) {
                 replaced.extend((step.action == Action::Update).then(|| step.address.clone()));
@@ -63,52 +62,77 @@ pub(crate) fn delete_first(graph: &Graph, state: &State, plan: &mut Plan) -> Vec
     }
 }
 
-/// The replacements whose creation waits for the deletion in any case, whatever becomes of the others.
-fn forced(steps: &Steps) -> Vec<(NodeIndex, NodeIndex)> {
-    let mut candidates = in_a_circle(steps);
-    if !candidates.is_empty() {
-        let needed = steps.filter_map(|_, _| Some(()), |_, wait| wait.is_needed().then_some(()));
-        candidates.retain(|&(create, delete)| has_path_connecting(&needed, delete, create, None));
-    }
-    candidates
+/// The steps that make an object and that end its predecessor; twice the same one, where an object is changed in place.
+type Pair = (NodeIndex, NodeIndex);
+
+/// The steps of a plan, and which of them wait for each other.
+struct Circles<'a> {
+    steps: &'a Steps,
+    /// The circle that each step is in, by its number. A step that waits for nothing that waits for it is in one of its own.
+    of: Vec<usize>,
 }
 
-/// Of the steps of each circle an update that is to take over an identity from one that waits for it, if there is one.
-fn exchanged(steps: &Steps) -> Vec<NodeIndex> {
-    let circles = tarjan_scc(steps).into_iter().filter(|circle| circle.len() > 1);
-    let taken = circles.filter_map(|circle| {
-        let circle: HashSet<_> = circle.into_iter().collect();
+impl<'a> Circles<'a> {
+    fn new(steps: &'a Steps) -> Self {
+        let mut of = vec![0; steps.node_count()];
+        for (number, circle) in tarjan_scc(steps).into_iter().enumerate() {
+            circle.into_iter().for_each(|step| of[step.index()] = number);
+        }
+        Self { steps, of }
+    }
+
+    fn is_one(&self, one: NodeIndex, other: NodeIndex) -> bool {
+        self.of[one.index()] == self.of[other.index()]
+    }
+
+    /// The replacements whose two steps wait for each other, as creation and deletion.
+    fn replacements(&self) -> Vec<Pair> {
+        let preferred = self.steps.edge_references().filter(|edge| *edge.weight() == Wait::Preferred);
+        let pairs = preferred.map(|edge| (edge.source(), edge.target()));
+        pairs.filter(|&(make, end)| self.is_one(make, end)).collect()
+    }
+
+    /// Those of them whose creation waits for the deletion in any case, whatever becomes of the others.
+    fn forced(&self) -> Vec<Pair> {
+        let mut pairs = self.replacements();
+        if !pairs.is_empty() {
+            let needed = self.steps.filter_map(|_, _| Some(()), |_, wait| wait.is_needed().then_some(()));
+            let mut space = DfsSpace::new(&needed);
+            pairs.retain(|&(make, end)| {
+                // What leads from the one to the other is in their circle.
+                let circle = NodeFiltered::from_fn(&needed, |step| self.is_one(step, make));
+                has_path_connecting(&circle, end, make, Some(&mut space))
+            });
+        }
+        pairs
+    }
+
+    /// The updates that are to take over an identity from one that waits for them.
+    fn takers(&self) -> Vec<Pair> {
         let takes = |step: NodeIndex| {
-            let mut before = steps.edges_directed(step, Direction::Incoming);
-            before.any(|edge| *edge.weight() == Wait::Identity && circle.contains(&edge.source()))
+            let mut before = self.steps.edges_directed(step, Direction::Incoming);
+            before.any(|edge| *edge.weight() == Wait::Identity && self.is_one(edge.source(), step))
         };
-        circle.iter().copied().filter(|&step| steps[step].task == Task::Update && takes(step)).min()
-    });
-    taken.collect()
-}
-
-/// The replacements whose two steps wait for each other, as creation and deletion.
-fn in_a_circle(steps: &Steps) -> Vec<(NodeIndex, NodeIndex)> {
-    let mut circle_of = vec![0; steps.node_count()];
-    for (number, circle) in tarjan_scc(steps).into_iter().enumerate() {
-        for step in circle {
-            circle_of[step.index()] = number;
-        }
+        let updates = self.steps.node_indices().filter(|&step| self.steps[step].task == Task::Update);
+        updates.filter(|&step| takes(step)).map(|step| (step, step)).collect()
     }
-    let preferred = steps.edge_references().filter(|edge| *edge.weight() == Wait::Preferred);
-    let pairs = preferred.map(|edge| (edge.source(), edge.target()));
-    pairs.filter(|(create, delete)| circle_of[create.index()] == circle_of[delete.index()]).collect()
-}
 
-/// Why the predecessor has to go first: because of the first step on the way from its deletion to the creation.
-fn reason(steps: &Steps, create: NodeIndex, delete: NodeIndex) -> String {
-    let next = steps.edges(delete).find(|edge| has_path_connecting(steps, edge.target(), create, None));
-    match next.map(|edge| (edge.weight(), &steps[edge.target()])) {
-        Some((Wait::Room, _)) => "it is deleted first, as there is no room for another one beside it".to_owned(),
-        Some((_, next)) if matches!(next.task, Task::Delete { .. }) => {
-            format!("it is deleted first, as {}, which it refers to, is", next.address)
+    /// The first of each circle.
+    fn one_of_each(&self, pairs: Vec<Pair>) -> Vec<Pair> {
+        let mut seen = HashSet::new();
+        pairs.into_iter().filter(|(make, _)| seen.insert(self.of[make.index()])).collect()
+    }
+
+    /// Why the predecessor has to go first: because of the first step on the way from its deletion to the creation.
+    fn reason(&self, make: NodeIndex, end: NodeIndex) -> String {
+        let next = self.steps.edges(end).find(|edge| self.is_one(edge.target(), make));
+        match next.map(|edge| (edge.weight(), &self.steps[edge.target()])) {
+            Some((Wait::Room, _)) => "it is deleted first, as there is no room for another one beside it".to_owned(),
+            Some((_, next)) if matches!(next.task, Task::Delete { .. }) => {
+                format!("it is deleted first, as {}, which it refers to, is", next.address)
+            }
+            Some((_, next)) => format!("it is deleted first, as {} takes over its identity", next.address),
+            None => "it is deleted first".to_owned(),
         }
-        Some((_, next)) => format!("it is deleted first, as {} takes over its identity", next.address),
-        None => "it is deleted first".to_owned(),
     }
 }

@@ -501,12 +501,16 @@ impl<'a> Builder<'a> {
     /// The creations that may find a deleted object again, each with the deletions of what that may still refer to. Once one has
     /// begun, the state says so.
     fn brought_back(&self) -> Vec<(NodeIndex, NodeIndex)> {
+        let mut deletes: HashMap<_, Vec<_>> = HashMap::new();
+        for ((address, _), &delete) in &self.deletes {
+            deletes.entry(address.kind()).or_default().push(delete);
+        }
         let mut orders = Vec::new();
         for (address, &make) in &self.makes {
             let Some(node) = self.graph.node(address) else { continue };
             if self.steps[make].kind() == StepKind::Create {
-                let deletes = self.deletes.iter().filter(|((of, _), _)| node.schema.brings_back.contains(&of.kind()));
-                orders.extend(deletes.map(|(_, &delete)| (make, delete)));
+                let brought_back = node.schema.brings_back.iter().filter_map(|kind| deletes.get(kind)).flatten();
+                orders.extend(brought_back.map(|&delete| (make, delete)));
             }
         }
         orders
