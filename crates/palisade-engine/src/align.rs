@@ -200,7 +200,14 @@ fn values<'v>(fields: &[&'static str], value: impl Fn(&'static str) -> Option<&'
 struct Strangers<'a> {
     aligned: &'a Aligned,
     /// Both by kind, and by the values of the fields that always replace the object, which have to be the same.
-    places: HashMap<(&'a str, String), (Vec<&'a Node>, Vec<Gone<'a>>)>,
+    places: HashMap<(&'a str, String), Candidates<'a>>,
+}
+
+/// Those of one place.
+#[derive(Default)]
+struct Candidates<'a> {
+    new: Vec<&'a Node>,
+    gone: Vec<Gone<'a>>,
 }
 
 type Gone<'a> = (&'a Address, &'a ObjectState);
@@ -215,21 +222,21 @@ impl<'a> Strangers<'a> {
         let kinds: HashSet<_> = gone.iter().map(|(address, _)| address.kind()).collect();
         let is_new =
             |node: &&Node| kinds.contains(node.address.kind()) && !aligned.state.resources.contains_key(&node.address);
-        let mut places: HashMap<_, (Vec<_>, Vec<_>)> = HashMap::new();
+        let mut places: HashMap<_, Candidates<'_>> = HashMap::new();
         let mut schemas = HashMap::new();
         for node in graph.nodes().filter(is_new) {
             let value = |field| aligned.wanted(node, field).into_json();
             if let Some(place) = fixed_values(node.schema, value) {
-                places.entry((node.address.kind(), place)).or_default().0.push(node);
+                places.entry((node.address.kind(), place)).or_default().new.push(node);
                 schemas.insert(node.address.kind(), node.schema);
             }
         }
         for (address, object) in gone {
             if let Some(schema) = schemas.get(address.kind())
                 && let Some(place) = fixed_values(schema, |field| Some(object.input(field).clone()))
-                && let Some((_, gone)) = places.get_mut(&(address.kind(), place))
+                && let Some(candidates) = places.get_mut(&(address.kind(), place))
             {
-                gone.push((address, object));
+                candidates.gone.push((address, object));
             }
         }
         Self { aligned, places }
@@ -238,7 +245,7 @@ impl<'a> Strangers<'a> {
     /// The objects and the resources that can belong to each other only, or that have something that no two objects can have.
     fn pairs(&self) -> Vec<(Address, Address)> {
         let mut pairs = Vec::new();
-        for (new, gone) in self.places.values().filter(|(_, gone)| !gone.is_empty()) {
+        for Candidates { new, gone } in self.places.values().filter(|candidates| !candidates.gone.is_empty()) {
             let shared = self.sharing(new, gone);
             // Those may decide what becomes of the others.
             let each = if shared.is_empty() { self.only(new, gone) } else { shared };
@@ -297,7 +304,7 @@ impl<'a> Strangers<'a> {
     /// For each resource of a kind without identity the first objects that it could have had, if there are any.
     fn doubts(&self) -> BTreeMap<Address, Vec<Address>> {
         let mut doubts = BTreeMap::new();
-        for (new, gone) in self.places.values() {
+        for Candidates { new, gone } in self.places.values() {
             for node in new.iter().filter(|node| !has_identity(node.schema)) {
                 let candidates = gone.iter().filter(|(_, object)| self.aligned.can_be(node, object));
                 let candidates: Vec<_> = candidates.take(NAMED).map(|(address, _)| (*address).clone()).collect();

@@ -52,7 +52,8 @@ pub use palisade_aws::{
 pub use palisade_cli::{Cloud, Clouds, exit_code};
 pub use palisade_core::{
     AcceptedRisk, Address, BuilderState, Complete, Declare, Declared, DeclaredField, Finding, Given, Graph, Handle, Id,
-    Input, IntoInput, Missing, Output, Present, Reason, ReasonError, Resource, Risk, Rule, Stack, Violation, reason,
+    Input, IntoInput, Missing, Output, Present, Reason, ReasonError, Rename, Resource, Risk, Rule, Stack, Violation,
+    reason,
 };
 
 /// What a program needs: `use palisade::prelude::*;`.

@@ -27,8 +27,11 @@ fn done(plan: &Plan) -> Vec<String> {
     each.collect()
 }
 
-/// A network: its name in the program, its range and its tag.
+/// A network: its name in the program, its range and its tag; or a rule, its peer and its port.
 type Line = (&'static str, &'static str, &'static str);
+
+/// What a plan does that leads to these networks, of which some have these earlier names.
+type Case = (&'static [Line], &'static [(&'static str, &'static str)], &'static [&'static str]);
 
 /// The networks, and the earlier names of some of them.
 fn nets(lines: &[Line], earlier: &[(&str, &str)]) -> Graph {
@@ -84,7 +87,7 @@ fn a_resource_that_changes_along_with_its_name_is_the_same_if_no_other_can_be_me
 #[test]
 fn an_earlier_name_tells_which_one_is_meant() {
     let two: &[Line] = &[("a", "10", "t"), ("b", "10", "u")];
-    let cases: &[(&[Line], &[(&str, &str)], &[&str])] = &[
+    let cases: &[Case] = &[
         (&[("c", "10", "v")], &[("a", "c")], &["update c, was a", "delete b"]),
         (&[("c", "10", "v")], &[("b", "c")], &["update c, was b", "delete a"]),
         // One of two is enough.
@@ -167,14 +170,14 @@ fn what_is_in_a_network_that_changes_along_with_its_name_follows() {
 /// A rule is told by its peer; if that changes as well, by the port, which no two rules can have.
 #[test]
 fn a_value_that_no_two_can_have_tells_which_one_is_meant() {
-    let rules = |lines: &[(&str, &str, &str)]| {
+    let rules = |lines: &[Line]| {
         graph(|stack| {
             for (name, peer, port) in lines {
                 make::<Rule>().text("peer", peer).text("port", port).add(stack, name);
             }
         })
     };
-    let cases: &[(&[(&str, &str, &str)], &[&str])] = &[
+    let cases: &[(&[Line], &[&str])] = &[
         (&[("c", "z", "2"), ("d", "w", "1")], &["update c, was b", "update d, was a"]),
         (&[("c", "z", "2"), ("d", "w", "9")], &["update c, was b", "update d, was a"]),
         (&[("c", "y", "1"), ("d", "x", "2")], &["update c, was b", "update d, was a"]),
