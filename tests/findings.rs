@@ -623,7 +623,7 @@ fn the_security_groups_of_a_vpc_have_names_of_their_own() {
         let vpcs = ["a", "b"].map(|name| stack.add(name, Vpc::builder().cidr_block(cidr!("10.0.0.0/16"))));
         for (name, vpc, group_name) in [
             ("one", &vpcs[0], security_group_name!("redis")),
-            ("two", &vpcs[0], security_group_name!("Redis")),
+            ("two", &vpcs[0], security_group_name!("reDIS")),
             ("three", &vpcs[0], security_group_name!("redis")),
             ("four", &vpcs[1], security_group_name!("REDIS")),
         ] {
@@ -645,6 +645,7 @@ fn an_earlier_name_is_that_of_one_resource_and_of_none_that_the_program_still_ha
         let [a, b] = ["a", "b"].map(|name| table(stack, name));
         stack.moved("before", &a);
         stack.moved("before", &b);
+        stack.moved("earlier", &b);
         stack.moved("earlier", &b);
         stack.moved("a", &b);
         stack.moved("b", &b);

@@ -128,7 +128,16 @@ fn an_earlier_name_does_nothing_to_a_resource_that_exists() {
 fn a_plan_that_cannot_tell_names_what_could_be_meant_and_the_line_to_add() {
     run(async {
         let account = Account::default();
-        up(&account, &nets(&[("a", "10", "t"), ("b", "10", "u"), ("c", "20", "t")], &[])).await;
+        let all = [("a", "10", "t"), ("b", "10", "u"), ("c", "20", "t")];
+        let many = [("x", "10", "t"), ("y", "10", "u"), ("z", "10", "t")];
+        up(&account, &nets(&[all, many].concat(), &[])).await;
+        let plan = planned(&account, &nets(&[("d", "10", "v")], &[])).await.unwrap();
+        let step = plan.step(&Address::new("Net", "d")).unwrap();
+        insta::assert_snapshot!(
+            step.reason.as_deref().unwrap(),
+            @r#"if it is Net.a or Net.b or Net.x under another name, add `stack.moved("a", &..)`, and it keeps the object"#
+        );
+        up(&account, &nets(&all, &[])).await;
         let plan = planned(&account, &nets(&[("d", "10", "v"), ("e", "30", "v")], &[])).await.unwrap();
         let reason = |name: &str| plan.step(&Address::new("Net", name)).unwrap().reason.clone();
         insta::assert_snapshot!(
@@ -139,6 +148,27 @@ fn a_plan_that_cannot_tell_names_what_could_be_meant_and_the_line_to_add() {
         // The line is the cure.
         let plan = up(&account, &nets(&[("d", "10", "v"), ("e", "30", "v")], &[("a", "d")])).await;
         assert_eq!(done(&plan), ["update d, was a", "create e", "delete c", "delete b"]);
+    });
+}
+
+/// A network does not become smaller.
+#[test]
+fn a_change_that_replaces_in_one_direction_alone_tells_which_one_is_not_meant() {
+    run(async {
+        let nets = |lines: &[(&str, u32)]| {
+            graph(|stack| {
+                for &(name, size) in lines {
+                    make::<Net>().text("range", "10").with::<u32>("size", size).add(stack, name);
+                }
+            })
+        };
+        let account = Account::default();
+        up(&account, &nets(&[("a", 3), ("b", 7)])).await;
+        let plan = planned(&account, &nets(&[("c", 2)])).await.unwrap();
+        assert_eq!(done(&plan), ["create c", "delete b", "delete a"]);
+        assert_eq!(plan.step(&Address::new("Net", "c")).unwrap().reason, None, "it can be neither");
+        let plan = up(&account, &nets(&[("c", 5)])).await;
+        assert_eq!(done(&plan), ["update c, was a", "delete b"]);
     });
 }
 
@@ -183,6 +213,13 @@ fn a_value_that_no_two_can_have_tells_which_one_is_meant() {
         (&[("c", "y", "1"), ("d", "x", "2")], &["update c, was b", "update d, was a"]),
         (&[("c", "z", "8"), ("d", "w", "9")], &["create c", "create d", "delete b", "delete a"]),
     ];
+    run(async {
+        // Of two that take it, neither can be told.
+        let account = Account::default();
+        up(&account, &rules(&[("a", "x", "1"), ("b", "y", "2")])).await;
+        let plan = planned(&account, &rules(&[("c", "z", "2"), ("d", "w", "2")])).await.unwrap();
+        assert_eq!(done(&plan), ["create c", "create d", "delete b", "delete a"]);
+    });
     for (after, expected) in cases {
         run(async {
             let account = Account::default();
