@@ -197,7 +197,7 @@ fn what_is_in_a_network_that_changes_along_with_its_name_follows() {
     });
 }
 
-/// A rule is told by its peer; if that changes as well, by the port, which no two rules can have.
+/// The peer identifies a rule. If the peer changes as well, the port does: no two rules have one port.
 #[test]
 fn a_value_that_no_two_can_have_tells_which_one_is_meant() {
     let rules = |lines: &[Line]| {
