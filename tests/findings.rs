@@ -649,12 +649,14 @@ fn an_earlier_name_is_that_of_one_resource_and_of_none_that_the_program_still_ha
         stack.moved("earlier", &b);
         stack.moved("a", &b);
         stack.moved("b", &b);
+        stack.moved("RouteTable.before", &b);
         stack.moved("first", &table(&mut Stack::new("other"), "elsewhere"));
     });
     insta::assert_snapshot!(found, @"
     RouteTable.before is the earlier name of both RouteTable.a and RouteTable.b
     RouteTable.a is the earlier name of RouteTable.b, and the program still has it
     RouteTable.b is its own earlier name
+    `RouteTable.before` is not a name that RouteTable.b can have had
     RouteTable.first is the earlier name of RouteTable.elsewhere, which is not in this stack
     ");
 }

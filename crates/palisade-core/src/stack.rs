@@ -324,9 +324,15 @@ impl Stack {
         let mut findings = Vec::new();
         for rename in &self.renames {
             let Rename { from, to, location } = rename;
-            let mut finding = |message: String, other: Span, help: String| {
-                findings.push(Finding { message, spans: vec![Span::new(location, "declared here"), other], help });
+            let mut add = |message: String, other: Option<Span>, help: String| {
+                let spans = [Span::new(location, "declared here")].into_iter().chain(other).collect();
+                findings.push(Finding { message, spans, help });
             };
+            if !is_name(from.name()) {
+                let message = format!("`{}` is not a name that {to} can have had", from.name());
+                add(message, None, "write the name alone, as in `private-a` for `Subnet.private-a`".to_owned());
+                continue;
+            }
             if let Some(node) = self.node(from) {
                 let (message, help) = if from == to {
                     (format!("{from} is its own earlier name"), "write the name that it had before".to_owned())
@@ -334,19 +340,16 @@ impl Stack {
                     let message = format!("{from} is the earlier name of {to}, and the program still has it");
                     (message, format!("remove the line if {to} is a new resource; otherwise remove {from}"))
                 };
-                finding(message, Span::new(node.location, "this resource"), help);
+                add(message, Some(Span::new(node.location, "this resource")), help);
             }
-            match seen.insert(from, rename) {
-                Some(first) if first.to != *to => {
-                    let message = format!("{from} is the earlier name of both {} and {to}", first.to);
-                    finding(message, Span::new(first.location, "the first"), "remove one of the two lines".to_owned());
-                }
-                _ => {}
+            if let Some(first) = seen.insert(from, rename).filter(|first| first.to != *to) {
+                let message = format!("{from} is the earlier name of both {} and {to}", first.to);
+                let other = Span::new(first.location, "the first");
+                add(message, Some(other), "remove one of the two lines".to_owned());
             }
             if self.node(to).is_none() {
                 let message = format!("{from} is the earlier name of {to}, which is not in this stack");
-                let help = "pass the handle of a resource of this stack".to_owned();
-                findings.push(Finding { message, spans: vec![Span::new(location, "declared here")], help });
+                add(message, None, "pass the handle of a resource of this stack".to_owned());
             }
         }
         findings
