@@ -61,6 +61,9 @@ pub struct Step {
     pub unchanged: usize,
     /// Why, where the fields do not say it, as in "it was deleted outside of this program". It explains, and decides nothing.
     pub reason: Option<String>,
+    /// What else there is to know, each in a sentence or two. They explain, and decide nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What is done to a resource.

@@ -323,5 +323,6 @@ fn step(address: &Address, action: Action) -> Step {
         changes: Vec::new(),
         unchanged: 0,
         reason: None,
+        notes: Vec::new(),
     }
 }

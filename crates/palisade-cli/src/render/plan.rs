@@ -19,7 +19,7 @@ const MARGIN: usize = 6;
 
 /// The whole plan: what others changed, what will be done and why, the outputs, and the count.
 pub(crate) fn plan(plan: &Plan) -> String {
-    let mut text = drift(&plan.drift);
+    let mut text = drift(&plan.drift) + &notes(plan.steps.iter().filter(|step| step.is_idle()));
     if !plan.has_changes() {
         text += &paint(STRONG, "No changes. Your infrastructure matches the program.");
         text.push('\n');
@@ -75,6 +75,13 @@ fn drift(drift: &[Drift]) -> String {
     text
 }
 
+/// What there is to know of resources that stay as they are.
+fn notes<'a>(steps: impl Iterator<Item = &'a Step>) -> String {
+    let lines = steps.flat_map(|step| step.notes.iter().map(|note| format!("Note: {}: {note}\n", step.address)));
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { lines + "\n" }
+}
+
 /// What the symbols mean, as far as the plan uses them.
 fn legend(steps: &[&Step]) -> String {
     let is_idle = |step: &&Step| step.action == Action::Nothing && step.deposed.is_empty();
@@ -126,6 +133,9 @@ fn step(step: &Step) -> String {
     }
     if let Some(reason) = &step.reason {
         comment(format!("({reason})"));
+    }
+    for note in &step.notes {
+        comment(format!("Note: {note}"));
     }
     if let (Action::Replace(_) | Action::Delete, Some(id)) = (step.action, &step.id) {
         comment(format!("The object {id} is destroyed {}.", paint(REMOVED, "with all that it holds")));

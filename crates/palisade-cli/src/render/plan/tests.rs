@@ -25,7 +25,7 @@ fn set(field: &str, after: impl Into<Value>) -> FieldChange {
 fn step(kind: &str, name: &str, action: Action, changes: Vec<FieldChange>) -> Step {
     let id = (action != Action::Create).then(|| format!("{}-1", kind.to_lowercase()));
     let (address, moved_from, deposed) = (address(kind, name), None, Vec::new());
-    Step { address, moved_from, action, id, deposed, changes, unchanged: 0, reason: None }
+    Step { address, moved_from, action, id, deposed, changes, unchanged: 0, reason: None, notes: Vec::new() }
 }
 
 fn shown(steps: Vec<Step>, outputs: Vec<OutputChange>, drift: Vec<Drift>) -> String {
@@ -65,11 +65,13 @@ fn an_update_shows_before_and_after_and_hides_the_rest() {
     ];
     let mut vpc = step("Vpc", "main", Action::Update, fields);
     vpc.unchanged = 3;
+    vpc.notes = vec!["the window is no more".to_owned()];
     assert_snapshot!(shown(vec![vpc], Vec::new(), Vec::new()), @r#"
     Palisade will perform these actions; the symbols say what is done to each object:
       ~ update in place
 
       # Vpc.main will be updated in place
+      # Note: the window is no more
       ~ Vpc "main" {
             id          = "vpc-1"
           ~ dns         = false -> true
@@ -79,6 +81,17 @@ fn an_update_shows_before_and_after_and_hides_the_rest() {
         }
 
     Plan: 0 to add, 1 to change, 0 to destroy.
+    "#);
+}
+
+#[test]
+fn what_stays_as_it_is_says_what_there_is_to_know() {
+    let mut cache = step("Cache", "main", Action::Nothing, Vec::new());
+    cache.notes = vec!["it has a newer version than the program says".to_owned()];
+    assert_snapshot!(shown(vec![cache], Vec::new(), Vec::new()), @r#"
+    Note: Cache.main: it has a newer version than the program says
+
+    No changes. Your infrastructure matches the program.
     "#);
 }
 
