@@ -7,6 +7,7 @@ mod calls;
 mod canary;
 mod crashes;
 mod default_group;
+mod deletions;
 mod drift;
 mod examples;
 mod exports;

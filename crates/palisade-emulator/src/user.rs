@@ -229,6 +229,9 @@ impl Account {
             let status = user.phase.status(self.now, 0, "active");
             format!("User {id} has status {status}. Only active users can be {change}.")
         })?;
+        for group in self.groups_of(id) {
+            self.is_held_by_no_deletion(&group, "InvalidUserState")?;
+        }
         Ok(user)
     }
 

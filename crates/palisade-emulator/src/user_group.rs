@@ -182,7 +182,19 @@ impl Account {
             let status = group.phase.status(self.now, 0, "active");
             format!("User group {id} has status {status}. Only active user groups can be {change}.")
         })?;
+        self.is_held_by_no_deletion(id, "InvalidUserGroupState")?;
         Ok(group)
+    }
+
+    /// Refuses a change of the group, or of one of its users, while a cache that uses the group is being deleted.
+    pub(crate) fn is_held_by_no_deletion(&self, group: &UserGroupId, code: &'static str) -> Answer<()> {
+        let is_going = |id: &&ReplicationGroupId| {
+            self.replication_groups.get(*id).is_some_and(|cache| matches!(cache.phase, Phase::Deleting { .. }))
+        };
+        match self.caches_of(group).iter().find(is_going) {
+            None => Ok(()),
+            Some(cache) => refuse(code, format!("User group {group} is attached to {cache}, which is being deleted.")),
+        }
     }
 
     /// Refuses what no group can be.

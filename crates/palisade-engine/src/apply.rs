@@ -239,20 +239,27 @@ impl<'r, 'a> Run<'r, 'a> {
         match self.steps[step].task {
             Task::Create { .. } => self.report.added += 1,
             // The update follows, and counts. What had begun to go, the plan has taken for gone.
-            Task::Prepare { .. } | Task::FinishDeletion => {}
+            Task::Prepare { .. } | Task::FinishDeletion | Task::Meet => {}
             Task::Update => self.report.changed += 1,
             Task::Delete(_) => self.report.destroyed += 1,
         }
         self.tell(Event::Finished { address, step: kind, id, took: begin.elapsed() });
-        for next in self.steps.neighbors(step) {
-            if let Progress::Waiting(others) = &mut self.progress[next.index()] {
+        self.let_follow(step);
+        self.ready.sort();
+    }
+
+    /// Makes those ready that have waited for `step` alone.
+    fn let_follow(&mut self, step: NodeIndex) {
+        let mut ended = vec![step];
+        while let Some(step) = ended.pop() {
+            for next in self.steps.neighbors(step) {
+                let Progress::Waiting(others) = &mut self.progress[next.index()] else { continue };
                 *others -= 1;
                 if *others == 0 {
-                    self.ready.push(next);
+                    if self.steps[next].task == Task::Meet { &mut ended } else { &mut self.ready }.push(next);
                 }
             }
         }
-        self.ready.sort();
     }
 
     fn interrupt(&mut self, step: NodeIndex, is_answered: bool) {
@@ -281,13 +288,16 @@ impl<'r, 'a> Run<'r, 'a> {
                 continue;
             }
             self.progress[step.index()] = Progress::Skipped;
+            reached.extend(self.steps.neighbors(step));
+            if self.steps[step].task == Task::Meet {
+                continue;
+            }
             let (address, kind) = self.name(step);
             // Otherwise it is the rest of an update of which the first part has failed.
             if address != *because || kind != StepKind::Update {
                 self.report.skipped.push((address.clone(), kind, because.clone()));
                 self.tell(Event::Skipped { address, step: kind, because: because.clone() });
             }
-            reached.extend(self.steps.neighbors(step));
         }
     }
 
@@ -298,6 +308,7 @@ impl<'r, 'a> Run<'r, 'a> {
             // One that comes in two parts is named once, for its second one.
             let is_first_part = matches!(self.steps[step].task, Task::Prepare { .. } | Task::FinishDeletion);
             match self.progress[step.index()] {
+                _ if self.steps[step].task == Task::Meet => {}
                 Progress::Waiting(_) if is_to_stop && is_first_part => {}
                 Progress::Waiting(_) if is_to_stop => self.report.not_begun.push(self.name(step)),
                 // `plan` refuses such a plan, so this one is of another program or another state.

@@ -94,6 +94,7 @@ impl<'a> Executor<'a> {
             Task::Update => self.update(&work.address, None, turn).await,
             Task::FinishDeletion => self.finish_deletion(&work.address, turn).await,
             Task::Delete(target) => self.delete(&work.address, target, turn).await,
+            Task::Meet => Ok(String::new()),
         }
     }
 

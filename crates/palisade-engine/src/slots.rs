@@ -16,7 +16,10 @@ use palisade_core::provider::{BoxFuture, ProviderError, Slot, StepKind, Turn, in
 use petgraph::algo::toposort;
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::{gate::Gate, steps::Steps};
+use crate::{
+    gate::Gate,
+    steps::{Steps, Task},
+};
 
 /// The slots of a run. A slot that is given back is handed on by [`Slots::hand_out`], once all steps have gone as far as they
 /// can: then what the end of a call has made ready is in the line too, and can be the next.
@@ -159,7 +162,9 @@ pub(crate) fn priorities(steps: &Steps, expected: impl Fn(&str, StepKind) -> Dur
     for step in toposort(steps, None).unwrap_or_default().into_iter().rev() {
         let then = steps.neighbors(step).map(|next| remaining[next.index()]).max().unwrap_or_default();
         let work = &steps[step];
-        remaining[step.index()] = expected(work.address.kind(), work.kind()).saturating_add(then);
+        let is_work = work.task != Task::Meet;
+        let own = if is_work { expected(work.address.kind(), work.kind()) } else { Duration::ZERO };
+        remaining[step.index()] = own.saturating_add(then);
     }
     let each = remaining.into_iter().enumerate();
     each.map(|(place, remaining)| Priority { remaining, place: Reverse(place) }).collect()

@@ -1,6 +1,7 @@
 //! [`Steps`]: the steps of a plan, and which of them wait for which.
 
 mod builder;
+mod reach;
 
 use builder::Builder;
 use palisade_core::{Address, Graph, JsonMap};
@@ -58,6 +59,9 @@ pub(crate) enum Task {
     FinishDeletion,
     /// An object is deleted.
     Delete(Target),
+    /// Nothing is done, and nobody hears of it. Where many steps wait for many others, all of these meet here, so that there are not
+    /// as many waits as pairs.
+    Meet,
 }
 
 /// Which of the objects of a resource is deleted.
@@ -83,7 +87,7 @@ impl Work {
     pub(crate) fn kind(&self) -> StepKind {
         match self.task {
             Task::Create { .. } => StepKind::Create,
-            Task::Prepare { .. } | Task::Update => StepKind::Update,
+            Task::Prepare { .. } | Task::Update | Task::Meet => StepKind::Update,
             Task::FinishDeletion | Task::Delete(_) => StepKind::Delete,
         }
     }
@@ -95,19 +99,24 @@ pub(crate) fn steps(graph: &Graph, state: &State, plan: &Plan) -> Steps {
     for step in &plan.steps {
         builder.add(step);
     }
-    builder.find_late();
+    let dependents = builder.dependents();
+    builder.find_late(&dependents);
     builder.prepare_late();
     builder.make_after_dependencies();
     builder.replace_in_order(plan);
     builder.make_room(plan);
     builder.make_after_namesakes(plan);
-    builder.delete_after_dependents();
-    builder.change_late();
-    builder.leave_after_occupants();
+    let released = builder.delete_after_dependents(&dependents);
+    builder.change_late(&dependents);
+    // What can be done in another order comes last, the most important first: it closes no circle.
+    builder.let_go_first(released);
+    builder.leave_after_occupants(&dependents);
+    builder.change_before_dependents_go();
+    builder.keep_until_successor_can_be(plan);
     builder.keep_predecessors(plan);
     // Whoever goes over from an object to its successor finds there what belongs to it, and leaves behind what is whole. So
     // wherever a failure stops the way, it has all of the one or all of the other.
-    builder.keep_until_left();
+    builder.keep_until_left(&dependents);
     builder.complete_before_entered();
     builder.steps
 }

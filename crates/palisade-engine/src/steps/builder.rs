@@ -1,18 +1,15 @@
 //! [`Builder`]: finds which steps wait for which, one rule after the other.
 
+mod preferences;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use palisade_core::{Address, Graph, Json, Node, Schema, Value};
-use petgraph::{
-    algo::{DfsSpace, has_path_connecting},
-    graph::{EdgeIndex, NodeIndex},
-    visit::Visitable,
-};
+use petgraph::graph::{EdgeIndex, NodeIndex};
 
 use super::{Steps, Target, Task, Wait, Work};
 use crate::{
-    Action, ObjectState, Phase, Plan, ReplaceOrder, State, Step, StepKind,
-    contested::items,
+    Action, ObjectState, Plan, ReplaceOrder, State, Step, StepKind,
     dependencies::is_released,
     identity::{Identity, identity, identity_of},
 };
@@ -24,7 +21,6 @@ pub(super) struct Builder<'a> {
     pub(super) steps: Steps,
     /// The edges of `steps`, by their ends.
     edges: HashMap<(NodeIndex, NodeIndex), EdgeIndex>,
-    space: DfsSpace<NodeIndex, <Steps as Visitable>::Map>,
     plan: HashMap<&'a Address, &'a Step>,
     /// The kinds that the program has.
     schemas: HashMap<&'a str, &'static Schema>,
@@ -50,8 +46,11 @@ struct Place {
     coming: Vec<NodeIndex>,
 }
 
+/// All objects, by the other resources that they refer to.
+pub(super) type Dependents<'a> = HashMap<&'a Address, Vec<Dependent<'a>>>;
+
 /// An object that refers to another one.
-struct Dependent<'a> {
+pub(super) struct Dependent<'a> {
     address: &'a Address,
     target: Target,
     object: &'a ObjectState,
@@ -67,13 +66,12 @@ impl<'a> Dependent<'a> {
 impl<'a> Builder<'a> {
     pub(super) fn new(graph: &'a Graph, state: &'a State) -> Self {
         let (makes, prepares, deletes) = (HashMap::new(), HashMap::new(), BTreeMap::new());
-        let (steps, edges, space) = (Steps::new(), HashMap::new(), DfsSpace::default());
+        let (steps, edges) = (Steps::new(), HashMap::new());
         Self {
             graph,
             state,
             steps,
             edges,
-            space,
             plan: HashMap::new(),
             schemas: graph.nodes().map(|node| (node.address.kind(), node.schema)).collect(),
             makes,
@@ -127,8 +125,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Finds the updates that wait for those that refer to the object. Where nothing does yet, nothing is waited for.
-    pub(super) fn find_late(&mut self) {
-        let dependents = self.dependents();
+    pub(super) fn find_late(&mut self, dependents: &Dependents<'a>) {
         let is_late = |address: &&&'a Address| dependents.contains_key(**address) && self.is_late(address);
         self.late = self.makes.keys().filter(is_late).copied().collect();
     }
@@ -200,25 +197,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What an earlier replacement left is deleted after an object is finished: the current one, or else the new one. It does not
-    /// wait for more, so that there are never three. Where another order needs it to be deleted first, it is.
-    pub(super) fn keep_predecessors(&mut self, plan: &Plan) {
-        for step in &plan.steps {
-            let Some(&make) = self.makes.get(&step.address) else { continue };
-            let current = self.state.current(&step.address).filter(|_| step.action != Action::Create);
-            if current.is_some_and(|current| current.phase == Phase::Ready) {
-                continue;
-            }
-            for target in self.deposed(step) {
-                // What has never been ready, nothing has ever referred to.
-                let is_used = self.object(&step.address, &target).is_some_and(|object| object.phase == Phase::Ready);
-                if is_used {
-                    self.prefer(make, self.deletes[&(&step.address, target)], Wait::Preferred);
-                }
-            }
-        }
-    }
-
     /// Where there would be more objects than there is room for, some that are to go are deleted before any is created.
     pub(super) fn make_room(&mut self, plan: &Plan) {
         let mut places: HashMap<_, Place> = HashMap::new();
@@ -284,10 +262,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// An object is deleted after everything that refers to it has been deleted or has let go of it.
-    pub(super) fn delete_after_dependents(&mut self) {
+    /// An object is deleted after everything that refers to it has been deleted or has let go of it. Returned are the steps that let
+    /// go of an object, each with its deletion, where the cloud drops the reference by itself.
+    pub(super) fn delete_after_dependents(&mut self, dependents: &Dependents<'a>) -> Vec<(NodeIndex, NodeIndex)> {
         let (mut needed, mut released) = (Vec::new(), Vec::new());
-        let dependents = self.dependents();
         for ((address, target), &delete) in &self.deletes {
             let Some(object) = self.object(address, target) else { continue };
             if self.steps[delete].task == Task::FinishDeletion {
@@ -307,19 +285,11 @@ impl<'a> Builder<'a> {
         for (first, delete) in needed {
             self.order(first, delete, Wait::Needed);
         }
-        released.extend(self.brought_back());
-        released.extend(self.changed_by_others());
-        // The cloud drops these references by itself, or there may be none. So this order is only the better one, where there is a
-        // choice.
-        released.sort();
-        for (first, delete) in released {
-            self.prefer(first, delete, Wait::Needed);
-        }
+        released
     }
 
     /// What those who refer to an object could not go with is changed after them.
-    pub(super) fn change_late(&mut self) {
-        let dependents = self.dependents();
+    pub(super) fn change_late(&mut self, dependents: &Dependents<'a>) {
         let mut orders = BTreeSet::new();
         for &address in &self.late {
             let (update, dependents) = (self.makes[address], dependents.get(address).into_iter().flatten());
@@ -327,76 +297,6 @@ impl<'a> Builder<'a> {
         }
         for (first, update) in orders {
             self.order(first, update, Wait::Needed);
-        }
-    }
-
-    /// What others stand in is let go of once those that go are gone: a subnet leaves its group after a cache whose nodes are there.
-    pub(super) fn leave_after_occupants(&mut self) {
-        let dependents = self.dependents();
-        let mut orders = Vec::new();
-        for (&address, &update) in &self.makes {
-            if self.lets_go_of_occupied(address) {
-                let all = dependents.get(address).into_iter().flatten();
-                let deletes = all.filter_map(|dependent| self.deletes.get(&dependent.key()));
-                orders.extend(deletes.map(|&delete| (delete, update)));
-            }
-        }
-        orders.sort();
-        for (delete, update) in orders {
-            self.prefer(delete, update, Wait::Needed);
-        }
-    }
-
-    /// What refers to an object that goes is deleted after all others that refer to it, and stay or have a successor, have
-    /// left the object.
-    pub(super) fn keep_until_left(&mut self) {
-        let dependents = self.dependents();
-        let mut orders = BTreeSet::new();
-        for (address, target) in self.deletes.keys() {
-            let Some(object) = self.object(address, target) else { continue };
-            let all = dependents.get(address).into_iter().flatten();
-            let all = all.filter(|dependent| self.refers(dependent, address, object));
-            // What is deleted before it is made again goes over to nothing, and finds nothing: there is a gap in any case.
-            let has_gap = |dependent: &&Dependent<'_>| {
-                let step = self.plan.get(dependent.address).filter(|_| dependent.target == Target::Current);
-                step.is_some_and(|step| step.action == Action::Replace(ReplaceOrder::DeleteFirst))
-            };
-            let all: Vec<_> = all.filter(|dependent| !has_gap(dependent)).collect();
-            let others = all.iter().filter_map(|other| Some((other.address, *self.deletes.get(&other.key())?)));
-            let others: Vec<_> = others.collect();
-            for left in all.iter().filter(|dependent| dependent.target == Target::Current) {
-                let Some(&make) = self.makes.get(left.address) else { continue };
-                let others = others.iter().filter(|(address, _)| *address != left.address);
-                orders.extend(others.map(|&(_, delete)| (make, delete)));
-            }
-        }
-        for (make, delete) in orders {
-            self.prefer(make, delete, Wait::Preferred);
-        }
-    }
-
-    /// What refers to an object is created before others that stay are changed to refer to it.
-    pub(super) fn complete_before_entered(&mut self) {
-        let mut orders = BTreeSet::new();
-        for node in self.graph.nodes() {
-            let dependents = self.graph.dependents(&node.address);
-            let makes: Vec<_> = dependents.into_iter().filter_map(|dependent| self.makes.get(dependent)).collect();
-            let (creations, updates): (Vec<_>, Vec<_>) =
-                makes.into_iter().partition(|&&make| self.steps[make].kind() == StepKind::Create);
-            let entering =
-                updates.into_iter().filter(|&&update| self.enters(&self.steps[update].address, &node.address));
-            orders.extend(entering.flat_map(|&update| creations.iter().map(move |&&create| (create, update))));
-        }
-        for (create, update) in orders {
-            self.prefer(create, update, Wait::Preferred);
-        }
-    }
-
-    /// Lets `then` wait for `first`, unless `first` waits for it, or `then` has begun already.
-    fn prefer(&mut self, first: NodeIndex, then: NodeIndex, wait: Wait) {
-        let is_free = self.steps[then].task != Task::FinishDeletion && !self.edges.contains_key(&(first, then));
-        if is_free && !has_path_connecting(&self.steps, then, first, Some(&mut self.space)) {
-            self.order(first, then, wait);
         }
     }
 
@@ -413,7 +313,7 @@ impl<'a> Builder<'a> {
 /// Lookups.
 impl<'a> Builder<'a> {
     /// All objects by the other resources that they refer to.
-    fn dependents(&self) -> HashMap<&'a Address, Vec<Dependent<'a>>> {
+    pub(super) fn dependents(&self) -> Dependents<'a> {
         let mut dependents: HashMap<_, Vec<_>> = HashMap::new();
         for (address, target, object) in self.objects() {
             for dependency in object.depends_on.iter().filter(|dependency| *dependency != address) {
@@ -496,55 +396,6 @@ impl<'a> Builder<'a> {
         let make = self.makes.get(dependent.address).copied().filter(|_| dependent.target == Target::Current)?;
         // A creation replaces an object that is gone, and that refers to nothing; or it continues one that may exist already.
         (self.steps[make].task == Task::Update || dependent.object.is_unsettled()).then_some(make)
-    }
-
-    /// The creations that may find a deleted object again, each with the deletions of what that may still refer to. Once one has
-    /// begun, the state says so.
-    fn brought_back(&self) -> Vec<(NodeIndex, NodeIndex)> {
-        let mut deletes: HashMap<_, Vec<_>> = HashMap::new();
-        for ((address, _), &delete) in &self.deletes {
-            deletes.entry(address.kind()).or_default().push(delete);
-        }
-        let mut orders = Vec::new();
-        for (address, &make) in &self.makes {
-            let Some(node) = self.graph.node(address) else { continue };
-            if self.steps[make].kind() == StepKind::Create {
-                let brought_back = node.schema.brings_back.iter().filter_map(|kind| deletes.get(kind)).flatten();
-                orders.extend(brought_back.map(|&delete| (make, delete)));
-            }
-        }
-        orders
-    }
-
-    /// The steps of objects that others may have made to refer to something else than the state knows, each with the deletion of that:
-    /// of one object of a kind that it refers to where the plan tells which, and of all of them where the object is not the current one,
-    /// as no plan reads that.
-    fn changed_by_others(&self) -> Vec<(NodeIndex, NodeIndex)> {
-        let with_id = |((address, target), &delete): (&(&'a Address, Target), &NodeIndex)| {
-            Some(((address.kind(), self.object(address, target)?.id.as_deref()?), delete))
-        };
-        let deletes: HashMap<_, _> = self.deletes.iter().filter_map(with_id).collect();
-        let mut orders = Vec::new();
-        for (&address, step) in &self.plan {
-            let Some(object) = self.state.current(address) else { continue };
-            let dependent = Dependent { address, target: Target::Current, object };
-            let Some(first) = self.end_of_reference(&dependent) else { continue };
-            let changes =
-                step.changes.iter().filter_map(|change| Some((object.input(&change.field), change.before.as_ref()?)));
-            let names = changes.filter(|(recorded, now)| recorded != now).flat_map(|(_, now)| items(now));
-            for name in names.filter_map(Json::as_str) {
-                let kinds = object.depends_on.iter().map(Address::kind);
-                orders.extend(kinds.filter_map(|kind| Some((first, *deletes.get(&(kind, name))?))));
-            }
-        }
-        let deposed = self.deletes.iter().filter(|((_, target), _)| *target != Target::Current);
-        for ((address, target), &first) in deposed {
-            let kinds: BTreeSet<_> =
-                self.object(address, target).iter().flat_map(|object| &object.depends_on).map(Address::kind).collect();
-            let others = self.deletes.iter().filter(|((other, _), _)| kinds.contains(other.kind()));
-            orders.extend(others.map(|(_, &delete)| (first, delete)));
-        }
-        orders
     }
 
     fn object(&self, address: &Address, target: &Target) -> Option<&'a ObjectState> {

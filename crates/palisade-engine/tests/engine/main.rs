@@ -6,6 +6,7 @@ mod account;
 mod attempts;
 mod cases;
 mod crashes;
+mod deletions;
 mod fields;
 mod journal;
 mod kinds;
