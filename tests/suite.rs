@@ -30,6 +30,7 @@ mod schema_changes;
 mod secrets;
 mod tags;
 mod unheard;
+mod upgrades;
 mod windows;
 
 use palisade_aws::Lifecycle;

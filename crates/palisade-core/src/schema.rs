@@ -94,6 +94,9 @@ pub struct FieldSchema {
     pub occupied: bool,
     /// Whether the value counts only when the object is deleted. No update sends it, so it counts once it is on record.
     pub at_deletion: bool,
+    /// Which values the cloud comes to by itself from what the program says: where the function has something to say of the program's
+    /// values and the value that the object has now, that is no difference, and it is shown as a note.
+    pub ahead: Option<fn(wanted: &JsonMap, now: &Json) -> Option<String>>,
     /// The objects that a released field refers to and that the cloud does not let go all the same, by their inputs.
     pub held: Option<fn(&JsonMap) -> bool>,
     /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
@@ -175,6 +178,7 @@ impl FieldSchema {
             exclusive: false,
             occupied: false,
             at_deletion: false,
+            ahead: None,
             held: None,
             terraform_name: None,
         }

@@ -39,6 +39,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) exclusive: bool,
     pub(crate) occupied: bool,
     pub(crate) at_deletion: bool,
+    pub(crate) ahead: Option<Path>,
     pub(crate) held: Option<Path>,
     pub(crate) default: Option<Option<Expr>>,
     pub(crate) private: bool,
@@ -110,6 +111,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             "exclusive" => found.exclusive = true,
             "occupied" => found.occupied = true,
             "at_deletion" => found.at_deletion = true,
+            "ahead" => found.ahead = Some(meta.value()?.parse()?),
             "held" => found.held = Some(meta.value()?.parse()?),
             "default" if meta.input.peek(Token![=]) => found.default = Some(Some(meta.value()?.parse()?)),
             "default" => found.default = Some(None),
@@ -119,7 +121,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             _ => {
                 return Err(unknown(
                     &meta,
-                    "replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, held, default, private, terraform",
+                    "replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, held, default, private, terraform",
                 ));
             }
         }

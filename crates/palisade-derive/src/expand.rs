@@ -130,6 +130,10 @@ fn field_schema(field: &Field) -> TokenStream {
         Some(decide) => quote!(::core::option::Option::Some(#decide)),
         None => quote!(::core::option::Option::None),
     };
+    let ahead = match &field.attrs.ahead {
+        Some(tell) => quote!(::core::option::Option::Some(#tell)),
+        None => quote!(::core::option::Option::None),
+    };
     let held = match &field.attrs.held {
         Some(decide) => quote!(::core::option::Option::Some(#decide)),
         None => quote!(::core::option::Option::None),
@@ -169,6 +173,7 @@ fn field_schema(field: &Field) -> TokenStream {
             exclusive: #exclusive,
             occupied: #occupied,
             at_deletion: #at_deletion,
+            ahead: #ahead,
             held: #held,
             terraform_name: #terraform_name,
         }

@@ -52,6 +52,8 @@ mod valid;
 /// - `exclusive`: no two objects of the kind can have an item of it, and one that gets it takes it from another.
 /// - `occupied`: what refers to the object may stand in an item of it, which leaves the object after what stands there.
 /// - `at_deletion`: the value counts only when the object is deleted, and no update sends it.
+/// - `ahead = path`: the cloud comes to other values by itself, of which the `fn(&JsonMap, &Json) -> Option<String>` tells: what the
+///   program says of the object, and the value that it has.
 /// - `held = path`: but not one to an object of which the `fn(&JsonMap) -> bool` says so, by its inputs.
 /// - `default` or `default = expression`: the value of a declaration that does not set the field.
 /// - `private`: the setter is `set_` and the field's name, private to the module, for methods written by hand.

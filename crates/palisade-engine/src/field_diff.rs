@@ -10,6 +10,8 @@ pub(crate) struct Difference {
     pub(crate) changes: Vec<FieldChange>,
     /// The fields that were changed outside of the program, to what the program says now.
     pub(crate) adopted: Vec<&'static str>,
+    /// The fields whose value the cloud came to by itself, with what to tell of it.
+    pub(crate) ahead: Vec<(&'static str, String)>,
 }
 
 /// Compares an object that exists, and is `now`, with `wanted`: the fields of its node, in which what is known has been
@@ -20,11 +22,13 @@ pub(crate) fn difference(
     now: &Observation,
     wanted: impl Fn(&'static str) -> Value,
 ) -> Difference {
-    let mut difference = Difference { changes: Vec::new(), adopted: Vec::new() };
+    let mut difference = Difference { changes: Vec::new(), adopted: Vec::new(), ahead: Vec::new() };
     for field in schema.fields {
         let before = current_value(field, object, now);
         let after = wanted(field.name);
-        if after.as_json() != Some(before) {
+        if let Some(note) = ahead(schema, field, object, before, &wanted) {
+            difference.ahead.push((field.name, note));
+        } else if after.as_json() != Some(before) {
             difference.changes.push(FieldChange {
                 field: field.name.to_owned(),
                 before: Some(before.clone()),
@@ -38,6 +42,21 @@ pub(crate) fn difference(
     difference
 }
 
+/// What to tell of the value `now` of a field, if the cloud came to it by itself: neither the program nor an interrupted step of it
+/// has ever said so.
+fn ahead(
+    schema: &Schema,
+    field: &FieldSchema,
+    object: &ObjectState,
+    now: &Json,
+    wanted: &impl Fn(&'static str) -> Value,
+) -> Option<String> {
+    let tell = field.ahead?;
+    let is_ours = now == object.input(field.name) || object.is_being_changed(field.name);
+    let known = |field: &FieldSchema| Some((field.name.to_owned(), wanted(field.name).into_json()?));
+    if is_ours { None } else { tell(&schema.fields.iter().filter_map(known).collect(), now) }
+}
+
 /// The value that `field` has.
 ///
 /// What the cloud answers is not always what it was given: it may sort, lower-case or complete a value. So as long as it
@@ -45,6 +64,10 @@ pub(crate) fn difference(
 pub(crate) fn current_value<'a>(field: &FieldSchema, object: &'a ObjectState, now: &'a Observation) -> &'a Json {
     let applied = object.input(field.name);
     let Some(read) = now.fields.get(field.name) else { return applied };
+    if field.ahead.is_some() {
+        // What was applied last may be what the cloud came from.
+        return read;
+    }
     let as_it_was = match &object.observed {
         Some(last) => last.fields.get(field.name) == Some(read),
         // The creation has not ended, so there is no earlier answer. What only a creation sets has been set by it. The rest may not

@@ -9,10 +9,10 @@ use palisade_core::{
 use petgraph::{algo::toposort, graph::DiGraph};
 
 use crate::{
-    Action, ObjectState, OutputChange, Phase, Plan, PlanError, ReplaceOrder, State, Step,
+    Action, Drift, ObjectState, OutputChange, Phase, Plan, PlanError, ReplaceOrder, State, Step,
     align::{Aligned, aligned, set_aside},
     contested::contested,
-    field_diff::{creation, deletion, difference, drift},
+    field_diff::{Difference, creation, deletion, difference, drift},
     impossible::impossible,
     refresh::{Refreshed, refresh},
     replace_order::{delete_first, replace_order},
@@ -58,7 +58,8 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
     let Refreshed { state: now, observations, unseen } = &refreshed;
     let contested = contested(graph, &state);
     let known = Known { recorded: &state, state: now, observations, unseen, contested: &contested };
-    let mut planner = Planner { graph, known, doubts: &doubts, decided: HashMap::new(), steps: Vec::new() };
+    let mut planner =
+        Planner { graph, known, doubts: &doubts, decided: HashMap::new(), ahead: HashSet::new(), steps: Vec::new() };
     for node in graph.nodes() {
         planner.decide(node);
     }
@@ -69,7 +70,7 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
     let mut plan = Plan {
         stack: graph.name().to_owned(),
         outputs: planner.outputs(),
-        drift: all_drift(provider, &refreshed),
+        drift: all_drift(provider, &refreshed, &planner.ahead),
         steps: planner.steps,
         accepted_risks: graph.accepted_risks().iter().map(Into::into).collect(),
     };
@@ -99,6 +100,8 @@ struct Planner<'a> {
     steps: Vec<Step>,
     /// What is decided of the resources so far.
     decided: HashMap<&'a Address, Decision>,
+    /// The fields whose values the cloud came to by itself.
+    ahead: HashSet<(&'a Address, &'static str)>,
 }
 
 /// What is known of the objects before anything is done.
@@ -124,20 +127,27 @@ struct Decision {
 
 impl<'a> Planner<'a> {
     fn decide(&mut self, node: &'a Node) {
-        let wanted = |field: &'static str| self.substitute(node.fields.get(field));
         let object = self.known.state.current(&node.address);
         let (step, uncertain) = match (object, self.known.observation(&node.address)) {
-            (Some(object), Some(now)) => compare(self.known, node, object, now, wanted),
+            (Some(object), Some(now)) => {
+                let difference = difference(node.schema, object, now, |field| self.wanted(node, field));
+                self.ahead.extend(difference.ahead.iter().map(|(field, _)| (&node.address, *field)));
+                compare(self.known, node, object, difference)
+            }
             (object, _) => {
                 let reason = object.map(|object| absence(object).to_owned());
                 let reason = reason.or_else(|| self.doubts.get(&node.address).map(|earlier| doubt(earlier)));
-                let changes = creation(node, wanted);
+                let changes = creation(node, |field| self.wanted(node, field));
                 (Step { changes, reason, ..step(&node.address, Action::Create) }, Vec::new())
             }
         };
         let stays = matches!(step.action, Action::Update | Action::Nothing);
         self.decided.insert(&node.address, Decision { stays, uncertain });
         self.steps.push(Step { deposed: self.known.deposed(&node.address), ..step });
+    }
+
+    fn wanted(&self, node: &Node, field: &'static str) -> Value {
+        self.substitute(node.fields.get(field))
     }
 
     /// The value with all that is known before the apply put in place of the references.
@@ -226,14 +236,7 @@ impl<'a> Known<'a> {
 }
 
 /// The step of a resource whose object exists, and the attributes that the step may change.
-fn compare(
-    known: Known<'_>,
-    node: &Node,
-    object: &ObjectState,
-    now: &Observation,
-    wanted: impl Fn(&'static str) -> Value,
-) -> (Step, Vec<&'static str>) {
-    let found = difference(node.schema, object, now, wanted);
+fn compare(known: Known<'_>, node: &Node, object: &ObjectState, found: Difference) -> (Step, Vec<&'static str>) {
     let is_changed = !found.changes.is_empty();
     let reason = match object.phase {
         _ if known.unseen.contains(&node.address) => Some(UNSEEN),
@@ -267,8 +270,10 @@ fn compare(
     let uncertain = uncertain.map(|attribute| attribute.name).collect();
     let unchanged = if action == Action::Nothing { 0 } else { node.schema.fields.len() - found.changes.len() };
     let reason = reason.filter(|_| action == Action::Update).map(str::to_owned);
-    let step = Step { id: object.id.clone(), changes: found.changes, unchanged, reason, ..step(&node.address, action) };
-    (step, uncertain)
+    let notes = found.ahead.into_iter().map(|(_, note)| note).collect();
+    let found =
+        Step { id: object.id.clone(), changes: found.changes, unchanged, reason, notes, ..step(&node.address, action) };
+    (found, uncertain)
 }
 
 /// The resources that are in the state only, each before all that it refers to.
@@ -305,12 +310,14 @@ fn doubt(earlier: &[Address]) -> String {
     format!("if it is {names} under another name, add `stack.moved(\"{name}\", &..)`, and it keeps the object")
 }
 
-fn all_drift(provider: &dyn Provider, refreshed: &Refreshed) -> Vec<crate::Drift> {
+/// All that others have changed, but for what the cloud came to by itself.
+fn all_drift(provider: &dyn Provider, refreshed: &Refreshed, ahead: &HashSet<(&Address, &str)>) -> Vec<Drift> {
     let each = refreshed.observations.iter().flat_map(|(address, now)| {
         let known = refreshed.state.current(address).zip(provider.schema(address.kind()));
         known.map(|(object, schema)| drift(schema, address, object, now.as_ref())).unwrap_or_default()
     });
-    each.collect()
+    let is_ahead = |drift: &Drift| ahead.contains(&(&drift.address, drift.field.as_deref().unwrap_or_default()));
+    each.filter(|drift| !is_ahead(drift)).collect()
 }
 
 fn step(address: &Address, action: Action) -> Step {

@@ -158,8 +158,9 @@ pub struct ReplicationGroup {
     /// Redis or Valkey. A change from Redis to Valkey is made in place, the reverse replaces the cache.
     #[field(private, replace_if = crate::types::leaves_valkey)]
     pub engine: EngineKind,
-    /// The version. An upgrade is made in place, a downgrade replaces the cache.
-    #[field(private, replace_if = crate::types::is_downgrade)]
+    /// The version. An upgrade is made in place, a downgrade replaces the cache. A later minor version that AWS came to by itself is no
+    /// difference.
+    #[field(private, replace_if = crate::types::is_downgrade, ahead = crate::types::upgraded)]
     pub engine_version: EngineVersion,
     /// The type of the nodes.
     #[field(private)]

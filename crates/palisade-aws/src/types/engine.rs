@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use palisade_core::Json;
+use palisade_core::{Json, JsonMap};
 
 use super::CheckError;
 
@@ -261,10 +261,31 @@ impl<F> Engine<F> {
 
 /// Whether a change of the version is a downgrade, which ElastiCache makes only by a new cache.
 pub(crate) fn is_downgrade(old: &Json, new: &Json) -> bool {
+    let numbers = |version: &Json| numbers(version.as_str()?);
     match (numbers(old), numbers(new)) {
         (Some(old), Some(new)) => new < old,
         _ => false,
     }
+}
+
+/// Whether ElastiCache comes from the version `wanted` to the version `now` by itself, where it may: within a major version.
+pub(crate) fn is_minor_upgrade(wanted: &str, now: &str) -> bool {
+    let versions = numbers(wanted).zip(numbers(now));
+    versions.is_some_and(|((major, minor), (now_major, now_minor))| major == now_major && minor < now_minor)
+}
+
+/// What to tell of a version that ElastiCache came to by itself, as `auto_minor_version_upgrade` lets it.
+pub(crate) fn upgraded(wanted: &JsonMap, now: &Json) -> Option<String> {
+    let (version, now) = (wanted.get("engine_version")?.as_str()?, now.as_str()?);
+    let may_be = wanted.get("auto_minor_version_upgrade") == Some(&Json::Bool(true)) && is_minor_upgrade(version, now);
+    may_be.then(|| {
+        let kind = wanted.get("engine").and_then(Json::as_str).unwrap_or_default();
+        let constant = format!("{kind}_{now}").replace('.', "_").to_uppercase();
+        format!(
+            "AWS has upgraded it from {version} to {now}, as `auto_minor_version_upgrade` lets it; nothing is changed. \
+             Write `.engine(Engine::{constant})` to say so"
+        )
+    })
 }
 
 /// Whether a change of the engine leads back from Valkey to Redis OSS, which takes a new cache.
@@ -278,8 +299,8 @@ pub(crate) fn becomes_valkey(old: &Json, new: &Json) -> bool {
     new == EngineKind::Valkey.as_str() && new != old
 }
 
-fn numbers(version: &Json) -> Option<(u32, u32)> {
-    let (major, minor) = version.as_str()?.split_once('.')?;
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let (major, minor) = version.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 

@@ -35,7 +35,7 @@ pub use engine::{
     Engine, EngineKind, EngineVersion, Family, IntoEngine, IntoFamily, ParameterGroupFamily, Redis, Redis7, Valkey,
     Valkey7, Valkey8, Valkey9,
 };
-pub(crate) use engine::{becomes_valkey, is_downgrade, leaves_valkey};
+pub(crate) use engine::{becomes_valkey, is_downgrade, is_minor_upgrade, leaves_valkey, upgraded};
 pub use flow_log::{AggregationInterval, TrafficType};
 pub use key_policy::KeyPolicy;
 pub use limits::{DeletionWindow, NodeCount, RecoveryWindow, Replicas, RotationPeriod, Shards, SnapshotRetention};

@@ -25,7 +25,7 @@ use crate::{
     shapes::{CacheClusterDescription, LogDeliveryChange, ReplicationGroupDescription, TokenStrategy},
     types::{
         Engine, EngineVersion, LogDelivery, MaintenanceWindow, Name, NodeCount, NodeType, Port, Replicas, Shards,
-        SnapshotRetention, SnapshotWindow,
+        SnapshotRetention, SnapshotWindow, is_minor_upgrade,
     },
 };
 
@@ -270,18 +270,24 @@ impl ReplicationGroup {
         group: &ReplicationGroupDescription,
     ) -> Result<Option<ModifyReplicationGroup>, ProviderError> {
         let Some(member) = first_member(aws, group).await? else { return Ok(None) };
-        check_in_place(id, self, &snapshot(group, Some(&member)).fields)?;
+        let version = EngineVersion::reported(minor_version(&member.engine_version));
+        // What AWS has upgraded by itself, it does not take back.
+        let is_ahead =
+            self.auto_minor_version_upgrade && is_minor_upgrade(self.engine_version.as_str(), version.as_str());
+        let engine_version = if is_ahead { version.clone() } else { self.engine_version.clone() };
+        let wanted = Self { engine_version: engine_version.clone(), ..self.clone() };
+        check_in_place(id, &wanted, &snapshot(group, Some(&member)).fields)?;
         let mut changed = false;
         let mut differs = |differs: bool| {
             changed |= differs;
             differs
         };
         let engine = differs(group.engine != self.engine);
-        let version = differs(minor_version(&member.engine_version) != self.engine_version.as_str()) || engine;
+        let changes_version = differs(version != engine_version) || engine;
         // A new major version needs a group of its family, which for caches with shards AWS does not find by itself. What the program
         // names no more may be about to be deleted.
         let parameter_group = match self.parameter_group()? {
-            None => named(Engine::default_parameter_group(self.engine, &self.engine_version))?,
+            None => named(Engine::default_parameter_group(self.engine, &engine_version))?,
             Some(wanted) => wanted,
         };
         let parameter_group = Some(parameter_group).filter(|name| *name != member.parameter_group_name);
@@ -297,7 +303,7 @@ impl ReplicationGroup {
             replication_group_id: id.clone(),
             description: differs(group.description != self.description).then(|| self.description.clone()),
             engine: engine.then_some(self.engine),
-            engine_version: version.then(|| self.engine_version.clone()),
+            engine_version: changes_version.then_some(engine_version),
             node_type: differs(group.node_type != self.node_type.as_str()).then(|| self.node_type.clone()),
             automatic_failover_enabled: differs(group.automatic_failover_enabled != self.automatic_failover_enabled)
                 .then_some(self.automatic_failover_enabled),
