@@ -18,6 +18,7 @@ mod fuzz;
 mod interrupts;
 mod keys;
 mod network_acls;
+mod nodes_in_subnets;
 mod orders;
 mod parameters;
 mod phases;

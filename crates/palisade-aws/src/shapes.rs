@@ -252,6 +252,8 @@ pub struct ReplicationGroupDescription {
     pub cluster_enabled: bool,
     /// The shards, of which a cache that is not divided has one.
     pub node_groups: Vec<NodeGroupDescription>,
+    /// The zones that the nodes stand in; none where that is not told of each node.
+    pub node_zones: BTreeSet<AvailabilityZone>,
     /// The address at which the shards are found; only of a cache that is divided, which has neither of the two below.
     pub configuration_endpoint: Option<Endpoint>,
     /// The node type.

@@ -195,6 +195,7 @@ impl From<StateError> for CommandError {
 impl From<ExportError> for CommandError {
     fn from(error: ExportError) -> Self {
         let help = match &error {
+            ExportError::NotInTerraform { .. } => "leave it out of what is exported, as behind a condition",
             ExportError::ForeignReference { .. } => "add the resource to this stack, or write its id with `id!`",
             ExportError::UnknownAttribute { .. } | ExportError::NoImportId { .. } => {
                 "this is a mistake in the resource's own module: please report it"

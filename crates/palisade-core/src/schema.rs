@@ -90,8 +90,9 @@ pub struct FieldSchema {
     pub released: bool,
     /// Whether no two objects of the kind can have an item of it: one that gets it takes it from another.
     pub exclusive: bool,
-    /// Whether those that refer to the object may stand in an item of it: they go before it leaves the object.
-    pub occupied: bool,
+    /// Where those that refer to the object may stand in an item of it, and the cloud does not move them: whether one does, by the inputs
+    /// of the object that the item names, and by the attributes of the one that refers. It goes before the item leaves the object.
+    pub occupied: Option<fn(item: &JsonMap, occupant: &JsonMap) -> bool>,
     /// Whether the value counts only when the object is deleted. No update sends it, so it counts once it is on record.
     pub at_deletion: bool,
     /// Which values the cloud comes to by itself from what the program says: where the function has something to say of the program's
@@ -123,8 +124,8 @@ pub struct AttributeSchema {
     pub doc: &'static str,
     /// The fields with whose update in place the attribute changes too. It never changes otherwise.
     pub changes_with: &'static [&'static str],
-    /// The attribute's name in Terraform, relative to the resource.
-    pub terraform_name: &'static str,
+    /// The attribute's name in Terraform, relative to the resource; `None` where Terraform has none.
+    pub terraform_name: Option<&'static str>,
 }
 
 impl Schema {
@@ -176,7 +177,7 @@ impl FieldSchema {
             clashes: None,
             released: false,
             exclusive: false,
-            occupied: false,
+            occupied: None,
             at_deletion: false,
             ahead: None,
             held: None,

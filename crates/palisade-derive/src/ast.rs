@@ -1,9 +1,6 @@
 //! Models the struct on which a derive stands.
 
-use proc_macro2::Span;
-use syn::{
-    Data, DeriveInput, Fields, GenericArgument, Ident, LitStr, PathArguments, Type, Visibility, spanned::Spanned,
-};
+use syn::{Data, DeriveInput, Fields, GenericArgument, Ident, PathArguments, Type, Visibility, spanned::Spanned};
 
 use crate::attr::{self, AttributeAttrs, FieldAttrs, ResourceAttrs};
 
@@ -119,13 +116,6 @@ impl AttributeSet {
             vis: input.vis.clone(),
             attributes: attributes.collect::<syn::Result<_>>()?,
         })
-    }
-}
-
-impl AttributeField {
-    pub(crate) fn terraform_name(&self) -> LitStr {
-        let same = || LitStr::new(&self.name.to_string(), Span::call_site());
-        self.attrs.terraform.clone().unwrap_or_else(same)
     }
 }
 

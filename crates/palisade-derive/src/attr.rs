@@ -37,7 +37,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) clashes: Option<Path>,
     pub(crate) released: bool,
     pub(crate) exclusive: bool,
-    pub(crate) occupied: bool,
+    pub(crate) occupied: Option<Path>,
     pub(crate) at_deletion: bool,
     pub(crate) ahead: Option<Path>,
     pub(crate) held: Option<Path>,
@@ -50,10 +50,10 @@ pub(crate) struct FieldAttrs {
 #[derive(Default)]
 pub(crate) struct AttributeAttrs {
     pub(crate) changes_with: Vec<LitStr>,
-    pub(crate) terraform: Option<LitStr>,
+    pub(crate) terraform: TerraformName,
 }
 
-/// How a field is named in Terraform.
+/// How a field or an attribute is named in Terraform.
 #[derive(Default)]
 pub(crate) enum TerraformName {
     /// As in Rust.
@@ -109,7 +109,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             "clashes" => found.clashes = Some(meta.value()?.parse()?),
             "released" => found.released = true,
             "exclusive" => found.exclusive = true,
-            "occupied" => found.occupied = true,
+            "occupied" => found.occupied = Some(meta.value()?.parse()?),
             "at_deletion" => found.at_deletion = true,
             "ahead" => found.ahead = Some(meta.value()?.parse()?),
             "held" => found.held = Some(meta.value()?.parse()?),
@@ -140,7 +140,8 @@ pub(crate) fn attribute(attributes: &[Attribute]) -> syn::Result<AttributeAttrs>
                 found.changes_with =
                     content.parse_terminated(<LitStr as syn::parse::Parse>::parse, Token![,])?.into_iter().collect();
             }
-            "terraform" => found.terraform = Some(meta.value()?.parse()?),
+            "terraform" if meta.value()?.peek(LitBool) => found.terraform = absent(&meta)?,
+            "terraform" => found.terraform = TerraformName::Other(meta.input.parse()?),
             _ => return Err(unknown(&meta, "changes_with, terraform")),
         }
         Ok(())

@@ -43,7 +43,8 @@ pub(crate) fn attributes(set: &AttributeSet) -> TokenStream {
     });
     let schemas = set.attributes.iter().map(|attribute| {
         let (text, doc) = (attribute.name.to_string(), &attribute.doc);
-        let (changes_with, terraform) = (&attribute.attrs.changes_with, attribute.terraform_name());
+        let (changes_with, terraform) =
+            (&attribute.attrs.changes_with, terraform_name(&text, &attribute.attrs.terraform));
         quote! {
             ::palisade_core::AttributeSchema {
                 name: #text,
@@ -115,9 +116,18 @@ fn schema(resource: &Resource) -> TokenStream {
     }
 }
 
+/// The name in Terraform of what has the name `own`, if it has one.
+fn terraform_name(own: &str, name: &TerraformName) -> TokenStream {
+    match name {
+        TerraformName::Same => quote!(::core::option::Option::Some(#own)),
+        TerraformName::Other(other) => quote!(::core::option::Option::Some(#other)),
+        TerraformName::Absent => quote!(::core::option::Option::None),
+    }
+}
+
 fn field_schema(field: &Field) -> TokenStream {
     let (name, doc, ty) = (field.name.to_string(), &field.doc, &field.ty);
-    let FieldAttrs { identity, released, exclusive, occupied, at_deletion, .. } = field.attrs;
+    let FieldAttrs { identity, released, exclusive, at_deletion, .. } = field.attrs;
     let folded = match &field.attrs.folded {
         Some(fold) => quote!(::core::option::Option::Some(#fold)),
         None => quote!(::core::option::Option::None),
@@ -127,6 +137,10 @@ fn field_schema(field: &Field) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     let late = match &field.attrs.late_if {
+        Some(decide) => quote!(::core::option::Option::Some(#decide)),
+        None => quote!(::core::option::Option::None),
+    };
+    let occupied = match &field.attrs.occupied {
         Some(decide) => quote!(::core::option::Option::Some(#decide)),
         None => quote!(::core::option::Option::None),
     };
@@ -153,11 +167,7 @@ fn field_schema(field: &Field) -> TokenStream {
         (true, None) => quote!(::palisade_core::OnChange::Replace),
         (false, None) => quote!(::palisade_core::OnChange::Update),
     };
-    let terraform_name = match &field.attrs.terraform {
-        TerraformName::Same => quote!(::core::option::Option::Some(#name)),
-        TerraformName::Other(other) => quote!(::core::option::Option::Some(#other)),
-        TerraformName::Absent => quote!(::core::option::Option::None),
-    };
+    let terraform_name = terraform_name(&name, &field.attrs.terraform);
     quote! {
         ::palisade_core::FieldSchema {
             name: #name,

@@ -50,7 +50,8 @@ mod valid;
 /// - `clashes = path`: nor can two of which the `fn(&Json, &Json) -> bool` says so.
 /// - `released`: AWS drops the reference by itself when the object that it refers to is deleted.
 /// - `exclusive`: no two objects of the kind can have an item of it, and one that gets it takes it from another.
-/// - `occupied`: what refers to the object may stand in an item of it, which leaves the object after what stands there.
+/// - `occupied = path`: what refers to the object may stand in an item of it. The `fn(&JsonMap, &JsonMap) -> bool` tells whether it does, by
+///   the inputs of the object that the item names, and the attributes of what refers. An item leaves the object after what stands there.
 /// - `at_deletion`: the value counts only when the object is deleted, and no update sends it.
 /// - `ahead = path`: the cloud comes to other values by itself, of which the `fn(&JsonMap, &Json) -> Option<String>` tells: what the
 ///   program says of the object, and the value that it has.
@@ -86,7 +87,7 @@ pub fn requirements(input: TokenStream) -> TokenStream {
 ///
 /// # `#[attribute(...)]`, on a field
 /// - `changes_with("engine_version", ...)`: the fields of the resource with whose update in place the attribute changes.
-/// - `terraform = "name"`: the attribute's name in Terraform where it is not the field's.
+/// - `terraform = "name"` or `terraform = false`: the attribute's name in Terraform where it is not the field's, or that there is none.
 #[proc_macro_derive(Attributes, attributes(attribute))]
 pub fn attributes(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -14,6 +14,16 @@ pub(crate) struct Difference {
     pub(crate) ahead: Vec<(&'static str, String)>,
 }
 
+impl Difference {
+    /// Lets the changes count as reasons for a replacement that would take away what others stand in.
+    pub(crate) fn replaces_what_is_occupied(&mut self, schema: &Schema) {
+        for change in &mut self.changes {
+            let is_occupied = schema.field(&change.field).is_some_and(|field| field.occupied.is_some());
+            change.forces_replacement |= is_occupied && change.dropped().next().is_some();
+        }
+    }
+}
+
 /// Compares an object that exists, and is `now`, with `wanted`: the fields of its node, in which what is known has been
 /// put in place of the references to it.
 pub(crate) fn difference(

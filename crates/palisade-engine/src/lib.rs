@@ -21,6 +21,7 @@ mod identity;
 mod impossible;
 mod ledger;
 mod missed;
+mod occupied;
 mod plan;
 mod planner;
 mod record;

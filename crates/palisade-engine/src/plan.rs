@@ -230,14 +230,14 @@ impl Plan {
 }
 
 impl FieldChange {
-    /// Whether an item of the field is taken out, as far as is known before the apply.
-    pub(crate) fn drops_an_item(&self) -> bool {
+    /// The items of the field that are taken out, as far as is known before the apply.
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = &Json> {
         let stays = |item: &Json| match &self.after {
             Some(Value::Json(after)) => items(after).contains(item),
             Some(Value::List(after) | Value::Set(after)) => after.iter().any(|after| after.as_json() == Some(item)),
             Some(Value::Map(_) | Value::Reference(_)) | None => false,
         };
-        self.before.iter().flat_map(items).any(|item| !stays(item))
+        self.before.iter().flat_map(items).filter(move |item| !stays(item))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     contested::contested,
     field_diff::{Difference, creation, deletion, difference, drift},
     impossible::impossible,
+    occupied::occupied,
     refresh::{Refreshed, refresh},
     replace_order::{delete_first, replace_order},
 };
@@ -58,22 +59,21 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
     let Refreshed { state: now, observations, unseen } = &refreshed;
     let contested = contested(graph, &state);
     let known = Known { recorded: &state, state: now, observations, unseen, contested: &contested };
-    let mut planner =
-        Planner { graph, known, doubts: &doubts, decided: HashMap::new(), ahead: HashSet::new(), steps: Vec::new() };
-    for node in graph.nodes() {
-        planner.decide(node);
+    let draft = |given: &Given| Planner::new(graph, known, &doubts, given).draft(provider, &refreshed);
+    let mut given = Given::default();
+    let mut plan = draft(&given);
+    // What is replaced now may be what another one stands in. Each round finds one more, or is the last.
+    loop {
+        let occupied = occupied(graph, now, observations, &plan);
+        if occupied.is_empty() {
+            break;
+        }
+        given.occupied.extend(occupied);
+        plan = draft(&given);
     }
-    planner.delete_the_rest(provider);
-    for step in &mut planner.steps {
+    for step in &mut plan.steps {
         step.moved_from = moved.remove(&step.address);
     }
-    let mut plan = Plan {
-        stack: graph.name().to_owned(),
-        outputs: planner.outputs(),
-        drift: all_drift(provider, &refreshed, &planner.ahead),
-        steps: planner.steps,
-        accepted_risks: graph.accepted_risks().iter().map(Into::into).collect(),
-    };
     let mut state = refreshed.state;
     for step in &mut plan.steps {
         if set_aside(graph, step, &mut state) {
@@ -92,9 +92,17 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
     if findings.is_empty() { Ok(Planned { plan, state }) } else { Err(PlanError::Impossible(findings)) }
 }
 
+/// What a first draft of a plan has shown.
+#[derive(Default)]
+struct Given {
+    /// The resources of which something stands in what would leave them, with why they are replaced.
+    occupied: BTreeMap<Address, String>,
+}
+
 struct Planner<'a> {
     graph: &'a Graph,
     known: Known<'a>,
+    given: &'a Given,
     /// What the new resources could be under another name.
     doubts: &'a BTreeMap<Address, Vec<Address>>,
     steps: Vec<Step>,
@@ -126,13 +134,37 @@ struct Decision {
 }
 
 impl<'a> Planner<'a> {
+    fn new(graph: &'a Graph, known: Known<'a>, doubts: &'a BTreeMap<Address, Vec<Address>>, given: &'a Given) -> Self {
+        Self { graph, known, given, doubts, decided: HashMap::new(), ahead: HashSet::new(), steps: Vec::new() }
+    }
+
+    fn draft(mut self, provider: &dyn Provider, refreshed: &Refreshed) -> Plan {
+        for node in self.graph.nodes() {
+            self.decide(node);
+        }
+        self.delete_the_rest(provider);
+        Plan {
+            stack: self.graph.name().to_owned(),
+            outputs: self.outputs(),
+            drift: all_drift(provider, refreshed, &self.ahead),
+            steps: self.steps,
+            accepted_risks: self.graph.accepted_risks().iter().map(Into::into).collect(),
+        }
+    }
+
     fn decide(&mut self, node: &'a Node) {
         let object = self.known.state.current(&node.address);
         let (step, uncertain) = match (object, self.known.observation(&node.address)) {
             (Some(object), Some(now)) => {
-                let difference = difference(node.schema, object, now, |field| self.wanted(node, field));
+                let mut difference = difference(node.schema, object, now, |field| self.wanted(node, field));
+                let occupied = self.given.occupied.get(&node.address);
+                if occupied.is_some() {
+                    difference.replaces_what_is_occupied(node.schema);
+                }
                 self.ahead.extend(difference.ahead.iter().map(|(field, _)| (&node.address, *field)));
-                compare(self.known, node, object, difference)
+                let (mut step, uncertain) = compare(self.known, node, object, difference);
+                step.reason = step.reason.or_else(|| occupied.cloned());
+                (step, uncertain)
             }
             (object, _) => {
                 let reason = object.map(|object| absence(object).to_owned());

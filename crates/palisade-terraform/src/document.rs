@@ -70,6 +70,7 @@ pub struct Document {
 ///
 /// # Errors
 /// - [`ExportError::ForeignReference`] if a value refers to a resource of another stack.
+/// - [`ExportError::NotInTerraform`] if a value refers to an attribute that Terraform does not have;
 /// - [`ExportError::UnknownAttribute`] if a value refers to an attribute that the schema of its resource lacks.
 /// - [`ExportError::Collision`] if two resources have one type and one name in Terraform.
 /// - [`ExportError::NoImportId`] if something that exists lacks what Terraform imports it by.

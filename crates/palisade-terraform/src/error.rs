@@ -22,6 +22,15 @@ pub enum ExportError {
         /// The reference.
         reference: Reference,
     },
+    /// A value refers to an attribute that Terraform does not have.
+    #[error("{user} refers to the attribute `{attribute}` of {target}, which Terraform does not have",
+        attribute = reference.attribute, target = reference.address)]
+    NotInTerraform {
+        /// The resource or the output that holds the reference.
+        user: String,
+        /// The reference.
+        reference: Reference,
+    },
     /// An object that exists lacks what Terraform imports it by.
     #[error("{address} exists, and its `{name}`, by which Terraform imports it, is not known")]
     NoImportId {

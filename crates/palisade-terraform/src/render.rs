@@ -76,7 +76,9 @@ impl<'a> Renderer<'a> {
         };
         let attribute = match (attribute.as_str(), node.schema.attribute(attribute)) {
             ("id", _) => "id",
-            (_, Some(known)) => known.terraform_name,
+            (_, Some(known)) => known
+                .terraform_name
+                .ok_or_else(|| ExportError::NotInTerraform { user: user.to_owned(), reference: reference.clone() })?,
             (_, None) => {
                 return Err(ExportError::UnknownAttribute { user: user.to_owned(), reference: reference.clone() });
             }

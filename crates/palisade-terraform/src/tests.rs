@@ -18,7 +18,12 @@ const fn field(name: &'static str, terraform_name: Option<&'static str>) -> Fiel
 }
 
 static NETWORK: Schema = Schema {
-    attributes: &[AttributeSchema { name: "endpoint", doc: "", changes_with: &[], terraform_name: "endpoint[0].host" }],
+    attributes: &[AttributeSchema {
+        name: "endpoint",
+        doc: "",
+        changes_with: &[],
+        terraform_name: Some("endpoint[0].host"),
+    }],
     terraform_type: "aws_network",
     ..Schema::new("Network", &[field("text", Some("description")), field("tags", Some("tags")), field("hidden", None)])
 };

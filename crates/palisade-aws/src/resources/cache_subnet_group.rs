@@ -5,7 +5,7 @@ mod rules;
 use std::collections::BTreeSet;
 
 use palisade_core::{
-    Attributes, Declared, Finding, Id, IdRules, Node, Resource, Stack,
+    Attributes, Declared, Finding, Id, IdRules, Json, JsonMap, Node, Resource, Stack,
     provider::{ProviderError, Repeated, Token},
 };
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ pub struct CacheSubnetGroup {
     #[field(default = "Managed by Palisade".to_owned())]
     pub description: String,
     /// The subnets.
-    #[field(occupied)]
+    #[field(occupied = holds_node)]
     pub subnet_ids: BTreeSet<Id<Subnet>>,
     /// The tags.
     #[field(default)]
@@ -77,6 +77,12 @@ const SUBNET_GROUPS: IdRules = IdRules {
     )],
     ..IdRules::NONE
 };
+
+/// Whether a node of a cache may stand in a subnet: one of its nodes is in the zone, or AWS does not tell where they are.
+fn holds_node(subnet: &JsonMap, cache: &JsonMap) -> bool {
+    let zones = cache.get("node_zones").and_then(Json::as_array).filter(|zones| !zones.is_empty());
+    zones.is_none_or(|zones| subnet.get("availability_zone").is_none_or(|zone| zones.contains(zone)))
+}
 
 /// How many subnets a group has at most.
 const MOST: usize = 20;

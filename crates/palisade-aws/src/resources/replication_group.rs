@@ -23,8 +23,9 @@ pub(in crate::resources) use lifecycle::at_rest;
 use self::fit::Authentication;
 use super::{CacheParameterGroup, CacheSubnetGroup, SecurityGroup, UserGroup, appears_or_goes};
 use crate::types::{
-    Arn, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, MaintenanceWindow, Name, NetworkType,
-    NodeCount, NodeType, Port, Replicas, SecretRef, Shards, SnapshotRetention, SnapshotWindow, Tags, TopicArn, Windows,
+    Arn, AvailabilityZone, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, MaintenanceWindow,
+    Name, NetworkType, NodeCount, NodeType, Port, Replicas, SecretRef, Shards, SnapshotRetention, SnapshotWindow, Tags,
+    TopicArn, Windows,
 };
 
 /// A Redis or Valkey cache: a primary and its replicas.
@@ -254,6 +255,12 @@ pub struct ReplicationGroupAttributes {
     /// The ids of the nodes.
     #[attribute(changes_with("num_cache_clusters", "num_node_groups", "replicas_per_node_group"))]
     pub member_clusters: Vec<String>,
+    /// The zones that the nodes stand in; none where AWS does not tell.
+    #[attribute(
+        changes_with("num_cache_clusters", "num_node_groups", "replicas_per_node_group", "multi_az_enabled"),
+        terraform = false
+    )]
+    pub node_zones: BTreeSet<AvailabilityZone>,
 }
 
 /// A resource that encrypts what it stores and what it sends: the only form in which a stack takes a

@@ -50,7 +50,7 @@ const RULES: &[Rule] = &[
 
 static SCHEMA: Schema = Schema {
     id_prefix: "thing-",
-    attributes: &[AttributeSchema { name: "endpoint", doc: "", changes_with: &[], terraform_name: "endpoint" }],
+    attributes: &[AttributeSchema { name: "endpoint", doc: "", changes_with: &[], terraform_name: Some("endpoint") }],
     terraform_type: "fake_thing",
     rules: RULES,
     ..Schema::new("Thing", &[field("parent", OnChange::Replace), field("text", OnChange::Update)])

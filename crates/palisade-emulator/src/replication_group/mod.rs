@@ -186,6 +186,11 @@ impl Account {
             multi_az_enabled: settings.multi_az,
             cluster_enabled: group.cluster_enabled,
             node_groups: group.shards().into_iter().map(shards::describe).collect(),
+            node_zones: group
+                .members
+                .values()
+                .filter_map(|member| Some(self.subnets.get(&member.subnet)?.zone.clone()))
+                .collect(),
             configuration_endpoint: group.endpoint(id, &self.region, CONFIGURATION),
             primary_endpoint: group.endpoint(id, &self.region, "master"),
             reader_endpoint: group.endpoint(id, &self.region, "replica"),

@@ -384,7 +384,8 @@ impl<'a> Builder<'a> {
         let Some((node, step)) = self.graph.node(address).zip(self.plan.get(address)) else { return false };
         let mut changes = step.changes.iter().filter(|_| step.action == Action::Update);
         changes.any(|change| {
-            node.schema.field(&change.field).is_some_and(|field| field.occupied) && change.drops_an_item()
+            node.schema.field(&change.field).is_some_and(|field| field.occupied.is_some())
+                && change.dropped().next().is_some()
         })
     }
 

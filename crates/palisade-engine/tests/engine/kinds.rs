@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::runs::graph;
 
-/// A network: the cloud chooses its id. What is in it may be in one of its peers.
+/// A network: the cloud chooses its id. What is in it stands in those of its peers that have the tag `held`.
 pub(crate) static NET: Schema = schema(
     "Net",
     "net-",
@@ -18,10 +18,13 @@ pub(crate) static NET: Schema = schema(
         FieldSchema::new("range", OnChange::Replace),
         FieldSchema::new("tag", OnChange::Update),
         FieldSchema::new("size", OnChange::ReplaceIf(|old, new| old.as_u64() > new.as_u64())),
-        FieldSchema { occupied: true, ..FieldSchema::new("peers", OnChange::Update) },
+        FieldSchema {
+            occupied: Some(|peer, _| peer.get("tag").is_some_and(|tag| tag == "held")),
+            ..FieldSchema::new("peers", OnChange::Update)
+        },
         FieldSchema::new("sponsor", OnChange::Replace),
     ],
-    &[AttributeSchema { name: "route", doc: "", changes_with: &["tag"], terraform_name: "route" }],
+    &[AttributeSchema { name: "route", doc: "", changes_with: &["tag"], terraform_name: Some("route") }],
 );
 
 /// A user: its name is its id. `secret` cannot be read, `access` is read in capitals, and `farewell` is said when it is deleted. One that

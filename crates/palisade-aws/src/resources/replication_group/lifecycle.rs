@@ -577,6 +577,7 @@ fn snapshot(
         configuration_endpoint: address(&group.configuration_endpoint),
         engine_version_actual: member.map(|member| member.engine_version.clone()).unwrap_or_default(),
         member_clusters: group.member_clusters.clone(),
+        node_zones: group.node_zones.clone(),
     };
     Snapshot { fields, attributes }
 }
@@ -617,6 +618,7 @@ mod tests {
                 multi_az_enabled: true,
                 cluster_enabled: false,
                 node_groups: Vec::new(),
+                node_zones: BTreeSet::new(),
                 configuration_endpoint: None,
                 primary_endpoint: None,
                 reader_endpoint: None,

@@ -9,7 +9,10 @@ use palisade_aws::{
         DescribeCacheClusters, DescribeCacheClustersOutput, DescribeReplicationGroups, DescribeReplicationGroupsOutput,
     },
     shapes::{CacheClusterDescription, Endpoint, NodeGroupDescription, ReplicationGroupDescription},
-    types::{Arn, IpDiscovery, KmsKeyArn, LogDelivery, LogDestinationType, LogFormat, LogType, NetworkType, TopicArn},
+    types::{
+        Arn, AvailabilityZone, IpDiscovery, KmsKeyArn, LogDelivery, LogDestinationType, LogFormat, LogType,
+        NetworkType, TopicArn,
+    },
 };
 
 use crate::{
@@ -35,6 +38,9 @@ impl Call for DescribeReplicationGroups {
 
 fn group(group: types::ReplicationGroup) -> Result<ReplicationGroupDescription, Failure> {
     let node_groups = group.node_groups.unwrap_or_default();
+    let members = node_groups.iter().flat_map(|group| group.node_group_members());
+    let zones = members.map(|member| member.preferred_availability_zone().map(AvailabilityZone::reported));
+    let node_zones = zones.collect::<Option<_>>().unwrap_or_default();
     let cluster_enabled = group.cluster_enabled.unwrap_or_default();
     // Each shard has endpoints of its own, but it is not by them that a divided cache is reached.
     let (primary, reader) = match node_groups.first() {
@@ -55,6 +61,7 @@ fn group(group: types::ReplicationGroup) -> Result<ReplicationGroupDescription, 
         multi_az_enabled: group.multi_az == Some(MultiAzStatus::Enabled),
         cluster_enabled,
         node_groups: each(node_groups, node_group)?,
+        node_zones,
         configuration_endpoint: group.configuration_endpoint.and_then(endpoint),
         primary_endpoint: primary.and_then(endpoint),
         reader_endpoint: reader.and_then(endpoint),

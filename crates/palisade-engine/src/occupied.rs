@@ -1,0 +1,74 @@
+//! [`occupied`]: objects that cannot be changed in place, as others stand in what would leave them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use palisade_core::{Address, FieldSchema, Graph, JsonMap, provider::Observation};
+
+use crate::{Action, FieldChange, ObjectState, Plan, ReplaceOrder, State};
+
+/// The resources that `plan` changes in place, although something that stays stands in an item that they would lose: a cache with nodes
+/// in a subnet that leaves its group. Each with why; only a successor can do without the item.
+pub(crate) fn occupied(
+    graph: &Graph,
+    state: &State,
+    observations: &BTreeMap<Address, Option<Observation>>,
+    plan: &Plan,
+) -> BTreeMap<Address, String> {
+    let mut losing = HashMap::new();
+    for step in plan.steps.iter().filter(|step| step.action == Action::Update) {
+        let Some(node) = graph.node(&step.address) else { continue };
+        let fields = step.changes.iter().filter_map(|change| Some((node.schema.field(&change.field)?, change)));
+        let fields: Vec<_> =
+            fields.filter(|(field, change)| field.occupied.is_some() && change.dropped().next().is_some()).collect();
+        if !fields.is_empty() {
+            losing.insert(&step.address, fields);
+        }
+    }
+    if losing.is_empty() {
+        return BTreeMap::new();
+    }
+    let by_id = state.resources.iter().filter_map(|(address, entry)| {
+        let object = entry.current.as_ref()?;
+        Some((object.id.as_deref()?, (address, object)))
+    });
+    let by_id: HashMap<_, _> = by_id.collect();
+    let leaves: HashMap<_, _> = plan.steps.iter().map(|step| (&step.address, leaves_first(step.action))).collect();
+    let mut occupied = BTreeMap::new();
+    for (address, entry) in &state.resources {
+        let Some(object) = entry.current.as_ref().filter(|_| leaves.get(address) == Some(&false)) else { continue };
+        let now = observations.get(address).and_then(Option::as_ref).or(object.observed.as_ref());
+        let attributes = now.map(|now| &now.attributes);
+        for (target, fields) in object.depends_on.iter().filter_map(|target| losing.get_key_value(target)) {
+            if let Some(item) = fields.iter().find_map(|(field, change)| stands_in(&by_id, field, change, attributes)) {
+                occupied.entry((*target).clone()).or_insert_with(|| {
+                    format!("it cannot let go of {item} in place, as {address} stands there, and cannot be moved")
+                });
+            }
+        }
+    }
+    occupied
+}
+
+/// Whether the object of a resource is gone before others that refer to the same are changed.
+fn leaves_first(action: Action) -> bool {
+    matches!(action, Action::Create | Action::Delete | Action::Replace(ReplaceOrder::DeleteFirst))
+}
+
+/// What the change takes out of the field, and the one with these attributes stands in.
+fn stands_in(
+    by_id: &HashMap<&str, (&Address, &ObjectState)>,
+    field: &FieldSchema,
+    change: &FieldChange,
+    attributes: Option<&JsonMap>,
+) -> Option<String> {
+    let nothing = JsonMap::new();
+    change.dropped().find_map(|item| {
+        let found = item.as_str().and_then(|id| by_id.get(id));
+        let inputs = found.map_or(&nothing, |(_, object)| &object.inputs);
+        let name = found.map_or_else(
+            || item.as_str().map_or_else(|| item.to_string(), str::to_owned),
+            |(address, _)| address.to_string(),
+        );
+        field.occupied?(inputs, attributes.unwrap_or(&nothing)).then_some(name)
+    })
+}
