@@ -171,14 +171,15 @@ fn the_shards_of_a_cache_and_their_replicas_change_in_place() {
 #[test]
 fn what_only_the_members_of_a_cache_tell_is_read() {
     let mut rehearsal = Rehearsal::new().without_rules();
-    rehearsal.apply(|stack| cases::declare(stack, "ReplicationGroup", ""));
+    let program = |stack: &mut Stack| cases::declare(stack, "ReplicationGroup", "maintenance_window");
+    rehearsal.apply(program);
     let unchanged = ModifyReplicationGroup::unchanged(&Id::reported("redis").unwrap());
     let maintenance_window = Some(MaintenanceWindow::literal("tue:10:00-tue:11:00"));
     rehearsal.by_hand(ModifyReplicationGroup { maintenance_window, ..unchanged.clone() }).unwrap();
     // This one is refused until the other one is done.
     let description = Some("by hand".to_owned());
     rehearsal.by_hand(ModifyReplicationGroup { description, ..unchanged }).unwrap();
-    let plan = rehearsal.plan(|stack| cases::declare(stack, "ReplicationGroup", ""));
+    let plan = rehearsal.plan(program);
     let drift: Vec<_> = plan.drift.iter().filter_map(|drift| drift.field.as_deref()).collect();
     assert_eq!(drift, ["maintenance_window"], "the second change is still under way");
 }

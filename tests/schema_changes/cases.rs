@@ -120,7 +120,8 @@ fn apply<B>(rehearsal: &mut Rehearsal<B>, graph: &Graph) -> Result<(), String> {
     }
 }
 
-/// Declares a resource of `kind` named `it`, with what it needs, and with `field` other than in the base.
+/// Declares a resource of `kind` named `it`, with what it needs, and with `field` other than in the base. With `-field`, it leaves out a
+/// field that the base sets.
 pub(crate) fn declare(stack: &mut Stack, kind: &str, field: &str) {
     declare_as(stack, kind, "it", field);
 }
@@ -155,12 +156,12 @@ fn base_vpc(stack: &mut Stack, name: &str) -> Handle<Vpc> {
     stack.add(name, Vpc::builder().cidr_block(cidr!("10.0.0.0/16")))
 }
 
-/// The tags of the base, or others.
+/// The tags of the base, or others, or none.
 fn tagged(field: &str) -> Tags {
-    if field == "tags" {
-        tags! { "team" = "data", "tier" = "1" }
-    } else {
-        tags! { "team" = "platform", "cost" = "2" }
+    match field {
+        "tags" => tags! { "team" = "data", "tier" = "1" },
+        "-tags" => Tags::default(),
+        _ => tags! { "team" = "platform", "cost" = "2" },
     }
 }
 
@@ -259,7 +260,7 @@ fn security_group_rule(stack: &mut Stack, it: &str, field: &str) {
     let rule = if field == "direction" { SecurityGroupRule::egress(group) } else { SecurityGroupRule::ingress(group) };
     let text = if field == "description" { description!("another text") } else { description!("a text") };
     let rule = match field {
-        "cidr_ipv4" | "referenced_security_group_id" => rule.peer(&b),
+        "cidr_ipv4" | "-cidr_ipv4" | "referenced_security_group_id" => rule.peer(&b),
         _ => rule.peer(private_range!("10.0.0.0/16")),
     };
     let rule = match field {
@@ -325,6 +326,7 @@ fn cache_parameter_group(stack: &mut Stack, it: &str, field: &str) {
     let group = CacheParameterGroup::builder().name(name).family(engine.family()).tags(tagged(field));
     let group = match field {
         "parameters" => group.parameter("maxmemory-policy", "allkeys-lru").parameter("maxmemory-samples", "5"),
+        "-parameters" => group,
         _ => group.parameter("maxmemory-policy", "volatile-lru").parameter("timeout", "60"),
     };
     stack.add(it, if field == "description" { group.description("another text") } else { group });
@@ -352,9 +354,15 @@ fn kms_key(stack: &mut Stack, it: &str, field: &str) {
         "description" => key.description("another text"),
         "rotation_period_days" => key.rotation_period_days(rotation_days!(90)),
         "deletion_window_days" => key.deletion_window_days(deletion_days!(7)),
+        "-description" => key,
         _ => key.description("a text"),
     };
-    stack.add(it, key.policy(if field == "policy" { policy.secrets_manager() } else { policy }));
+    let key = match field {
+        "policy" => key.policy(policy.secrets_manager()),
+        "-policy" => key,
+        _ => key.policy(policy),
+    };
+    stack.add(it, key);
 }
 
 fn log_group(stack: &mut Stack, it: &str, field: &str) {
@@ -370,7 +378,12 @@ fn log_group(stack: &mut Stack, it: &str, field: &str) {
         "class" => group.class(LogGroupClass::InfrequentAccess),
         _ => group,
     };
-    stack.add(it, group.kms_key_id(if field == "kms_key_id" { &two } else { &one }));
+    let group = match field {
+        "kms_key_id" => group.kms_key_id(&two),
+        "-kms_key_id" => group,
+        _ => group.kms_key_id(&one),
+    };
+    stack.add(it, group);
 }
 
 fn redis_user(stack: &mut Stack, it: &str, field: &str) {
@@ -380,7 +393,7 @@ fn redis_user(stack: &mut Stack, it: &str, field: &str) {
     let id = if field == "user_id" { name!("other") } else { name!("reader") };
     let user_name = if field == "user_name" { name!("other-name") } else { name!("reader") };
     let user = match field {
-        "authentication_type" => RedisUser::iam(id),
+        "authentication_type" | "-passwords" => RedisUser::iam(id),
         "passwords" => RedisUser::with_password(id, user_name, [&one, &two]),
         _ => RedisUser::with_password(id, user_name, &one),
     };
@@ -448,17 +461,21 @@ fn replication_group(stack: &mut Stack, it: &str, field: &str) {
         "num_cache_clusters" => cache.multi_az(replicas!(2)),
         "multi_az_enabled" => cache.single_az(replicas!(1)),
         "automatic_failover_enabled" => cache.single_node(),
-        "num_node_groups" => cache.sharded(shards!(3), replicas!(1)),
+        "num_node_groups" | "-num_cache_clusters" => cache.sharded(shards!(3), replicas!(1)),
         _ => cache.multi_az(replicas!(1)),
     };
     let cache = cache.subnet_group_name(if field == "subnet_group_name" { &other_subnets } else { &subnet_group });
     let cache = cache.security_group_ids([if field == "security_group_ids" { &other_sg } else { &sg }]);
     let cache = match field {
         "user_group_id" => cache.authentication(&other_users),
-        "auth_token" => cache.authentication(&token),
+        "auth_token" | "-user_group_id" => cache.authentication(&token),
         _ => cache.authentication(&users),
     };
-    let cache = cache.log_delivery([slow_log(log_group_name!("/redis/slow"))]);
+    let cache = match field {
+        "log_delivery" => cache.log_delivery([slow_log(log_group_name!("/redis/other")), engine_log()]),
+        "-log_delivery" => cache,
+        _ => cache.log_delivery([slow_log(log_group_name!("/redis/slow"))]),
+    };
     let cache = match field {
         "description" => cache.description("another text"),
         "parameter_group_name" => cache.parameter_group_name(&parameters),
@@ -472,11 +489,13 @@ fn replication_group(stack: &mut Stack, it: &str, field: &str) {
             cache.notification_topic_arn(topic_arn!("arn:aws:sns:us-east-1:123456789012:events"))
         }
         "ip_discovery" => cache.ip_discovery(IpDiscovery::Ipv6),
-        "log_delivery" => cache.log_delivery([slow_log(log_group_name!("/redis/other")), engine_log()]),
         _ => cache,
     };
-    let network_type = if field == "network_type" { NetworkType::Ipv4 } else { NetworkType::DualStack };
-    let cache = cache.network_type(network_type);
+    let cache = match field {
+        "network_type" => cache.network_type(NetworkType::Ipv4),
+        "-network_type" => cache,
+        _ => cache.network_type(NetworkType::DualStack),
+    };
     let at_rest = match field {
         "kms_key_id" => AtRest::key(kms_key_arn!("arn:aws:kms:us-east-1:111122223333:key/1")),
         _ => AtRest::AwsOwnedKey,

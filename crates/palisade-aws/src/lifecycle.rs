@@ -340,6 +340,18 @@ pub(crate) fn check_in_place<R: Lifecycle>(
     Ok(())
 }
 
+/// `wanted`, with the values that the object keeps in the fields that the program leaves to AWS.
+pub(crate) fn with_kept<R: Lifecycle>(wanted: &R, observed: &R::Observed) -> Result<R, ProviderError> {
+    let (wanted, observed) = (map(wanted)?, map(observed)?);
+    let mut complete = wanted.clone();
+    for field in R::SCHEMA.fields {
+        if let Some(kept) = observed.get(field.name).and_then(|now| field.kept(now, &wanted)) {
+            complete.insert(field.name.to_owned(), kept);
+        }
+    }
+    typed(&complete)
+}
+
 fn invalid(message: String) -> ProviderError {
     ProviderError {
         kind: ErrorKind::Invalid,

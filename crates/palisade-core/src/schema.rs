@@ -74,6 +74,9 @@ pub struct FieldSchema {
     pub problem: fn(&Json) -> Option<String>,
     /// The value of a declaration that does not set the field; `None` where it must be set.
     pub default: Option<fn() -> Json>,
+    /// Whether the cloud chooses a value where the program sets none, and what becomes of the object's value then. A field without
+    /// this that a program leaves out gets its default back.
+    pub chosen: Option<Chosen>,
     /// What becomes of the object when the field changes.
     pub on_change: OnChange,
     /// Which changes in place the cloud takes only once those that refer to the object have changed: until then they could
@@ -103,6 +106,10 @@ pub struct FieldSchema {
     /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
     pub terraform_name: Option<&'static str>,
 }
+
+/// What becomes of a value that the cloud has chosen, or an earlier program has set, where the program leaves the field out. The object
+/// keeps it, unless it cannot have it together with the other values that the program wants; `wanted` has all of those that are known.
+pub type Chosen = fn(now: &Json, wanted: &JsonMap) -> Json;
 
 /// What becomes of an object when a field changes.
 #[derive(Clone, Copy)]
@@ -170,6 +177,7 @@ impl FieldSchema {
             doc: "",
             problem: |_| None,
             default: None,
+            chosen: None,
             on_change,
             late: None,
             identity: false,
@@ -187,6 +195,13 @@ impl FieldSchema {
 }
 
 impl FieldSchema {
+    /// The value that an object keeps in this field, which is `now` and not in the program; `None` where the program sets it, or leaving
+    /// it out means its default.
+    pub fn kept(&self, now: &Json, wanted: &JsonMap) -> Option<Json> {
+        let keep = self.chosen.filter(|_| wanted.get(self.name).is_some_and(Json::is_null))?;
+        Some(keep(now, wanted))
+    }
+
     /// A value of an identity as the cloud tells it from others.
     pub fn fold(&self, value: Json) -> Json {
         self.folded.map_or_else(|| value.clone(), |fold| fold(&value))

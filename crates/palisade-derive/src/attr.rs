@@ -42,6 +42,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) ahead: Option<Path>,
     pub(crate) held: Option<Path>,
     pub(crate) default: Option<Option<Expr>>,
+    pub(crate) chosen: Option<Path>,
     pub(crate) private: bool,
     pub(crate) terraform: TerraformName,
 }
@@ -115,13 +116,14 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             "held" => found.held = Some(meta.value()?.parse()?),
             "default" if meta.input.peek(Token![=]) => found.default = Some(Some(meta.value()?.parse()?)),
             "default" => found.default = Some(None),
+            "chosen" => found.chosen = Some(meta.value()?.parse()?),
             "private" => found.private = true,
             "terraform" if meta.value()?.peek(LitBool) => found.terraform = absent(&meta)?,
             "terraform" => found.terraform = TerraformName::Other(meta.input.parse()?),
             _ => {
                 return Err(unknown(
                     &meta,
-                    "replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, held, default, private, terraform",
+                    "replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, held, default, chosen, private, terraform",
                 ));
             }
         }

@@ -162,6 +162,10 @@ fn field_schema(field: &Field) -> TokenStream {
         }
         None => quote!(::core::option::Option::None),
     };
+    let chosen = match &field.attrs.chosen {
+        Some(keep) => quote!(::core::option::Option::Some(#keep)),
+        None => quote!(::core::option::Option::None),
+    };
     let on_change = match (field.attrs.replace, &field.attrs.replace_if) {
         (_, Some(decide)) => quote!(::palisade_core::OnChange::ReplaceIf(#decide)),
         (true, None) => quote!(::palisade_core::OnChange::Replace),
@@ -174,6 +178,7 @@ fn field_schema(field: &Field) -> TokenStream {
             doc: #doc,
             problem: <#ty as ::palisade_core::Field>::problem,
             default: #default,
+            chosen: #chosen,
             on_change: #on_change,
             late: #late,
             identity: #identity,

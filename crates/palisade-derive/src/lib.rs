@@ -57,6 +57,9 @@ mod valid;
 ///   program says of the object, and the value that it has.
 /// - `held = path`: but not one to an object of which the `fn(&JsonMap) -> bool` says so, by its inputs.
 /// - `default` or `default = expression`: the value of a declaration that does not set the field.
+/// - `chosen = path`: AWS chooses a value where the program sets none, so an object keeps its value when the field is left out, and
+///   the `fn(&Json, &JsonMap) -> Json` says what becomes of it beside the other values of the program. Without this key, a field that
+///   is left out gets its default.
 /// - `private`: the setter is `set_` and the field's name, private to the module, for methods written by hand.
 /// - `terraform = "name"` or `terraform = false`: the argument's name in Terraform where it is not the field's, or that
 ///   there is none.

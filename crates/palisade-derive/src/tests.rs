@@ -49,7 +49,7 @@ fn mistakes_are_answered_with_what_to_write() {
                 range: Cidr,
             }
         }),
-        @"there is no such key; the keys are replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, held, default, private, terraform"
+        @"there is no such key; the keys are replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, held, default, chosen, private, terraform"
     );
     insta::assert_snapshot!(
         resource(&parse_quote! {
@@ -67,6 +67,18 @@ fn mistakes_are_answered_with_what_to_write() {
             }
         }),
         @"document the field: its setter and its compile error have the same text"
+    );
+    insta::assert_snapshot!(
+        resource(&parse_quote! {
+            /// A net.
+            #[resource(terraform = "x_net")]
+            struct Net {
+                /// The addresses.
+                #[field(chosen = keep)]
+                range: Cidr,
+            }
+        }),
+        @"AWS chooses only what a program can leave out: `chosen` is for an `Option`"
     );
     insta::assert_snapshot!(
         resource(&parse_quote! {

@@ -52,6 +52,9 @@ fn field(field: &Field) -> syn::Result<()> {
     if field.attrs.held.is_some() && !field.attrs.released {
         return Err(Error::new(span, "what is not `released` is held anyway"));
     }
+    if field.attrs.chosen.is_some() && field.optional.is_none() {
+        return Err(Error::new(span, "AWS chooses only what a program can leave out: `chosen` is for an `Option`"));
+    }
     if field.doc.is_empty() {
         return Err(Error::new(span, "document the field: its setter and its compile error have the same text"));
     }

@@ -1,6 +1,6 @@
 //! The comparison of one object with what the program says of it.
 
-use palisade_core::{Address, FieldSchema, Json, Node, OnChange, Schema, Value, provider::Observation};
+use palisade_core::{Address, FieldSchema, Json, JsonMap, Node, OnChange, Schema, Value, provider::Observation};
 
 use crate::{Drift, FieldChange, ObjectState, Phase};
 
@@ -33,10 +33,19 @@ pub(crate) fn difference(
     wanted: impl Fn(&'static str) -> Value,
 ) -> Difference {
     let mut difference = Difference { changes: Vec::new(), adopted: Vec::new(), ahead: Vec::new() };
+    // Few kinds have a field that looks at others.
+    let looks_at_others = schema.fields.iter().any(|field| field.chosen.is_some() || field.ahead.is_some());
+    let known = |field: &FieldSchema| Some((field.name.to_owned(), wanted(field.name).into_json()?));
+    let known: JsonMap = schema.fields.iter().filter(|_| looks_at_others).filter_map(known).collect();
     for field in schema.fields {
-        let before = current_value(field, object, now);
-        let after = wanted(field.name);
-        if let Some(note) = ahead(schema, field, object, before, &wanted) {
+        // What the last apply did not set, the cloud chose: it is no other form of what was applied.
+        let chosen =
+            now.fields.get(field.name).filter(|_| field.chosen.is_some() && object.input(field.name).is_null());
+        let before = chosen.unwrap_or_else(|| current_value(field, object, now));
+        let kept = field.kept(before, &known);
+        let is_left_to_cloud = chosen.is_some() || kept.is_some();
+        let after = kept.map_or_else(|| wanted(field.name), Value::Json);
+        if let Some(note) = ahead(field, object, before, &known) {
             difference.ahead.push((field.name, note));
         } else if after.as_json() != Some(before) {
             difference.changes.push(FieldChange {
@@ -45,7 +54,7 @@ pub(crate) fn difference(
                 forces_replacement: field.on_change.replaces(before, after.as_json()),
                 after: Some(after),
             });
-        } else if object.phase == Phase::Ready && before != object.input(field.name) {
+        } else if object.phase == Phase::Ready && !is_left_to_cloud && before != object.input(field.name) {
             difference.adopted.push(field.name);
         }
     }
@@ -54,17 +63,10 @@ pub(crate) fn difference(
 
 /// What to tell of the value `now` of a field, if the cloud came to it by itself: neither the program nor an interrupted step of it
 /// has ever said so.
-fn ahead(
-    schema: &Schema,
-    field: &FieldSchema,
-    object: &ObjectState,
-    now: &Json,
-    wanted: &impl Fn(&'static str) -> Value,
-) -> Option<String> {
+fn ahead(field: &FieldSchema, object: &ObjectState, now: &Json, wanted: &JsonMap) -> Option<String> {
     let tell = field.ahead?;
     let is_ours = now == object.input(field.name) || object.is_being_changed(field.name);
-    let known = |field: &FieldSchema| Some((field.name.to_owned(), wanted(field.name).into_json()?));
-    if is_ours { None } else { tell(&schema.fields.iter().filter_map(known).collect(), now) }
+    if is_ours { None } else { tell(wanted, now) }
 }
 
 /// The value that `field` has.
@@ -87,8 +89,15 @@ pub(crate) fn current_value<'a>(field: &FieldSchema, object: &'a ObjectState, no
     if as_it_was { applied } else { read }
 }
 
-/// What others have done to a finished object since the last apply.
-pub(crate) fn drift(schema: &Schema, address: &Address, object: &ObjectState, now: Option<&Observation>) -> Vec<Drift> {
+/// What others have done to a finished object since the last apply. `node` is what the program declares of it. What the program leaves to
+/// the cloud may change, and is no drift.
+pub(crate) fn drift(
+    schema: &Schema,
+    address: &Address,
+    node: Option<&Node>,
+    object: &ObjectState,
+    now: Option<&Observation>,
+) -> Vec<Drift> {
     let Some(last) = &object.observed else { return Vec::new() };
     if object.is_being_deleted {
         // A step of this program may be the reason.
@@ -98,7 +107,14 @@ pub(crate) fn drift(schema: &Schema, address: &Address, object: &ObjectState, no
         let before = Json::Object(last.fields.clone());
         return vec![Drift { address: address.clone(), field: None, before, after: Json::Null }];
     };
-    let changed = schema.fields.iter().filter_map(|field| {
+    let is_left_to_cloud = |field: &FieldSchema| {
+        let value = match node {
+            Some(node) => node.fields.get(field.name).and_then(Value::as_json),
+            None => Some(object.input(field.name)),
+        };
+        field.chosen.is_some() && value.is_some_and(Json::is_null)
+    };
+    let changed = schema.fields.iter().filter(|field| !is_left_to_cloud(field)).filter_map(|field| {
         let (before, after) = (last.fields.get(field.name)?, now.fields.get(field.name)?);
         (before != after && !object.is_being_changed(field.name)).then(|| Drift {
             address: address.clone(),
@@ -143,4 +159,84 @@ fn says_nothing(value: &Json) -> bool {
 
 fn change(field: &str, before: Option<Json>, after: Option<Value>) -> FieldChange {
     FieldChange { field: field.to_owned(), before, after, forces_replacement: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use palisade_core::provider::Token;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A shop has hours, which the cloud chooses where the program sets none. They move where they are the hours of its break.
+    static SHOP: Schema = Schema::new(
+        "Shop",
+        &[
+            FieldSchema { chosen: Some(apart), ..FieldSchema::new("hours", OnChange::Update) },
+            FieldSchema::new("break", OnChange::Update),
+        ],
+    );
+
+    fn apart(now: &Json, wanted: &JsonMap) -> Json {
+        if wanted.get("break") == Some(now) { "moved".into() } else { now.clone() }
+    }
+
+    fn fields(hours: Option<&str>, pause: Option<&str>) -> JsonMap {
+        [("hours".to_owned(), json!(hours)), ("break".to_owned(), json!(pause))].into_iter().collect()
+    }
+
+    #[test]
+    fn a_value_that_the_cloud_chooses_stays_when_the_program_sets_none() {
+        let (none, ten, noon) = (None, Some("ten"), Some("noon"));
+        let by_hand = Some("by hand");
+        for (what, applied, read_then, read_now, wanted, change, adopted, drifts) in [
+            ("it is the cloud's choice", none, ten, ten, none, None, false, false),
+            ("the cloud chooses again", none, ten, noon, none, None, false, false),
+            ("the program sets what the cloud chose", none, ten, ten, ten, None, false, false),
+            ("the program sets another", none, ten, ten, noon, Some((ten, noon)), false, false),
+            ("the program leaves it out", ten, ten, ten, none, None, false, false),
+            ("it is left out and changed by hand", ten, ten, by_hand, none, None, false, false),
+            ("it is set and changed by hand", ten, ten, by_hand, ten, Some((by_hand, ten)), false, true),
+            ("the program takes over a change by hand", ten, ten, by_hand, by_hand, None, true, true),
+            ("it cannot stay", none, Some("two"), Some("two"), none, Some((Some("two"), Some("moved"))), false, false),
+        ] {
+            let observation = |hours| Observation { fields: fields(hours, Some("two")), attributes: JsonMap::new() };
+            let token = Token { stack: String::new(), resource: String::new(), digest: String::new() };
+            let object = ObjectState {
+                id: Some("shop".to_owned()),
+                phase: Phase::Ready,
+                token,
+                inputs: fields(applied, Some("two")),
+                attempted: None,
+                is_being_deleted: false,
+                observed: Some(observation(read_then)),
+                depends_on: BTreeSet::new(),
+                released: BTreeSet::new(),
+                missed: None,
+            };
+            let (address, now) = (Address::new("Shop", "it"), observation(read_now));
+            let program = fields(wanted, Some("two"));
+            let found = difference(&SHOP, &object, &now, |field| Value::Json(program[field].clone()));
+            let changes: Vec<_> = found
+                .changes
+                .iter()
+                .map(|it| (it.before.clone(), it.after.clone().and_then(Value::into_json)))
+                .collect();
+            let expected = change.map(|(before, after)| (Some(json!(before)), Some(json!(after))));
+            assert_eq!(changes, Vec::from_iter(expected), "{what}");
+            assert_eq!(found.adopted, if adopted { &["hours"][..] } else { &[] }, "{what}");
+            let declared =
+                program.iter().map(|(name, value)| (SHOP.field(name).unwrap().name, Value::Json(value.clone())));
+            let node = Node {
+                address: address.clone(),
+                schema: &SHOP,
+                fields: declared.collect::<BTreeMap<_, _>>(),
+                location: std::panic::Location::caller(),
+            };
+            let drift = drift(&SHOP, &address, Some(&node), &object, Some(&now));
+            assert_eq!(drift.len(), usize::from(drifts), "{what}");
+        }
+    }
 }

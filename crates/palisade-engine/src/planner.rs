@@ -146,7 +146,7 @@ impl<'a> Planner<'a> {
         Plan {
             stack: self.graph.name().to_owned(),
             outputs: self.outputs(),
-            drift: all_drift(provider, refreshed, &self.ahead),
+            drift: all_drift(provider, self.graph, refreshed, &self.ahead),
             steps: self.steps,
             accepted_risks: self.graph.accepted_risks().iter().map(Into::into).collect(),
         }
@@ -343,10 +343,17 @@ fn doubt(earlier: &[Address]) -> String {
 }
 
 /// All that others have changed, but for what the cloud came to by itself.
-fn all_drift(provider: &dyn Provider, refreshed: &Refreshed, ahead: &HashSet<(&Address, &str)>) -> Vec<Drift> {
+fn all_drift(
+    provider: &dyn Provider,
+    graph: &Graph,
+    refreshed: &Refreshed,
+    ahead: &HashSet<(&Address, &str)>,
+) -> Vec<Drift> {
     let each = refreshed.observations.iter().flat_map(|(address, now)| {
         let known = refreshed.state.current(address).zip(provider.schema(address.kind()));
-        known.map(|(object, schema)| drift(schema, address, object, now.as_ref())).unwrap_or_default()
+        known
+            .map(|(object, schema)| drift(schema, address, graph.node(address), object, now.as_ref()))
+            .unwrap_or_default()
     });
     let is_ahead = |drift: &Drift| ahead.contains(&(&drift.address, drift.field.as_deref().unwrap_or_default()));
     each.filter(|drift| !is_ahead(drift)).collect()

@@ -207,6 +207,11 @@ impl<'a> Rest<'a> {
         saved.changes.iter().all(|change| {
             let left = fresh.changes.iter().find(|left| left.field == change.field);
             let declared = node.fields.get(change.field.as_str()).unwrap_or(&undeclared);
+            let is_left_to_cloud =
+                *declared == undeclared && node.schema.field(&change.field).is_some_and(|field| field.chosen.is_some());
+            if left.is_none() && is_left_to_cloud {
+                return true;
+            }
             self.is_same(change.after.as_ref(), left.map_or(Some(declared), |left| left.after.as_ref()))
         })
     }

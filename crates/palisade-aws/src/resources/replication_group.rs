@@ -4,6 +4,7 @@ mod check;
 mod fit;
 mod lifecycle;
 mod rules;
+mod windows;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -204,14 +205,14 @@ pub struct ReplicationGroup {
     /// For how many days automatic snapshots are kept.
     #[field(default = SnapshotRetention::literal(7))]
     pub snapshot_retention_limit: SnapshotRetention,
-    /// When snapshots are taken; without one, AWS chooses.
-    #[field(private)]
+    /// When snapshots are taken; without one, AWS chooses, and what was chosen stays.
+    #[field(private, chosen = windows::keep_snapshot_window)]
     pub snapshot_window: Option<SnapshotWindow>,
     /// The name of a last snapshot, taken when the cache is deleted.
     #[field(at_deletion)]
     pub final_snapshot_identifier: Option<Name>,
-    /// When AWS works on the nodes; without one, AWS chooses.
-    #[field(private)]
+    /// When AWS works on the nodes; without one, AWS chooses, and what was chosen stays.
+    #[field(private, chosen = windows::keep_maintenance_window)]
     pub maintenance_window: Option<MaintenanceWindow>,
     /// Whether minor versions come by themselves.
     #[field(default = true)]

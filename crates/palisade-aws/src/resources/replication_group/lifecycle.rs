@@ -13,7 +13,7 @@ use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     aws::is_transitional,
     calls::Calls,
-    lifecycle::{check_in_place, delete},
+    lifecycle::{check_in_place, delete, with_kept},
     observe::{
         self, create_named, in_order, lost, named, not_shown, once_seen, secret_value, settle, sighted, sync_cache_tags,
     },
@@ -276,7 +276,9 @@ impl ReplicationGroup {
             self.auto_minor_version_upgrade && is_minor_upgrade(self.engine_version.as_str(), version.as_str());
         let engine_version = if is_ahead { version.clone() } else { self.engine_version.clone() };
         let wanted = Self { engine_version: engine_version.clone(), ..self.clone() };
-        check_in_place(id, &wanted, &snapshot(group, Some(&member)).fields)?;
+        let observed = snapshot(group, Some(&member)).fields;
+        check_in_place(id, &wanted, &observed)?;
+        let Self { snapshot_window, maintenance_window, .. } = with_kept(self, &observed)?;
         let mut changed = false;
         let mut differs = |differs: bool| {
             changed |= differs;
@@ -292,11 +294,9 @@ impl ReplicationGroup {
         };
         let parameter_group = Some(parameter_group).filter(|name| *name != member.parameter_group_name);
         let topic = differs(member.notification_topic_arn != self.notification_topic_arn);
-        let (own_snapshots, own_maintenance) = self.windows(group, &member);
-        let snapshots = own_snapshots.as_ref();
-        let snapshot_window = snapshots.filter(|window| Some(window.as_str()) != group.snapshot_window.as_deref());
-        let maintenance = own_maintenance.as_ref();
-        let maintenance_window = maintenance.filter(|window| window.as_str() != member.maintenance_window);
+        let snapshot_window =
+            snapshot_window.filter(|window| Some(window.as_str()) != group.snapshot_window.as_deref());
+        let maintenance_window = maintenance_window.filter(|window| window.as_str() != member.maintenance_window);
         let log_delivery = log_changes(&group.log_delivery, &self.log_delivery);
         differs(!log_delivery.is_empty());
         let request = ModifyReplicationGroup {
@@ -316,8 +316,8 @@ impl ReplicationGroup {
             remove_user_group: None,
             snapshot_retention_limit: differs(group.snapshot_retention_limit != self.snapshot_retention_limit.get())
                 .then_some(self.snapshot_retention_limit),
-            snapshot_window: differs(snapshot_window.is_some()).then(|| snapshot_window.cloned()).flatten(),
-            maintenance_window: differs(maintenance_window.is_some()).then(|| maintenance_window.cloned()).flatten(),
+            snapshot_window: differs(snapshot_window.is_some()).then_some(snapshot_window).flatten(),
+            maintenance_window: differs(maintenance_window.is_some()).then_some(maintenance_window).flatten(),
             auto_minor_version_upgrade: differs(group.auto_minor_version_upgrade != self.auto_minor_version_upgrade)
                 .then_some(self.auto_minor_version_upgrade),
             notification_topic: topic.then(|| self.notification_topic_arn.clone()),
@@ -325,33 +325,6 @@ impl ReplicationGroup {
             log_delivery,
         };
         Ok(changed.then_some(request))
-    }
-
-    /// The windows to ask for. One that the program leaves to AWS gives way where it overlaps the other, which AWS refuses.
-    fn windows(
-        &self,
-        group: &ReplicationGroupDescription,
-        member: &CacheClusterDescription,
-    ) -> (Option<SnapshotWindow>, Option<MaintenanceWindow>) {
-        let (mut snapshots, mut maintenance) = (self.snapshot_window.clone(), self.maintenance_window.clone());
-        match (&snapshots, &maintenance) {
-            (None, Some(maintenance)) => {
-                let now = group.snapshot_window.clone().map(SnapshotWindow::reported);
-                if now.is_some_and(|now| maintenance.overlaps(&now)) {
-                    let mut free = ["05:00-06:00", "17:00-18:00"].into_iter().map(SnapshotWindow::literal);
-                    snapshots = free.find(|window| !maintenance.overlaps(window));
-                }
-            }
-            (Some(snapshots), None)
-                if MaintenanceWindow::reported(member.maintenance_window.as_str()).overlaps(snapshots) =>
-            {
-                let mut free =
-                    ["mon:03:00-mon:04:00", "mon:15:00-mon:16:00"].into_iter().map(MaintenanceWindow::literal);
-                maintenance = free.find(|window| !window.overlaps(snapshots));
-            }
-            _ => {}
-        }
-        (snapshots, maintenance)
     }
 
     /// Leads from one way to prove who a client is to another, with no moment in which there is none.
