@@ -8,7 +8,9 @@ use palisade_core::provider::Provider as _;
 use palisade_core::{Declaration, Declare, Input, IntoInput, Resource};
 use palisade_emulator::Emulator;
 
-use crate::orders::Nothing;
+use palisade_engine::{Origin, PlanError, SavedPlan, SavedPlanError, State};
+
+use crate::{orders::Nothing, run};
 
 /// The messages of the findings of a stack, a line each.
 fn findings(declare: impl FnOnce(&mut Stack)) -> String {
@@ -608,12 +610,52 @@ fn a_run_works_in_the_region_of_the_zones() {
         let emulator = Arc::new(Emulator::in_memory(region));
         AwsProvider::new(Aws::new(emulator, Arc::new(Nothing))).in_region(region)
     };
-    assert_eq!(provider("eu-west-1").misplaced(&graph), []);
-    let misplaced = provider("us-east-1").misplaced(&graph);
-    let [first, second] = &misplaced[..] else { panic!("{misplaced:?}") };
+    assert_eq!(provider("eu-west-1").wrong_region(&graph), []);
+    let wrong_region = provider("us-east-1").wrong_region(&graph);
+    let [first, second] = &wrong_region[..] else { panic!("{wrong_region:?}") };
     assert_eq!(first.message, "Subnet.a: the zone eu-west-1a is not in us-east-1, where this command works");
     assert_eq!(first.help, "work there with `--region eu-west-1`, or write a zone of us-east-1");
     assert!(second.message.starts_with("Subnet.b: "), "{}", second.message);
+}
+
+/// A saved plan is held against the region as a fresh plan is, also where its file does not say which region it is for.
+#[test]
+fn a_saved_plan_works_in_its_region_and_in_that_of_the_zones() {
+    let in_region = |region: &str| {
+        let emulator = Arc::new(Emulator::in_memory(region));
+        AwsProvider::new(Aws::new(emulator, Arc::new(Nothing))).in_region(region)
+    };
+    let program = |has_zone: bool| {
+        palisade_testing::graph(|stack| {
+            let vpc = vpc(stack);
+            if has_zone {
+                stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("eu-west-1a")));
+            }
+        })
+    };
+    const ZONE: &str = "Subnet.a: the zone eu-west-1a is not in us-east-1, where this command works";
+    const REGION: &str = "the plan is for the region eu-west-1, and this command works in us-east-1";
+    for (has_zone, saved_for, works_in, refused) in [
+        (true, Some("eu-west-1"), "eu-west-1", ""),
+        (true, None, "eu-west-1", ""),
+        (true, None, "us-east-1", ZONE),
+        (true, Some("us-east-1"), "us-east-1", ZONE),
+        (true, Some("eu-west-1"), "us-east-1", REGION),
+        (false, Some("eu-west-1"), "us-east-1", REGION),
+        (false, None, "us-east-1", ""),
+    ] {
+        let (program, state) = (program(has_zone), State::new("test", "0123456789abcdef0123456789abcdef"));
+        let plan = run(palisade_engine::plan(&in_region("eu-west-1"), &program, &state)).unwrap();
+        let region = saved_for.map(str::to_owned);
+        let origin = Origin { lineage: None, account: "test".to_owned(), region, made_at: 0, is_destroy: false };
+        let saved = SavedPlan::new(plan, &program, origin);
+        let says = match run(saved.rest(&in_region(works_in), &program, &state)) {
+            Ok(_) => String::new(),
+            Err(SavedPlanError::Plan(PlanError::Impossible(findings))) => findings[0].message.clone(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(says, refused, "{saved_for:?} in {works_in}");
+    }
 }
 
 /// A VPC does not tell the names of two groups apart by their case.

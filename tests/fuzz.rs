@@ -174,7 +174,7 @@ fn a_saved_plan() {
     let graph = palisade_testing::graph(stack);
     let plan = Rehearsal::new().without_rules().plan(stack);
     let account = "aws 111122223333 us-east-1".to_owned();
-    let origin = Origin { lineage: None, account, made_at: 0, is_destroy: false };
+    let origin = Origin { lineage: None, account, region: None, made_at: 0, is_destroy: false };
     let good = SavedPlan::new(plan, &graph, origin).encode();
     let read = |bytes: &[u8]| {
         if let Ok(plan) = SavedPlan::decode(bytes) {

@@ -98,7 +98,7 @@ fn a_saved_plan_that_moves_a_window_can_be_applied_again_once_the_window_has_mov
     let moved = program(Some(windows!(maintenance: "wed:05:00-wed:06:00")), "after");
     let plan = rehearsal.try_plan(&moved).unwrap();
     assert_eq!(changes(&plan).len(), 3, "{plan:?}");
-    let origin = Origin { lineage: None, account: "test".to_owned(), made_at: 0, is_destroy: false };
+    let origin = Origin { lineage: None, account: "test".to_owned(), region: None, made_at: 0, is_destroy: false };
     let saved = SavedPlan::new(plan, &moved, origin);
     let snapshot_window = Some(SnapshotWindow::reported("17:00-18:00"));
     let unchanged = ModifyReplicationGroup::unchanged(&id!(ReplicationGroup, "redis"));

@@ -101,10 +101,14 @@ impl Provider for AwsProvider {
         lifecycle(kind).map_or(Repeated::MakesAnother, |lifecycle| lifecycle.repeated())
     }
 
-    fn misplaced(&self, graph: &Graph) -> Vec<Finding> {
+    fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    fn wrong_region(&self, graph: &Graph) -> Vec<Finding> {
         let Some(region) = &self.region else { return Vec::new() };
         let subnets = graph.nodes().filter(|node| node.schema.kind == Subnet::SCHEMA.kind);
-        let misplaced = subnets.filter_map(|subnet| {
+        let findings = subnets.filter_map(|subnet| {
             let zone = AvailabilityZone::reported(subnet.text("availability_zone")?);
             (zone.region() != region).then(|| {
                 subnet.finding(
@@ -113,7 +117,7 @@ impl Provider for AwsProvider {
                 )
             })
         });
-        misplaced.collect()
+        findings.collect()
     }
 
     fn read<'a>(

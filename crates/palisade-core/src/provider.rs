@@ -25,8 +25,13 @@ pub trait Provider: Send + Sync {
         Duration::from_secs(1)
     }
 
-    /// What of the program cannot be where this provider works, as far as that is known without a call.
-    fn misplaced(&self, _graph: &Graph) -> Vec<Finding> {
+    /// The region in which this provider works; `None` where the cloud has none.
+    fn region(&self) -> Option<&str> {
+        None
+    }
+
+    /// What of the program cannot be in that region, as far as that is known without a call.
+    fn wrong_region(&self, _graph: &Graph) -> Vec<Finding> {
         Vec::new()
     }
 

@@ -17,7 +17,8 @@ pub struct Plan {
     pub outputs: Vec<OutputChange>,
     /// What was changed by others since the last apply.
     pub drift: Vec<Drift>,
-    /// The risks that the program accepts, in the order of the program. They explain, and decide nothing.
+    /// The risks that the program accepts, in the order of the program. They explain, and decide nothing. A saved plan gets those
+    /// of the program that reads it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted_risks: Vec<PlannedRisk>,
 }

@@ -39,8 +39,8 @@ const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last a
 /// # Errors
 /// - [`PlanError::UnknownKind`] if the state holds an object of a kind that `provider` does not know;
 /// - [`PlanError::Read`] if the provider cannot read the objects of a kind;
-/// - [`PlanError::Impossible`] if no order of the steps obeys the references: an object has to be deleted before its
-///   successor can be created, while another one that stays refers to it.
+/// - [`PlanError::Impossible`] if the program does not fit the region; or if no order of the steps obeys the references: an object has
+///   to be deleted before its successor can be created, while another one that stays refers to it.
 pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Plan, PlanError> {
     Ok(planned(provider, graph, state).await?.plan)
 }
@@ -54,6 +54,10 @@ pub(crate) struct Planned {
 
 /// Does what [`plan`] does.
 pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Planned, PlanError> {
+    let wrong_region = provider.wrong_region(graph);
+    if !wrong_region.is_empty() {
+        return Err(PlanError::Impossible(wrong_region));
+    }
     let Aligned { state, mut moved, doubts } = aligned(graph, state);
     let refreshed = refresh(provider, &state).await?;
     let Refreshed { state: now, observations, unseen } = &refreshed;

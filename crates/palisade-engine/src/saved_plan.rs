@@ -6,19 +6,14 @@ use palisade_core::{Address, Graph, Value, provider::Provider};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{
-    Plan, PlanError, State,
-    digest::sha256,
-    planner::{Planned, planned},
-    rest::Rest,
-};
+use crate::{Plan, PlanError, State, digest::sha256, planner::planned, rest::Rest};
 
 /// What the text of a saved plan calls itself.
 const DOCUMENT: &str = "palisade plan";
 
-/// The format that this version writes, and the latest that it reads. The first had no accepted risks, and who knows no other
-/// would carry out a plan without showing them.
-const FORMAT: u64 = 2;
+/// The format that this version writes, and the latest that it reads. The first had no accepted risks, and the second no region: a
+/// program that does not know the third would apply such a plan in another region.
+const FORMAT: u64 = 3;
 
 /// A plan with what it was made of, as a text that can be kept. No secret is in it: a plan holds references to secrets.
 ///
@@ -42,6 +37,9 @@ pub struct Origin {
     pub lineage: Option<String>,
     /// The account that the plan is for, as the state has it.
     pub account: String,
+    /// The region that the plan is for; `None` where the cloud has none, and in the first two formats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// When the plan was made, by the caller's clock: seconds since 1970, in UTC.
     pub made_at: u64,
     /// Whether it is the plan of a destroy, which is made of [`Graph::empty`], whatever the program declares.
@@ -90,6 +88,14 @@ pub enum SavedPlanError {
         /// The stack of the plan.
         found: String,
         /// The stack of the program.
+        expected: String,
+    },
+    /// It is the plan for another region.
+    #[error("the plan is for the region {found}, and this command works in {expected}")]
+    OtherRegion {
+        /// The region of the plan.
+        found: String,
+        /// The region at hand.
         expected: String,
     },
     /// It is the plan of another account.
@@ -168,7 +174,7 @@ impl SavedPlan {
         )
     }
 
-    /// The plan that a text holds.
+    /// The plan that a text holds. The risks in it are dropped: only the program says which risks are accepted.
     ///
     /// # Errors
     /// [`PlanFormatError`] if [`SavedPlan::encode`] of this or an earlier version did not write the text, or if it was
@@ -195,7 +201,9 @@ impl SavedPlan {
             let detail = "its checksum is wrong, so it was edited by hand, or damaged";
             return Err(PlanFormatError::Corrupt(detail.to_owned()));
         }
-        serde_json::from_str(document.content.get()).map_err(corrupt)
+        let mut saved: Self = serde_json::from_str(document.content.get()).map_err(corrupt)?;
+        saved.plan.accepted_risks.clear();
+        Ok(saved)
     }
 
     /// What the program declared of a resource that the plan creates, updates or replaces.
@@ -213,7 +221,7 @@ impl SavedPlan {
     /// with another name in the program gets its new address in the state, as at every apply.
     ///
     /// # Errors
-    /// [`SavedPlanError`] if the plan is of another stack, account or lineage; if what it touches is not what it was, each
+    /// [`SavedPlanError`] if the plan is of another stack, region, account or lineage; if what it touches is not what it was, each
     /// such thing with what the plan saw and what is there now; or if no new plan can be made.
     pub async fn rest(
         &self,
@@ -221,28 +229,32 @@ impl SavedPlan {
         graph: &Graph,
         state: &State,
     ) -> Result<Remaining, SavedPlanError> {
-        self.check_origin(graph, state)?;
-        let Planned { plan: fresh, state: now } = planned(provider, graph, state).await?;
-        let rest = Rest::new(self, graph, &fresh, &now).find().map_err(SavedPlanError::Stale)?;
+        self.check_origin(provider.region(), graph, state)?;
+        let mut fresh = planned(provider, graph, state).await?;
+        let rest = Rest::new(self, graph, &fresh.plan, &fresh.state).find().map_err(SavedPlanError::Stale)?;
         let is_left_alone = |address: &&Address| !rest.steps.contains(*address);
-        let changed = fresh.steps.iter().filter(|step| !step.is_idle()).map(|step| &step.address);
+        let changed = fresh.plan.steps.iter().filter(|step| !step.is_idle()).map(|step| &step.address);
         let left_alone = changed.filter(is_left_alone).cloned().collect();
         let done = rest.done.into_iter().cloned().collect();
         let steps: HashSet<Address> = rest.steps.into_iter().cloned().collect();
         let outputs: HashSet<String> = rest.outputs.into_iter().map(str::to_owned).collect();
-        let mut plan = fresh;
+        let plan = &mut fresh.plan;
         plan.steps.retain(|step| steps.contains(&step.address));
         plan.outputs.retain(|output| outputs.contains(&output.name));
         plan.drift.retain(|drift| steps.contains(&drift.address));
-        // What is shown is what was read when the plan was made.
-        plan.accepted_risks.clone_from(&self.plan.accepted_risks);
-        Ok(Remaining { plan, done, left_alone })
+        Ok(Remaining { plan: fresh.plan, done, left_alone })
     }
 
-    fn check_origin(&self, graph: &Graph, state: &State) -> Result<(), SavedPlanError> {
+    fn check_origin(&self, region: Option<&str>, graph: &Graph, state: &State) -> Result<(), SavedPlanError> {
         if self.plan.stack != graph.name() {
             let (found, expected) = (self.plan.stack.clone(), graph.name().to_owned());
             return Err(SavedPlanError::OtherStack { found, expected });
+        }
+        if let Some((found, expected)) = self.origin.region.as_deref().zip(region)
+            && found != expected
+        {
+            let (found, expected) = (found.to_owned(), expected.to_owned());
+            return Err(SavedPlanError::OtherRegion { found, expected });
         }
         match &state.account {
             Some(account) if *account != self.origin.account => {
@@ -279,21 +291,26 @@ mod tests {
         };
         let (steps, outputs, drift) = (Vec::new(), Vec::new(), Vec::new());
         let plan = Plan { stack: "shop".to_owned(), steps, outputs, drift, accepted_risks: vec![risk] };
-        let (lineage, account) = (Some("00ff".to_owned()), "emulated".to_owned());
-        SavedPlan::new(plan, &Graph::empty("shop"), Origin { lineage, account, made_at: 1, is_destroy: true })
+        let (lineage, account, region) = (Some("00ff".to_owned()), "emulated".to_owned(), Some("moon-1".to_owned()));
+        SavedPlan::new(plan, &Graph::empty("shop"), Origin { lineage, account, region, made_at: 1, is_destroy: true })
+    }
+
+    fn without_risks(mut saved: SavedPlan) -> SavedPlan {
+        saved.plan.accepted_risks.clear();
+        saved
     }
 
     #[test]
-    fn what_is_encoded_is_decoded() {
-        assert_eq!(SavedPlan::decode(saved().encode().as_bytes()), Ok(saved()));
-        insta::assert_snapshot!(saved().encode(), @r#"{"document":"palisade plan","format":2,"checksum":"a335afc03572cb331bde67be5dac2e27b76bb824511479a1afdfea6e538dcf90","content":{"origin":{"lineage":"00ff","account":"emulated","made_at":1,"is_destroy":true},"plan":{"stack":"shop","steps":[],"outputs":[],"drift":[],"accepted_risks":[{"address":"Cache.main","rule":"replica","reason":"it holds copies only","file":"src/lib.rs","line":7,"column":5}]},"declared":{}}}"#);
+    fn what_is_encoded_is_decoded_but_for_the_risks() {
+        assert_eq!(SavedPlan::decode(saved().encode().as_bytes()), Ok(without_risks(saved())));
+        insta::assert_snapshot!(saved().encode(), @r#"{"document":"palisade plan","format":3,"checksum":"3715973179b961e26a69ce05f39d32f5d69120f6ef64d291f6e2d65afc2027bf","content":{"origin":{"lineage":"00ff","account":"emulated","region":"moon-1","made_at":1,"is_destroy":true},"plan":{"stack":"shop","steps":[],"outputs":[],"drift":[],"accepted_risks":[{"address":"Cache.main","rule":"replica","reason":"it holds copies only","file":"src/lib.rs","line":7,"column":5}]},"declared":{}}}"#);
     }
 
     #[test]
-    fn the_first_format_is_read_and_has_no_accepted_risks() {
+    fn the_first_format_is_read_and_has_no_region() {
         let first = r#"{"document":"palisade plan","format":1,"checksum":"9b947878e530494610e71b01378deb8a3b9e1ea51ecde5d93123cdca183c2e0f","content":{"origin":{"lineage":"00ff","account":"emulated","made_at":1,"is_destroy":true},"plan":{"stack":"shop","steps":[],"outputs":[],"drift":[]},"declared":{}}}"#;
-        let mut expected = saved();
-        expected.plan.accepted_risks.clear();
+        let mut expected = without_risks(saved());
+        expected.origin.region = None;
         assert_eq!(SavedPlan::decode(first.as_bytes()), Ok(expected));
     }
 
@@ -331,8 +348,8 @@ mod tests {
 
     #[test]
     fn a_later_format_is_refused_before_anything_else_is_looked_at() {
-        let later = SavedPlan::decode(br#"{"document": "palisade plan", "format": 3, "content": []}"#);
-        assert_eq!(later, Err(PlanFormatError::Newer { found: 3, known: 2 }));
+        let later = SavedPlan::decode(br#"{"document": "palisade plan", "format": 4, "content": []}"#);
+        assert_eq!(later, Err(PlanFormatError::Newer { found: 4, known: 3 }));
         let none = SavedPlan::decode(br#"{"document": "palisade plan", "format": 0}"#);
         assert!(matches!(none, Err(PlanFormatError::Corrupt(_))), "{none:?}");
     }

@@ -25,7 +25,8 @@ pub(super) fn plan(context: &mut Context<'_>, args: &PlanArgs) -> Result<u8, Com
     let plan = session.plan(&graph, &state)?;
     if let Some(out) = &args.out {
         let account = state.account.clone().unwrap_or_default();
-        let origin = Origin { lineage, account, made_at: context.now, is_destroy: args.destroy };
+        let region = session.region();
+        let origin = Origin { lineage, account, region, made_at: context.now, is_destroy: args.destroy };
         saved::write(out, &SavedPlan::new(plan.clone(), &graph, origin))?;
     }
     let forecast = args.calls.then(|| Forecast::new(context.cloud, &state, &plan));

@@ -37,9 +37,12 @@ pub(super) fn apply(context: &mut Context<'_>, file: &Path, args: &ApplyArgs) ->
     })
 }
 
-/// Shows the plan in a file. It needs neither the cloud nor the state.
+/// Shows the plan in a file, with the risks that this program accepts. It needs neither the cloud nor the state.
 pub(super) fn show(context: &mut Context<'_>, args: &ShowArgs) -> Result<u8, CommandError> {
-    let saved = read(&args.file)?;
+    let mut saved = read(&args.file)?;
+    if saved.plan.stack == context.stack.name() && !saved.origin.is_destroy {
+        saved.plan.accepted_risks = context.stack.accepted_risks().iter().map(Into::into).collect();
+    }
     if args.json {
         context.terminal.line(&json(&saved.plan));
         return Ok(exit_code::DONE);
@@ -109,6 +112,9 @@ fn refused(error: SavedPlanError, saved: &SavedPlan, file: &str) -> CommandError
         }
         SavedPlanError::OtherStack { .. } => {
             CommandError::new(message, format!("apply it with the program that made it, or plan anew: `{anew}`"))
+        }
+        SavedPlanError::OtherRegion { ref found, .. } => {
+            CommandError::new(message, format!("apply it with `--region {found}`, or plan anew: `{anew}`"))
         }
         SavedPlanError::OtherAccount { found, .. } => CommandError::new(
             message,

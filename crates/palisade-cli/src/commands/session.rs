@@ -124,12 +124,13 @@ impl Session {
         }
     }
 
+    /// The region, where the cloud has regions.
+    pub(super) fn region(&self) -> Option<String> {
+        self.connection.provider.region().map(str::to_owned)
+    }
+
     /// Compares `graph` with `state` and with the cloud.
     pub(super) fn plan(&self, graph: &Graph, state: &State) -> Result<Plan, CommandError> {
-        let misplaced = self.connection.provider.misplaced(graph);
-        if !misplaced.is_empty() {
-            return Err(CommandError::Findings(misplaced));
-        }
         Ok(self.wait(palisade_engine::plan(&*self.connection.provider, graph, state))??)
     }
 

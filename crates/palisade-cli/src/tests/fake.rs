@@ -105,9 +105,9 @@ pub(crate) fn graph(declare: impl FnOnce(&mut Stack)) -> Graph {
     Graph::new(&stack)
 }
 
-/// The things that exist, by id. Clones are the same account.
+/// The things that exist, by id, and the region that a command works in. Clones are the same account.
 #[derive(Clone, Default)]
-pub(crate) struct Account(Arc<Mutex<Things>>);
+pub(crate) struct Account(Arc<Mutex<Things>>, String);
 
 #[derive(Default)]
 struct Things {
@@ -249,7 +249,7 @@ impl Cloud for Account {
                 });
             }
             Ok(Connection {
-                provider: Arc::new(self.clone()),
+                provider: Arc::new(Self(Arc::clone(&self.0), region.to_owned())),
                 account: "fake".to_owned(),
                 description: format!("a fake account, region {region}"),
             })
@@ -330,6 +330,10 @@ impl Cloud for Elsewhere {
 }
 
 impl Provider for Account {
+    fn region(&self) -> Option<&str> {
+        Some(&self.1)
+    }
+
     fn schema(&self, kind: &str) -> Option<&'static Schema> {
         (kind == "Thing").then_some(&SCHEMA)
     }

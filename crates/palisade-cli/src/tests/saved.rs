@@ -3,11 +3,11 @@
 use std::fs;
 
 use insta::assert_snapshot;
-use palisade_core::Stack;
-use palisade_engine::{LocalStore, Plan, SavedPlan, Store};
+use palisade_core::{Stack, reason};
+use palisade_engine::{LocalStore, Plan, PlannedRisk, SavedPlan, Store};
 
 use super::{
-    fake::thing,
+    fake::{Thing, thing},
     harness::Desk,
     shared::run,
     stacks::{accepted, broken, chain, pair},
@@ -121,22 +121,104 @@ fn the_plan_is_not_changed_by_how_it_is_printed() {
     assert_eq!((shown.stdout, shown.stderr.as_str()), (outcome.stdout, ""));
 }
 
+/// A thing that is loud, and one that the plan is about.
+fn with_bell(stack: &mut Stack) {
+    accepted(stack);
+    stack.add("other", thing().set("text", "new"));
+}
+
+/// The same, for another reason.
+fn with_bell_for_another_reason(stack: &mut Stack) {
+    let bell = stack.add("bell", thing().set("text", "loud"));
+    stack.accept_risk(&bell, Thing::LOUD, reason!("nobody lives there"));
+    stack.add("other", thing().set("text", "new"));
+}
+
+fn without_bell(stack: &mut Stack) {
+    stack.add("other", thing().set("text", "new"));
+}
+
+/// The program says which risks are accepted, and no file. A difference does not make a plan stale: a step makes what was reviewed, or
+/// is stale because of its declaration.
 #[test]
-fn the_risks_that_were_accepted_when_the_plan_was_made_are_shown_with_it() {
+fn a_saved_plan_has_the_risks_of_the_program_that_reads_it() {
+    let meant = "Thing.bell, thing-discreet: a bell is meant to be heard";
+    let nobody = "Thing.bell, thing-discreet: nobody lives there";
+    for (what, then, now, risks) in [
+        ("nothing has changed", with_bell as fn(&mut Stack), with_bell as fn(&mut Stack), &[meant][..]),
+        ("the reason has changed", with_bell, with_bell_for_another_reason, &[nobody]),
+        ("the risk was accepted later", without_bell, with_bell, &[meant]),
+        ("the risk is gone", with_bell, without_bell, &[]),
+    ] {
+        let desk = Desk::new();
+        let before = |stack: &mut Stack| {
+            accepted(stack);
+            stack.add("other", thing().set("text", "old"));
+        };
+        assert_eq!(desk.run_with("apply -y", "", before).code, 0);
+        assert_eq!(desk.run_with("plan --out DESK/next.plan", "", then).code, 0);
+        // A plan without a step for the bell.
+        edit_plan(&desk, |saved| saved.plan.steps.retain(|step| step.address.name() == "other"));
+        assert_eq!(shown_risks(&desk, now), risks, "{what}");
+        desk.account.edit(|things| assert_eq!(things["thing-2"]["text"], "new", "{what}"));
+    }
+}
+
+#[test]
+fn a_file_brings_no_risk() {
+    let desk = Desk::new();
+    assert_eq!(desk.run_with("plan --out DESK/next.plan", "", without_bell).code, 0);
+    let risk = |address: &str, rule: &str| PlannedRisk {
+        address: address.parse().unwrap(),
+        rule: rule.to_owned(),
+        reason: reason!("it was forged"),
+        file: "src/main.rs".to_owned(),
+        line: 1,
+        column: 1,
+    };
+    let forged = [risk("Thing.other", "thing-discreet"), risk("Thing.bell", "thing-discreet")];
+    edit_plan(&desk, |saved| saved.plan.accepted_risks.extend(forged.clone()));
+    assert!(fs::read_to_string(desk.path("next.plan")).unwrap().contains("it was forged"));
+    assert_eq!(shown_risks(&desk, without_bell), [""; 0]);
+}
+
+/// What stops `apply` stops `apply FILE`, whatever the file says.
+#[test]
+fn a_risk_that_the_program_does_not_accept_stops_a_saved_plan() {
     let desk = Desk::new();
     assert_eq!(desk.run_with("plan --out DESK/next.plan", "", accepted).code, 0);
-    let shown = desk.run("show DESK/next.plan").stdout;
-    let carried_out = desk.run_with("apply DESK/next.plan", "", accepted).stdout;
-    for text in [&shown, &carried_out] {
-        let (_, risks) = text.split_once("Accepted risks:\n").unwrap();
-        let (risks, _) = risks.split_once("\n\n").unwrap();
-        assert_eq!(
-            risks,
-            "  Thing.bell, thing-discreet: a bell is meant to be heard (crates/palisade-cli/src/tests/stacks.rs:32:11)"
-        );
-    }
-    let json: serde_json::Value = serde_json::from_str(&desk.run("show DESK/next.plan --json").stdout).unwrap();
-    assert_eq!(json["accepted_risks"][0]["reason"], "a bell is meant to be heard");
+    let not_accepted = |stack: &mut Stack| {
+        stack.add("bell", thing().set("text", "loud"));
+    };
+    let refused = desk.run_with("apply DESK/next.plan", "", not_accepted).error();
+    assert!(refused.starts_with("error: Thing.bell: the thing is loud\n"), "{refused}");
+    assert_eq!(refused, desk.run_with("apply -y", "", not_accepted).error());
+    assert_eq!(desk.account.count(), 0);
+    // The cure.
+    assert_eq!(desk.run_with("apply DESK/next.plan", "", accepted).code, 0);
+}
+
+/// What is shown as accepted, by `show`, by `show --json` and by `apply`, which must agree.
+fn shown_risks(desk: &Desk, program: fn(&mut Stack)) -> Vec<String> {
+    let listed = |text: &str| -> Vec<String> {
+        let risks = text.split_once("Accepted risks:\n").map_or("", |(_, rest)| rest.split_once("\n\n").unwrap().0);
+        risks.lines().map(|line| line.trim().split_once(" (crates/").unwrap().0.to_owned()).collect()
+    };
+    let shown = listed(&desk.run_with("show DESK/next.plan", "", program).stdout);
+    let json: Plan = serde_json::from_str(&desk.run_with("show DESK/next.plan --json", "", program).stdout).unwrap();
+    let json = json.accepted_risks.iter().map(|risk| format!("{}, {}: {}", risk.address, risk.rule, risk.reason));
+    assert_eq!(json.collect::<Vec<_>>(), shown);
+    let applied = desk.run_with("apply DESK/next.plan", "", program);
+    assert_eq!(applied.code, 0, "{}", applied.transcript());
+    assert_eq!(listed(&applied.stdout), shown);
+    shown
+}
+
+/// Writes the plan as somebody who knows its format can change it.
+fn edit_plan(desk: &Desk, edit: impl FnOnce(&mut SavedPlan)) {
+    let mut saved = SavedPlan::decode(&fs::read(desk.path("next.plan")).unwrap()).unwrap();
+    edit(&mut saved);
+    fs::write(desk.path("next.plan"), saved.encode()).unwrap();
 }
 
 #[test]
@@ -273,15 +355,15 @@ fn a_file_that_is_no_plan_is_refused_with_what_to_do() {
     help: plan anew, and read what it says: `plan --out DESK/next.plan`
     ");
     assert_snapshot!(refusal(&plan[..plan.len() / 2]), @r"
-    error: DESK/next.plan is damaged: EOF while parsing a string at line 1 column 481
+    error: DESK/next.plan is damaged: EOF while parsing an object at line 1 column 491
     help: plan anew, and read what it says: `plan --out DESK/next.plan`
     ");
     assert_snapshot!(refusal(&plan.replace("hello", "hullo")), @r"
     error: DESK/next.plan is damaged: its checksum is wrong, so it was edited by hand, or damaged
     help: plan anew, and read what it says: `plan --out DESK/next.plan`
     ");
-    assert_snapshot!(refusal(&plan.replace("\"format\":2", "\"format\":3")), @r"
-    error: DESK/next.plan is a plan of the format 3, and this program reads the formats up to 2
+    assert_snapshot!(refusal(&plan.replace("\"format\":3", "\"format\":4")), @r"
+    error: DESK/next.plan is a plan of the format 4, and this program reads the formats up to 3
     help: update Palisade, with `cargo update -p palisade`, to the version that wrote the file
     ");
     assert_snapshot!(refusal("PK\u{3}\u{4}"), @r"
@@ -310,6 +392,10 @@ fn a_plan_of_another_state_or_account_is_refused() {
         fs::write(desk.path("next.plan"), other.encode()).unwrap();
         desk.run_with("apply DESK/next.plan", "", |stack| chain(stack, "fine")).error()
     };
+    assert_snapshot!(desk.run_with("apply DESK/next.plan --region eu-west-1", "", |stack| chain(stack, "fine")).stderr, @r"
+    error: DESK/next.plan: the plan is for the region us-east-1, and this command works in eu-west-1
+    help: apply it with `--region us-east-1`, or plan anew: `plan --out DESK/next.plan`
+    ");
     let mut elsewhere = other.clone();
     elsewhere.origin.account = "aws 111122223333 us-east-1".to_owned();
     assert_snapshot!(refusal(elsewhere), @r"

@@ -490,7 +490,7 @@ fn a_saved_plan_is_stale_if_an_identity_that_it_takes_is_to_be_freed_first() {
         up(&account, &rules(&[("a", "x")])).await;
         let program = rules(&[("a", "x"), ("b", "y")]);
         let lineage = Some(state(&account).lineage);
-        let origin = Origin { lineage, account: "in memory".to_owned(), made_at: 0, is_destroy: false };
+        let origin = Origin { lineage, account: "in memory".to_owned(), region: None, made_at: 0, is_destroy: false };
         let saved = SavedPlan::new(planned(&account, &program).await.unwrap(), &program, origin);
         for thing in account.lock().world.objects.values_mut() {
             thing.fields.insert("peer".to_owned(), "y".into());

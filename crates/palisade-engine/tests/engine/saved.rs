@@ -18,7 +18,7 @@ const ACCOUNT: &str = "in memory";
 /// Plans, and keeps the plan as a text.
 pub(crate) async fn saved(account: &Account, graph: &Graph) -> String {
     let lineage = account.lock().saved.as_ref().map(|state| state.lineage.clone());
-    let origin = Origin { lineage, account: ACCOUNT.to_owned(), made_at: 0, is_destroy: false };
+    let origin = Origin { lineage, account: ACCOUNT.to_owned(), region: None, made_at: 0, is_destroy: false };
     SavedPlan::new(planned(account, graph).await.unwrap(), graph, origin).encode()
 }
 
