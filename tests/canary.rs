@@ -20,7 +20,7 @@ const SHAPES: &str = include_str!("../crates/palisade-aws/src/shapes.rs");
 /// They have signs that most encodings spell in their own way.
 const TOKENS: [&str; 2] = ["CanaryToken1&must#not$be^seen<anywhere>", "CanaryToken2&must#not$be^seen<anywhere>"];
 const PASSWORDS: [&str; 2] = ["CanaryWord1&must#not$be^seen<anywhere>", "CanaryWord2&must#not$be^seen<anywhere>"];
-/// It is refused as a token, for its signs.
+/// AWS refuses it as a token, for its signs.
 const REFUSED: &str = "CanaryToken3@must/not\"be seen,anywhere";
 
 /// A folder in which the program is run, and all that it has said so far.
@@ -124,10 +124,13 @@ fn collect(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
 #[test]
 fn no_secret_is_in_anything_that_is_said_or_written() {
     let mut desk = Desk { folder: tempfile::tempdir().unwrap(), said: Vec::new() };
-    // A value that AWS refuses, in an account of its own.
-    let refused = desk.run(1, "apply -y --state-dir refused", &[("TOKEN", REFUSED)]);
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("Invalid AuthToken"), "{said}");
+    // A value that AWS would refuse, and none.
+    for (token, refusal) in [(REFUSED, "cannot be the AUTH token"), ("", "the environment variable TOKEN")] {
+        let refused = desk.run(1, "apply -y", &[("TOKEN", token)]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains(refusal), "{said}");
+        assert!(!desk.path(".palisade/account.json").exists(), "something was made");
+    }
     // A mistake at the worst moment.
     for action in ["PutSecretValue", "CreateUser", "CreateReplicationGroup"] {
         let panicked = desk.run(1, "apply -y", &[("PANIC", action)]);

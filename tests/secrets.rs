@@ -40,7 +40,7 @@ fn stack(stack: &mut Stack) {
 }
 
 /// A cache with all that it needs, whose clients prove who they are by `authentication`.
-fn cache(stack: &mut Stack, authentication: impl AuthenticationFor<Redis7>) {
+pub(crate) fn cache(stack: &mut Stack, authentication: impl AuthenticationFor<Redis7>) {
     let vpc = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
     let a = stack.add("a", Subnet::private(&vpc, cidr!("10.0.1.0/24"), az!("us-east-1a")));
     let b = stack.add("b", Subnet::private(&vpc, cidr!("10.0.2.0/24"), az!("us-east-1b")));

@@ -30,6 +30,7 @@ mod rules;
 mod same_name;
 mod schema_changes;
 mod secrets;
+mod supplied;
 mod tags;
 mod unheard;
 mod upgrades;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use palisade_core::provider::{BoxFuture, ErrorKind, ProviderError, Turn, Unlimited, interrupted};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -205,14 +205,15 @@ impl Aws {
     /// The value that whoever runs the program supplied under `variable`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if there is none.
+    /// [`ErrorKind::Invalid`] if there is none, or it is empty.
     pub fn supplied(&self, variable: &str) -> Result<SecretString, ProviderError> {
-        self.supplier.supply(variable).ok_or_else(|| ProviderError {
+        let value = self.supplier.supply(variable).filter(|value| !value.expose_secret().is_empty());
+        value.ok_or_else(|| ProviderError {
             kind: ErrorKind::Invalid,
             operation: String::new(),
             code: String::new(),
-            message: format!("the environment variable {variable}, which supplies the value of the secret, is not set"),
-            help: format!("set it for the apply, for example with `{variable}=$(pass show ...) cargo run -- apply`"),
+            message: format!("the environment variable {variable}, which supplies the value, is not set, or is empty"),
+            help: format!("set it for `plan` and for `apply`, as in `{variable}=$(pass show ..) cargo run -- apply`"),
         })
     }
 }

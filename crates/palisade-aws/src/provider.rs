@@ -5,8 +5,8 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 use palisade_core::{
     Finding, Graph, JsonMap, Resource as _, Schema,
     provider::{
-        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Repeated, Search,
-        StepKind, Token, Turn, Untracked,
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, PlannedObject, Provider, ProviderError, Repeated,
+        Search, StepKind, Token, Turn, Untracked,
     },
 };
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::{
     resources::{
         CacheParameterGroup, CacheSubnetGroup, FlowLog, FlowLogRole, KmsKey, LogGroup, NetworkAcl, RedisUser,
         ReplicationGroup, RouteTable, RouteTableAssociation, Secret, SecurityGroup, SecurityGroupRule, Subnet,
-        UserGroup, Vpc,
+        UserGroup, Vpc, unsupplied,
     },
     types::AvailabilityZone,
     untracked::untracked,
@@ -118,6 +118,11 @@ impl Provider for AwsProvider {
             })
         });
         findings.collect()
+    }
+
+    fn unsupplied(&self, graph: &Graph, objects: &[PlannedObject<'_>]) -> Vec<Finding> {
+        let secrets = objects.iter().filter(|object| object.node.schema.kind == Secret::SCHEMA.kind);
+        secrets.filter_map(|secret| unsupplied(&self.aws, graph, secret)).collect()
     }
 
     fn read<'a>(

@@ -6,7 +6,7 @@ use std::{any::Any, collections::BTreeSet, fmt, pin::Pin, sync::Arc, time::Durat
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Finding, Graph, Json, JsonMap, Schema};
+use crate::{Finding, Graph, Json, JsonMap, Node, Schema};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -32,6 +32,12 @@ pub trait Provider: Send + Sync {
 
     /// What of the program cannot be in that region, as far as that is known without a call.
     fn wrong_region(&self, _graph: &Graph) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// The values that come from outside of the program and the cloud, such as supplied secrets, and that an apply needs to make
+    /// `objects`: those that are missing, and those that the cloud would refuse. Nothing is sent.
+    fn unsupplied(&self, _graph: &Graph, _objects: &[PlannedObject<'_>]) -> Vec<Finding> {
         Vec::new()
     }
 
@@ -276,6 +282,15 @@ pub struct Object {
     pub inputs: JsonMap,
     /// The attributes that were read last; none where they are to be read anew.
     pub attributes: JsonMap,
+}
+
+/// An object that a plan creates or changes in place.
+#[derive(Clone, Debug)]
+pub struct PlannedObject<'a> {
+    /// What the program declares.
+    pub node: &'a Node,
+    /// The object as it was read for the plan, with the inputs that count as applied last; `None` where it is to be created.
+    pub existing: Option<Object>,
 }
 
 /// What an object was when it was read.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use palisade_core::{
     Address, Graph, Json, Node, Reference, Value,
-    provider::{Observation, Provider},
+    provider::{Object, Observation, PlannedObject, Provider},
 };
 use petgraph::{algo::toposort, graph::DiGraph};
 
@@ -39,10 +39,13 @@ const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last a
 /// # Errors
 /// - [`PlanError::UnknownKind`] if the state holds an object of a kind that `provider` does not know;
 /// - [`PlanError::Read`] if the provider cannot read the objects of a kind;
-/// - [`PlanError::Impossible`] if the program does not fit the region; or if no order of the steps obeys the references: an object has
-///   to be deleted before its successor can be created, while another one that stays refers to it.
+/// - [`PlanError::Impossible`] if the program does not fit the region; if a step needs a value that nobody has supplied, or that the
+///   cloud would refuse; or if no order of the steps obeys the references: an object has to be deleted before its successor can be
+///   created, while another one that stays refers to it.
 pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Plan, PlanError> {
-    Ok(planned(provider, graph, state).await?.plan)
+    let planned = planned(provider, graph, state).await?;
+    planned.check_supplied(provider, graph)?;
+    Ok(planned.plan)
 }
 
 /// A plan, and what it was made of.
@@ -50,9 +53,35 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// The state as the program means it, completed by what the account says.
     pub(crate) state: State,
+    observations: BTreeMap<Address, Option<Observation>>,
 }
 
-/// Does what [`plan`] does.
+impl Planned {
+    /// Refuses a plan whose steps need values that nobody has supplied, or that the cloud would refuse.
+    pub(crate) fn check_supplied(&self, provider: &dyn Provider, graph: &Graph) -> Result<(), PlanError> {
+        let made = self.plan.steps.iter().filter(|step| step.action.makes());
+        let objects: Vec<_> = made
+            .filter_map(|step| {
+                let node = graph.node(&step.address)?;
+                let existing = if step.action == Action::Update { self.existing(node) } else { None };
+                Some(PlannedObject { node, existing })
+            })
+            .collect();
+        let findings = provider.unsupplied(graph, &objects);
+        if findings.is_empty() { Ok(()) } else { Err(PlanError::Impossible(findings)) }
+    }
+
+    fn existing(&self, node: &Node) -> Option<Object> {
+        let object = self.state.current(&node.address)?;
+        let wanted =
+            node.fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_json()?.clone())));
+        let inputs = object.previous(&wanted.collect());
+        let attributes = self.observations.get(&node.address)?.as_ref()?.attributes.clone();
+        Some(Object { id: object.id.clone()?, inputs, attributes })
+    }
+}
+
+/// Does what [`plan`] does, without the check of the supplied values.
 pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Planned, PlanError> {
     let wrong_region = provider.wrong_region(graph);
     if !wrong_region.is_empty() {
@@ -78,7 +107,7 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
     for step in &mut plan.steps {
         step.moved_from = moved.remove(&step.address);
     }
-    let mut state = refreshed.state;
+    let Refreshed { mut state, observations, .. } = refreshed;
     for step in &mut plan.steps {
         if set_aside(graph, step, &mut state) {
             step.deposed.push(String::new());
@@ -93,7 +122,7 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
         }
     }
     let findings = impossible(graph, &state, &plan);
-    if findings.is_empty() { Ok(Planned { plan, state }) } else { Err(PlanError::Impossible(findings)) }
+    if findings.is_empty() { Ok(Planned { plan, state, observations }) } else { Err(PlanError::Impossible(findings)) }
 }
 
 /// What a first draft of a plan has shown.

@@ -222,7 +222,8 @@ impl SavedPlan {
     ///
     /// # Errors
     /// [`SavedPlanError`] if the plan is of another stack, region, account or lineage; if what it touches is not what it was, each
-    /// such thing with what the plan saw and what is there now; or if no new plan can be made.
+    /// such thing with what the plan saw and what is there now; if no new plan can be made; or if a value that what is left to do needs
+    /// is missing, or does not fit.
     pub async fn rest(
         &self,
         provider: &dyn Provider,
@@ -242,6 +243,7 @@ impl SavedPlan {
         plan.steps.retain(|step| steps.contains(&step.address));
         plan.outputs.retain(|output| outputs.contains(&output.name));
         plan.drift.retain(|drift| steps.contains(&drift.address));
+        fresh.check_supplied(provider, graph)?;
         Ok(Remaining { plan: fresh.plan, done, left_alone })
     }
 

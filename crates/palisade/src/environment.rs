@@ -12,6 +12,6 @@ impl Supplier for Environment {
         reason = "a supplied secret comes from the environment, and from nowhere else"
     )]
     fn supply(&self, variable: &str) -> Option<SecretString> {
-        std::env::var(variable).ok().filter(|value| !value.is_empty()).map(Into::into)
+        std::env::var(variable).ok().map(Into::into)
     }
 }

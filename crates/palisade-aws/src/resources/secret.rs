@@ -1,6 +1,7 @@
 //! [`Secret`].
 
 mod rules;
+mod supplied;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::supplied::unsupplied;
 use super::{abroad, kms_key};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
@@ -111,7 +113,8 @@ impl<S: BuilderState> SecretBuilder<S> {
     /// A value that the environment variable `variable` holds when the value is first put there, that is, at the apply
     /// that creates the secret, also where that brings back one whose deletion was scheduled, or raises its generation.
     ///
-    /// It is named with `variable!("APP_TOKEN")`, so that the value itself cannot stand here by mistake.
+    /// It is named with `variable!("APP_TOKEN")`, so that the value itself cannot stand here by mistake. The plan of such an apply needs
+    /// the variable too: it checks that there is a value, and that ElastiCache would take it for what the program uses it for.
     pub fn supplied(self, variable: Variable) -> SecretBuilder<SourceGiven<S>> {
         self.set_source(SecretSource::Supplied { variable }).meet_source()
     }
@@ -235,7 +238,7 @@ impl Lifecycle for Secret {
             let describe = async || describe(aws, id.as_str()).await;
             let secret = appear(aws, &format!("the secret {id}"), false, describe).await?;
             self.update(aws, id, &secret).await?;
-            self.put_value(aws, id, self.restored(id) + &token.digest[RESTORED..]).await?;
+            self.put_value(aws, id, self.versions(id).restored() + &token.digest[RESTORED..]).await?;
             // Last, so that an interruption leaves nothing out. The other tags come after those that go.
             aws.call(TagResource { secret_id: id.clone(), tags: Tags::default().owned_by(token) }).await?;
         }
@@ -259,7 +262,12 @@ impl Lifecycle for Secret {
         let describe = async || describe(aws, id.as_str()).await;
         let secret = appear(aws, &format!("the secret {id}"), previous.is_some(), describe).await?;
         self.update(aws, id, &secret).await?;
-        self.put_current(aws, id, secret.version_ids).await?;
+        // A value that somebody else has put stays until the program asks for a new one.
+        let is_asked_for =
+            previous.is_none_or(|previous| previous.source != self.source || previous.generation != self.generation);
+        if is_asked_for || secret.version_ids.is_empty() {
+            self.put_current(aws, id, secret.version_ids).await?;
+        }
         let remove = async |keys| aws.call(UntagResource { secret_id: id.clone(), keys }).await.map(drop);
         let set = async |tags| aws.call(TagResource { secret_id: id.clone(), tags }).await.map(drop);
         sync_tags(&self.tags, &secret.tags, remove, set).await
@@ -297,31 +305,6 @@ impl Secret {
         Ok(())
     }
 
-    /// The id of the version that holds the value of this source and generation. AWS takes it as the idempotency token of
-    /// the call that puts the value, so the same step never makes two versions.
-    ///
-    /// A version that is there already does not become the current one by that call. So each time that a source comes back
-    /// after another one, it has the next of its versions.
-    fn version(&self, id: &Id<Self>, time: usize) -> String {
-        self.digest(id, &if time == 0 { String::new() } else { format!("\n{time}") })
-    }
-
-    /// What the ids of the versions begin with that hold such a value, each of another creation that has brought the secret back.
-    fn restored(&self, id: &Id<Self>) -> String {
-        let mut digest = self.digest(id, "\nrestored");
-        digest.truncate(RESTORED);
-        digest
-    }
-
-    fn digest(&self, id: &Id<Self>, again: &str) -> String {
-        let source = match &self.source {
-            SecretSource::Generated => "generated".to_owned(),
-            SecretSource::Supplied { variable } => format!("supplied {variable}"),
-        };
-        let digest = Sha256::digest(format!("{id}\n{source}\n{}{again}", self.generation));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     /// The secret of this name that this stack made earlier, and whose deletion is scheduled: a stack that was destroyed can
     /// be applied again before the recovery window has passed. One that is in use is that of a newer state.
     async fn earlier(&self, aws: &Aws, token: &Token, error: ProviderError) -> Result<Id<Self>, ProviderError> {
@@ -336,14 +319,17 @@ impl Secret {
         if is_usable { Ok(found.arn) } else { Err(taken(error)) }
     }
 
+    fn versions<'a>(&'a self, id: &'a Id<Self>) -> Versions<'a> {
+        Versions { id: id.as_str(), source: &self.source, generation: self.generation }
+    }
+
     /// Sees to it that the current version is one of this source and generation.
     async fn put_current(&self, aws: &Aws, id: &Id<Self>, mut known: Vec<String>) -> Result<(), ProviderError> {
-        let versions: Vec<_> = (0..VERSIONS).map(|time| self.version(id, time)).collect();
-        let restored = self.restored(id);
-        if known.first().is_some_and(|current| versions.contains(current) || current.starts_with(&restored)) {
+        let versions = self.versions(id);
+        if known.first().is_some_and(|current| versions.have(current)) {
             return Ok(());
         }
-        for version in versions {
+        for version in versions.all() {
             if known.contains(&version) {
                 continue;
             }
@@ -369,6 +355,44 @@ impl Secret {
             Err(error) if error.kind == ErrorKind::AlreadyExists => Ok(()),
             answer => answer.map(|_| ()),
         }
+    }
+}
+
+/// The ids of the versions that hold a value of one source and generation.
+struct Versions<'a> {
+    id: &'a str,
+    source: &'a SecretSource,
+    generation: u32,
+}
+
+impl Versions<'_> {
+    /// Whether the version `id` holds such a value.
+    fn have(&self, id: &str) -> bool {
+        id.starts_with(&self.restored()) || self.all().any(|version| version == id)
+    }
+
+    /// The ids, each for one time that the source comes back after another one. AWS takes an id as the idempotency token of the call
+    /// that puts the value, so the same step never makes two versions; and a version that is there already does not become the current
+    /// one by that call.
+    fn all(&self) -> impl Iterator<Item = String> {
+        (0..VERSIONS).map(|time| self.digest(&if time == 0 { String::new() } else { format!("\n{time}") }))
+    }
+
+    /// What the ids of the versions begin with that hold such a value, each of another creation that has brought the secret back.
+    fn restored(&self) -> String {
+        let mut digest = self.digest("\nrestored");
+        digest.truncate(RESTORED);
+        digest
+    }
+
+    fn digest(&self, again: &str) -> String {
+        let Self { id, source, generation } = self;
+        let source = match source {
+            SecretSource::Generated => "generated".to_owned(),
+            SecretSource::Supplied { variable } => format!("supplied {variable}"),
+        };
+        let digest = Sha256::digest(format!("{id}\n{source}\n{generation}{again}"));
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -446,11 +470,11 @@ mod tests {
             tags: Tags::default(),
         };
         let id = Id::reported("arn:aws:secretsmanager:us-east-1:123456789012:secret:it-a1b2c3").unwrap();
-        let versions: BTreeSet<_> = (0..VERSIONS).map(|time| declared.version(&id, time)).collect();
-        assert_eq!(versions.len(), VERSIONS);
+        let versions: Vec<_> = declared.versions(&id).all().collect();
+        assert_eq!(versions.iter().collect::<BTreeSet<_>>().len(), VERSIONS);
         // The SHA-256 of the id, `generated` and the generation, each on a line. With another one, the next apply of a stack that
         // exists would give each secret another value.
         let first = "1482db5bc29f996425a6340478c3ef5b07727d86a04e3ba6bf09610f4c5e29a7";
-        assert_eq!(declared.version(&id, 0), first);
+        assert_eq!(versions[0], first);
     }
 }
