@@ -392,10 +392,6 @@ fn a_plan_of_another_state_or_account_is_refused() {
         fs::write(desk.path("next.plan"), other.encode()).unwrap();
         desk.run_with("apply DESK/next.plan", "", |stack| chain(stack, "fine")).error()
     };
-    assert_snapshot!(desk.run_with("apply DESK/next.plan --region eu-west-1", "", |stack| chain(stack, "fine")).stderr, @r"
-    error: DESK/next.plan: the plan is for the region us-east-1, and this command works in eu-west-1
-    help: apply it with `--region us-east-1`, or plan anew: `plan --out DESK/next.plan`
-    ");
     let mut elsewhere = other.clone();
     elsewhere.origin.account = "aws 111122223333 us-east-1".to_owned();
     assert_snapshot!(refusal(elsewhere), @r"
@@ -415,6 +411,22 @@ fn a_plan_of_another_state_or_account_is_refused() {
     error: DESK/next.plan: the plan is for the stack `bank`, and this is the stack `test`
     help: apply it with the program that made it, or plan anew: `plan --out DESK/next.plan`
     ");
+}
+
+#[test]
+fn a_plan_is_applied_in_its_region_alone() {
+    for plan in ["plan --out DESK/next.plan", "plan --destroy --out DESK/next.plan"] {
+        let desk = Desk::new();
+        assert_eq!(desk.run(plan).code, 0);
+        let elsewhere = desk.run("apply DESK/next.plan --region eu-west-1").stderr;
+        assert_eq!(
+            elsewhere.replace("plan --destroy", "plan"),
+            "error: DESK/next.plan: the plan is for the region us-east-1, and this command works in eu-west-1\n\
+             help: apply it with `--region us-east-1`, or plan anew: `plan --out DESK/next.plan`\n"
+        );
+        assert_eq!(desk.account.count(), 0);
+        assert_eq!(desk.run("apply DESK/next.plan --region us-east-1").code, 0);
+    }
 }
 
 #[test]
