@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     num::NonZeroUsize,
     sync::{
         Arc, Mutex,
@@ -833,36 +833,16 @@ fn a_cache_whose_update_was_refused_is_deleted_as_the_program_has_said_last() {
             assert!(!rehearsal.try_apply(&with_last_snapshot(6379, false, after)).unwrap().is_complete());
             if is_replaced {
                 assert!(rehearsal.try_apply(&with_last_snapshot(6380, false, after)).unwrap().is_complete());
+            } else {
+                let plan = rehearsal.try_plan(&palisade_testing::graph(|_| {})).unwrap();
+                let mut told = plan.steps.iter().flat_map(|step| &step.changes);
+                let told = told.find(|change| change.field == "final_snapshot_identifier");
+                assert_eq!(told.and_then(|change| change.before.clone()), after.map(Into::into));
+                assert!(rehearsal.destroy().is_complete());
             }
-            let plan = rehearsal.try_plan(&palisade_testing::graph(|_| {})).unwrap();
-            let mut told = plan.steps.iter().flat_map(|step| &step.changes);
-            let told = told.find(|change| change.field == "final_snapshot_identifier");
-            assert_eq!(told.and_then(|change| change.before.clone()), after.map(Into::into));
-            assert!(rehearsal.destroy().is_complete());
-            // One that is replaced is deleted as it was applied last, so that the name is left for its successor.
-            let expected: BTreeSet<_> = before.filter(|_| is_replaced).into_iter().chain(after).collect();
-            assert_eq!(snapshots(&rehearsal), expected.into_iter().collect::<Vec<_>>());
+            assert_eq!(snapshots(&rehearsal), after.into_iter().collect::<Vec<_>>());
         }
     }
-}
-
-#[test]
-fn a_final_snapshot_whose_name_is_taken_gets_another_as_the_help_says() {
-    let program = |port, last| with_last_snapshot(port, true, Some(last));
-    let mut rehearsal = Rehearsal::new().without_rules();
-    for port in [6379, 6380] {
-        assert!(rehearsal.try_apply(&program(port, "before")).unwrap().is_complete());
-    }
-    let report = rehearsal.try_apply(&program(6381, "before")).unwrap();
-    assert_eq!(
-        report.failures[0].error.help,
-        "an earlier final snapshot has the name: delete it; or give `final_snapshot_identifier` another value, and apply that before \
-         any other change of the cache"
-    );
-    for port in [6380, 6381] {
-        assert!(rehearsal.try_apply(&program(port, "again")).unwrap().is_complete());
-    }
-    assert_eq!(snapshots(&rehearsal), ["again", "before"]);
 }
 
 #[test]

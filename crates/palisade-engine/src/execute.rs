@@ -16,6 +16,7 @@ use palisade_core::{
 use crate::{
     Event, ObjectState, Phase, StepKind, Took,
     align::can_become,
+    deletion,
     dependencies::Dependencies,
     gate::Gate,
     ledger::{Ledger, Unsaved},
@@ -133,7 +134,7 @@ impl<'a> Executor<'a> {
         // if this run is killed during this very call, and not during any other one: `CreateUser` is answered, the machine dies,
         // and nobody knows whether `CreateVpc` had been sent.
         let alone = if makes_another { Some(turn.alone().await.map_err(|_| StepError::NotBegun)?) } else { None };
-        let attempt = self.ledger.begin_creation(address, &inputs, dependencies, keep_old).await?;
+        let attempt = self.ledger.begin_creation(address, node.schema, &inputs, dependencies, keep_old).await?;
         let created = self.provider.create(&turn.shared(), address.kind(), &inputs, &attempt.token).await;
         drop(alone);
         let id = match created {
@@ -279,10 +280,12 @@ impl<'a> Executor<'a> {
                 self.appears(address, object, turn).await?;
             }
         }
-        self.ledger.begin_deletion(address, target).await?;
-        // Of an object that was replaced, what the program has said last is about the successor.
-        let is_replaced = *target != Target::Current || self.graph.node(address).is_some();
-        let object = object.and_then(|object| if is_replaced { object.object() } else { object.object_to_delete() });
+        let said = self.ledger.look(|state| deletion::said_now(self.graph, state, address, target));
+        self.ledger.begin_deletion(address, target, said).await?;
+        let object = object.and_then(|known| {
+            let inputs = self.ledger.look(|state| deletion::inputs(self.graph, state, address, target, &known));
+            known.object().map(|object| Object { inputs, ..object })
+        });
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }

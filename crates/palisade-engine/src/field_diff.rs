@@ -133,14 +133,19 @@ pub(crate) fn creation(node: &Node, wanted: impl Fn(&'static str) -> Value) -> V
     set.map(|(field, after)| change(field, None, Some(after))).collect()
 }
 
-/// The fields of an object that is to be deleted; `now` where it still exists.
-pub(crate) fn deletion(schema: &Schema, object: &ObjectState, now: Option<&Observation>) -> Vec<FieldChange> {
+/// The fields of an object that is to be deleted by `inputs`; `now` where it still exists.
+pub(crate) fn removal(
+    schema: &Schema,
+    object: &ObjectState,
+    now: Option<&Observation>,
+    inputs: &JsonMap,
+) -> Vec<FieldChange> {
     let values = schema.fields.iter().map(|field| {
-        let said_last = object.attempted.as_ref().filter(|_| field.at_deletion).and_then(|last| last.get(field.name));
-        let value = said_last.unwrap_or_else(|| match now {
-            None => object.input(field.name),
-            Some(now) => current_value(field, object, now),
-        });
+        let value = match now {
+            Some(now) if !field.at_deletion => current_value(field, object, now),
+            None if !field.at_deletion => object.input(field.name),
+            _ => inputs.get(field.name).unwrap_or(&Json::Null),
+        };
         (field.name, value)
     });
     let set = values.filter(|(_, value)| !says_nothing(value));

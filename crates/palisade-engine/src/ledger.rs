@@ -15,7 +15,7 @@ use palisade_core::{
 use tokio::{sync, task::yield_now};
 
 use crate::{
-    Action, Change, Event, ObjectState, Phase, Plan, Record, State, StateError, Took, Writer,
+    Action, Change, Event, ObjectState, Phase, Plan, Record, State, StateError, Took, Writer, deletion::at_deletion,
     dependencies::Dependencies, digest::sha256, gate::Gate, steps::Target,
 };
 
@@ -99,9 +99,12 @@ impl<'a> Ledger<'a> {
     ///
     /// A creation that is unsettled goes on under its token if it asks for the same: a call that is still on its way then has
     /// its effect once. Else it is deposed in any case, so that what it may have left is not forgotten.
+    ///
+    /// What is deposed is deleted by what `inputs` say of a deletion, whatever a later program says.
     pub(crate) async fn begin_creation(
         &self,
         address: &Address,
+        schema: &Schema,
         inputs: &JsonMap,
         dependencies: Dependencies,
         keep_old: bool,
@@ -120,7 +123,9 @@ impl<'a> Ledger<'a> {
             let Dependencies { all: depends_on, released } = recorded.union(&dependencies);
             let (address, inputs) = (address.clone(), inputs.clone());
             let (keep_old, token) = (attempt.has_deposed, attempt.token.clone());
-            let begun = Change::Begun { address, keep_old, token, inputs, depends_on, released };
+            let at_deletion =
+                if keep_old { at_deletion(schema, |field| inputs.get(field).cloned()) } else { JsonMap::new() };
+            let begun = Change::Begun { address, keep_old, token, inputs, depends_on, released, at_deletion };
             (attempt, book.record(begun))
         };
         if let Err(unsaved) = self.written(serial).await {
@@ -175,21 +180,23 @@ impl<'a> Ledger<'a> {
         self.write(Change::Attempted { address, inputs, depends_on: union.all, released: union.released }).await
     }
 
-    /// Records that an object is about to be deleted. That may take several calls, so an interruption may leave an object that has lost
-    /// what it had, and does not show it yet.
-    pub(crate) async fn begin_deletion(&self, address: &Address, target: &Target) -> Result<(), Unsaved> {
-        let deposed = target.token().map(str::to_owned);
+    /// Records that an object is about to be deleted, and by which values of the fields that count only then. The deletion may take
+    /// several calls, so an interruption may leave an object that has lost what it had, and does not show it yet.
+    pub(crate) async fn begin_deletion(
+        &self,
+        address: &Address,
+        target: &Target,
+        at_deletion: JsonMap,
+    ) -> Result<(), Unsaved> {
         let is_known = self.look(|state| {
-            let object = match &deposed {
-                None => state.current(address),
-                Some(token) => state.deposed(address, token),
-            };
-            object.is_none_or(|object| object.is_being_deleted)
+            let is_same = |object: &ObjectState| at_deletion.iter().all(|(field, value)| object.input(field) == value);
+            state.object(address, target).is_none_or(|object| object.is_being_deleted && is_same(object))
         });
         if is_known {
             return Ok(());
         }
-        self.write(Change::Deleting { address: address.clone(), deposed }).await
+        let deposed = target.token().map(str::to_owned);
+        self.write(Change::Deleting { address: address.clone(), deposed, at_deletion }).await
     }
 
     /// Records that an object has been brought to `inputs`, and what it is then.
@@ -353,7 +360,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
     use super::*;
-    use crate::{Hold, StepKind};
+    use crate::{Hold, StepKind, deletion};
 
     static NET: Schema = Schema::new(
         "Net",
@@ -446,10 +453,10 @@ mod tests {
             entry.deposed.first().map(|object| object.token.digest.clone())
         });
         match what {
-            0 | 1 => ledger.begin_creation(&address, &inputs, dependencies, what == 1).await.map(drop),
+            0 | 1 => ledger.begin_creation(&address, &NET, &inputs, dependencies, what == 1).await.map(drop),
             2 => ledger.created(&address, &format!("net-{number}")).await,
             3 => {
-                let attempt = ledger.begin_creation(&address, &inputs, dependencies, true).await.unwrap();
+                let attempt = ledger.begin_creation(&address, &NET, &inputs, dependencies, true).await.unwrap();
                 ledger.abandon_creation(&address, &attempt).await
             }
             4 => ledger.begin_update(&address, &NET, &inputs, &dependencies).await,
@@ -492,7 +499,7 @@ mod tests {
             let ledger = ledger(&store, &mut listener);
             let begin = async |text: &str| {
                 let inputs = JsonMap::from_iter([("text".to_owned(), text.into())]);
-                ledger.begin_creation(&address(0), &inputs, Dependencies::default(), false).await.unwrap()
+                ledger.begin_creation(&address(0), &NET, &inputs, Dependencies::default(), false).await.unwrap()
             };
             let (first, again, other) = (begin("a").await, begin("a").await, begin("b").await);
             assert_eq!((first.is_first, again.is_first, other.is_first), (true, false, true));
@@ -514,7 +521,7 @@ mod tests {
             // Both give it the same inputs. The object may be that of the first attempt.
             for number in [1, 2] {
                 let dependencies = Dependencies { all: [address(number)].into(), ..Dependencies::default() };
-                ledger.begin_creation(&address(0), &JsonMap::new(), dependencies, false).await.unwrap();
+                ledger.begin_creation(&address(0), &NET, &JsonMap::new(), dependencies, false).await.unwrap();
             }
             let depends_on = ledger.look(|state| state.current(&address(0)).unwrap().depends_on.clone());
             assert_eq!(depends_on, [address(1), address(2)].into());
@@ -530,7 +537,7 @@ mod tests {
             let inputs =
                 |free: u8| JsonMap::from_iter([("fixed".to_owned(), 1.into()), ("free".to_owned(), free.into())]);
             let to = |number| Dependencies { all: [address(number)].into(), ..Dependencies::default() };
-            ledger.begin_creation(&address(0), &inputs(1), to(1), false).await.unwrap();
+            ledger.begin_creation(&address(0), &NET, &inputs(1), to(1), false).await.unwrap();
             let update = async |inputs: JsonMap, dependencies: Dependencies| {
                 let writes = store.appends.lock().unwrap().len();
                 ledger.begin_update(&address(0), &NET, &inputs, &dependencies).await.unwrap();
@@ -551,9 +558,9 @@ mod tests {
             assert_eq!(update(inputs(1), to(1)).await, (0, Some(inputs(2)), "n1n2".into()));
             assert_eq!(update(inputs(3), to(1)).await, (1, Some(inputs(3)), "n1n2".into()));
             // A creation that continues after its deletion had begun brings back what that may have taken.
-            ledger.begin_creation(&address(3), &inputs(1), to(1), false).await.unwrap();
+            ledger.begin_creation(&address(3), &NET, &inputs(1), to(1), false).await.unwrap();
             ledger.created(&address(3), "id").await.unwrap();
-            ledger.begin_deletion(&address(3), &Target::Current).await.unwrap();
+            ledger.begin_deletion(&address(3), &Target::Current, JsonMap::new()).await.unwrap();
             ledger.begin_update(&address(3), &NET, &inputs(1), &to(1)).await.unwrap();
             let attempted = ledger.look(|state| state.current(&address(3)).unwrap().attempted.clone());
             assert_eq!(attempted, Some(inputs(1)));
@@ -570,11 +577,16 @@ mod tests {
                 JsonMap::from_iter([("free".to_owned(), free.into()), ("last".to_owned(), last)])
             };
             let to = || Dependencies::default();
-            ledger.begin_creation(&address(0), &inputs("a", Json::Null), to(), false).await.unwrap();
+            ledger.begin_creation(&address(0), &NET, &inputs("a", Json::Null), to(), false).await.unwrap();
             ledger.created(&address(0), "id").await.unwrap();
             ledger.ready(&address(0), inputs("a", Json::Null), to(), Observation::default(), None).await.unwrap();
-            let at_deletion =
-                || ledger.look(|state| state.current(&address(0)).unwrap().object_to_delete().unwrap().inputs);
+            let graph = Graph::empty("test");
+            let at_deletion = || {
+                ledger.look(|state| {
+                    let object = state.current(&address(0)).unwrap();
+                    deletion::inputs(&graph, state, &address(0), &Target::Current, object)
+                })
+            };
             assert_eq!(at_deletion(), inputs("a", Json::Null));
             ledger.begin_update(&address(0), &NET, &inputs("b", "keep".into()), &to()).await.unwrap();
             assert_eq!(at_deletion(), inputs("b", "keep".into()));

@@ -7,6 +7,7 @@
 mod align;
 mod apply;
 mod contested;
+mod deletion;
 mod dependencies;
 mod digest;
 mod durations;

@@ -12,11 +12,13 @@ use crate::{
     Action, Drift, ObjectState, OutputChange, Phase, Plan, PlanError, ReplaceOrder, State, Step,
     align::{Aligned, aligned, set_aside},
     contested::contested,
-    field_diff::{Difference, creation, deletion, difference, drift},
+    deletion,
+    field_diff::{Difference, creation, difference, drift, removal},
     impossible::impossible,
     occupied::occupied,
     refresh::{Refreshed, refresh},
     replace_order::{delete_first, replace_order},
+    steps::Target,
 };
 
 const GONE: &str = "it was deleted outside of this program";
@@ -238,8 +240,11 @@ impl<'a> Planner<'a> {
             };
             let now = self.known.observation(address);
             // The refresh has seen to it that the kinds of all objects are known.
-            let changes =
-                provider.schema(address.kind()).map(|schema| deletion(schema, object, now)).unwrap_or_default();
+            let changes = provider.schema(address.kind()).map(|schema| {
+                let inputs = deletion::inputs(self.graph, self.known.state, address, &Target::Current, object);
+                removal(schema, object, now, &inputs)
+            });
+            let changes = changes.unwrap_or_default();
             let reason = match now {
                 Some(_) => Some(UNSEEN).filter(|_| self.known.unseen.contains(address)),
                 None => Some(absence(object)),

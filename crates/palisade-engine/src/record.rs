@@ -41,6 +41,9 @@ pub enum Change {
         depends_on: BTreeSet<Address>,
         /// Those of `depends_on` that may be deleted first.
         released: BTreeSet<Address>,
+        /// The values by which the object is deleted that is deposed by it: see [`Change::Deleting`].
+        #[serde(default, skip_serializing_if = "JsonMap::is_empty")]
+        at_deletion: JsonMap,
     },
     /// The object of a creation that had begun exists.
     Created {
@@ -72,6 +75,9 @@ pub enum Change {
         /// The digest of the object's token, if it is not the current one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deposed: Option<String>,
+        /// The values of the fields that count only at the deletion, where the program says them of an object that it replaces.
+        #[serde(default, skip_serializing_if = "JsonMap::is_empty")]
+        at_deletion: JsonMap,
     },
     /// The object refers to other resources than before, by the same values.
     Related {
@@ -124,7 +130,7 @@ impl State {
     pub fn apply(&mut self, change: &Change) {
         self.serial += 1;
         match change {
-            Change::Begun { address, keep_old, token, inputs, depends_on, released } => {
+            Change::Begun { address, keep_old, token, inputs, depends_on, released, at_deletion } => {
                 let entry = self.resources.entry(address.clone()).or_default();
                 let old = entry.current.take();
                 let missed = match &old {
@@ -145,7 +151,10 @@ impl State {
                     missed,
                 };
                 entry.current = Some(object);
-                entry.deposed.extend(old.filter(|_| *keep_old));
+                if let Some(mut old) = old.filter(|_| *keep_old) {
+                    old.settle_deletion(at_deletion);
+                    entry.deposed.push(old);
+                }
             }
             Change::Created { address, id } => {
                 if let Some(object) = self.current_mut(address) {
@@ -162,8 +171,9 @@ impl State {
                     object.released.clone_from(released);
                 }
             }
-            Change::Deleting { address, deposed } => {
+            Change::Deleting { address, deposed, at_deletion } => {
                 if let Some(object) = self.object_mut(address, deposed.as_deref()) {
+                    object.settle_deletion(at_deletion);
                     object.is_being_deleted = true;
                 }
             }

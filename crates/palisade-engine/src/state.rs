@@ -1,6 +1,9 @@
 //! [`State`]: what the engine knows to exist.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+};
 
 use palisade_core::{
     Address, Json, JsonMap,
@@ -8,7 +11,7 @@ use palisade_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{StepDurations, digest::sha256};
+use crate::{StepDurations, digest::sha256, steps::Target};
 
 /// What the engine knows to exist, and all that it needs to go on: a deletion needs no program.
 ///
@@ -140,6 +143,14 @@ impl State {
         self.objects().any(|(address, object)| address.kind() == kind && object.id.as_deref() == Some(id))
     }
 
+    /// The `target` of the resource at `address`.
+    pub(crate) fn object(&self, address: &Address, target: &Target) -> Option<&ObjectState> {
+        match target {
+            Target::Current => self.current(address),
+            Target::Deposed(token) => self.deposed(address, token),
+        }
+    }
+
     /// The object of `address`, beside the current one, whose token has this digest.
     pub(crate) fn deposed(&self, address: &Address, token: &str) -> Option<&ObjectState> {
         self.resources.get(address)?.deposed.iter().find(|object| object.token.digest == token)
@@ -200,11 +211,11 @@ impl ObjectState {
         Some(Object { id: self.id.clone()?, inputs: self.inputs.clone(), attributes })
     }
 
-    /// The object as it is deleted: by what the program has said of it last, though the update to that may not have come to its end.
-    pub(crate) fn object_to_delete(&self) -> Option<Object> {
-        let mut object = self.object()?;
-        object.inputs.extend(self.attempted.clone().unwrap_or_default());
-        Some(object)
+    /// Records the values by which the object is deleted. No call sends them before that, so they count at once.
+    pub(crate) fn settle_deletion(&mut self, at_deletion: &JsonMap) {
+        for inputs in iter::once(&mut self.inputs).chain(&mut self.attempted) {
+            inputs.extend(at_deletion.clone());
+        }
     }
 
     /// Whether its creation has begun, and it is not known whether the object exists.

@@ -400,11 +400,7 @@ impl<'a> Builder<'a> {
     }
 
     fn object(&self, address: &Address, target: &Target) -> Option<&'a ObjectState> {
-        let entry = self.state.resources.get(address)?;
-        match target {
-            Target::Current => entry.current.as_ref(),
-            Target::Deposed(token) => entry.deposed.iter().find(|object| object.token.digest == *token),
-        }
+        self.state.object(address, target)
     }
 
     /// The objects beside the current one that `step` deletes.

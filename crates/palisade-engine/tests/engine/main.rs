@@ -10,6 +10,7 @@ mod deletions;
 mod fields;
 mod journal;
 mod kinds;
+mod last_values;
 mod late;
 mod moves;
 mod orders;

@@ -45,6 +45,7 @@ fn changes() -> Vec<Change> {
         inputs: inputs.clone(),
         depends_on: depends_on.clone(),
         released: released.clone(),
+        at_deletion: JsonMap::from_iter([("farewell".to_owned(), "later".into())]),
     };
     let mut changes = vec![begun];
     // What comes after each; so a new kind of change does not compile until it is here.
@@ -70,9 +71,11 @@ fn changes() -> Vec<Change> {
             observed: Observation::default(),
             took,
         }),
-        Change::Ready { .. } => {
-            Some(Change::Deleting { address: address.clone(), deposed: Some(token.digest.clone()) })
-        }
+        Change::Ready { .. } => Some(Change::Deleting {
+            address: address.clone(),
+            deposed: Some(token.digest.clone()),
+            at_deletion: JsonMap::from_iter([("farewell".to_owned(), "later".into())]),
+        }),
         Change::Deleting { .. } => {
             Some(Change::Deleted { address: address.clone(), deposed: Some(token.digest.clone()), took })
         }
@@ -109,7 +112,7 @@ fn the_schema_knows_all_that_there_is_and_nothing_else() {
         let mut more = fields.clone();
         more.insert("other".to_owned(), Json::Null);
         assert!(with(kind, &more).is_some(), "{kind}");
-        for field in fields.keys().filter(|field| !matches!(field.as_str(), "took" | "deposed")) {
+        for field in fields.keys().filter(|field| !matches!(field.as_str(), "took" | "deposed" | "at_deletion")) {
             let mut less = fields.clone();
             less.remove(field);
             assert!(with(kind, &less).is_some(), "{kind} without {field}");

@@ -41,7 +41,8 @@ pub(crate) fn record(serial: u64, name: &str) -> Record {
     let address = Address::new("Net", format!("s{serial}-{name}"));
     let token = Token { stack: "shop".to_owned(), resource: address.to_string(), digest: "0a".repeat(32) };
     let (inputs, depends_on, released) = (JsonMap::new(), BTreeSet::new(), BTreeSet::new());
-    Record { serial, change: Change::Begun { address, keep_old: false, token, inputs, depends_on, released } }
+    let (keep_old, at_deletion) = (false, JsonMap::new());
+    Record { serial, change: Change::Begun { address, keep_old, token, inputs, depends_on, released, at_deletion } }
 }
 
 /// The serials of the changes that a state was made of, and who made each.
