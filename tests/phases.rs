@@ -18,8 +18,8 @@ use palisade_aws::{
 use palisade_core::{
     Address, Id, Json, JsonMap, Resource, Schema,
     provider::{
-        BoxFuture, CreateError, Creation, Look, Object, Observation, Provider, ProviderError, Search, Token, Turn,
-        Unlimited, Untracked,
+        BoxFuture, CreateError, Creation, Look, Object, Observation, Obstacle, Provider, ProviderError, Search, Token,
+        Turn, Unlimited, Untracked,
     },
 };
 use palisade_emulator::{Emulator, Fault};
@@ -36,10 +36,12 @@ enum Phase {
     Converge,
     Delete,
     Untracked,
+    Obstacles,
 }
 
 impl Phase {
-    const ALL: [Self; 6] = [Self::Read, Self::Find, Self::Create, Self::Converge, Self::Delete, Self::Untracked];
+    const ALL: [Self; 7] =
+        [Self::Read, Self::Find, Self::Create, Self::Converge, Self::Delete, Self::Untracked, Self::Obstacles];
 
     fn of(self, calls: &'static Calls) -> BTreeSet<&'static str> {
         let planned = match self {
@@ -49,6 +51,7 @@ impl Phase {
             Self::Converge => calls.converge,
             Self::Delete => calls.delete,
             Self::Untracked => calls.untracked,
+            Self::Obstacles => calls.obstacles,
         };
         planned.iter().map(|planned: &Planned| planned.call().action).collect()
     }
@@ -177,6 +180,15 @@ impl Provider for Marked {
             assert!(unsettled.is_empty(), "{kind} {id} counts as done before these are: {unsettled:?}");
             Ok(())
         })
+    }
+
+    fn obstacles<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>> {
+        self.mark(kind, Phase::Obstacles, self.provider.obstacles(turn, kind, objects))
     }
 
     fn delete<'a>(
@@ -424,6 +436,8 @@ const NOT_MADE_HERE: &[(&str, Phase, &str)] = &[
     ("LogGroup", Phase::Converge, "DisassociateKmsKey"),
     // The example `auth-token` creates a cache with its token.
     ("ReplicationGroup", Phase::Create, "GetSecretValue"),
+    // `a_name_of_a_final_snapshot_that_is_used_up_is_found_in_the_plan`.
+    ("ReplicationGroup", Phase::Obstacles, "DescribeReplicationGroups"),
     // `the_shards_of_a_cache_and_their_replicas_change_in_place`.
     ("ReplicationGroup", Phase::Converge, "ModifyReplicationGroupShardConfiguration"),
     // `a_stack_with_a_secret_can_be_applied_again_after_a_destroy_and_has_another_value`.

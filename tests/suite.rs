@@ -11,6 +11,7 @@ mod deletions;
 mod drift;
 mod examples;
 mod exports;
+mod final_snapshots;
 mod findings;
 mod flow_logs;
 mod fuzz;

@@ -26,6 +26,8 @@ pub struct Calls {
     pub delete: &'static [Planned],
     /// Of the look for objects that a creation might make a second time, as a restored state does not have them.
     pub untracked: &'static [Planned],
+    /// Of [`Lifecycle::obstacles`](crate::Lifecycle::obstacles); none if nothing can stand in the way of a deletion.
+    pub obstacles: &'static [Planned],
 }
 
 /// A call, how often it is made, and what for.
@@ -160,8 +162,9 @@ impl Planned {
 impl Calls {
     /// All of them, whatever the phase.
     pub fn all(&self) -> impl Iterator<Item = Call> {
-        let Self { read, find, create, converge, delete, untracked } = self;
-        [read, find, create, converge, delete, untracked].into_iter().flat_map(|phase| phase.iter().map(Planned::call))
+        let Self { read, find, create, converge, delete, untracked, obstacles } = self;
+        let phases = [read, find, create, converge, delete, untracked, obstacles];
+        phases.into_iter().flat_map(|phase| phase.iter().map(Planned::call))
     }
 }
 
@@ -177,6 +180,9 @@ pub fn calls_for(work: Work<'_>) -> Vec<CallCount> {
             calls_of(kind).iter().flat_map(|calls| calls.find).filter_map(|call| call.in_step(false, &[])).collect()
         }
         Work::Search { created, deleted } => search(created, deleted),
+        Work::Obstacles { kind, fields } => {
+            calls_of(kind).iter().flat_map(|it| it.obstacles).filter_map(|call| call.in_step(false, fields)).collect()
+        }
         Work::Step { kind, step, fields } => {
             let Some(calls) = calls_of(kind) else { return Vec::new() };
             let phases = match step {
@@ -203,6 +209,8 @@ fn search(created: &[&str], deleted: &[&str]) -> Vec<CallCount> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -220,5 +228,19 @@ mod tests {
         let others = ["RedisUser", "Secret", "RouteTableAssociation"];
         assert_eq!(calls(&others, &[]), []);
         assert_eq!(calls(&others, &others), [ec2]);
+    }
+
+    #[test]
+    fn snapshots_are_asked_for_once_where_a_deletion_takes_one() {
+        let calls = |fields: &[(&str, &Json)]| -> Vec<_> {
+            let calls = calls_for(Work::Obstacles { kind: "ReplicationGroup", fields });
+            calls.into_iter().map(|call| (call.action, call.count)).collect()
+        };
+        let (name, port) = (("final_snapshot_identifier", &json!("last")), ("port", &json!(6379)));
+        let asked = [("DescribeSnapshots", Count::Exactly(1)), ("DescribeReplicationGroups", Count::UpTo(1))];
+        assert_eq!(calls(&[port, name]), asked);
+        assert_eq!(calls(&[port, name, port, name]), asked);
+        assert_eq!(calls(&[port]), []);
+        assert_eq!(calls_for(Work::Obstacles { kind: "Vpc", fields: &[port] }).len(), 0);
     }
 }

@@ -116,8 +116,8 @@ fn help(code: &str, message: &str) -> &'static str {
         }
         "DefaultUserRequired" => "add `RedisUser::disabled_default(name!(\"...\"))` to the group's users",
         "SnapshotAlreadyExistsFault" => {
-            "an earlier final snapshot has the name: delete it; or give `final_snapshot_identifier` another value, and apply that \
-             before any other change of the cache"
+            "a snapshot has got the name of the final snapshot since the plan was made: run the same command again, and the plan \
+             says what to write"
         }
         "DuplicateUserName" => "give the users of a group names of their own",
         "InvalidSubnet.Conflict" => "give the subnet addresses that no other subnet of the VPC has",

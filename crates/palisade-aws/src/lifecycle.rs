@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use palisade_core::{
     Id, JsonMap, OnChange, Resource,
-    provider::{BoxFuture, ErrorKind, Object, Observation, ProviderError, Repeated, StepKind, Token},
+    provider::{BoxFuture, ErrorKind, Object, Observation, Obstacle, ProviderError, Repeated, StepKind, Token},
 };
 use serde::Serialize;
 
@@ -69,7 +69,16 @@ pub trait Lifecycle: Resource + Send + Sync {
         previous: Option<&Self>,
     ) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
-    /// Deletes the object, and returns once it is gone. `self` is what the program has said of it last.
+    /// What stands in the way of the deletion of the objects, each with what the program says of its deletion, in the order of
+    /// `objects`. It is asked for where [`Calls::obstacles`] has a call.
+    fn obstacles(
+        _aws: &Aws,
+        objects: &[(Self, Id<Self>)],
+    ) -> impl Future<Output = Result<Vec<Option<Obstacle>>, ProviderError>> + Send {
+        std::future::ready(Ok(vec![None; objects.len()]))
+    }
+
+    /// Deletes the object, and returns once it is gone. `self` is what the program says of its deletion.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if AWS says that there is no such object. The caller has to look whether that is true.
@@ -176,6 +185,11 @@ pub(crate) trait ErasedLifecycle: Send + Sync {
         inputs: &'a JsonMap,
         previous: Option<&'a JsonMap>,
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
+    fn obstacles<'a>(
+        &self,
+        aws: &'a Aws,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>>;
     fn delete<'a>(&self, aws: &'a Aws, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>>;
 }
 
@@ -245,6 +259,20 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
         Box::pin(async move {
             let previous = previous.map(|previous| typed::<R>(&readable::<R>(inputs, previous))).transpose()?;
             typed::<R>(inputs)?.converge(aws, &id(id_text)?, previous.as_ref()).await
+        })
+    }
+
+    fn obstacles<'a>(
+        &self,
+        aws: &'a Aws,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>> {
+        Box::pin(async move {
+            if R::CALLS.obstacles.is_empty() {
+                return Ok(vec![None; objects.len()]);
+            }
+            let declared = objects.iter().map(|object| Ok((typed::<R>(&object.inputs)?, id::<R>(&object.id)?)));
+            R::obstacles(aws, &declared.collect::<Result<Vec<_>, _>>()?).await
         })
     }
 

@@ -312,6 +312,7 @@ operations! {
         Write ModifyReplicationGroupShardConfiguration {
             replication_group_id: Id<ReplicationGroup>, node_group_count: Shards, node_groups_to_remove: Vec<String>,
         } -> ModifyReplicationGroupShardConfigurationOutput {}
+        Read DescribeSnapshots { names: Vec<Name> } -> DescribeSnapshotsOutput { names: Vec<String> }
         Write DeleteReplicationGroup { replication_group_id: Id<ReplicationGroup>, final_snapshot_identifier: Option<Name> }
             -> DeleteReplicationGroupOutput {}
 

@@ -5,8 +5,8 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 use palisade_core::{
     Finding, Graph, JsonMap, Resource as _, Schema,
     provider::{
-        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, PlannedObject, Provider, ProviderError, Repeated,
-        Search, StepKind, Token, Turn, Untracked,
+        BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Obstacle, PlannedObject, Provider, ProviderError,
+        Repeated, Search, StepKind, Token, Turn, Untracked,
     },
 };
 use tokio::time::Instant;
@@ -197,6 +197,15 @@ impl Provider for AwsProvider {
         previous: Option<&'a JsonMap>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(async move { lifecycle(kind)?.converge(&self.aws.in_turn(turn), id, inputs, previous).await })
+    }
+
+    fn obstacles<'a>(
+        &'a self,
+        turn: &'a Arc<dyn Turn>,
+        kind: &'a str,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>> {
+        Box::pin(async move { lifecycle(kind)?.obstacles(&self.aws.in_turn(turn), objects).await })
     }
 
     fn delete<'a>(

@@ -6,7 +6,7 @@ use palisade_core::{
     Address, Json,
     calls::{CallCount, Count, Work},
 };
-use palisade_engine::{Action, ObjectState, Plan, State, Step, StepKind};
+use palisade_engine::{Action, Entry, ObjectState, Plan, State, Step, StepKind};
 use serde::Serialize;
 
 use crate::Cloud;
@@ -46,6 +46,19 @@ impl Forecast {
         }
         for (kind, addresses) in kinds {
             refresh.add(cloud.calls(Work::Read { kind, objects: addresses.len() }), &addresses);
+        }
+        let mut deletions: BTreeMap<&str, (Vec<&Address>, Vec<(&str, &Json)>)> = BTreeMap::new();
+        for step in &plan.steps {
+            let entry = state.resources.get(step.moved_from.as_ref().unwrap_or(&step.address));
+            let set = entry.map(|entry| deleted(step, entry)).unwrap_or_default();
+            if !set.is_empty() {
+                let (addresses, fields) = deletions.entry(step.address.kind()).or_default();
+                addresses.push(&step.address);
+                fields.extend(set);
+            }
+        }
+        for (kind, (addresses, fields)) in deletions {
+            refresh.add(cloud.calls(Work::Obstacles { kind, fields: &fields }), &addresses);
         }
         let (created, deleted) = plan.searched(state);
         apply.add(cloud.calls(Work::Search { created: &created, deleted: &deleted }), &[]);
@@ -92,6 +105,29 @@ fn works(step: &Step) -> Vec<(StepKind, Vec<(&str, &Json)>)> {
     works
 }
 
+/// The fields that are set in the objects that a step deletes. In a replacement, the program has the last word.
+fn deleted<'a>(step: &'a Step, entry: &'a Entry) -> Vec<(&'a str, &'a Json)> {
+    let deposed = entry.deposed.iter().flat_map(|object| &object.inputs);
+    let mut values: Vec<(&str, &Json)> = deposed.map(|(field, value)| (field.as_str(), value)).collect();
+    match step.action {
+        Action::Delete => {
+            let changes = step.changes.iter();
+            values.extend(changes.filter_map(|change| Some((change.field.as_str(), change.before.as_ref()?))));
+        }
+        Action::Replace(_) => {
+            let inputs = entry.current.iter().flat_map(|object| &object.inputs);
+            let mut current: BTreeMap<_, _> = inputs.map(|(field, value)| (field.as_str(), value)).collect();
+            current.extend(step.changes.iter().filter_map(|change| {
+                Some((change.field.as_str(), change.after.as_ref()?.as_json().unwrap_or(&Json::Null)))
+            }));
+            values.extend(current);
+        }
+        Action::Create | Action::Update | Action::Nothing => {}
+    }
+    values.retain(|(_, value)| !value.is_null());
+    values
+}
+
 /// Rows, one for each call, in the order in which the calls come up.
 #[derive(Default)]
 struct Rows(Vec<Row>);
@@ -116,6 +152,71 @@ impl Rows {
                     row.resources.push(resource.clone());
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_core::{JsonMap, Value, provider::Token};
+    use palisade_engine::{FieldChange, Phase, ReplaceOrder};
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(last: Json) -> ObjectState {
+        ObjectState {
+            id: Some("it".to_owned()),
+            phase: Phase::Ready,
+            token: Token { stack: "test".to_owned(), resource: "Cache.it".to_owned(), digest: String::new() },
+            inputs: JsonMap::from_iter([("last".to_owned(), last), ("port".to_owned(), 1.into())]),
+            attempted: None,
+            is_being_deleted: false,
+            observed: None,
+            depends_on: [].into(),
+            released: [].into(),
+            missed: None,
+        }
+    }
+
+    /// What the forecast takes for the values of `last` by which a step deletes.
+    fn last(action: Action, change: Option<(Json, Option<Json>)>, deposed: Option<Json>) -> Vec<Json> {
+        let change = change.map(|(before, after)| FieldChange {
+            field: "last".to_owned(),
+            before: Some(before),
+            after: after.map(Value::Json),
+            forces_replacement: false,
+        });
+        let step = Step {
+            address: Address::new("Cache", "it"),
+            moved_from: None,
+            action,
+            id: Some("it".to_owned()),
+            deposed: Vec::new(),
+            changes: change.into_iter().collect(),
+            unchanged: 0,
+            reason: None,
+            notes: Vec::new(),
+        };
+        let entry = Entry { current: Some(object("early".into())), deposed: deposed.into_iter().map(object).collect() };
+        let set = deleted(&step, &entry).into_iter();
+        set.filter(|(field, _)| *field == "last").map(|(_, value)| value.clone()).collect()
+    }
+
+    #[test]
+    fn what_counts_at_a_deletion_is_what_the_step_says() {
+        let replace = Action::Replace(ReplaceOrder::CreateFirst);
+        for (action, change, deposed, expected) in [
+            (Action::Delete, Some((json!("early"), None)), None, vec!["early"]),
+            (Action::Delete, None, None, vec![]),
+            (replace, None, None, vec!["early"]),
+            (replace, Some((json!("early"), Some(json!("late")))), None, vec!["late"]),
+            (replace, Some((json!("early"), Some(Json::Null))), None, vec![]),
+            (Action::Update, Some((json!("early"), Some(json!("late")))), None, vec![]),
+            (Action::Update, None, Some(json!("before")), vec!["before"]),
+            (Action::Nothing, None, Some(Json::Null), vec![]),
+        ] {
+            assert_eq!(last(action, change.clone(), deposed.clone()), expected, "{action:?} {change:?} {deposed:?}");
         }
     }
 }

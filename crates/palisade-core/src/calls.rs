@@ -31,6 +31,13 @@ pub enum Work<'a> {
         /// The kinds of those that it deletes.
         deleted: &'a [&'a str],
     },
+    /// Looking for what stands in the way of deletions that a plan begins, all of one kind.
+    Obstacles {
+        /// The kind.
+        kind: &'a str,
+        /// The fields that are set in the objects, each with a value of one of them.
+        fields: &'a [(&'a str, &'a Json)],
+    },
     /// One step of an apply.
     Step {
         /// The kind.

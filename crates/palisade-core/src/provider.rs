@@ -123,6 +123,19 @@ pub trait Provider: Send + Sync {
         previous: Option<&'a JsonMap>,
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
 
+    /// What stands in the way of deletions that are about to begin, in the order of `objects`, of which each has the inputs by which
+    /// it is to be deleted; `None` for one that nothing is known of, and for one that is gone. Nothing is changed.
+    ///
+    /// It is asked for each kind once, and only if a field of it counts at the deletion.
+    fn obstacles<'a>(
+        &'a self,
+        _turn: &'a Arc<dyn Turn>,
+        _kind: &'a str,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>> {
+        Box::pin(std::future::ready(Ok(vec![None; objects.len()])))
+    }
+
     /// Deletes an object and returns once it is gone. An object that does not exist is gone.
     fn delete<'a>(
         &'a self,
@@ -130,6 +143,17 @@ pub trait Provider: Send + Sync {
         kind: &'a str,
         object: &'a Object,
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
+}
+
+/// Why an object cannot be deleted by the inputs that it has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Obstacle {
+    /// What is in the way, as in "a snapshot named `last` exists".
+    pub message: String,
+    /// What to write in the declaration instead, as in `.final_snapshot_identifier(name!("last-2"))`.
+    pub instead: String,
+    /// The command that deletes the object by hand, for one that no declaration is about any more.
+    pub by_hand: String,
 }
 
 /// How long something is looked for.

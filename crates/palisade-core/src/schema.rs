@@ -101,6 +101,9 @@ pub struct FieldSchema {
     /// Which values the cloud comes to by itself from what the program says: where the function has something to say of the program's
     /// values and the value that the object has now, that is no difference, and it is shown as a note.
     pub ahead: Option<fn(wanted: &JsonMap, now: &Json) -> Option<String>>,
+    /// What a user should know of a change in place from the first value to the second, as what is lost by it; of a field that counts
+    /// only at the deletion, of a deletion by the first value in a replacement after which the program says the second.
+    pub note: Option<fn(old: &Json, new: &Json) -> Option<String>>,
     /// The objects that a released field refers to and that the cloud does not let go all the same, by their inputs.
     pub held: Option<fn(&JsonMap) -> bool>,
     /// The argument's name in Terraform; `None` where only [`Schema::terraform`] writes it.
@@ -188,6 +191,7 @@ impl FieldSchema {
             occupied: None,
             at_deletion: false,
             ahead: None,
+            note: None,
             held: None,
             terraform_name: None,
         }

@@ -40,6 +40,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) occupied: Option<Path>,
     pub(crate) at_deletion: bool,
     pub(crate) ahead: Option<Path>,
+    pub(crate) note: Option<Path>,
     pub(crate) held: Option<Path>,
     pub(crate) default: Option<Option<Expr>>,
     pub(crate) chosen: Option<Path>,
@@ -113,6 +114,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             "occupied" => found.occupied = Some(meta.value()?.parse()?),
             "at_deletion" => found.at_deletion = true,
             "ahead" => found.ahead = Some(meta.value()?.parse()?),
+            "note" => found.note = Some(meta.value()?.parse()?),
             "held" => found.held = Some(meta.value()?.parse()?),
             "default" if meta.input.peek(Token![=]) => found.default = Some(Some(meta.value()?.parse()?)),
             "default" => found.default = Some(None),
@@ -123,7 +125,7 @@ pub(crate) fn field(attributes: &[Attribute]) -> syn::Result<FieldAttrs> {
             _ => {
                 return Err(unknown(
                     &meta,
-                    "replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, held, default, chosen, private, terraform",
+                    "replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, note, held, default, chosen, private, terraform",
                 ));
             }
         }

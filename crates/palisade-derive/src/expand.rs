@@ -148,6 +148,7 @@ fn field_schema(field: &Field) -> TokenStream {
         Some(tell) => quote!(::core::option::Option::Some(#tell)),
         None => quote!(::core::option::Option::None),
     };
+    let note = option(field.attrs.note.as_ref());
     let held = match &field.attrs.held {
         Some(decide) => quote!(::core::option::Option::Some(#decide)),
         None => quote!(::core::option::Option::None),
@@ -189,6 +190,7 @@ fn field_schema(field: &Field) -> TokenStream {
             occupied: #occupied,
             at_deletion: #at_deletion,
             ahead: #ahead,
+            note: #note,
             held: #held,
             terraform_name: #terraform_name,
         }

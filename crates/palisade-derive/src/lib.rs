@@ -56,6 +56,7 @@ mod valid;
 /// - `ahead = path`: the cloud comes to other values by itself, of which the `fn(&JsonMap, &Json) -> Option<String>` tells: what the
 ///   program says of the object, and the value that it has.
 /// - `held = path`: but not one to an object of which the `fn(&JsonMap) -> bool` says so, by its inputs.
+/// - `note = path`: what a plan says of a change: `fn(old: &Json, new: &Json) -> Option<String>`.
 /// - `default` or `default = expression`: the value of a declaration that does not set the field.
 /// - `chosen = path`: AWS chooses a value where the program sets none, so an object keeps its value when the field is left out, and
 ///   the `fn(&Json, &JsonMap) -> Json` says what becomes of it beside the other values of the program. Without this key, a field that

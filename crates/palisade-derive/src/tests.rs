@@ -49,7 +49,7 @@ fn mistakes_are_answered_with_what_to_write() {
                 range: Cidr,
             }
         }),
-        @"there is no such key; the keys are replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, held, default, chosen, private, terraform"
+        @"there is no such key; the keys are replace, replace_if, late_if, identity, folded, clashes, released, exclusive, occupied, at_deletion, ahead, note, held, default, chosen, private, terraform"
     );
     insta::assert_snapshot!(
         resource(&parse_quote! {

@@ -371,7 +371,7 @@ fn answer(account: &mut Account, request: Request) -> Answer<Response> {
         DescribeCacheClusters describe_cache_clusters, ModifyReplicationGroup modify_replication_group,
         IncreaseReplicaCount increase_replica_count, DecreaseReplicaCount decrease_replica_count,
         ModifyReplicationGroupShardConfiguration modify_shard_configuration,
-        DeleteReplicationGroup delete_replication_group,
+        DescribeSnapshots describe_snapshots, DeleteReplicationGroup delete_replication_group,
         CreateUser create_user, DescribeUsers describe_users, ModifyUser modify_user, DeleteUser delete_user,
         CreateUserGroup create_user_group, DescribeUserGroups describe_user_groups,
         ModifyUserGroup modify_user_group, DeleteUserGroup delete_user_group,

@@ -3,9 +3,9 @@
 //! Some fields count only then (`at_deletion` in the schema), as the name of a final snapshot or a recovery window. No update sends
 //! them, so there is a choice of values, and it is made here alone: for the text of a plan, for its checks, and for the apply.
 
-use palisade_core::{Address, Graph, Json, JsonMap, Schema};
+use palisade_core::{Address, Graph, Json, JsonMap, Schema, provider::Object};
 
-use crate::{ObjectState, State, steps::Target};
+use crate::{Action, ObjectState, State, Step, steps::Target};
 
 /// The inputs by which `object` is deleted, which is the `target` of the resource at `address`:
 ///
@@ -40,4 +40,26 @@ pub(crate) fn said_now(graph: &Graph, state: &State, address: &Address, target: 
 pub(crate) fn at_deletion(schema: &Schema, value: impl Fn(&'static str) -> Option<Json>) -> JsonMap {
     let fields = schema.fields.iter().filter(|field| field.at_deletion);
     fields.filter_map(|field| Some((field.name.to_owned(), value(field.name)?))).collect()
+}
+
+/// An object that a step deletes.
+pub(crate) struct Deletion {
+    /// Whether it is the current object of its resource.
+    pub(crate) is_current: bool,
+    /// The object, with the inputs by which it is deleted.
+    pub(crate) object: Object,
+}
+
+/// The objects that `step` deletes, as far as their ids are known. `state` is the one that the plan was made of.
+pub(crate) fn deletions(graph: &Graph, state: &State, step: &Step) -> Vec<Deletion> {
+    let Some(entry) = state.resources.get(&step.address) else { return Vec::new() };
+    let is_deleted = matches!(step.action, Action::Delete | Action::Replace(_));
+    let current = entry.current.iter().filter(|_| is_deleted).map(|object| (Target::Current, object));
+    let deposed = entry.deposed.iter().map(|object| (Target::Deposed(object.token.digest.clone()), object));
+    // No declaration is about a deposed one any more. So where two are in the way of each other, the second is the one to change.
+    let deletions = deposed.chain(current).filter_map(|(target, object)| {
+        let inputs = inputs(graph, state, &step.address, &target, object);
+        Some(Deletion { is_current: target == Target::Current, object: Object { inputs, ..object.object()? } })
+    });
+    deletions.collect()
 }

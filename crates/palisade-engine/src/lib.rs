@@ -22,6 +22,7 @@ mod identity;
 mod impossible;
 mod ledger;
 mod missed;
+mod obstacles;
 mod occupied;
 mod plan;
 mod planner;

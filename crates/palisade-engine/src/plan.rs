@@ -181,7 +181,7 @@ impl Step {
     }
 
     /// Whether an object is deleted.
-    fn deletes(&self) -> bool {
+    pub(crate) fn deletes(&self) -> bool {
         matches!(self.action, Action::Delete | Action::Replace(_)) || !self.deposed.is_empty()
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     deletion,
     field_diff::{Difference, creation, difference, drift, removal},
     impossible::impossible,
+    obstacles::obstacles,
     occupied::occupied,
     refresh::{Refreshed, refresh},
     replace_order::{delete_first, replace_order},
@@ -43,7 +44,8 @@ const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last a
 /// - [`PlanError::Read`] if the provider cannot read the objects of a kind;
 /// - [`PlanError::Impossible`] if the program does not fit the region; if a step needs a value that nobody has supplied, or that the
 ///   cloud would refuse; or if no order of the steps obeys the references: an object has to be deleted before its successor can be
-///   created, while another one that stays refers to it.
+///   created, while another one that stays refers to it; or if the account has something in the way of a deletion, as a snapshot with
+///   the name of a final snapshot.
 pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Plan, PlanError> {
     let planned = planned(provider, graph, state).await?;
     planned.check_supplied(provider, graph)?;
@@ -123,7 +125,13 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
             change.after = Some(output.value.clone());
         }
     }
-    let findings = impossible(graph, &state, &plan);
+    for step in &mut plan.steps {
+        step.notes.extend(notes(graph, &state, step));
+    }
+    let mut findings = impossible(graph, &state, &plan);
+    if findings.is_empty() {
+        findings = obstacles(provider, graph, &state, &plan).await?;
+    }
     if findings.is_empty() { Ok(Planned { plan, state, observations }) } else { Err(PlanError::Impossible(findings)) }
 }
 
@@ -371,6 +379,28 @@ fn absence(object: &ObjectState) -> &'static str {
         _ if object.is_being_deleted => DELETED,
         _ => GONE,
     }
+}
+
+/// What the schema has to say of the changes of a step.
+fn notes(graph: &Graph, state: &State, step: &Step) -> Vec<String> {
+    let known = graph.node(&step.address).zip(state.current(&step.address));
+    let Some((node, object)) = known.filter(|_| matches!(step.action, Action::Update | Action::Replace(_))) else {
+        return Vec::new();
+    };
+    let deletes = step.action != Action::Update;
+    let fields = node.schema.fields.iter().filter(|field| field.note.is_some() && field.at_deletion == deletes);
+    let said = deletion::inputs(graph, state, &step.address, &Target::Current, object);
+    let notes = fields.filter_map(|field| {
+        let change = step.changes.iter().find(|change| change.field == field.name);
+        let values = if deletes {
+            let value = said.get(field.name)?;
+            (value, value)
+        } else {
+            (change?.before.as_ref()?, change?.after.as_ref()?.as_json()?)
+        };
+        field.note?(values.0, values.1)
+    });
+    notes.collect()
 }
 
 /// What to write if a new resource is one of the earlier ones.

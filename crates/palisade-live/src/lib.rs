@@ -109,7 +109,7 @@ impl Live {
                 CreateCacheSubnetGroup DescribeCacheSubnetGroups ModifyCacheSubnetGroup DeleteCacheSubnetGroup
                 CreateCacheParameterGroup DescribeCacheParameterGroups DescribeCacheParameters
                 ModifyCacheParameterGroup ResetCacheParameterGroup DeleteCacheParameterGroup
-                CreateReplicationGroup DescribeReplicationGroups DescribeCacheClusters ModifyReplicationGroup
+                CreateReplicationGroup DescribeReplicationGroups DescribeCacheClusters DescribeSnapshots ModifyReplicationGroup
                 IncreaseReplicaCount DecreaseReplicaCount ModifyReplicationGroupShardConfiguration
                 DeleteReplicationGroup
                 CreateUser DescribeUsers ModifyUser DeleteUser

@@ -163,6 +163,7 @@ impl Lifecycle for CacheParameterGroup {
         ],
         delete: &[DeleteCacheParameterGroup::CALL.once()],
         untracked: &[],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);

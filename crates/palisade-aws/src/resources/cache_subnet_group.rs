@@ -137,6 +137,7 @@ impl Lifecycle for CacheSubnetGroup {
         ],
         delete: &[DeleteCacheSubnetGroup::CALL.once()],
         untracked: &[],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 2);

@@ -124,6 +124,7 @@ impl Lifecycle for FlowLog {
         ],
         delete: &[DeleteFlowLogs::CALL.once()],
         untracked: &[DescribeTags::CALL.together()],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(10, 1, 1);

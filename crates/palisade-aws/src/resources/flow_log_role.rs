@@ -173,6 +173,7 @@ impl Lifecycle for FlowLogRole {
         ],
         delete: &[DeleteRolePolicy::CALL.once(), DeleteRole::CALL.as_needed()],
         untracked: &[],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 2, 2);

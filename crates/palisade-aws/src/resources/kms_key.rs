@@ -198,6 +198,7 @@ impl Lifecycle for KmsKey {
             ScheduleKeyDeletion::CALL.once(),
         ],
         untracked: &[DescribeKey::CALL.each(1), ListResourceTags::CALL.up_to(1)],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::MakesAnother;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 2, 2);

@@ -3,7 +3,7 @@
 mod rules;
 
 use palisade_core::{
-    Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
+    Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Json, Node, Resource, Stack,
     provider::{ProviderError, Repeated, Token},
     terraform::{Import, TerraformResource},
 };
@@ -60,7 +60,7 @@ pub struct LogGroup {
     /// The key that encrypts the entries, whose policy names the log group; without one, AWS's own.
     pub kms_key_id: Option<KmsKeyArn>,
     /// For how long entries are kept.
-    #[field(default = LogRetention::YEARS_1, terraform = "retention_in_days")]
+    #[field(default = LogRetention::YEARS_1, note = lost_events, terraform = "retention_in_days")]
     pub retention: LogRetention,
     /// What the group is made for.
     #[field(replace, default = LogGroupClass::Standard, terraform = "log_group_class")]
@@ -82,6 +82,13 @@ impl IntoInput<LogGroupArn> for &Handle<LogGroup> {
     fn into_input(self) -> Input<LogGroupArn> {
         self.arn().into_input()
     }
+}
+
+/// What a shorter retention deletes. 0 days are for ever.
+fn lost_events(old: &Json, new: &Json) -> Option<String> {
+    let (old, new) = (old.as_u64()?, new.as_u64()?);
+    let kept = if old == 0 { "for ever".to_owned() } else { format!("for {old} days") };
+    (old == 0 || new < old).then(|| format!("log events older than {new} days will be deleted (they were kept {kept})"))
 }
 
 fn terraform(resource: &mut TerraformResource, _: &Graph) {
@@ -114,6 +121,7 @@ impl Lifecycle for LogGroup {
         ],
         delete: &[DeleteLogGroup::CALL.as_needed()],
         untracked: &[],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
 

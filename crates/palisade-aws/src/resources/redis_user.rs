@@ -305,6 +305,7 @@ impl Lifecycle for RedisUser {
             DeleteUser::CALL.once(),
         ],
         untracked: &[],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 60, 10);

@@ -4,6 +4,7 @@ mod check;
 mod fit;
 mod lifecycle;
 mod rules;
+mod snapshots;
 mod windows;
 
 use std::{
@@ -203,13 +204,13 @@ pub struct ReplicationGroup {
     #[field(private, terraform = false)]
     pub auth_token: Option<SecretRef>,
     /// For how many days automatic snapshots are kept.
-    #[field(default = SnapshotRetention::literal(7))]
+    #[field(default = SnapshotRetention::literal(7), note = snapshots::lost)]
     pub snapshot_retention_limit: SnapshotRetention,
     /// When snapshots are taken; without one, AWS chooses, and what was chosen stays.
     #[field(private, chosen = windows::keep_snapshot_window)]
     pub snapshot_window: Option<SnapshotWindow>,
     /// The name of a last snapshot, taken when the cache is deleted.
-    #[field(at_deletion)]
+    #[field(at_deletion, note = snapshots::used_up)]
     pub final_snapshot_identifier: Option<Name>,
     /// When AWS works on the nodes; without one, AWS chooses, and what was chosen stays.
     #[field(private, chosen = windows::keep_maintenance_window)]

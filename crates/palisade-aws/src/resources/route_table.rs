@@ -63,6 +63,7 @@ impl Lifecycle for RouteTable {
         ],
         delete: &[DeleteRouteTable::CALL.once()],
         untracked: &[DescribeTags::CALL.together()],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
 

@@ -75,6 +75,7 @@ impl Lifecycle for RouteTableAssociation {
         ],
         delete: &[DescribeRouteTables::CALL.together(), DisassociateRouteTable::CALL.once()],
         untracked: &[],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(3, 3, 2);

@@ -206,6 +206,7 @@ impl Lifecycle for Secret {
         ],
         delete: &[DescribeSecret::CALL.once(), DeleteSecret::CALL.once()],
         untracked: &[],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(2, 2, 5);

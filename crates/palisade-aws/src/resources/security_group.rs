@@ -101,6 +101,7 @@ impl Lifecycle for SecurityGroup {
         ],
         delete: &[DeleteSecurityGroup::CALL.once()],
         untracked: &[DescribeTags::CALL.together()],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
 

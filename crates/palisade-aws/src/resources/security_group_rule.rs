@@ -277,6 +277,7 @@ impl Lifecycle for SecurityGroupRule {
             RevokeSecurityGroupEgress::CALL.once().only("direction", "egress"),
         ],
         untracked: &[DescribeTags::CALL.together()],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
 

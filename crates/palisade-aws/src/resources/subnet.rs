@@ -172,6 +172,7 @@ impl Lifecycle for Subnet {
         ],
         delete: &[DeleteSubnet::CALL.once()],
         untracked: &[DescribeTags::CALL.together()],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 5, 2);

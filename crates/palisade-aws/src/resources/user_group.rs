@@ -278,6 +278,7 @@ impl Lifecycle for UserGroup {
         ],
         delete: &[DeleteUserGroup::CALL.once(), DescribeUserGroups::CALL.as_needed()],
         untracked: &[],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(60, 120, 60);

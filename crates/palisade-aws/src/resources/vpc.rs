@@ -145,6 +145,7 @@ impl Lifecycle for Vpc {
         ],
         delete: &[DeleteVpc::CALL.once()],
         untracked: &[DescribeTags::CALL.together()],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::MakesAnother;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(5, 2, 2);

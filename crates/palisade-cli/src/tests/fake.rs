@@ -224,7 +224,7 @@ impl Cloud for Account {
         match work {
             Work::Connect => vec![call("Hello", false, Count::Exactly(1))],
             Work::Read { objects, .. } => vec![call("DescribeThings", false, Count::Exactly(objects.min(1)))],
-            Work::Search { created: [], deleted: [] } => Vec::new(),
+            Work::Search { created: [], deleted: [] } | Work::Obstacles { .. } => Vec::new(),
             Work::Search { .. } => vec![call("ListThings", false, Count::Exactly(1))],
             Work::Find { .. } => vec![call("DescribeThings", false, Count::AsNeeded)],
             Work::Step { step: StepKind::Create, .. } => {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade_aws::{
     operations::{
         DeleteReplicationGroup, DeleteReplicationGroupOutput, DescribeCacheClusters, DescribeCacheClustersOutput,
-        DescribeReplicationGroups, DescribeReplicationGroupsOutput,
+        DescribeReplicationGroups, DescribeReplicationGroupsOutput, DescribeSnapshots, DescribeSnapshotsOutput,
     },
     shapes::{CacheClusterDescription, Endpoint, ReplicationGroupDescription},
     types::{
@@ -233,6 +233,11 @@ impl Account {
             })
         });
         Ok(DescribeCacheClustersOutput { clusters: clusters.collect() })
+    }
+
+    pub(crate) fn describe_snapshots(&self, call: DescribeSnapshots) -> Answer<DescribeSnapshotsOutput> {
+        let names = call.names.iter().map(|name| name.to_string());
+        Ok(DescribeSnapshotsOutput { names: names.filter(|name| self.snapshots.contains(name)).collect() })
     }
 
     pub(crate) fn delete_replication_group(

@@ -54,6 +54,7 @@ impl Lifecycle for NetworkAcl {
             DeleteNetworkAcl::CALL.as_needed(),
         ],
         untracked: &[DescribeTags::CALL.together()],
+        obstacles: &[],
     };
     const REPEATED: Repeated = Repeated::AnswersTheSame;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(4, 3, 2);

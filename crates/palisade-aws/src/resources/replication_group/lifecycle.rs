@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use palisade_core::{
     Id, JsonMap,
-    provider::{ErrorKind, ProviderError, Repeated, Token},
+    provider::{ErrorKind, Obstacle, ProviderError, Repeated, Token},
 };
 
 use super::super::CacheParameterGroup;
-use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved};
+use super::{ReplicationGroup, ReplicationGroupAttributes, ReplicationGroupObserved, snapshots};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     aws::is_transitional,
@@ -33,6 +33,8 @@ use crate::{
 const AVAILABLE: Duration = Duration::from_mins(90);
 /// The status of a group that will never be there.
 const CREATE_FAILED: &str = "create-failed";
+/// The status of a group that is about to be gone.
+const DELETING: &str = "deleting";
 /// How long a deletion may take, with the final snapshot.
 const DELETED: Duration = Duration::from_hours(1);
 
@@ -60,6 +62,7 @@ impl Lifecycle for ReplicationGroup {
         ],
         delete: &[DescribeReplicationGroups::CALL.as_needed(), DeleteReplicationGroup::CALL.once()],
         untracked: &[],
+        obstacles: snapshots::CALLS,
     };
     const REPEATED: Repeated = Repeated::IsRefused;
     const TYPICAL: TypicalDurations = TypicalDurations::seconds(600, 300, 420);
@@ -129,7 +132,7 @@ impl Lifecycle for ReplicationGroup {
             tags: tags.owned_by(token),
         };
         let id = named(replication_group_id.as_str())?;
-        let is_going = async || Ok(describe(aws, &id).await?.map(|group| group.status == "deleting"));
+        let is_going = async || Ok(describe(aws, &id).await?.map(|group| group.status == DELETING));
         // The user group may still be on its way to `active`.
         create_named(aws, DELETED, request, is_going).await?;
         named(replication_group_id.as_str())
@@ -155,7 +158,7 @@ impl Lifecycle for ReplicationGroup {
             snapshot(&group, members.iter().find(|cluster| Some(&cluster.id) == member))
         };
         let groups = in_order(ids, found, |group| &group.id).into_iter();
-        Ok(groups.map(|group| group.filter(|group| group.status != "deleting").map(snapshot)).collect())
+        Ok(groups.map(|group| group.filter(|group| group.status != DELETING).map(snapshot)).collect())
     }
 
     /// The order is ElastiCache's: more replicas, then all plain attributes in one call, then the authentication, then fewer
@@ -186,23 +189,30 @@ impl Lifecycle for ReplicationGroup {
         sync_cache_tags(aws, &group.arn, &self.tags, previous.map(|previous| &previous.tags)).await
     }
 
+    async fn obstacles(aws: &Aws, objects: &[(Self, Id<Self>)]) -> Result<Vec<Option<Obstacle>>, ProviderError> {
+        snapshots::obstacles(aws, objects).await
+    }
+
     async fn delete(&self, aws: &Aws, id: &Id<Self>) -> Result<(), ProviderError> {
         let attempt = async || {
             let group = describe(aws, id).await?.ok_or_else(|| lost(id.as_str(), "is gone"))?;
-            if group.status == "deleting" {
+            if group.status == DELETING {
                 return Ok(());
             }
-            // One whose creation has failed has nothing to keep, and is in no state for a snapshot.
-            let has_data = group.status != CREATE_FAILED;
             let request = DeleteReplicationGroup {
                 replication_group_id: id.clone(),
-                final_snapshot_identifier: self.final_snapshot_identifier.clone().filter(|_| has_data),
+                final_snapshot_identifier: self.final_snapshot_identifier.clone().filter(|_| has_data(&group)),
             };
             aws.call(request).await.map(drop)
         };
         aws.until_accepted(DELETED, is_transitional, attempt).await?;
         until_gone(aws, id).await
     }
+}
+
+/// Whether a deletion takes a final snapshot. One whose creation has failed has nothing to keep, and is in no state for one.
+pub(super) fn has_data(group: &ReplicationGroupDescription) -> bool {
+    ![CREATE_FAILED, DELETING].contains(&group.status.as_str())
 }
 
 impl ReplicationGroup {

@@ -7,6 +7,7 @@ use aws_sdk_elasticache::{
 use palisade_aws::{
     operations::{
         DescribeCacheClusters, DescribeCacheClustersOutput, DescribeReplicationGroups, DescribeReplicationGroupsOutput,
+        DescribeSnapshots, DescribeSnapshotsOutput,
     },
     shapes::{CacheClusterDescription, Endpoint, NodeGroupDescription, ReplicationGroupDescription},
     types::{
@@ -33,6 +34,24 @@ impl Call for DescribeReplicationGroups {
         };
         let found = describe(self.ids, ask, |group: &types::ReplicationGroup| group.replication_group_id.as_ref());
         Ok(DescribeReplicationGroupsOutput { groups: each(found.await?, group)? })
+    }
+}
+
+/// How many snapshots a page has at most.
+const SNAPSHOTS: i32 = 50;
+
+impl Call for DescribeSnapshots {
+    type Client = Client;
+
+    async fn send(self, cache: &ElastiCache) -> Result<DescribeSnapshotsOutput, Failure> {
+        let ask = async |name, marker| {
+            let request = cache.sdk.describe_snapshots().set_snapshot_name(name);
+            let page = cache.call(request.max_records(SNAPSHOTS).set_marker(marker).send()).await?;
+            Ok((page.snapshots, page.marker))
+        };
+        let found = describe(self.names, ask, |snapshot: &types::Snapshot| snapshot.snapshot_name.as_ref());
+        let names = found.await?.into_iter().filter_map(|snapshot| snapshot.snapshot_name);
+        Ok(DescribeSnapshotsOutput { names: names.collect() })
     }
 }
 
