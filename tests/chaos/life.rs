@@ -16,7 +16,7 @@ use std::{
 use futures_util::future::join_all;
 use palisade_aws::{
     Aws, AwsProvider, Supplier,
-    operations::{GetRandomPassword, GetSecretValue},
+    operations::{DeleteReplicationGroup, GetRandomPassword, GetSecretValue},
 };
 use palisade_core::{Address, Graph, Id, Json};
 use palisade_emulator::{Emulator, Fault};
@@ -314,8 +314,20 @@ impl Life {
         Ok(())
     }
 
-    /// One plan and one apply in which nothing goes wrong.
-    async fn attempt(&self, program: &Graph) -> Result<Ended, String> {
+    /// One plan and one apply in which nothing goes wrong. If the names of final snapshots are used up, somebody does first what the
+    /// plan advises.
+    async fn attempt(&mut self, program: &Graph) -> Result<Ended, String> {
+        let ended = self.run(program, &Weather::fine(), &[]).await?;
+        let Ended::Refused(PlanError::Impossible(findings)) = &ended else { return Ok(ended) };
+        let caches = refused::used_up(&self.state().await, findings);
+        if caches.is_empty() {
+            return Ok(ended);
+        }
+        for (replication_group_id, name) in caches {
+            self.snapshots.insert(name.to_string());
+            let call = DeleteReplicationGroup { replication_group_id, final_snapshot_identifier: Some(name) };
+            self.aws.call_until_settled(REST, call).await.map_err(|error| format!("no deletion by hand: {error}"))?;
+        }
         self.run(program, &Weather::fine(), &[]).await
     }
 

@@ -1,7 +1,25 @@
 //! What may be refused: changes that AWS has no way for, and whose reason is told.
 
-use palisade_core::{Address, Finding, Graph, Json, Node};
+use palisade_aws::{resources::ReplicationGroup, types::Name};
+use palisade_core::{Address, Finding, Graph, Id, Json, Node};
 use palisade_engine::{ObjectState, Report, State};
+
+/// The caches of which a plan says that the name of the final snapshot is used up, each with the name that it advises.
+pub(crate) fn used_up(state: &State, findings: &[Finding]) -> Vec<(Id<ReplicationGroup>, Name)> {
+    let between = |text: &str, begin: &str, end: &str| {
+        text.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).map(|(text, _)| text.to_owned())
+    };
+    let of_snapshots = findings.iter().filter(|finding| finding.message.contains("its final snapshot would be named"));
+    let caches = of_snapshots.filter_map(|Finding { message, help, .. }| {
+        let name = between(help, "--final-snapshot-identifier ", "`").or_else(|| between(help, "name!(\"", "\""))?;
+        let id = between(help, "--replication-group-id ", " ").or_else(|| {
+            let address = message.split_once(" cannot be replaced")?.0.parse().ok()?;
+            state.resources.get(&address)?.current.as_ref()?.id.clone()
+        })?;
+        Some((Id::reported(id).ok()?, Name::reported(name)))
+    });
+    caches.collect()
+}
 
 /// Asserts that a plan was refused for a reason, and with a way out.
 pub(crate) fn check(state: &State, graph: &Graph, findings: &[Finding]) -> Result<(), String> {
