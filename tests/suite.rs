@@ -6,6 +6,7 @@ mod attempts;
 mod calls;
 mod canary;
 mod crashes;
+mod cures;
 mod default_group;
 mod deletions;
 mod drift;

@@ -1,15 +1,15 @@
 //! [`impossible`]: the steps of a plan that wait for each other.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use palisade_core::{Address, Finding, Graph, Span, joined_with_and};
-use petgraph::{algo::tarjan_scc, graph::NodeIndex};
+use palisade_core::{Address, FieldSchema, Finding, Graph, Json, Node, Span, Value, joined_with_and};
+use petgraph::{algo::tarjan_scc, graph::NodeIndex, visit::EdgeRef};
 
 use crate::{
-    Action, Plan, ReplaceOrder, State, Step,
+    Action, ObjectState, Plan, ReplaceOrder, State, Step, StepKind,
     dependencies::is_released,
     replace_order::replace_order,
-    steps::{Steps, Target, Task, Work, steps},
+    steps::{Steps, Target, Task, Wait, Work, steps},
 };
 
 /// Why the plan cannot be carried out; empty if it can.
@@ -20,6 +20,9 @@ pub(crate) fn impossible(graph: &Graph, state: &State, plan: &Plan) -> Vec<Findi
 }
 
 /// Steps of which each waits for all others.
+///
+/// There is a step among them that leaves an object, and one that deletes the object: all other waits lead from what is referred to
+/// to what refers to it, or from a deletion to a creation. The orders that are only preferred close no circle.
 struct Circle<'a> {
     graph: &'a Graph,
     state: &'a State,
@@ -28,12 +31,18 @@ struct Circle<'a> {
     circle: Vec<NodeIndex>,
 }
 
+/// Why an object cannot be created before another one is deleted, and what it must have instead.
+struct Conflict {
+    why: String,
+    cure: String,
+}
+
 impl Circle<'_> {
     /// A finding for each object that has to go before another one lets go of it.
     fn findings(&self) -> Vec<Finding> {
         let inside: HashSet<_> = self.circle.iter().copied().collect();
         let mut findings = Vec::new();
-        for &holder in self.circle.iter().filter(|&&step| self.steps[step].task == Task::Update) {
+        for &holder in self.circle.iter().filter(|&&step| self.steps[step].kind() != StepKind::Delete) {
             for held in self.steps.neighbors(holder).filter(|held| inside.contains(held)) {
                 findings.extend(self.held(&self.steps[holder].address, held));
             }
@@ -45,24 +54,24 @@ impl Circle<'_> {
     fn held(&self, holder: &Address, held: NodeIndex) -> Option<Finding> {
         let Work { address, task: Task::Delete(target) } = &self.steps[held] else { return None };
         let step = self.plan.step(address).filter(|_| *target == Target::Current);
-        match step.filter(|step| step.action == Action::Replace(ReplaceOrder::DeleteFirst)) {
-            Some(step) => self.replaced(holder, step),
-            None => self.renamed(holder, address, held),
-        }
+        let replaced = step.filter(|step| step.action == Action::Replace(ReplaceOrder::DeleteFirst));
+        replaced.and_then(|step| self.replaced(holder, step)).or_else(|| self.taken_over(holder, held))
     }
 
+    /// The object has to go before its own successor comes, or before that of another one to which it refers.
     fn replaced(&self, holder: &Address, step: &Step) -> Option<Finding> {
         let (held, holder) = (self.graph.node(&step.address)?, self.graph.node(holder)?);
         let field = &step.changes.iter().find(|change| change.forces_replacement)?.field;
         let root = self.graph.node(self.root(&step.address)?)?;
-        let identity = identity_fields(root.schema);
+        let Conflict { why, cure } = conflict(root, self.state.current(&root.address)?);
         let why = if root.address == held.address {
-            format!("two objects with one {identity} cannot exist at a time")
+            why
         } else {
-            format!("it has to go before {}, which is replaced under the same {identity}", root.address)
+            format!("it has to go before {}, of which {why}", root.address)
         };
+        let of_another = step.moved_from.as_ref().map(|earlier| format!(" of what was {earlier}")).unwrap_or_default();
         let mut spans = vec![
-            Span::new(held.location, format!("is replaced, as `{field}` changes")),
+            Span::new(held.location, format!("is replaced, as `{field}`{of_another} changes")),
             Span::new(holder.location, format!("refers to {} and stays", held.address)),
         ];
         if root.address != held.address {
@@ -75,10 +84,8 @@ impl Circle<'_> {
             ),
             spans,
             help: format!(
-                "change {one_of_identity} of {} as well, so that the new object can be created before the old one is deleted",
-                root.address,
-                // Any one of the fields tells the two apart.
-                one_of_identity = identity.replace(" and ", " or "),
+                "give {} {cure}, so that its new object can be created before the old one is deleted",
+                root.address
             ),
         })
     }
@@ -106,45 +113,111 @@ impl Circle<'_> {
         None
     }
 
-    /// The object that goes has the identity of one that comes, and `holder` is to go over from the one to the other.
-    fn renamed(&self, holder: &Address, held: &Address, deletion: NodeIndex) -> Option<Finding> {
+    /// The object that goes has the identity of one that comes for another resource, and `holder` is to go over to what comes.
+    fn taken_over(&self, holder: &Address, deletion: NodeIndex) -> Option<Finding> {
+        let Work { address: held, task: Task::Delete(target) } = &self.steps[deletion] else { return None };
         let holder = self.graph.node(holder)?;
-        // Of all creations, only that of a namesake waits for a deletion that is no part of a replacement.
-        let mut waiting = self.steps.neighbors(deletion).filter(|step| self.circle.contains(step));
-        let creation = waiting.find(|&step| matches!(self.steps[step].task, Task::Create { .. }))?;
+        let mut waiting = self.steps.edges(deletion).filter(|edge| self.circle.contains(&edge.target()));
+        let creation = waiting.find(|edge| *edge.weight() == Wait::Identity)?.target();
         let successor = self.graph.node(&self.steps[creation].address)?;
-        let identity = identity_fields(successor.schema);
+        let made = if self.steps[creation].kind() == StepKind::Create { "created" } else { "changed" };
+        // One that is deposed by this very plan is still the current one.
+        let mut objects = self.state.resources.get(held)?.objects();
+        let object = match target {
+            Target::Current => self.state.current(held),
+            Target::Deposed(token) => objects.find(|object| object.token.digest == *token),
+        };
+        let Conflict { why, cure } = conflict(successor, object?);
         Some(Finding {
             message: format!(
-                "{} cannot be created before an object of {held} is deleted, as the two have one {identity}, and {} refers \
-                 to the old one until the new one exists",
+                "{} cannot be {made} before an object of {held} is deleted, as {why}, and {} refers to the old one until the new \
+                 one exists",
                 successor.address, holder.address
             ),
             spans: vec![
-                Span::new(successor.location, "cannot be created"),
+                Span::new(successor.location, format!("cannot be {made}")),
                 Span::new(holder.location, format!("refers to {held} until it is changed")),
             ],
-            help: format!("give {} another {identity}, or take it under its old name", successor.address),
+            help: format!("give {} {cure}", successor.address),
         })
     }
 
+    /// What is left if a resource that can get another identity in place is replaced, and others refer to it.
     fn in_general(&self) -> Finding {
-        let mut addresses: Vec<&Address> = self.circle.iter().map(|&step| &self.steps[step].address).collect();
-        addresses.sort();
-        addresses.dedup();
-        let names: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-        let nodes = addresses.iter().filter_map(|address| self.graph.node(address));
+        let addresses = |is_meant: fn(&Work) -> bool| {
+            let steps = self.circle.iter().map(|&step| &self.steps[step]).filter(|work| is_meant(work));
+            steps.map(|work| &work.address).collect::<BTreeSet<_>>()
+        };
+        let (all, holders) = (addresses(|_| true), addresses(|work| work.task == Task::Update));
+        let names = |addresses: &BTreeSet<&Address>| {
+            joined_with_and(&addresses.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let nodes = all.iter().filter_map(|address| self.graph.node(address));
         Finding {
-            message: format!("the changes of {} wait for each other", names.join(", ")),
+            message: format!("the changes of {} wait for each other", names(&all)),
             spans: nodes.map(|node| Span::new(node.location, "is changed")).collect(),
-            help: "make one of the changes in an apply of its own".to_owned(),
+            help: format!(
+                "take {}, with all that refers to them, out of the program for one apply, and add them again in the next",
+                names(&holders)
+            ),
         }
     }
 }
 
-/// The identity of a kind as a text, as in "`user_id`".
-fn identity_fields(schema: &palisade_core::Schema) -> String {
-    let names: Vec<_> =
-        schema.fields.iter().filter(|field| field.identity).map(|field| format!("`{}`", field.name)).collect();
-    joined_with_and(&names)
+/// Why the object of `node` and `old` cannot exist at a time.
+fn conflict(node: &Node, old: &ObjectState) -> Conflict {
+    let identity: Vec<_> = node.schema.fields.iter().filter(|field| field.identity).collect();
+    let new = |field: &FieldSchema| node.fields.get(field.name).and_then(Value::as_json);
+    let other = identity.iter().find_map(|&field| {
+        let (new, old) = (new(field)?, old.input(field.name));
+        (new != old).then(|| (field.name, text(new), text(old)))
+    });
+    if let Some((field, new, old)) = other {
+        let why = format!("`{field}` {new} cannot exist beside {old}");
+        return Conflict { why, cure: format!("a `{field}` that can exist beside {old}") };
+    }
+    let names = |fields: Vec<&&FieldSchema>| fields.iter().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>();
+    let all = names(identity.iter().collect());
+    // To what it belongs, other objects refer as well.
+    let own = names(identity.iter().filter(|field| new(field).is_some()).collect());
+    Conflict {
+        why: format!("two objects with the same {} cannot exist at a time", joined_with_and(&all)),
+        cure: format!("another {}", if own.is_empty() { all.join(" or ") } else { own.join(" or ") }),
+    }
+}
+
+fn text(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No declared program leads here: see [`Circle`]. If one ever does, the help is a way that always works, as nothing is left that
+    /// leaves an object and is waited for.
+    #[test]
+    fn a_circle_of_another_form_is_broken_by_taking_out_what_leaves_an_object() {
+        let (graph, state) = (Graph::empty("test"), State::new("test", "00"));
+        let plan = Plan {
+            stack: "test".to_owned(),
+            steps: Vec::new(),
+            outputs: Vec::new(),
+            drift: Vec::new(),
+            accepted_risks: Vec::new(),
+        };
+        let mut steps = Steps::new();
+        let works = [("Cache", Task::Update), ("Group", Task::Delete(Target::Current)), ("User", Task::Update)];
+        let circle = works.map(|(kind, task)| steps.add_node(Work { address: Address::new(kind, "it"), task }));
+        for (first, then) in [(0, 1), (1, 2), (2, 0)] {
+            steps.add_edge(circle[first], circle[then], Wait::Needed);
+        }
+        let circle = Circle { graph: &graph, state: &state, plan: &plan, steps: &steps, circle: circle.to_vec() };
+        let [finding] = &circle.findings()[..] else { panic!("there is one finding") };
+        assert_eq!(finding.message, "the changes of Cache.it, Group.it and User.it wait for each other");
+        assert_eq!(
+            finding.help,
+            "take Cache.it and User.it, with all that refers to them, out of the program for one apply, and add them again in the next"
+        );
+    }
 }

@@ -357,8 +357,8 @@ fn a_reference_that_is_held_makes_the_replacement_impossible() {
         let Err(PlanError::Impossible(findings)) = planned(&account, &program("a", "2")).await else {
             panic!("planned")
         };
-        insta::assert_snapshot!(findings[0].message, @"User.a cannot be replaced while Group.all refers to it: a change of `engine` forces the replacement, and two objects with one `name` cannot exist at a time");
-        insta::assert_snapshot!(findings[0].help, @"change `name` of User.a as well, so that the new object can be created before the old one is deleted");
+        insta::assert_snapshot!(findings[0].message, @"User.a cannot be replaced while Group.all refers to it: a change of `engine` forces the replacement, and two objects with the same `name` cannot exist at a time");
+        insta::assert_snapshot!(findings[0].help, @"give User.a another `name`, so that its new object can be created before the old one is deleted");
         assert_eq!((findings.len(), findings[0].spans.len()), (1, 2));
         let plan = up(&account, &program("b", "2")).await;
         assert_eq!(action(&plan, "User.a"), Action::Replace(ReplaceOrder::CreateFirst));
@@ -380,7 +380,7 @@ fn of_what_a_released_field_refers_to_only_what_is_held_makes_the_replacement_im
         let Err(PlanError::Impossible(findings)) = planned(&account, &program("leader", "2")).await else {
             panic!("planned")
         };
-        insta::assert_snapshot!(findings[0].message, @"User.a cannot be replaced while Group.all refers to it: a change of `engine` forces the replacement, and two objects with one `name` cannot exist at a time");
+        insta::assert_snapshot!(findings[0].message, @"User.a cannot be replaced while Group.all refers to it: a change of `engine` forces the replacement, and two objects with the same `name` cannot exist at a time");
         // What counts is the object that exists, not the one that the program declares.
         up(&account, &program("other", "1")).await;
         let plan = up(&account, &program("leader", "2")).await;
