@@ -169,6 +169,18 @@ fn a_name_of_a_final_snapshot_that_is_used_up_is_found_in_the_plan() {
             ],
             &[&[main("redis", 6381, "last-2")]],
         ),
+        // Two caches have the name, and each needs another one.
+        (
+            &[&[one], &[], &[one, two]],
+            &[("one", "one", 6380, Some("last")), ("two", "two", 6380, Some("last"))],
+            vec![
+                "ReplicationGroup.one cannot be replaced: its final snapshot would be named `last`, and a snapshot of that name exists\n\
+                 help: write `.final_snapshot_identifier(name!(\"last-2\"))`",
+                "ReplicationGroup.two cannot be replaced: its final snapshot would be named `last`, and a snapshot of that name exists\n\
+                 help: write `.final_snapshot_identifier(name!(\"last-3\"))`",
+            ],
+            &[&[("one", "one", 6380, Some("last-2")), ("two", "two", 6380, Some("last-3"))]],
+        ),
         // Two caches have the same name for it.
         (
             &[&[one, two]],
@@ -256,6 +268,24 @@ fn a_cache_that_was_replaced_and_whose_name_is_used_up_is_deleted_by_hand() {
     );
     by_hand(&rehearsal, "redis", name!("late-2"));
     apply(&mut rehearsal, &change);
+    assert_eq!(snapshots(&rehearsal), ["late", "late-2"]);
+}
+
+/// Its final snapshot gets the name that was meant, so its successor needs another one.
+#[test]
+fn a_cache_that_was_replaced_keeps_its_name_from_its_successor() {
+    let (before, change): (&[Cache], &[Cache]) = (&[main("redis", 6379, "early")], &[main("other", 6379, "late")]);
+    let mut rehearsal = applied(&[before]);
+    rehearsal.emulator().inject(writes_before_deletion(before, change) + 1, Fault::Quota);
+    assert!(!rehearsal.try_apply(&program(change)).unwrap().is_complete());
+    assert_eq!(
+        refusal(&rehearsal, &program(&[main("third", 6379, "late")])),
+        [
+            "ReplicationGroup.main cannot be replaced: its final snapshot would be named `late`, as that of redis, which is deleted too\n\
+             help: write `.final_snapshot_identifier(name!(\"late-2\"))`"
+        ]
+    );
+    apply(&mut rehearsal, &[main("third", 6379, "late-2")]);
     assert_eq!(snapshots(&rehearsal), ["late", "late-2"]);
 }
 

@@ -21,6 +21,12 @@ pub fn policy(kinds: &BTreeSet<&str>, state: Option<(&str, &str)>) -> Json {
         let action = format!("{}:{}", call.service, call.action);
         actions.entry((call.writes, call.service)).or_default().insert(action);
     }
+    // Whoever deletes a cache with a final snapshot makes that.
+    if let Some(writes) = actions.get_mut(&(true, Service::ElastiCache.as_str()))
+        && writes.contains("elasticache:DeleteReplicationGroup")
+    {
+        writes.insert("elasticache:CreateSnapshot".to_owned());
+    }
     let hands_on_a_role = actions.values().flatten().any(|action| action == "ec2:CreateFlowLogs");
     let uses_elasticache = actions.contains_key(&(true, Service::ElastiCache.as_str()));
     let mut statements: Vec<_> =
@@ -97,6 +103,13 @@ mod tests {
         assert!(policy["Statement"][0]["Action"].as_array().unwrap().contains(&json!("ec2:DescribeTags")));
         let user = self::policy(&BTreeSet::from(["RedisUser"]), None);
         assert!(!user.to_string().contains("DescribeTags"), "it has a name of its own");
+    }
+
+    #[test]
+    fn a_cache_needs_its_final_snapshot_taken_and_its_name_looked_for() {
+        let text = policy(&BTreeSet::from(["ReplicationGroup"]), None).to_string();
+        assert!(text.contains("\"elasticache:CreateSnapshot\"") && text.contains("\"elasticache:DescribeSnapshots\""));
+        assert!(!policy(&BTreeSet::from(["UserGroup"]), None).to_string().contains("CreateSnapshot"));
     }
 
     #[test]
