@@ -78,6 +78,19 @@ fn a_deletion_that_was_interrupted_is_seen_through_by_what_was_meant() {
     });
 }
 
+#[test]
+fn what_is_meant_is_what_was_said_when_the_deletion_began_last() {
+    run(async {
+        let account = created().await;
+        for farewell in ["late", "later"] {
+            let change = user("one", "2", farewell);
+            fail_at(&account, &change, 0).await;
+        }
+        up(&account, &none()).await;
+        assert_eq!(account.lock().farewells, ["later"]);
+    });
+}
+
 /// The creation was refused, so nothing was replaced. What the program said of the deletion counts until it says otherwise.
 #[test]
 fn a_replacement_that_was_refused_changes_nothing_but_what_is_said() {
