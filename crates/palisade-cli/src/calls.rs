@@ -47,7 +47,7 @@ impl Forecast {
         for (kind, addresses) in kinds {
             refresh.add(cloud.calls(Work::Read { kind, objects: addresses.len() }), &addresses);
         }
-        let mut deletions: BTreeMap<&str, (Vec<&Address>, Vec<(&str, &Json)>)> = BTreeMap::new();
+        let mut deletions: BTreeMap<&str, (Vec<&Address>, Fields<'_>)> = BTreeMap::new();
         for step in &plan.steps {
             let entry = state.resources.get(step.moved_from.as_ref().unwrap_or(&step.address));
             let set = entry.map(|entry| deleted(step, entry)).unwrap_or_default();
@@ -76,8 +76,11 @@ impl Forecast {
     }
 }
 
+/// Fields with their values.
+type Fields<'a> = Vec<(&'a str, &'a Json)>;
+
 /// What is done in a step of the plan, each with the fields that it is about, as far as they are known.
-fn works(step: &Step) -> Vec<(StepKind, Vec<(&str, &Json)>)> {
+fn works(step: &Step) -> Vec<(StepKind, Fields<'_>)> {
     const UNKNOWN: &Json = &Json::Null;
     let after = || {
         let value = |change: &'_ palisade_engine::FieldChange| change.after.is_some();
@@ -106,9 +109,9 @@ fn works(step: &Step) -> Vec<(StepKind, Vec<(&str, &Json)>)> {
 }
 
 /// The fields that are set in the objects that a step deletes. In a replacement, the program has the last word.
-fn deleted<'a>(step: &'a Step, entry: &'a Entry) -> Vec<(&'a str, &'a Json)> {
+fn deleted<'a>(step: &'a Step, entry: &'a Entry) -> Fields<'a> {
     let deposed = entry.deposed.iter().flat_map(|object| &object.inputs);
-    let mut values: Vec<(&str, &Json)> = deposed.map(|(field, value)| (field.as_str(), value)).collect();
+    let mut values: Fields<'_> = deposed.map(|(field, value)| (field.as_str(), value)).collect();
     match step.action {
         Action::Delete => {
             let changes = step.changes.iter();
