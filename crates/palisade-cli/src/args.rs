@@ -7,6 +7,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use palisade_core::Address;
+
 use crate::{Clouds, S3Location};
 
 const EXAMPLES: &str = "\
@@ -14,6 +16,8 @@ Examples:
   cargo run -- plan                     what would change, and why
   cargo run -- apply                    change it, after a question
   cargo run -- apply --auto-approve     change it without a question, as in CI
+  cargo run -- apply --auto-approve --allow-data-loss LogGroup.slow-log
+                                        the same, where the plan deletes or replaces an object with its data
   cargo run -- plan --out next.plan     save the plan, to be read by others
   cargo run -- apply next.plan          do what it says, and nothing else
   cargo run -- plan --detailed-exitcode tell a script whether anything would change
@@ -101,6 +105,9 @@ pub(crate) enum Command {
     Apply {
         /// A file that `plan --out` wrote: do what it says, without a question
         file: Option<PathBuf>,
+        /// Consent to the loss of the data of one resource, which this apply deletes or replaces; may be repeated
+        #[arg(long, value_name = "ADDRESS")]
+        allow_data_loss: Vec<Address>,
         #[command(flatten)]
         args: ApplyArgs,
     },
@@ -154,7 +161,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ApplyArgs {
-    /// Do not ask before the changes are made
+    /// Do not ask before the changes are made; an apply that loses data also needs --allow-data-loss
     #[arg(long, visible_alias = "yes", short = 'y')]
     pub(crate) auto_approve: bool,
     /// Begin nothing new after a failure; else only what depends on the failed step is left out

@@ -280,9 +280,8 @@ impl<'a> Executor<'a> {
             }
         }
         self.ledger.begin_deletion(address, target).await?;
-        // Of an object that was replaced, what the program has said last is about the successor.
         let is_replaced = *target != Target::Current || self.graph.node(address).is_some();
-        let object = object.and_then(|object| if is_replaced { object.object() } else { object.object_to_delete() });
+        let object = object.and_then(|object| object.object_to_delete(is_replaced));
         if let Some(object) = &object {
             self.provider.delete(&turn.shared(), address.kind(), object).await?;
         }

@@ -14,6 +14,7 @@ use crate::{
     contested::contested,
     field_diff::{Difference, creation, deletion, difference, drift},
     impossible::impossible,
+    loss::loss,
     occupied::occupied,
     refresh::{Refreshed, refresh},
     replace_order::{delete_first, replace_order},
@@ -74,7 +75,7 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
     for step in &mut plan.steps {
         step.moved_from = moved.remove(&step.address);
     }
-    let mut state = refreshed.state;
+    let (mut state, observations) = (refreshed.state, refreshed.observations);
     for step in &mut plan.steps {
         if set_aside(graph, step, &mut state) {
             step.deposed.push(String::new());
@@ -88,6 +89,14 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
             change.after = Some(output.value.clone());
         }
     }
+    let exists = |address: &Address| observations.get(address).is_some_and(Option::is_some);
+    for step in plan.steps.iter_mut().filter(|step| exists(&step.address)) {
+        step.loss = provider.schema(step.address.kind()).and_then(|schema| loss(schema, graph, &state, step));
+    }
+    let is_deleted = |step: &Step| {
+        step.action == Action::Delete && exists(&step.address) || step.deposed.iter().any(|id| !id.is_empty())
+    };
+    plan.deletes_everything = plan.steps.iter().any(is_deleted) && !plan.steps.iter().any(Step::keeps_object);
     let findings = impossible(graph, &state, &plan);
     if findings.is_empty() { Ok(Planned { plan, state }) } else { Err(PlanError::Impossible(findings)) }
 }
@@ -149,6 +158,7 @@ impl<'a> Planner<'a> {
             drift: all_drift(provider, refreshed, &self.ahead),
             steps: self.steps,
             accepted_risks: self.graph.accepted_risks().iter().map(Into::into).collect(),
+            deletes_everything: false,
         }
     }
 
@@ -363,5 +373,6 @@ fn step(address: &Address, action: Action) -> Step {
         unchanged: 0,
         reason: None,
         notes: Vec::new(),
+        loss: None,
     }
 }

@@ -16,9 +16,9 @@ use crate::{
 /// What the text of a saved plan calls itself.
 const DOCUMENT: &str = "palisade plan";
 
-/// The format that this version writes, and the latest that it reads. The first had no accepted risks, and who knows no other
-/// would carry out a plan without showing them.
-const FORMAT: u64 = 2;
+/// The format that this version writes, and the latest that it reads. The first had no accepted risks, and the second no losses of data.
+/// A version that knows only these would carry out a plan without showing them.
+const FORMAT: u64 = 3;
 
 /// A plan with what it was made of, as a text that can be kept. No secret is in it: a plan holds references to secrets.
 ///
@@ -278,7 +278,14 @@ mod tests {
             column: 5,
         };
         let (steps, outputs, drift) = (Vec::new(), Vec::new(), Vec::new());
-        let plan = Plan { stack: "shop".to_owned(), steps, outputs, drift, accepted_risks: vec![risk] };
+        let plan = Plan {
+            stack: "shop".to_owned(),
+            steps,
+            outputs,
+            drift,
+            accepted_risks: vec![risk],
+            deletes_everything: false,
+        };
         let (lineage, account) = (Some("00ff".to_owned()), "emulated".to_owned());
         SavedPlan::new(plan, &Graph::empty("shop"), Origin { lineage, account, made_at: 1, is_destroy: true })
     }
@@ -286,7 +293,7 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded() {
         assert_eq!(SavedPlan::decode(saved().encode().as_bytes()), Ok(saved()));
-        insta::assert_snapshot!(saved().encode(), @r#"{"document":"palisade plan","format":2,"checksum":"a335afc03572cb331bde67be5dac2e27b76bb824511479a1afdfea6e538dcf90","content":{"origin":{"lineage":"00ff","account":"emulated","made_at":1,"is_destroy":true},"plan":{"stack":"shop","steps":[],"outputs":[],"drift":[],"accepted_risks":[{"address":"Cache.main","rule":"replica","reason":"it holds copies only","file":"src/lib.rs","line":7,"column":5}]},"declared":{}}}"#);
+        insta::assert_snapshot!(saved().encode(), @r#"{"document":"palisade plan","format":3,"checksum":"a335afc03572cb331bde67be5dac2e27b76bb824511479a1afdfea6e538dcf90","content":{"origin":{"lineage":"00ff","account":"emulated","made_at":1,"is_destroy":true},"plan":{"stack":"shop","steps":[],"outputs":[],"drift":[],"accepted_risks":[{"address":"Cache.main","rule":"replica","reason":"it holds copies only","file":"src/lib.rs","line":7,"column":5}]},"declared":{}}}"#);
     }
 
     #[test]
@@ -331,8 +338,8 @@ mod tests {
 
     #[test]
     fn a_later_format_is_refused_before_anything_else_is_looked_at() {
-        let later = SavedPlan::decode(br#"{"document": "palisade plan", "format": 3, "content": []}"#);
-        assert_eq!(later, Err(PlanFormatError::Newer { found: 3, known: 2 }));
+        let later = SavedPlan::decode(br#"{"document": "palisade plan", "format": 4, "content": []}"#);
+        assert_eq!(later, Err(PlanFormatError::Newer { found: 4, known: 3 }));
         let none = SavedPlan::decode(br#"{"document": "palisade plan", "format": 0}"#);
         assert!(matches!(none, Err(PlanFormatError::Corrupt(_))), "{none:?}");
     }

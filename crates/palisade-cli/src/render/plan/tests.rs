@@ -25,11 +25,12 @@ fn set(field: &str, after: impl Into<Value>) -> FieldChange {
 fn step(kind: &str, name: &str, action: Action, changes: Vec<FieldChange>) -> Step {
     let id = (action != Action::Create).then(|| format!("{}-1", kind.to_lowercase()));
     let (address, moved_from, deposed) = (address(kind, name), None, Vec::new());
-    Step { address, moved_from, action, id, deposed, changes, unchanged: 0, reason: None, notes: Vec::new() }
+    Step { address, moved_from, action, id, deposed, changes, unchanged: 0, reason: None, notes: Vec::new(), loss: None }
 }
 
 fn shown(steps: Vec<Step>, outputs: Vec<OutputChange>, drift: Vec<Drift>) -> String {
-    plain(&plan(&Plan { stack: "test".to_owned(), steps, outputs, drift, accepted_risks: Vec::new() }))
+    let (stack, accepted_risks) = ("test".to_owned(), Vec::new());
+    plain(&plan(&Plan { stack, steps, outputs, drift, accepted_risks, deletes_everything: false }))
 }
 
 #[test]
@@ -257,6 +258,7 @@ fn drift_is_shown_before_what_is_done_about_it() {
 fn signs_have_the_colors_that_they_have_in_terraform() {
     let vpc = step("Vpc", "main", Action::Create, Vec::new());
     let (outputs, drift, accepted_risks) = (Vec::new(), Vec::new(), Vec::new());
-    let text = plan(&Plan { stack: String::new(), steps: vec![vpc], outputs, drift, accepted_risks });
+    let (stack, steps) = (String::new(), vec![vpc]);
+    let text = plan(&Plan { stack, steps, outputs, drift, accepted_risks, deletes_everything: false });
     assert!(text.contains("\u{1b}[32m  +\u{1b}[0m Vpc"), "{text:?}");
 }
