@@ -162,7 +162,7 @@ fn a_destroy_is_planned_and_carried_out() {
         desk.run("show DESK/end.plan").stdout.starts_with("Plan to destroy the stack `test` on the account `fake`")
     );
     // As a destroy, it needs no program.
-    let outcome = desk.run_with("apply DESK/end.plan", "", broken);
+    let outcome = desk.run_with("apply DESK/end.plan", "test\n", broken);
     assert_eq!((outcome.code, desk.account.count()), (0, 0), "{}", outcome.transcript());
     assert!(outcome.stdout.ends_with("Destroy complete! Resources: 2 destroyed. (0s of emulated AWS time)\n"));
 }
@@ -280,8 +280,8 @@ fn a_file_that_is_no_plan_is_refused_with_what_to_do() {
     error: DESK/next.plan is damaged: its checksum is wrong, so it was edited by hand, or damaged
     help: plan anew, and read what it says: `plan --out DESK/next.plan`
     ");
-    assert_snapshot!(refusal(&plan.replace("\"format\":2", "\"format\":3")), @r"
-    error: DESK/next.plan is a plan of the format 3, and this program reads the formats up to 2
+    assert_snapshot!(refusal(&plan.replace("\"format\":3", "\"format\":4")), @r"
+    error: DESK/next.plan is a plan of the format 4, and this program reads the formats up to 3
     help: update Palisade, with `cargo update -p palisade`, to the version that wrote the file
     ");
     assert_snapshot!(refusal("PK\u{3}\u{4}"), @r"

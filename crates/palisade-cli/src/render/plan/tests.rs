@@ -97,7 +97,7 @@ fn what_stays_as_it_is_says_what_there_is_to_know() {
 }
 
 #[test]
-fn a_replacement_says_what_forces_it_and_what_is_lost() {
+fn a_replacement_says_what_forces_it() {
     let forced = |field: FieldChange| FieldChange { forces_replacement: true, ..field };
     let fields = vec![
         forced(change("cidr_block", Some(json!("10.0.1.0/24")), Some(json!("10.0.3.0/24").into()))),
@@ -114,7 +114,6 @@ fn a_replacement_says_what_forces_it_and_what_is_lost() {
     -/+ replace: destroy, then create the successor
 
       # Subnet.a must be replaced
-      # The object subnet-1 is destroyed with all that it holds.
     +/- Subnet "a" {
           ~ id         = "subnet-1" -> (known after apply: Subnet.a's id)
           ~ cidr_block = "10.0.1.0/24" -> "10.0.3.0/24" # forces replacement
@@ -124,7 +123,6 @@ fn a_replacement_says_what_forces_it_and_what_is_lost() {
 
       # CacheSubnetGroup.main must be replaced
       # (the subnets of a group in use cannot change)
-      # The object cachesubnetgroup-1 is destroyed with all that it holds.
     -/+ CacheSubnetGroup "main" {
           ~ id   = "cachesubnetgroup-1" -> (known after apply: CacheSubnetGroup.main's id)
           ~ name = "a" -> "b" # forces replacement
@@ -135,7 +133,7 @@ fn a_replacement_says_what_forces_it_and_what_is_lost() {
 }
 
 #[test]
-fn a_deletion_says_what_is_lost() {
+fn a_deletion_says_why_and_which_other_objects_go() {
     let mut vpc = step("Vpc", "old", Action::Delete, vec![change("cidr_block", Some(json!("10.0.0.0/16")), None)]);
     vpc.reason = Some("it is no longer in the program".to_owned());
     let mut left = step("Vpc", "main", Action::Nothing, Vec::new());
@@ -150,7 +148,6 @@ fn a_deletion_says_what_is_lost() {
 
       # Vpc.old will be destroyed
       # (it is no longer in the program)
-      # The object vpc-1 is destroyed with all that it holds.
       - Vpc "old" {
           - id         = "vpc-1" -> null
           - cidr_block = "10.0.0.0/16" -> null
