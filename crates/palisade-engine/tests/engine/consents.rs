@@ -17,8 +17,12 @@ fn vaults(range: &str, vaults: &[(&str, &str, &str, Option<&str>)]) -> Graph {
     graph(|stack| {
         let net = make::<Net>().text("range", range).add(stack, "net");
         for (of, name, tag, days) in vaults {
-            let vault = make::<Vault>().text("name", name).text("tag", tag).text("days", days.unwrap_or_default());
-            vault.refer("net", Some(&net), "id").add(stack, of);
+            let vault = make::<Vault>().text("name", name).text("tag", tag).refer("net", Some(&net), "id");
+            let vault = match days {
+                Some(days) => vault.text("days", days),
+                None => vault,
+            };
+            vault.add(stack, of);
         }
     })
 }

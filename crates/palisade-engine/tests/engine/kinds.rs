@@ -117,7 +117,7 @@ pub(crate) static VAULT: Schema = Schema {
     data: Some(|inputs| {
         let text = |field: &str| inputs.get(field).and_then(Json::as_str);
         let name = text("name").unwrap_or_default();
-        match text("days").filter(|days| !days.is_empty()) {
+        match text("days") {
             Some(days) => Data { fate: format!("{name} can be recovered for {days} days"), needs_consent: false },
             None => Data { fate: format!("all in {name} will be lost"), needs_consent: true },
         }
@@ -129,7 +129,11 @@ pub(crate) static VAULT: Schema = Schema {
             FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
             FieldSchema::new("net", OnChange::Replace),
             FieldSchema::new("tag", OnChange::Update),
-            FieldSchema { at_deletion: true, ..FieldSchema::new("days", OnChange::Update) },
+            FieldSchema {
+                at_deletion: true,
+                default: Some(|| Json::Null),
+                ..FieldSchema::new("days", OnChange::Update)
+            },
         ],
         &[],
     )

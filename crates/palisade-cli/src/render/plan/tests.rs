@@ -25,7 +25,18 @@ fn set(field: &str, after: impl Into<Value>) -> FieldChange {
 fn step(kind: &str, name: &str, action: Action, changes: Vec<FieldChange>) -> Step {
     let id = (action != Action::Create).then(|| format!("{}-1", kind.to_lowercase()));
     let (address, moved_from, deposed) = (address(kind, name), None, Vec::new());
-    Step { address, moved_from, action, id, deposed, changes, unchanged: 0, reason: None, notes: Vec::new(), loss: None }
+    Step {
+        address,
+        moved_from,
+        action,
+        id,
+        deposed,
+        changes,
+        unchanged: 0,
+        reason: None,
+        notes: Vec::new(),
+        loss: None,
+    }
 }
 
 fn shown(steps: Vec<Step>, outputs: Vec<OutputChange>, drift: Vec<Drift>) -> String {
@@ -130,6 +141,33 @@ fn a_replacement_says_what_forces_it() {
 
     Plan: 2 to add, 0 to change, 2 to destroy.
     "#);
+}
+
+#[test]
+fn a_deletion_says_what_is_lost_and_what_can_be_recovered() {
+    let deletion = |name: &str, fate: &str, consent| {
+        let loss = Some(Loss { fate: fate.to_owned(), consent });
+        Step { loss, ..step("Diary", name, Action::Delete, Vec::new()) }
+    };
+    let steps = vec![
+        deletion("a", "all pages will be lost", ConsentStatus::Needed),
+        deletion("b", "all pages will be lost", ConsentStatus::Recorded),
+        deletion("c", "`diary` can be recovered for 30 days", ConsentStatus::NotNeeded),
+        deletion("d", "all pages will be lost", ConsentStatus::Needed),
+    ];
+    let text = shown(steps, Vec::new(), Vec::new());
+    let said: Vec<_> = text.lines().filter(|line| line.starts_with("  #") || line.contains("consent")).collect();
+    assert_snapshot!(said.join("\n"), @r"
+      # Diary.a will be destroyed
+      # All pages will be lost.
+      # Diary.b will be destroyed
+      # All pages will be lost. An earlier run has recorded consent.
+      # Diary.c will be destroyed
+      # `diary` can be recovered for 30 days.
+      # Diary.d will be destroyed
+      # All pages will be lost.
+    Data loss that needs your consent: Diary.a, Diary.d
+    ");
 }
 
 #[test]
