@@ -17,6 +17,7 @@ mod fuzz;
 #[cfg(unix)]
 mod interrupts;
 mod keys;
+mod losses;
 mod network_acls;
 mod nodes_in_subnets;
 mod orders;
