@@ -19,6 +19,7 @@ use crate::{
     dependencies::Dependencies,
     gate::Gate,
     ledger::{Ledger, Unsaved},
+    loss::data,
     slots::StepTurn,
     steps::{Target, Task, Work},
 };
@@ -278,6 +279,12 @@ impl<'a> Executor<'a> {
                 // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
                 self.appears(address, object, turn).await?;
             }
+            if *target == Target::Current
+                && self.lacks_consent(address, object)
+                && self.is_seen(address, object, turn).await?
+            {
+                return Err(seen_late(address).into());
+            }
         }
         self.ledger.begin_deletion(address, target).await?;
         let is_replaced = *target != Target::Current || self.graph.node(address).is_some();
@@ -288,6 +295,13 @@ impl<'a> Executor<'a> {
         let took = object.is_some().then(|| Took::new(StepKind::Delete, turn.elapsed()));
         self.ledger.deleted(address, target, took).await?;
         Ok(object.map(|object| object.id).unwrap_or_default())
+    }
+
+    /// Whether the current object holds data that nobody has consented to lose. Then the plan took it for gone.
+    fn lacks_consent(&self, address: &Address, object: &ObjectState) -> bool {
+        let schema = self.provider.schema(address.kind());
+        let data = schema.and_then(|schema| data(schema, self.graph, address, object));
+        data.is_some_and(|data| data.needs_consent) && !self.ledger.look(|state| state.has_consent(address))
     }
 
     async fn finish_deletion(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {

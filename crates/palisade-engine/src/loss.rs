@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_core::{Address, Graph, Schema};
+use palisade_core::{Address, Data, Graph, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Phase, Plan, State, StateError, Step};
+use crate::{Action, ObjectState, Phase, Plan, State, StateError, Step};
 
 /// What becomes of the data of an object that is deleted.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -58,16 +58,19 @@ pub(crate) fn loss(schema: &Schema, graph: &Graph, state: &State, step: &Step) -
     if !matches!(step.action, Action::Delete | Action::Replace(_)) {
         return None;
     }
-    let address = &step.address;
-    let object = state.current(address).filter(|object| object.phase == Phase::Ready)?;
-    let inputs = object.object_to_delete(graph.node(address).is_some())?.inputs;
-    let data = schema.data?(&inputs);
-    let consent = match (data.needs_consent, state.has_consent(address)) {
+    let Data { fate, needs_consent } = data(schema, graph, &step.address, state.current(&step.address)?)?;
+    let consent = match (needs_consent, state.has_consent(&step.address)) {
         (false, _) => ConsentStatus::NotNeeded,
         (true, false) => ConsentStatus::Needed,
         (true, true) => ConsentStatus::Recorded,
     };
-    Some(Loss { fate: data.fate, consent })
+    Some(Loss { fate, consent })
+}
+
+/// What becomes of the data of the current object of `address` when it is deleted, if it holds any. One that was never finished does not.
+pub(crate) fn data(schema: &Schema, graph: &Graph, address: &Address, object: &ObjectState) -> Option<Data> {
+    let object = object.object_to_delete(graph.node(address).is_some()).filter(|_| object.phase == Phase::Ready)?;
+    Some(schema.data?(&object.inputs))
 }
 
 /// The consent to record before `plan` is carried out: what it needs, by resource and token of the object.

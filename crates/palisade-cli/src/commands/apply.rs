@@ -36,7 +36,7 @@ impl Words {
 pub(super) fn apply(context: &mut Context<'_>, args: &ApplyArgs, allowed: &[Address]) -> Result<u8, CommandError> {
     let graph = context.graph()?;
     let words = Words { is_destroy: false, command: "apply".to_owned() };
-    let request = Request { words: &words, auto_approve: args.auto_approve, is_saved: false, allowed };
+    let request = Request { words: &words, auto_approve: args.auto_approve, saved: None, allowed };
     execute(context, args, &graph, &words, |context, session, state| fresh(context, session, &graph, state, &request))
 }
 
@@ -44,7 +44,7 @@ pub(super) fn apply(context: &mut Context<'_>, args: &ApplyArgs, allowed: &[Addr
 pub(super) fn destroy(context: &mut Context<'_>, args: &ApplyArgs) -> Result<u8, CommandError> {
     let graph = Graph::empty(context.stack.name());
     let words = Words { is_destroy: true, command: "destroy".to_owned() };
-    let request = Request { words: &words, auto_approve: args.auto_approve, is_saved: false, allowed: &[] };
+    let request = Request { words: &words, auto_approve: args.auto_approve, saved: None, allowed: &[] };
     execute(context, args, &graph, &words, |context, session, state| fresh(context, session, &graph, state, &request))
 }
 

@@ -13,8 +13,8 @@ use crate::{
 pub(super) struct Request<'a> {
     pub(super) words: &'a Words,
     pub(super) auto_approve: bool,
-    /// Whether the plan was read before, when it was saved.
-    pub(super) is_saved: bool,
+    /// The plan as it was saved and read before, if it was.
+    pub(super) saved: Option<&'a Plan>,
     /// The resources of which data may be lost.
     pub(super) allowed: &'a [Address],
 }
@@ -50,7 +50,7 @@ impl Request<'_> {
         self.check_flags(state, plan)?;
         let losses: Vec<_> = needed(plan).filter(|(address, _)| !self.allowed.contains(address)).collect();
         let flags = flags(plan);
-        if self.auto_approve || self.is_saved {
+        if self.auto_approve || self.saved.is_some() {
             if losses.is_empty() {
                 return Ok(Consent::Of(self.allowed.iter().cloned().collect()));
             }
@@ -125,8 +125,10 @@ impl Request<'_> {
 
     /// An error if a flag is for a loss that the plan does not have: it would allow the next one.
     fn check_flags(&self, state: &State, plan: &Plan) -> Result<(), CommandError> {
-        let losses = || plan.losses().filter(|(_, loss)| loss.consent != ConsentStatus::NotNeeded);
-        // A run that did not complete is continued by the same command, and may have lost the data already.
+        // What a saved plan loses may be lost already, as where the same command is typed again. So is what a run has lost that did not
+        // complete.
+        let plans = || [Some(plan), self.saved].into_iter().flatten();
+        let losses = || plans().flat_map(Plan::losses).filter(|(_, loss)| loss.consent != ConsentStatus::NotNeeded);
         let is_needed = |flag: &Address| losses().any(|(address, _)| address == flag) || state.has_spent_consent(flag);
         let Some(flag) = self.allowed.iter().find(|flag| !is_needed(flag)) else { return Ok(()) };
         let open = losses().map(|(address, _)| address).filter(|address| !self.allowed.contains(address));

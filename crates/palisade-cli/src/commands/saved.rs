@@ -38,7 +38,7 @@ pub(super) fn apply(
     let is_destroy = saved.origin.is_destroy;
     let graph = if is_destroy { Graph::empty(context.stack.name()) } else { context.graph()? };
     let words = Words { is_destroy, command: format!("apply {}", file.display()) };
-    let request = Request { words: &words, auto_approve: args.auto_approve, is_saved: true, allowed };
+    let request = Request { words: &words, auto_approve: args.auto_approve, saved: Some(&saved.plan), allowed };
     execute(context, args, &graph, &words, |context, session, state| {
         let plan = rest(context, session, &graph, state, &saved, file)?;
         let consent = request.approve(context, session, state, &plan)?;

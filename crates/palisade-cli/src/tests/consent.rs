@@ -241,8 +241,13 @@ fn a_saved_plan_shows_its_losses_and_needs_the_flags() {
             )
         );
     }
-    assert_eq!(run(&desk, "apply DESK/next.plan --allow-data-loss Diary.a", "", WITHOUT_A).code, 0);
-    assert_eq!(desk.account.count(), 3);
+    // The same command a second time has nothing to do, and is no error.
+    for _ in 0..2 {
+        assert_eq!(run(&desk, "apply DESK/next.plan --allow-data-loss Diary.a", "", WITHOUT_A).code, 0);
+        assert_eq!(desk.account.count(), 3);
+    }
+    let other = run(&desk, "apply DESK/next.plan --allow-data-loss Diary.b", "", WITHOUT_A);
+    assert!(other.stderr.starts_with("error: `--allow-data-loss Diary.b` is not needed"), "{}", other.stderr);
 }
 
 #[test]

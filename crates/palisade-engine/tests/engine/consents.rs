@@ -174,6 +174,25 @@ fn without_consent_an_apply_is_refused_before_any_call_and_any_write() {
 }
 
 #[test]
+fn what_the_plan_took_for_gone_is_not_deleted_with_its_data() {
+    run(async {
+        let account = Account::default();
+        up(&account, &a_and(&[])).await;
+        let alps = account.lock().world.objects.remove(&("Vault".to_owned(), "alps".to_owned())).unwrap();
+        let program = vaults("1", &[]);
+        let plan = planned(&account, &program).await.unwrap();
+        assert_eq!(plan.losses().count(), 0);
+        account.lock().world.objects.insert(("Vault".to_owned(), "alps".to_owned()), alps);
+        let report = carry_out(&account, &program, &plan, Consent::default()).await.unwrap();
+        assert_eq!(report.failures[0].error.message, "Vault.a exists, and was not seen when the plan was made");
+        assert!(account.lock().world.thing("Vault", "alps").is_some());
+        // The next plan shows it.
+        assert_eq!(losses(&account, &program).await, "Vault.a: all in alps will be lost, with consent");
+        assert!(try_apply(&account, &program, Consent::All).await.unwrap().is_complete());
+    });
+}
+
+#[test]
 fn from_every_moment_after_the_consent_the_next_run_needs_none() {
     for after in [
         vaults("1", &[]),
@@ -311,5 +330,22 @@ fn a_plan_deletes_everything_if_objects_go_and_none_is_left() {
         assert!(!deletes_everything(&account, &other).await, "another one is created");
         delete_object(&account, "Net.net");
         assert!(!deletes_everything(&account, &empty).await, "it is gone already");
+        // Only the predecessor is left of a network whose replacement and deletion have failed.
+        let account = Account::default();
+        up(&account, &vaults("1", &[])).await;
+        let replaced = vaults("2", &[]);
+        for program in [&replaced, &empty] {
+            let plan = planned(&account, program).await.unwrap();
+            let start = account.lock().moments.last().unwrap().clone();
+            // Which call of the run it is that deletes the first one.
+            let trial = Account::again(&start);
+            carry_out(&trial, program, &plan, Consent::default()).await.unwrap();
+            let call = trial.lock().calls.iter().position(|call| call == "delete Net.net-1").unwrap();
+            account.fail(call, ErrorKind::Denied, false);
+            assert!(!carry_out(&account, program, &plan, Consent::default()).await.unwrap().is_complete());
+            account.lock().fault = None;
+        }
+        assert!(state(&account).resources[&address("Net.net")].current.is_none());
+        assert!(deletes_everything(&account, &empty).await);
     });
 }
