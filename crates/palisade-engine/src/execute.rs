@@ -14,12 +14,12 @@ use palisade_core::{
 };
 
 use crate::{
-    Event, ObjectState, Phase, StepKind, Took,
+    Event, ObjectState, Phase, State, StepKind, Took,
     align::can_become,
     dependencies::Dependencies,
     gate::Gate,
     ledger::{Ledger, Unsaved},
-    loss::data,
+    loss::lacks_consent,
     slots::StepTurn,
     steps::{Target, Task, Work},
 };
@@ -279,8 +279,9 @@ impl<'a> Executor<'a> {
                 // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
                 self.appears(address, object, turn).await?;
             }
+            let lacks_consent = |state: &State| lacks_consent(self.provider, self.graph, state, address, object);
             if *target == Target::Current
-                && self.lacks_consent(address, object)
+                && self.ledger.look(lacks_consent)
                 && self.is_seen(address, object, turn).await?
             {
                 return Err(seen_late(address).into());
@@ -295,13 +296,6 @@ impl<'a> Executor<'a> {
         let took = object.is_some().then(|| Took::new(StepKind::Delete, turn.elapsed()));
         self.ledger.deleted(address, target, took).await?;
         Ok(object.map(|object| object.id).unwrap_or_default())
-    }
-
-    /// Whether the current object holds data that nobody has consented to lose. Then the plan took it for gone.
-    fn lacks_consent(&self, address: &Address, object: &ObjectState) -> bool {
-        let schema = self.provider.schema(address.kind());
-        let data = schema.and_then(|schema| data(schema, self.graph, address, object));
-        data.is_some_and(|data| data.needs_consent) && !self.ledger.look(|state| state.has_consent(address))
     }
 
     async fn finish_deletion(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {

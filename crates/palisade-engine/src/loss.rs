@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_core::{Address, Data, Graph, Schema};
+use palisade_core::{Address, Data, Graph, Schema, provider::Provider};
 use serde::{Deserialize, Serialize};
 
 use crate::{Action, ObjectState, Phase, Plan, State, StateError, Step};
@@ -67,8 +67,21 @@ pub(crate) fn loss(schema: &Schema, graph: &Graph, state: &State, step: &Step) -
     Some(Loss { fate, consent })
 }
 
+/// Whether `object`, the current one of `address`, holds data that nobody has consented to lose. If it is deleted, the plan took it for
+/// gone.
+pub(crate) fn lacks_consent(
+    provider: &dyn Provider,
+    graph: &Graph,
+    state: &State,
+    address: &Address,
+    object: &ObjectState,
+) -> bool {
+    let data = provider.schema(address.kind()).and_then(|schema| data(schema, graph, address, object));
+    data.is_some_and(|data| data.needs_consent) && !state.has_consent(address)
+}
+
 /// What becomes of the data of the current object of `address` when it is deleted, if it holds any. One that was never finished does not.
-pub(crate) fn data(schema: &Schema, graph: &Graph, address: &Address, object: &ObjectState) -> Option<Data> {
+fn data(schema: &Schema, graph: &Graph, address: &Address, object: &ObjectState) -> Option<Data> {
     let object = object.object_to_delete(graph.node(address).is_some()).filter(|_| object.phase == Phase::Ready)?;
     Some(schema.data?(&object.inputs))
 }

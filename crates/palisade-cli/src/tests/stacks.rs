@@ -43,6 +43,6 @@ pub(super) fn loud(stack: &mut Stack) {
 pub(super) fn diaries(stack: &mut Stack, diaries: &[(&str, &str, &str)]) {
     stack.add("main", thing().set("text", "hello"));
     for (name, title, text) in diaries {
-        stack.add(*name, diary(title).set("text", *text).set("parent", reference("main", "id")));
+        stack.add(name, diary(title).set("text", *text).set("parent", reference("main", "id")));
     }
 }
