@@ -40,7 +40,7 @@ impl Program {
             log.iter().fold(policy, |policy, log| policy.logs(log.clone()))
         };
         let keys = keys.iter().map(|(name, alias)| (name, KmsKey::builder().alias(alias.clone()).policy(policy())));
-        let keys: Vec<_> = keys.map(|(name, key)| stack.add(*name, key)).collect();
+        let keys: Vec<_> = keys.map(|(name, key)| stack.add(name, key)).collect();
         let key = &keys[0];
         if let Some(name) = log {
             stack.add("slow", LogGroup::builder().name(name.clone()).kms_key_id(key));
