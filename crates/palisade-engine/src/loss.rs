@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_core::{Address, Data, Graph, Schema, provider::Provider};
+use palisade_core::{
+    Address, Data, Graph, Schema,
+    provider::{Observation, Provider},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Action, ObjectState, Phase, Plan, State, StateError, Step};
@@ -52,9 +55,27 @@ impl Consent {
     }
 }
 
-/// What becomes of the data of the object that `step` deletes, if it is finished and of a kind that holds data; `state` is the one that
-/// the step was planned for. The caller knows that the object exists.
-pub(crate) fn loss(schema: &Schema, graph: &Graph, state: &State, step: &Step) -> Option<Loss> {
+/// Says of each step that deletes an object what becomes of its data, and whether the plan leaves the stack without any object. `state` is
+/// the one that the plan was made of.
+pub(crate) fn mark_losses(
+    provider: &dyn Provider,
+    graph: &Graph,
+    state: &State,
+    observations: &BTreeMap<Address, Option<Observation>>,
+    plan: &mut Plan,
+) {
+    let exists = |address: &Address| observations.get(address).is_some_and(Option::is_some);
+    for step in plan.steps.iter_mut().filter(|step| exists(&step.address)) {
+        step.loss = provider.schema(step.address.kind()).and_then(|schema| loss(schema, graph, state, step));
+    }
+    let is_deleted = |step: &Step| {
+        step.action == Action::Delete && exists(&step.address) || step.deposed.iter().any(|id| !id.is_empty())
+    };
+    plan.deletes_everything = plan.steps.iter().any(is_deleted) && !plan.steps.iter().any(Step::keeps_object);
+}
+
+/// What becomes of the data of the object that `step` deletes, if it is finished and of a kind that holds data.
+fn loss(schema: &Schema, graph: &Graph, state: &State, step: &Step) -> Option<Loss> {
     if !matches!(step.action, Action::Delete | Action::Replace(_)) {
         return None;
     }

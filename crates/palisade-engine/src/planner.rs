@@ -14,7 +14,7 @@ use crate::{
     contested::contested,
     field_diff::{Difference, creation, deletion, difference, drift},
     impossible::impossible,
-    loss::loss,
+    loss::mark_losses,
     occupied::occupied,
     refresh::{Refreshed, refresh},
     replace_order::{delete_first, replace_order},
@@ -89,14 +89,7 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
             change.after = Some(output.value.clone());
         }
     }
-    let exists = |address: &Address| observations.get(address).is_some_and(Option::is_some);
-    for step in plan.steps.iter_mut().filter(|step| exists(&step.address)) {
-        step.loss = provider.schema(step.address.kind()).and_then(|schema| loss(schema, graph, &state, step));
-    }
-    let is_deleted = |step: &Step| {
-        step.action == Action::Delete && exists(&step.address) || step.deposed.iter().any(|id| !id.is_empty())
-    };
-    plan.deletes_everything = plan.steps.iter().any(is_deleted) && !plan.steps.iter().any(Step::keeps_object);
+    mark_losses(provider, graph, &state, &observations, &mut plan);
     let findings = impossible(graph, &state, &plan);
     if findings.is_empty() { Ok(Planned { plan, state }) } else { Err(PlanError::Impossible(findings)) }
 }
