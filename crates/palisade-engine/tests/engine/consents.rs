@@ -125,10 +125,10 @@ fn an_object_that_is_gone_or_was_never_finished_or_has_a_successor_holds_nothing
 #[test]
 fn what_counts_at_the_deletion_is_what_the_deletion_uses() {
     run(async {
-        for (first, then, expected) in [
-            (Some("7"), None, "Vault.a: all in alps will be lost, with consent"),
-            (None, Some("7"), "Vault.a: alps can be recovered for 7 days"),
-        ] {
+        let (lost, kept) =
+            ("Vault.a: all in alps will be lost, with consent", "Vault.a: alps can be recovered for 7 days");
+        // Deleted, it is what the program has said last. Replaced, that is about the successor.
+        for (first, then, deleted, replaced) in [(Some("7"), None, lost, kept), (None, Some("7"), kept, lost)] {
             let account = Account::default();
             up(&account, &vaults("1", &[("a", "alps", "", first)])).await;
             // The update to the other value does not come to its end.
@@ -137,7 +137,8 @@ fn what_counts_at_the_deletion_is_what_the_deletion_uses() {
             account.fail(0, ErrorKind::Denied, false);
             carry_out(&account, &program, &plan, Consent::default()).await.unwrap();
             account.lock().fault = None;
-            assert_eq!(losses(&account, &vaults("1", &[])).await, expected);
+            assert_eq!(losses(&account, &vaults("1", &[])).await, deleted);
+            assert_eq!(losses(&account, &vaults("2", &[("a", "alps", "tag", then)])).await, replaced);
         }
     });
 }
