@@ -28,7 +28,7 @@ use palisade_core::{
     },
 };
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{Action, ApplyOptions, MemoryStore, Phase, Plan, Report, State, Store};
+use palisade_engine::{Action, ApplyOptions, Consent, MemoryStore, Phase, Plan, Report, State, Store};
 use palisade_testing::Rehearsal;
 use tokio::time::{Instant, timeout};
 
@@ -338,7 +338,7 @@ impl Life {
     }
 
     async fn carry_out(&self, graph: &Graph, plan: &Plan) -> Report {
-        let options = ApplyOptions::default();
+        let options = ApplyOptions { consent: Consent::All, ..ApplyOptions::default() };
         let mut lock = self.store.lock("apply", &mut |_| {}).await.unwrap();
         palisade_engine::apply(self, &mut lock, self.state().await, graph, plan, &options, &mut |_| {}).await.unwrap()
     }

@@ -147,7 +147,7 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
     desk.look_around(2);
     secrets.push(desk.value(2, "generated"));
     assert_eq!(desk.value(2, "token"), TOKENS[1]);
-    desk.done(2, "apply end.plan");
+    desk.done(2, "apply end.plan --auto-approve");
     assert_ne!(secrets[0], secrets[1]);
 
     secrets.extend(TOKENS.into_iter().chain(PASSWORDS).chain([REFUSED]).map(str::to_owned));

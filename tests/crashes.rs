@@ -11,7 +11,7 @@ use palisade_core::{
     provider::{BoxFuture, ProviderError},
 };
 use palisade_emulator::Emulator;
-use palisade_engine::{ApplyOptions, MemoryStore, State, Store};
+use palisade_engine::{ApplyOptions, Consent, MemoryStore, State, Store};
 use palisade_testing::graph;
 use tokio::{
     sync::{Mutex, Notify},
@@ -57,7 +57,8 @@ async fn apply(emulator: &Emulator, store: &MemoryStore, program: &Graph, nth: u
     let mut lock = store.lock("apply", &mut |_| {}).await.unwrap();
     let state = store.load().await.unwrap().unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"));
     let plan = palisade_engine::plan(&provider, program, &state).await.unwrap();
-    let (options, mut listener) = (ApplyOptions::default(), |_| {});
+    let options = ApplyOptions { consent: Consent::All, ..ApplyOptions::default() };
+    let mut listener = |_| {};
     tokio::select! {
         biased;
         () = account.happened.notified() => None,

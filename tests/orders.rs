@@ -7,7 +7,7 @@ use palisade::prelude::*;
 use palisade_aws::{Aws, AwsProvider, Supplier};
 use palisade_core::Address;
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{Action, ApplyOptions, MemoryStore, ReplaceOrder, State, Store, apply, plan};
+use palisade_engine::{Action, ApplyOptions, Consent, MemoryStore, ReplaceOrder, State, Store, apply, plan};
 use palisade_testing::Rehearsal;
 
 use crate::{run, schema_changes};
@@ -437,7 +437,7 @@ fn one_call_at_a_time_is_enough() {
     };
     let provider = AwsProvider::new(Aws::new(Arc::new(Emulator::in_memory("us-east-1")), Arc::new(Nothing)));
     let store = MemoryStore::default();
-    let options = ApplyOptions { parallelism: NonZeroUsize::MIN, ..ApplyOptions::default() };
+    let options = ApplyOptions { parallelism: NonZeroUsize::MIN, consent: Consent::All, ..ApplyOptions::default() };
     run(async {
         for graph in [program(tags! { "step" = "1" }), program(tags! { "step" = "2" }), palisade_testing::graph(|_| {})]
         {

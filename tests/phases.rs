@@ -23,7 +23,7 @@ use palisade_core::{
     },
 };
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{ApplyOptions, MemoryStore, ObjectState, State, Store};
+use palisade_engine::{ApplyOptions, Consent, MemoryStore, ObjectState, State, Store};
 
 use crate::schema_changes::cases::{declare, fields};
 
@@ -289,7 +289,7 @@ async fn apply(provider: &Marked, store: &MemoryStore, declare: impl FnOnce(&mut
     let state = store.load().await.unwrap().unwrap_or_else(|| State::new("test", "0123456789abcdef0123456789abcdef"));
     let graph = palisade_testing::graph(declare);
     let plan = palisade_engine::plan(provider, &graph, &state).await.unwrap();
-    let options = ApplyOptions::default();
+    let options = ApplyOptions { consent: Consent::All, ..ApplyOptions::default() };
     let mut lock = store.lock("apply", &mut |_| {}).await.unwrap();
     let report =
         palisade_engine::apply(provider, &mut lock, state, &graph, &plan, &options, &mut |_| {}).await.unwrap();

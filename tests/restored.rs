@@ -24,7 +24,7 @@ use palisade_core::{
     provider::{BoxFuture, ErrorKind, ProviderError, Untracked},
 };
 use palisade_emulator::{Emulator, Item};
-use palisade_engine::{ApplyOptions, LocalStore, Plan, Report, State, StateError, Store};
+use palisade_engine::{ApplyOptions, Consent, LocalStore, Plan, Report, State, StateError, Store};
 use palisade_testing::ExposeSecret;
 use tokio::time::{Instant, timeout};
 
@@ -141,7 +141,8 @@ impl Desk {
     async fn try_apply(&self, graph: &Graph) -> Result<Report, StateError> {
         let plan = self.plan(graph).await;
         // Each run has another name.
-        let options = ApplyOptions { run: format!("{:?}", Instant::now()), ..ApplyOptions::default() };
+        let run = format!("{:?}", Instant::now());
+        let options = ApplyOptions { run, consent: Consent::All, ..ApplyOptions::default() };
         let store = self.store();
         let mut lock = store.lock("apply", &mut |_| {}).await.unwrap();
         palisade_engine::apply(&self.provider, &mut lock, self.state().await, graph, &plan, &options, &mut |_| {}).await

@@ -20,6 +20,7 @@ mod fuzz;
 mod interrupts;
 mod keys;
 mod left_out;
+mod losses;
 mod network_acls;
 mod nodes_in_subnets;
 mod orders;

@@ -20,7 +20,7 @@ use palisade_aws::{
 };
 use palisade_core::{Address, Graph, Id, Json};
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{ApplyOptions, Event, Lock, Plan, PlanError, Report, State, StateError, Store, Writer};
+use palisade_engine::{ApplyOptions, Consent, Event, Lock, Plan, PlanError, Report, State, StateError, Store, Writer};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     sync::{Notify, watch},
@@ -428,6 +428,7 @@ impl Life {
             parallelism: weather.parallelism.try_into().map_err(|_| "no call may be made".to_owned())?,
             stop: stopped,
             run: run.to_owned(),
+            consent: Consent::All,
             ..ApplyOptions::default()
         };
         let mut listener = |event: Event| self.see(format!("{event:?}"));

@@ -7,6 +7,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use palisade_core::Address;
+
 use crate::{Clouds, S3Location};
 
 const EXAMPLES: &str = "\
@@ -14,6 +16,8 @@ Examples:
   cargo run -- plan                     what would change, and why
   cargo run -- apply                    change it, after a question
   cargo run -- apply --auto-approve     change it without a question, as in CI
+  cargo run -- apply --auto-approve --allow-data-loss LogGroup.slow-log
+                                        the same, and consent to lose this data
   cargo run -- plan --out next.plan     save the plan, to be read by others
   cargo run -- apply next.plan          do what it says, and nothing else
   cargo run -- plan --detailed-exitcode tell a script whether anything would change
@@ -99,8 +103,11 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Bring the cloud to what the program declares, or carry out a plan that was saved
     Apply {
-        /// A file that `plan --out` wrote: do what it says, without a question
+        /// A file that `plan --out` wrote: do what it says, and ask only before a destroy
         file: Option<PathBuf>,
+        /// Consent to lose the data of this resource; may be repeated
+        #[arg(long, value_name = "ADDRESS")]
+        allow_data_loss: Vec<Address>,
         #[command(flatten)]
         args: ApplyArgs,
     },
@@ -154,7 +161,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ApplyArgs {
-    /// Do not ask before the changes are made
+    /// Do not ask before the changes are made; to lose data, an apply also needs --allow-data-loss
     #[arg(long, visible_alias = "yes", short = 'y')]
     pub(crate) auto_approve: bool,
     /// Begin nothing new after a failure; else only what depends on the failed step is left out

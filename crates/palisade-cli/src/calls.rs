@@ -200,6 +200,7 @@ mod tests {
             unchanged: 0,
             reason: None,
             notes: Vec::new(),
+            loss: None,
         };
         let entry = Entry { current: Some(object("early".into())), deposed: deposed.into_iter().map(object).collect() };
         let set = deleted(&step, &entry).into_iter();

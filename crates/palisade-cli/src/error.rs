@@ -153,6 +153,9 @@ impl From<StateError> for CommandError {
                 "restore the state file that belongs to {}; or delete the journal, if all that its run has created is deleted",
                 path.display()
             )],
+            StateError::NoConsent { .. } => {
+                vec!["consent to each of these with `--allow-data-loss ADDRESS`, if the data may be lost".to_owned()]
+            }
             StateError::Missed { .. } => vec!["run the command again: the next plan takes it as it is".to_owned()],
             StateError::Overtaken { .. } => vec!["run the command again, on the state as it is now".to_owned()],
             StateError::TakenBack { path, expected, .. } => taken_back(path, *expected),

@@ -38,7 +38,7 @@ pub use resource::{Attributes, Complete, Declaration, Declare, Handle, Outputs, 
 pub use rule::{
     AcceptedRisk, Assessment, Catalogue, Check, Control, Hold, Reason, ReasonError, Risk, Rule, Status, Violation,
 };
-pub use schema::{AttributeSchema, Chosen, FieldSchema, IdRules, OnChange, Room, Schema};
+pub use schema::{AttributeSchema, Chosen, Data, FieldSchema, IdRules, OnChange, Room, Schema};
 pub use serde_json::Value as Json;
 pub use stack::{Node, OutputNode, Rename, Stack};
 pub use suggest::closest;

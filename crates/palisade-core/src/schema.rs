@@ -24,6 +24,8 @@ pub struct Schema {
     /// The kinds that a deleted object still refers to while it can be recovered. A creation may bring it back, with references
     /// that no state has.
     pub brings_back: &'static [&'static str],
+    /// What becomes of the data of an object that is deleted with these inputs; `None` for a kind that holds no data.
+    pub data: Option<fn(&JsonMap) -> Data>,
     /// How many objects there can be beside each other, if the cloud has room for a few only.
     pub room: Option<Room>,
     /// The type of the resource in Terraform, as in `aws_subnet`.
@@ -51,6 +53,15 @@ impl IdRules {
 
     /// The ids that EC2 gives its objects, as in `vpc-0a1b2c3d`.
     pub const HEXADECIMAL: Self = Self { hexadecimal: true, ..Self::NONE };
+}
+
+/// What becomes of the data of a deleted object.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Data {
+    /// What is lost and what is kept, as a clause: "all events in `/app` will be lost".
+    pub fate: String,
+    /// Whether the deletion needs consent, as data is lost that nobody can recover.
+    pub needs_consent: bool,
 }
 
 /// How many objects of a kind have the same values of some fields, at most. Where those that come would be too many, some that go
@@ -144,7 +155,7 @@ impl Schema {
     pub const fn new(kind: &'static str, fields: &'static [FieldSchema]) -> Self {
         let (doc, id_prefix, terraform_type) = ("", "", "");
         let (ids, attributes, brings_back) = (IdRules::NONE, &[], &[]);
-        let (room, terraform, check, rules) = (None, None, None, &[]);
+        let (data, room, terraform, check, rules) = (None, None, None, None, &[]);
         Self {
             kind,
             doc,
@@ -153,6 +164,7 @@ impl Schema {
             fields,
             attributes,
             brings_back,
+            data,
             room,
             terraform_type,
             terraform,

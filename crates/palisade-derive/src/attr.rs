@@ -10,6 +10,7 @@ pub(crate) struct ResourceAttrs {
     pub(crate) id_prefix: Option<LitStr>,
     pub(crate) ids: Option<Path>,
     pub(crate) brings_back: Option<Type>,
+    pub(crate) data: Option<Path>,
     pub(crate) room: Option<Path>,
     pub(crate) terraform_with: Option<Path>,
     pub(crate) check: Option<Path>,
@@ -76,6 +77,7 @@ pub(crate) fn resource(attributes: &[Attribute]) -> syn::Result<ResourceAttrs> {
             "id_prefix" => found.id_prefix = Some(meta.value()?.parse()?),
             "ids" => found.ids = Some(meta.value()?.parse()?),
             "brings_back" => found.brings_back = Some(meta.value()?.parse()?),
+            "data" => found.data = Some(meta.value()?.parse()?),
             "room" => found.room = Some(meta.value()?.parse()?),
             "terraform_with" => found.terraform_with = Some(meta.value()?.parse()?),
             "check" => found.check = Some(meta.value()?.parse()?),
@@ -90,7 +92,7 @@ pub(crate) fn resource(attributes: &[Attribute]) -> syn::Result<ResourceAttrs> {
             })?,
             "by_hand" => found.by_hand = true,
             _ => {
-                let keys = "terraform, attributes, id_prefix, ids, brings_back, room, terraform_with, check, rules, requires, never, by_hand";
+                let keys = "terraform, attributes, id_prefix, ids, brings_back, data, room, terraform_with, check, rules, requires, never, by_hand";
                 return Err(unknown(&meta, keys));
             }
         }

@@ -86,6 +86,7 @@ fn schema(resource: &Resource) -> TokenStream {
     let id_prefix = resource.attrs.id_prefix.as_ref().map(syn::LitStr::value).unwrap_or_default();
     let ids = resource.attrs.ids.as_ref().map_or_else(|| quote!(::palisade_core::IdRules::NONE), |ids| quote!(#ids));
     let brings_back = resource.attrs.brings_back.iter();
+    let data = option(resource.attrs.data.as_ref());
     let room = option(resource.attrs.room.as_ref());
     let terraform_type = &resource.attrs.terraform;
     let terraform = option(resource.attrs.terraform_with.as_ref());
@@ -106,6 +107,7 @@ fn schema(resource: &Resource) -> TokenStream {
                 fields: &[#(#fields),*],
                 attributes: <#attributes as ::palisade_core::Attributes>::SCHEMA,
                 brings_back: &[#(<#brings_back as ::palisade_core::Resource>::SCHEMA.kind),*],
+                data: #data,
                 room: #room,
                 terraform_type: #terraform_type,
                 terraform: #terraform,

@@ -28,6 +28,7 @@ mod valid;
 /// - `id_prefix = "vpc-"`: how the cloud's ids begin; leave it out where the user chooses the id.
 /// - `ids = IdRules::HEXADECIMAL`: what else an id that a program names must be.
 /// - `brings_back = KmsKey`: the kind that a deleted object still refers to while it can be recovered.
+/// - `data = path`: a `fn(&JsonMap) -> Data` that says what becomes of an object's data when it is deleted with these inputs.
 /// - `room = path`: a `Room`, which says how many objects there can be beside each other.
 /// - `terraform_with = path`: a `fn(&mut TerraformResource, &Graph)` that writes what no single field says.
 /// - `check = path`: a `fn(&Node, &Stack) -> Vec<Finding>` for the rules that need more than one field, or another resource.

@@ -37,7 +37,7 @@ fn mistakes_are_answered_with_what_to_write() {
             #[resource(terraform = "x_net", prefix = "net-")]
             struct Net {}
         }),
-        @"there is no such key; the keys are terraform, attributes, id_prefix, ids, brings_back, room, terraform_with, check, rules, requires, never, by_hand"
+        @"there is no such key; the keys are terraform, attributes, id_prefix, ids, brings_back, data, room, terraform_with, check, rules, requires, never, by_hand"
     );
     insta::assert_snapshot!(
         resource(&parse_quote! {

@@ -14,12 +14,13 @@ use tokio::{
 };
 
 use crate::{
-    Event, Failure, Interruption, Lock, Plan, Report, State, StateError, StepKind, Writer,
+    Consent, Event, Failure, Interruption, Lock, Plan, Report, State, StateError, StepKind, Writer,
     align::{aligned, set_aside},
     contested::contested,
     execute::{Executor, StepError},
     gate::Gate,
     ledger::Ledger,
+    loss::consents,
     missed,
     slots::{Priority, Slots, StepTurn, priorities},
     steps::{Steps, Task, steps},
@@ -42,6 +43,8 @@ pub struct ApplyOptions {
     /// What tells the run from all others. It is a part of the tokens of its creations: two runs may continue the same state, as after it
     /// was restored, and then neither takes what the other one has created for its own. Any text; empty by default.
     pub run: String,
+    /// To which losses of data somebody has consented. To none by default; then a plan that needs consent is refused.
+    pub consent: Consent,
 }
 
 impl Default for ApplyOptions {
@@ -55,6 +58,7 @@ impl Default for ApplyOptions {
             stop: watch::channel(false).1,
             patience: Duration::from_secs(4),
             run: String::new(),
+            consent: Consent::default(),
         }
     }
 }
@@ -71,6 +75,8 @@ impl Default for ApplyOptions {
 /// `lock` is kept meanwhile: a lease is renewed.
 ///
 /// # Errors
+/// - [`StateError::NoConsent`] if `plan` deletes an object whose data cannot be recovered, and neither `options.consent` nor `state` has
+///   consent to that. Nothing was sent or written.
 /// - [`StateError::Overtaken`], [`StateError::TakenBack`], [`StateError::Replaced`] or [`StateError::Gone`] if what is kept is not
 ///   `state` any more. Nothing was begun.
 /// - [`StateError::Behind`] if the account has objects that a later `state` must know, and [`StateError::Unchecked`] if that
@@ -92,8 +98,6 @@ pub async fn apply(
     listener: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Report, StateError> {
     let (begin, writer): (_, &dyn Writer) = (Instant::now(), &**lock);
-    writer.begin(&state).await?;
-    let gate = Arc::new(Gate::new(writer.hold(), options.stop.clone()));
     let saved = state;
     // The same that the plan was made of.
     let mut state = aligned(graph, &saved).state;
@@ -101,6 +105,9 @@ pub async fn apply(
     for step in &plan.steps {
         set_aside(graph, step, &mut state);
     }
+    let consents = consents(plan, &state, &options.consent)?;
+    writer.begin(&saved).await?;
+    let gate = Arc::new(Gate::new(writer.hold(), options.stop.clone()));
     let steps = steps(graph, &state, plan);
     let typical = |kind: &str, step| provider.typical_duration(kind, step);
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));
@@ -113,8 +120,10 @@ pub async fn apply(
         if let Some(search) = &search {
             untracked::check(provider, &gate, search, (writer.path(), saved.serial), executor.ledger()).await?;
         }
+        // If this is not saved, the gate is closed, so no step begins.
+        _ = executor.ledger().consent(consents).await;
         let report = Run::new(&executor, &steps, priorities, &gate, options).complete().await;
-        let state = executor.into_ledger().finish(graph, plan).await?;
+        let state = executor.into_ledger().finish(graph, plan, report.is_complete()).await?;
         Ok(Report { outputs: state.outputs, took: begin.elapsed(), ..report })
     });
     tokio::select! {

@@ -188,6 +188,13 @@ pub enum StateError {
         #[source]
         error: Box<ProviderError>,
     },
+    /// The plan deletes objects with data that cannot be recovered, and nobody has consented to that.
+    #[error("data would be lost without consent, so nothing was changed: {losses}", losses = losses.iter()
+        .map(|(address, fate)| format!("{address}: {fate}")).collect::<Vec<_>>().join("; "))]
+    NoConsent {
+        /// The resources of the objects, each with what becomes of the data.
+        losses: Vec<(Address, String)>,
+    },
     /// Another run holds the state.
     #[error("the stack `{stack}` is locked by {holder}")]
     Locked {

@@ -14,12 +14,13 @@ use palisade_core::{
 };
 
 use crate::{
-    Event, ObjectState, Phase, StepKind, Took,
+    Event, ObjectState, Phase, State, StepKind, Took,
     align::can_become,
     deletion,
     dependencies::Dependencies,
     gate::Gate,
     ledger::{Ledger, Unsaved},
+    loss::lacks_consent,
     slots::StepTurn,
     steps::{Target, Task, Work},
 };
@@ -278,6 +279,13 @@ impl<'a> Executor<'a> {
             if object.may_be_hidden() {
                 // To delete what cannot be seen yet does nothing. If it does not appear, it is gone.
                 self.appears(address, object, turn).await?;
+            }
+            let lacks_consent = |state: &State| lacks_consent(self.provider, self.graph, state, address, object);
+            if *target == Target::Current
+                && self.ledger.look(lacks_consent)
+                && self.is_seen(address, object, turn).await?
+            {
+                return Err(seen_late(address).into());
             }
         }
         let said = self.ledger.look(|state| deletion::said_now(self.graph, state, address, target));

@@ -199,13 +199,7 @@ mod tests {
     #[test]
     fn a_circle_of_another_form_is_broken_by_taking_out_what_leaves_an_object() {
         let (graph, state) = (Graph::empty("test"), State::new("test", "00"));
-        let plan = Plan {
-            stack: "test".to_owned(),
-            steps: Vec::new(),
-            outputs: Vec::new(),
-            drift: Vec::new(),
-            accepted_risks: Vec::new(),
-        };
+        let plan = Plan { stack: "test".to_owned(), ..Plan::default() };
         let mut steps = Steps::new();
         let works = [("Cache", Task::Update), ("Group", Task::Delete(Target::Current)), ("User", Task::Update)];
         let circle = works.map(|(kind, task)| steps.add_node(Work { address: Address::new(kind, "it"), task }));

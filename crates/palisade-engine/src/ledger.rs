@@ -1,7 +1,7 @@
 //! [`Ledger`]: the one place where an apply changes the state. Each change is on disk before the next call is sent.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -199,6 +199,14 @@ impl<'a> Ledger<'a> {
         self.write(Change::Deleting { address: address.clone(), deposed, at_deletion }).await
     }
 
+    /// Records which losses of data somebody has consented to, if they are others than those on record.
+    pub(crate) async fn consent(&self, consents: BTreeMap<Address, String>) -> Result<(), Unsaved> {
+        if self.look(|state| state.consents == consents) {
+            return Ok(());
+        }
+        self.write(Change::Consented { consents }).await
+    }
+
     /// Records that an object has been brought to `inputs`, and what it is then.
     pub(crate) async fn ready(
         &self,
@@ -220,13 +228,16 @@ impl<'a> Ledger<'a> {
     }
 
     /// Brings what follows from the objects up to date, and returns the state, once nothing runs any more. The whole state
-    /// is written, so that the next run finds no journal.
+    /// is written, so that the next run finds no journal. Consent to losses of data ends with a run that has completed.
     ///
     /// After a failed write it tries once more, so that a disk that was full for a moment costs no record. The error is
     /// returned all the same.
-    pub(crate) async fn finish(self, graph: &Graph, plan: &Plan) -> Result<State, StateError> {
+    pub(crate) async fn finish(self, graph: &Graph, plan: &Plan, is_complete: bool) -> Result<State, StateError> {
         let mut book = self.book.into_inner().unwrap_or_else(PoisonError::into_inner);
         book.update_dependencies(graph, plan);
+        if is_complete && !book.state.consents.is_empty() {
+            book.record(Change::Consented { consents: BTreeMap::new() });
+        }
         let outputs = book.outputs(plan);
         if outputs != book.state.outputs {
             book.record(Change::Outputs { outputs });
@@ -622,9 +633,8 @@ mod tests {
             let (first, second) = tokio::join!(ledger.created(&net, "id"), ledger.created(&net, "id"));
             assert!(first.is_err() && second.is_err());
             assert_eq!((store.appends.lock().unwrap().len(), *store.replaces.lock().unwrap()), (1, 1));
-            let (stack, steps, outputs) = ("test".to_owned(), Vec::new(), Vec::new());
-            let plan = Plan { stack, steps, outputs, drift: Vec::new(), accepted_risks: Vec::new() };
-            assert!(matches!(ledger.finish(&Graph::empty("test"), &plan).await, Err(StateError::Empty { .. })));
+            let plan = Plan { stack: "test".to_owned(), ..Plan::default() };
+            assert!(matches!(ledger.finish(&Graph::empty("test"), &plan, false).await, Err(StateError::Empty { .. })));
             assert_eq!((store.appends.lock().unwrap().len(), *store.replaces.lock().unwrap()), (1, 2));
         });
     }

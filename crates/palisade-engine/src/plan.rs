@@ -3,10 +3,10 @@
 use palisade_core::{AcceptedRisk, Address, Json, Reason, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{State, contested::items};
+use crate::{Loss, State, contested::items, state::is_false};
 
 /// What an apply will do, and why. It is data: it can be shown, serialised and compared.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Plan {
     /// The stack that the plan is for.
     pub stack: String,
@@ -21,6 +21,10 @@ pub struct Plan {
     /// of the program that reads it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted_risks: Vec<PlannedRisk>,
+    /// Whether it deletes objects, and leaves the stack without any. That is what a destroy is for: a program that declares
+    /// nothing is more often a mistake.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deletes_everything: bool,
 }
 
 /// A risk that the program accepted when the plan was made.
@@ -65,6 +69,9 @@ pub struct Step {
     /// What else there is to know, each in a sentence or two. They explain, and decide nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What becomes of the data of the object, where a finished object that holds data is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
 }
 
 /// What is done to a resource.
@@ -180,6 +187,11 @@ impl Step {
         matches!(self.action, Action::Create | Action::Replace(_))
     }
 
+    /// Whether an object exists afterwards.
+    pub(crate) fn keeps_object(&self) -> bool {
+        self.action.makes() || self.action == Action::Nothing && self.id.is_some()
+    }
+
     /// Whether an object is deleted.
     pub(crate) fn deletes(&self) -> bool {
         matches!(self.action, Action::Delete | Action::Replace(_)) || !self.deposed.is_empty()
@@ -222,6 +234,11 @@ impl Plan {
             meant.map(|step| step.address.kind()).collect()
         };
         (kinds(Step::creates), kinds(Step::deletes))
+    }
+
+    /// The losses of data, each with the resource.
+    pub fn losses(&self) -> impl Iterator<Item = (&Address, &Loss)> {
+        self.steps.iter().filter_map(|step| Some((&step.address, step.loss.as_ref()?)))
     }
 
     /// The step of `address`.

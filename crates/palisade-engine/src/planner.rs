@@ -15,6 +15,7 @@ use crate::{
     deletion,
     field_diff::{Difference, creation, difference, drift, removal},
     impossible::impossible,
+    loss::mark_losses,
     obstacles::obstacles,
     occupied::occupied,
     refresh::{Refreshed, refresh},
@@ -125,6 +126,7 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
             change.after = Some(output.value.clone());
         }
     }
+    mark_losses(provider, graph, &state, &observations, &mut plan);
     for step in &mut plan.steps {
         step.notes.extend(notes(graph, &state, step));
     }
@@ -192,6 +194,7 @@ impl<'a> Planner<'a> {
             drift: all_drift(provider, self.graph, refreshed, &self.ahead),
             steps: self.steps,
             accepted_risks: self.graph.accepted_risks().iter().map(Into::into).collect(),
+            deletes_everything: false,
         }
     }
 
@@ -438,5 +441,6 @@ fn step(address: &Address, action: Action) -> Step {
         unchanged: 0,
         reason: None,
         notes: Vec::new(),
+        loss: None,
     }
 }

@@ -1,6 +1,6 @@
 //! [`Record`]: a change of the state, and [`State::apply`]: what it does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_core::{
     Address, JsonMap,
@@ -115,6 +115,11 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         took: Option<Took>,
     },
+    /// The losses of data that somebody has consented to are these, and no others.
+    Consented {
+        /// By resource, the digest of the token of the object.
+        consents: BTreeMap<Address, String>,
+    },
     /// The outputs of the stack are known.
     Outputs {
         /// All of them.
@@ -203,6 +208,7 @@ impl State {
                 });
                 self.learn(address, *took);
             }
+            Change::Consented { consents } => self.consents.clone_from(consents),
             Change::Outputs { outputs } => self.outputs.clone_from(outputs),
         }
     }

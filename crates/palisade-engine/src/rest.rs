@@ -86,7 +86,10 @@ impl<'a> Rest<'a> {
                 None => Ok(None),
             };
         };
-        if self.is_left_of(saved, fresh) { Ok(Some(fresh)) } else { Err(self.difference(saved, fresh)) }
+        if !self.is_left_of(saved, fresh) {
+            return Err(self.difference(saved, fresh));
+        }
+        lost_otherwise(saved, fresh).map_or(Ok(Some(fresh)), Err)
     }
 
     /// What the program says otherwise of a resource than when the plan was made.
@@ -280,6 +283,14 @@ impl<'a> Rest<'a> {
 
 fn item(step: &Step, field: Option<&str>, saw: impl Into<String>, now: impl Into<String>) -> StaleItem {
     StaleItem { what: step.address.to_string(), field: field.map(str::to_owned), saw: saw.into(), now: now.into() }
+}
+
+/// What to say of a step that loses other data than the saved plan has shown.
+fn lost_otherwise(saved: &Step, fresh: &Step) -> Option<StaleItem> {
+    let (saw, now) = (saved.loss.as_ref().map(|loss| &loss.fate), &fresh.loss.as_ref()?.fate);
+    let text =
+        |fate: Option<&String>| fate.map_or_else(|| "no data to be lost".to_owned(), |fate| format!("\"{fate}\""));
+    (saw != Some(now)).then(|| item(saved, None, text(saw), text(Some(now))))
 }
 
 /// What a plan saw of a resource, and what it was to do about it.

@@ -11,8 +11,8 @@ use crate::{Plan, PlanError, State, digest::sha256, planner::planned, rest::Rest
 /// What the text of a saved plan calls itself.
 const DOCUMENT: &str = "palisade plan";
 
-/// The format that this version writes, and the latest that it reads. The first had no accepted risks, and the second no region: a
-/// program that does not know the third would apply such a plan in another region.
+/// The format that this version writes, and the latest that it reads. The first had no accepted risks, and the second no region and no
+/// losses of data: a program that does not know the third would apply such a plan in another region, and without showing them.
 const FORMAT: u64 = 3;
 
 /// A plan with what it was made of, as a text that can be kept. No secret is in it: a plan holds references to secrets.
@@ -291,8 +291,7 @@ mod tests {
             line: 7,
             column: 5,
         };
-        let (steps, outputs, drift) = (Vec::new(), Vec::new(), Vec::new());
-        let plan = Plan { stack: "shop".to_owned(), steps, outputs, drift, accepted_risks: vec![risk] };
+        let plan = Plan { stack: "shop".to_owned(), accepted_risks: vec![risk], ..Plan::default() };
         let (lineage, account, region) = (Some("00ff".to_owned()), "emulated".to_owned(), Some("moon-1".to_owned()));
         SavedPlan::new(plan, &Graph::empty("shop"), Origin { lineage, account, region, made_at: 1, is_destroy: true })
     }

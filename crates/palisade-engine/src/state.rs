@@ -36,6 +36,10 @@ pub struct State {
     /// How long steps have taken, by the kind of the resource.
     #[serde(default)]
     pub durations: BTreeMap<String, StepDurations>,
+    /// The losses of data that somebody has consented to: by resource, the digest of the token of the object. Two objects of one
+    /// resource can have the same id, one after the other, but no two have the same token.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consents: BTreeMap<Address, String>,
 }
 
 /// The objects of one resource.
@@ -100,6 +104,7 @@ impl State {
             resources: BTreeMap::new(),
             outputs: JsonMap::new(),
             durations: BTreeMap::new(),
+            consents: BTreeMap::new(),
         }
     }
 
@@ -154,6 +159,19 @@ impl State {
     /// The object of `address`, beside the current one, whose token has this digest.
     pub(crate) fn deposed(&self, address: &Address, token: &str) -> Option<&ObjectState> {
         self.resources.get(address)?.deposed.iter().find(|object| object.token.digest == token)
+    }
+
+    /// Whether somebody has consented to the loss of the data of the current object.
+    pub(crate) fn has_consent(&self, address: &Address) -> bool {
+        self.consents
+            .get(address)
+            .is_some_and(|token| self.current(address).is_some_and(|it| it.token.digest == *token))
+    }
+
+    /// Whether somebody has consented to the loss of the data of an object of `address` that is no longer the current one: it is
+    /// deleted, or about to be, and the run that did that has not completed.
+    pub fn has_spent_consent(&self, address: &Address) -> bool {
+        self.consents.contains_key(address) && !self.has_consent(address)
     }
 
     /// All objects, each with its address.
@@ -284,7 +302,7 @@ fn contains<'v>(mut values: impl Iterator<Item = &'v Json>, texts: &[&str]) -> b
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_false(value: &bool) -> bool {
+pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 

@@ -8,7 +8,7 @@ use palisade_core::{
     provider::{Object, Observation, Provider, ProviderError, Turn, Unlimited},
 };
 use palisade_emulator::Emulator;
-use palisade_engine::{ApplyOptions, MemoryStore, Plan, PlanError, Report, State, Store};
+use palisade_engine::{ApplyOptions, Consent, ConsentStatus, Loss, MemoryStore, Plan, PlanError, Report, State, Store};
 use secrecy::SecretString;
 
 use crate::Rules;
@@ -18,6 +18,8 @@ use crate::Rules;
 ///
 /// The account is an emulated one, unless [`Rehearsal::in_real_time`] leads to another. Time is virtual there: an apply that
 /// would take AWS a quarter of an hour takes milliseconds.
+///
+/// It consents to every loss of data; [`Rehearsal::losses`] reports them.
 ///
 /// A stack that breaks a rule of safety or one of its own policies is not rehearsed, unless it is [`without_rules`].
 ///
@@ -29,6 +31,7 @@ pub struct Rehearsal<B = Emulator> {
     aws: Aws,
     provider: AwsProvider,
     store: MemoryStore,
+    losses: Vec<String>,
 }
 
 impl Rehearsal {
@@ -72,7 +75,7 @@ impl<B: Backend + 'static> Rehearsal<B> {
         let backend = Arc::new(backend);
         let aws = Aws::new(backend.clone(), supplier);
         let provider = AwsProvider::new(aws.clone());
-        Self { rules: Rules::Held, runtime, backend, provider, aws, store: MemoryStore::default() }
+        Self { rules: Rules::Held, runtime, backend, provider, aws, store: MemoryStore::default(), losses: Vec::new() }
     }
 }
 
@@ -144,12 +147,37 @@ impl<B> Rehearsal<B> {
     /// Carries out a plan that was made of the graph before, whatever has become of the account meanwhile.
     pub fn carry_out(&mut self, graph: &Graph, plan: &Plan) -> Report {
         let state = self.state();
-        let options = ApplyOptions::default();
+        let needs_consent = |(_, loss): &(_, &Loss)| loss.consent != ConsentStatus::NotNeeded;
+        let losses = plan.losses().filter(needs_consent);
+        self.losses = losses.map(|(address, loss)| format!("{address}: {}", loss.fate)).collect();
+        let options = ApplyOptions { consent: Consent::All, ..ApplyOptions::default() };
         let apply = async {
             let mut lock = self.store.lock("a rehearsal", &mut |_| {}).await?;
             palisade_engine::apply(&self.provider, &mut lock, state, graph, plan, &options, &mut |_| {}).await
         };
         self.runtime.block_on(apply).expect("a store in memory, which nobody else has, does not fail")
+    }
+
+    /// The losses of data in the last apply or destroy, for which `apply` asks for consent.
+    ///
+    /// ```
+    /// use palisade::prelude::*;
+    /// use palisade_testing::Rehearsal;
+    ///
+    /// fn log(stack: &mut Stack, name: LogGroupName) {
+    ///     stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+    ///     stack.add("slow", LogGroup::builder().name(name));
+    /// }
+    ///
+    /// let mut rehearsal = Rehearsal::new().without_rules();
+    /// rehearsal.apply(|stack| log(stack, log_group_name!("/redis/slow")));
+    /// assert!(rehearsal.losses().is_empty());
+    /// // Another name is another log group.
+    /// rehearsal.apply(|stack| log(stack, log_group_name!("/cache/slow")));
+    /// assert_eq!(rehearsal.losses(), ["LogGroup.slow: all events in `/redis/slow` will be lost"]);
+    /// ```
+    pub fn losses(&self) -> &[String] {
+        &self.losses
     }
 
     /// Makes a call past the program, as somebody does in the console. It is made again for as long as the object that it is

@@ -9,13 +9,14 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use palisade_core::{
-    Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Node, Resource, Stack,
+    Attributes, Data, Finding, Graph, Handle, Id, Input, IntoInput, JsonMap, Node, Resource, Stack,
     provider::{ErrorKind, ProviderError, Repeated, Token},
     terraform::{Argument, Companion, Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::{days, text};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -61,6 +62,7 @@ const AT_A_TIME: usize = 10;
     id_prefix = "arn:",
     terraform_with = terraform,
     check = check,
+    data = data,
     never(
         enable_key_rotation(
             "a `KmsKey` is always rotated",
@@ -110,6 +112,13 @@ impl IntoInput<KmsKeyArn> for &Handle<KmsKey> {
     fn into_input(self) -> Input<KmsKeyArn> {
         self.arn().into_input()
     }
+}
+
+/// KMS keeps a key that is pending deletion for 7 days at least, in which the deletion can be cancelled.
+fn data(inputs: &JsonMap) -> Data {
+    let (alias, days) = (text(inputs, "alias"), days(inputs, "deletion_window_days"));
+    let fate = format!("the key `{alias}` can be recovered for {days} days; then all that it encrypts will be lost");
+    Data { fate, needs_consent: days == 0 }
 }
 
 /// KMS gives an alias to one key.

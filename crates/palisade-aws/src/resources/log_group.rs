@@ -3,13 +3,13 @@
 mod rules;
 
 use palisade_core::{
-    Attributes, Finding, Graph, Handle, Id, Input, IntoInput, Json, Node, Resource, Stack,
+    Attributes, Data, Finding, Graph, Handle, Id, Input, IntoInput, Json, JsonMap, Node, Resource, Stack,
     provider::{ProviderError, Repeated, Token},
     terraform::{Import, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{abroad, kms_key};
+use super::{abroad, kms_key, text};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots,
     calls::Calls,
@@ -44,6 +44,7 @@ use crate::{
     terraform = "aws_cloudwatch_log_group",
     rules = rules::RULES,
     check = check,
+    data = data,
     attributes = LogGroupAttributes,
     terraform_with = terraform,
     never(
@@ -93,6 +94,11 @@ fn lost_events(old: &Json, new: &Json) -> Option<String> {
 
 fn terraform(resource: &mut TerraformResource, _: &Graph) {
     resource.import = Import { unread: vec!["skip_destroy"], ..Import::default() };
+}
+
+/// Nothing brings the events of a deleted group back.
+fn data(inputs: &JsonMap) -> Data {
+    Data { fate: format!("all events in `{}` will be lost", text(inputs, "name")), needs_consent: true }
 }
 
 /// CloudWatch Logs encrypts for one log group at a time, which the policy names.

@@ -1,6 +1,6 @@
 //! The resources, one module each: what a program declares, and the lifecycle that makes it real.
 
-use palisade_core::{Declared, DeclaredField, Finding, Id, Json, Node, Resource, Stack};
+use palisade_core::{Declared, DeclaredField, Finding, Id, Json, JsonMap, Node, Resource, Stack};
 
 mod cache_parameter_group;
 mod cache_subnet_group;
@@ -80,6 +80,16 @@ fn is_unset(node: &Node, field: &str) -> bool {
     node.fields.get(field).is_none_or(|value| value.as_json() == Some(&Json::Null))
 }
 
+/// The text that an object's input has.
+fn text<'a>(inputs: &'a JsonMap, field: &str) -> &'a str {
+    inputs.get(field).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// The number of days that an object's input has; 0 where it has none.
+fn days(inputs: &JsonMap, field: &str) -> u64 {
+    inputs.get(field).and_then(Json::as_u64).unwrap_or_default()
+}
+
 /// Whether a field gets a value that had none, or the other way around.
 fn appears_or_goes(old: &Json, new: &Json) -> bool {
     old.is_null() != new.is_null()
@@ -87,10 +97,48 @@ fn appears_or_goes(old: &Json, new: &Json) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use palisade_core::Resource;
+    use std::collections::BTreeSet;
+
+    use palisade_core::{Resource, Schema};
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_kinds_that_hold_data_say_what_becomes_of_it() {
+        let fate = |schema: &Schema, inputs: Json| {
+            let data = schema.data.unwrap()(inputs.as_object().unwrap());
+            format!("{}{}", if data.needs_consent { "consent: " } else { "" }, data.fate)
+        };
+        let (cache, secret) = (ReplicationGroup::SCHEMA, Secret::SCHEMA);
+        for (said, expected) in [
+            (
+                fate(cache, json!({ "replication_group_id": "redis" })),
+                "consent: all data in `redis` will be lost; no final snapshot will be taken",
+            ),
+            (
+                fate(cache, json!({ "replication_group_id": "redis", "final_snapshot_identifier": "last" })),
+                "consent: all data in `redis` will be lost; a final snapshot `last` will be taken",
+            ),
+            (
+                fate(LogGroup::SCHEMA, json!({ "name": "/redis/slow" })),
+                "consent: all events in `/redis/slow` will be lost",
+            ),
+            (fate(secret, json!({ "name": "token", "recovery_window": 30 })), "`token` can be recovered for 30 days"),
+            (
+                fate(secret, json!({ "name": "token", "recovery_window": 0 })),
+                "consent: the value of `token` will be lost: it has no recovery window",
+            ),
+            (
+                fate(KmsKey::SCHEMA, json!({ "alias": "alias/redis", "deletion_window_days": 7 })),
+                "the key `alias/redis` can be recovered for 7 days; then all that it encrypts will be lost",
+            ),
+        ] {
+            assert_eq!(said, expected);
+        }
+        let kinds = crate::provider::schemas().filter(|schema| schema.data.is_some()).map(|schema| schema.kind);
+        assert_eq!(kinds.collect::<BTreeSet<_>>(), ["KmsKey", "LogGroup", "ReplicationGroup", "Secret"].into());
+    }
 
     #[test]
     fn another_value_is_set_in_place_where_having_one_or_none_makes_two_objects() {

@@ -13,8 +13,8 @@ use std::{
 };
 
 use palisade_core::{
-    Attributes, BuilderState, Complete, Declaration, Declare, Graph, Id, Input, IntoInput, Json, Missing, Node,
-    Resource, Value,
+    Attributes, BuilderState, Complete, Data, Declaration, Declare, Graph, Id, Input, IntoInput, Json, JsonMap,
+    Missing, Node, Resource, Value,
     terraform::{Argument, TerraformResource},
 };
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub use fit::{AuthenticationFor, ParametersFor};
 pub(in crate::resources) use lifecycle::at_rest;
 
 use self::fit::Authentication;
-use super::{CacheParameterGroup, CacheSubnetGroup, SecurityGroup, UserGroup, appears_or_goes};
+use super::{CacheParameterGroup, CacheSubnetGroup, SecurityGroup, UserGroup, appears_or_goes, text};
 use crate::types::{
     Arn, AvailabilityZone, Engine, EngineKind, EngineVersion, IpDiscovery, KmsKeyArn, LogDelivery, MaintenanceWindow,
     Name, NetworkType, NodeCount, NodeType, Port, Replicas, SecretRef, Shards, SnapshotRetention, SnapshotWindow, Tags,
@@ -60,6 +60,7 @@ use crate::types::{
     attributes = ReplicationGroupAttributes,
     terraform_with = terraform,
     check = check::check,
+    data = data,
     by_hand,
     requires(
         engine(
@@ -485,6 +486,14 @@ fn default_cluster_parameters(resource: &mut TerraformResource) {
     if let Some((engine, version)) = engine.zip(version) {
         resource.set("parameter_group_name", Engine::default_cluster_parameter_group(engine, &version));
     }
+}
+
+/// A final snapshot keeps the data, but a new cache has to be made from it by hand.
+fn data(inputs: &JsonMap) -> Data {
+    let (id, snapshot) = (text(inputs, "replication_group_id"), text(inputs, "final_snapshot_identifier"));
+    let kept =
+        if snapshot.is_empty() { "no final snapshot".to_owned() } else { format!("a final snapshot `{snapshot}`") };
+    Data { fate: format!("all data in `{id}` will be lost; {kept} will be taken"), needs_consent: true }
 }
 
 /// Whether the cache has an AUTH token, which Terraform cannot set without keeping it.

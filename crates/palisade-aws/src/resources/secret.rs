@@ -6,7 +6,7 @@ mod supplied;
 use std::{collections::BTreeMap, time::Duration};
 
 use palisade_core::{
-    Attributes, BuilderState, Finding, Graph, Id, Node, Resource, Stack, Value,
+    Attributes, BuilderState, Data, Finding, Graph, Id, JsonMap, Node, Resource, Stack, Value,
     provider::{ErrorKind, ProviderError, Repeated, Token},
     terraform::{Argument, Companion, Import, TerraformResource},
 };
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::supplied::unsupplied;
-use super::{abroad, kms_key};
+use super::{abroad, days, kms_key, text};
 use crate::{
     Aws, Lifecycle, Sighting, Snapshot, Snapshots, TypicalDurations,
     calls::Calls,
@@ -44,6 +44,7 @@ use crate::{
     terraform = "aws_secretsmanager_secret",
     rules = rules::RULES,
     check = check,
+    data = data,
     attributes = SecretAttributes,
     id_prefix = "arn:",
     brings_back = kms_key::KmsKey,
@@ -174,6 +175,17 @@ const RESTORED: usize = 40;
 
 /// The key that AWS uses where none is named.
 const AWS_OWNED_KEY: &str = "alias/aws/secretsmanager";
+
+/// Without a recovery window, Secrets Manager deletes the value at once.
+fn data(inputs: &JsonMap) -> Data {
+    let name = text(inputs, "name");
+    match days(inputs, "recovery_window") {
+        0 => {
+            Data { fate: format!("the value of `{name}` will be lost: it has no recovery window"), needs_consent: true }
+        }
+        days => Data { fate: format!("`{name}` can be recovered for {days} days"), needs_consent: false },
+    }
+}
 
 /// Secrets Manager encrypts with the key as whoever calls it, and the policy must let it.
 fn check(node: &Node, stack: &Stack) -> Vec<Finding> {

@@ -1,9 +1,9 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
-use palisade_core::Graph;
-use palisade_engine::{ApplyOptions, Event, Lock, Plan, Report, State, StateError, Store};
+use palisade_core::{Address, Graph};
+use palisade_engine::{ApplyOptions, Consent, Event, Lock, Plan, Report, State, StateError, Store};
 
-use super::{Context, session::Session};
+use super::{Context, approval::Request, session::Session};
 use crate::{
     args::ApplyArgs,
     error::CommandError,
@@ -27,44 +27,34 @@ impl Words {
         if self.is_destroy { "Destroy" } else { "Apply" }
     }
 
-    fn cancelled(&self) -> String {
+    pub(super) fn cancelled(&self) -> String {
         format!("{} cancelled. Nothing was changed.", self.name())
-    }
-
-    fn question(&self) -> &'static str {
-        if self.is_destroy {
-            "Do you want to perform these actions? What is destroyed cannot be brought back."
-        } else {
-            "Do you want to perform these actions?"
-        }
     }
 }
 
 /// Brings the cloud to what the program declares.
-pub(super) fn apply(context: &mut Context<'_>, args: &ApplyArgs) -> Result<u8, CommandError> {
+pub(super) fn apply(context: &mut Context<'_>, args: &ApplyArgs, allowed: &[Address]) -> Result<u8, CommandError> {
     let graph = context.graph()?;
     let words = Words { is_destroy: false, command: "apply".to_owned() };
-    execute(context, args, &graph, &words, |context, session, state| {
-        fresh(context, session, &graph, state, args, &words)
-    })
+    let request = Request { words: &words, auto_approve: args.auto_approve, saved: None, allowed };
+    execute(context, args, &graph, &words, |context, session, state| fresh(context, session, &graph, state, &request))
 }
 
 /// Deletes all objects of the stack.
 pub(super) fn destroy(context: &mut Context<'_>, args: &ApplyArgs) -> Result<u8, CommandError> {
     let graph = Graph::empty(context.stack.name());
     let words = Words { is_destroy: true, command: "destroy".to_owned() };
-    execute(context, args, &graph, &words, |context, session, state| {
-        fresh(context, session, &graph, state, args, &words)
-    })
+    let request = Request { words: &words, auto_approve: args.auto_approve, saved: None, allowed: &[] };
+    execute(context, args, &graph, &words, |context, session, state| fresh(context, session, &graph, state, &request))
 }
 
-/// Carries out the plan that `choose` makes of the state, and that it has shown.
+/// Carries out the plan that `choose` makes of the state, and that it has shown, with the consent that was given.
 pub(super) fn execute(
     context: &mut Context<'_>,
     args: &ApplyArgs,
     graph: &Graph,
     words: &Words,
-    choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<Plan, CommandError>,
+    choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<(Plan, Consent), CommandError>,
 ) -> Result<u8, CommandError> {
     // Before all else: nothing else ends a process that is the first of its container.
     context.interrupts.listen().map_err(|error| {
@@ -128,11 +118,12 @@ fn change(
     words: &Words,
     session: &Session,
     (store, lock): (&dyn Store, &mut Lock<'_>),
-    choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<Plan, CommandError>,
+    choose: impl FnOnce(&mut Context<'_>, &Session, &State) -> Result<(Plan, Consent), CommandError>,
 ) -> Result<u8, CommandError> {
     let state = session.state(context, session.load(store)?)?;
-    let plan = choose(context, session, &state)?;
-    let options = ApplyOptions { fail_fast: args.fail_fast, parallelism: args.parallelism, ..ApplyOptions::default() };
+    let (plan, consent) = choose(context, session, &state)?;
+    let ApplyArgs { auto_approve: _, fail_fast, parallelism } = *args;
+    let options = ApplyOptions { fail_fast, parallelism, consent, ..ApplyOptions::default() };
     let mut has_begun = false;
     let mut tell = |event| {
         has_begun |= matches!(event, Event::Started { .. });
@@ -168,46 +159,13 @@ fn fresh(
     session: &Session,
     graph: &Graph,
     state: &State,
-    args: &ApplyArgs,
-    words: &Words,
-) -> Result<Plan, CommandError> {
+    request: &Request<'_>,
+) -> Result<(Plan, Consent), CommandError> {
     let plan = session.plan(graph, state)?;
     let risks = render::risks::risks(&plan.accepted_risks);
     context.terminal.print(&format!("\n{risks}{}\n", render::plan::plan(&plan)));
-    if plan.has_changes() && !args.auto_approve {
-        approve(context, session, words)?;
-    }
-    Ok(plan)
-}
-
-/// Asks whether the plan may be carried out; an error if not.
-fn approve(context: &mut Context<'_>, session: &Session, words: &Words) -> Result<(), CommandError> {
-    let (cancelled, command) = (words.cancelled(), &words.command);
-    if session.wait(context.terminal.written())?.is_err() {
-        // Nobody has seen the plan, so nobody can approve it.
-        context.terminal.note(&cancelled);
-        return Err(CommandError::Told);
-    }
-    let question = paint(STRONG, words.question()) + "\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
-    let help = format!("run `{command} --auto-approve` to go on without a question");
-    let answer = session.wait(context.terminal.ask(&question))?.map_err(|error| {
-        CommandError::new(format!("no answer was given: standard input cannot be read: {error}"), help.as_str())
-    })?;
-    // The line of the question ends here where no answer with a line end was typed.
-    match answer.as_deref() {
-        Some("yes") => {
-            context.terminal.note("");
-            Ok(())
-        }
-        Some(_) => {
-            context.terminal.note(&format!("\n{cancelled}"));
-            Err(CommandError::Told)
-        }
-        None => {
-            context.terminal.note("");
-            Err(CommandError::new("no answer was given: standard input is closed", help))
-        }
-    }
+    let consent = request.approve(context, session, state, &plan)?;
+    Ok((plan, consent))
 }
 
 fn summary(report: &Report, words: &Words, took: &str) -> String {

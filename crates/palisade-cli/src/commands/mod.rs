@@ -1,6 +1,7 @@
 //! The commands, one module each, and what they share.
 
 mod apply;
+mod approval;
 mod export;
 mod graph;
 mod output;
@@ -37,8 +38,10 @@ pub(crate) struct Context<'a> {
 pub(crate) fn execute(command: Command, context: &mut Context<'_>) -> Result<u8, CommandError> {
     let done = match command {
         Command::Plan(args) => plan::plan(context, &args),
-        Command::Apply { file: None, args } => apply::apply(context, &args),
-        Command::Apply { file: Some(file), args } => saved::apply(context, &file, &args),
+        Command::Apply { file: None, allow_data_loss, args } => apply::apply(context, &args, &allow_data_loss),
+        Command::Apply { file: Some(file), allow_data_loss, args } => {
+            saved::apply(context, &file, &args, &allow_data_loss)
+        }
         Command::Destroy(args) => apply::destroy(context, &args),
         Command::Show(args) => saved::show(context, &args),
         Command::Output(args) => output::output(context, &args),

@@ -6,7 +6,7 @@ use palisade_core::Graph;
 use palisade_engine::{Origin, Plan, SavedPlan};
 use serde::Serialize;
 
-use super::{Context, saved, session::Session};
+use super::{Context, approval, saved, session::Session};
 use crate::{args::PlanArgs, calls::Forecast, error::CommandError, exit_code, render};
 
 /// Prints the plan, and saves it where that is asked for. Nothing is locked and nothing else is written, so it works where
@@ -23,7 +23,10 @@ pub(super) fn plan(context: &mut Context<'_>, args: &PlanArgs) -> Result<u8, Com
     let lineage = loaded.as_ref().map(|state| state.lineage.clone());
     let state = session.state(context, loaded)?;
     let plan = session.plan(&graph, &state)?;
-    if let Some(out) = &args.out {
+    // It is shown, but not kept.
+    let refusal = if args.destroy { Ok(()) } else { approval::check_keeps_something(&plan) };
+    let out = args.out.as_deref().filter(|_| refusal.is_ok());
+    if let Some(out) = out {
         let account = state.account.clone().unwrap_or_default();
         let region = session.region();
         let origin = Origin { lineage, account, region, made_at: context.now, is_destroy: args.destroy };
@@ -39,9 +42,11 @@ pub(super) fn plan(context: &mut Context<'_>, args: &PlanArgs) -> Result<u8, Com
             context.terminal.print(&format!("\n{}", render::calls::calls(forecast)));
         }
     }
-    if let Some(out) = args.out.as_deref().map(Path::display) {
+    refusal?;
+    if let Some(out) = out.map(Path::display) {
+        let flags = if args.destroy { String::new() } else { approval::flags(&plan) };
         // It is no part of the plan, which may go to a program.
-        context.terminal.note(&format!("\nSaved in {out}. To do exactly this: apply {out}"));
+        context.terminal.note(&format!("\nSaved in {out}. To do exactly this: apply {out}{flags}"));
     }
     Ok(if args.detailed_exitcode && plan.has_changes() { exit_code::CHANGES } else { exit_code::DONE })
 }

@@ -13,6 +13,7 @@ use palisade_engine::{Plan, PlanFormatError, Remaining, SavedPlan, SavedPlanErro
 use super::{
     Context,
     apply::{Words, execute},
+    approval::Request,
     plan::json,
     session::Session,
 };
@@ -26,14 +27,22 @@ use crate::{
     },
 };
 
-/// Does what the plan in `file` says. It was read when it was made, so nothing is asked.
-pub(super) fn apply(context: &mut Context<'_>, file: &Path, args: &ApplyArgs) -> Result<u8, CommandError> {
+/// Does what the plan in `file` says. It was read when it was made, so nothing is asked, unless it is that of a destroy.
+pub(super) fn apply(
+    context: &mut Context<'_>,
+    file: &Path,
+    args: &ApplyArgs,
+    allowed: &[Address],
+) -> Result<u8, CommandError> {
     let saved = read(file)?;
     let is_destroy = saved.origin.is_destroy;
     let graph = if is_destroy { Graph::empty(context.stack.name()) } else { context.graph()? };
     let words = Words { is_destroy, command: format!("apply {}", file.display()) };
+    let request = Request { words: &words, auto_approve: args.auto_approve, saved: Some(&saved.plan), allowed };
     execute(context, args, &graph, &words, |context, session, state| {
-        rest(context, session, &graph, state, &saved, file)
+        let plan = rest(context, session, &graph, state, &saved, file)?;
+        let consent = request.approve(context, session, state, &plan)?;
+        Ok((plan, consent))
     })
 }
 

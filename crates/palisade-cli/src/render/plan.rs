@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anstyle::Style;
 use palisade_core::{Address, Json, Reference, Value};
-use palisade_engine::{Action, Drift, FieldChange, OutputChange, Plan, ReplaceOrder, Step};
+use palisade_engine::{Action, ConsentStatus, Drift, FieldChange, Loss, OutputChange, Plan, ReplaceOrder, Step};
 
 use super::{
     style::{ADDED, CHANGED, FAINT, REMOVED, STRONG, paint},
@@ -36,7 +36,17 @@ pub(crate) fn plan(plan: &Plan) -> String {
     text += &outputs(&plan.outputs);
     let (add, change, destroy) = plan.counts();
     text += &format!("{} {add} to add, {change} to change, {destroy} to destroy.\n", paint(STRONG, "Plan:"));
-    text
+    text + &needed_consent(plan)
+}
+
+/// The resources whose data is lost only with consent, so that nobody has to look for them in a long plan.
+fn needed_consent(plan: &Plan) -> String {
+    let needed = plan.losses().filter(|(_, loss)| loss.consent == ConsentStatus::Needed);
+    let addresses: Vec<_> = needed.map(|(address, _)| address.to_string()).collect();
+    if addresses.is_empty() {
+        return String::new();
+    }
+    format!("{} {}\n", paint(REMOVED, "Data loss that needs your consent:"), addresses.join(", "))
 }
 
 /// What was changed by others. It explains steps that the program alone does not.
@@ -137,8 +147,8 @@ fn step(step: &Step) -> String {
     for note in &step.notes {
         comment(format!("Note: {note}"));
     }
-    if let (Action::Replace(_) | Action::Delete, Some(id)) = (step.action, &step.id) {
-        comment(format!("The object {id} is destroyed {}.", paint(REMOVED, "with all that it holds")));
+    if let Some(loss) = &step.loss {
+        comment(fate(loss));
     }
     for id in &step.deposed {
         comment(if id.is_empty() {
@@ -152,6 +162,17 @@ fn step(step: &Step) -> String {
         text += &block(step.action, &step.address, &with_id(step), hidden.as_deref());
     }
     text
+}
+
+/// What becomes of the data of an object, as a sentence.
+fn fate(Loss { fate, consent }: &Loss) -> String {
+    let (first, rest) = fate.split_at(fate.chars().next().map_or(0, char::len_utf8));
+    let sentence = first.to_uppercase() + rest + ".";
+    match consent {
+        ConsentStatus::NotNeeded => sentence,
+        ConsentStatus::Needed => paint(REMOVED, sentence),
+        ConsentStatus::Recorded => paint(REMOVED, sentence) + " An earlier run has recorded consent.",
+    }
 }
 
 /// The changed fields of a step, and before them the id where it tells which object is meant.

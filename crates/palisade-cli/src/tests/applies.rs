@@ -96,18 +96,20 @@ fn a_closed_standard_input_is_no_answer() {
 
       Enter a value:
     error: no answer was given: standard input is closed
-    help: run `apply --auto-approve` to go on without a question
+    help: run `apply --auto-approve` to continue without a question
     ");
     assert_eq!(desk.account.count(), 0);
 }
 
 #[test]
-fn a_destroy_asks_and_deletes_everything() {
+fn a_destroy_asks_for_the_name_of_the_stack_and_deletes_everything() {
     let desk = Desk::new();
     assert_eq!(desk.run("apply -y").code, 0);
-    assert_eq!(desk.run_with("destroy", "no\n", pair).code, 1);
-    assert_eq!(desk.account.count(), 2);
-    assert_snapshot!(desk.run_with("destroy", "yes\n", pair).transcript(), @r#"
+    for answer in ["no\n", "yes\n"] {
+        assert_eq!(desk.run_with("destroy", answer, pair).code, 1);
+        assert_eq!(desk.account.count(), 2);
+    }
+    assert_snapshot!(desk.run_with("destroy", "test\n", pair).transcript(), @r#"
     exit code 0
     --- stdout
     Cloud: a fake account, region us-east-1
@@ -116,14 +118,12 @@ fn a_destroy_asks_and_deletes_everything() {
       - destroy
 
       # Thing.child will be destroyed
-      # The object thing-2 is destroyed with all that it holds.
       - Thing "child" {
           - id     = "thing-2" -> null
           - parent = "thing-1" -> null
         }
 
       # Thing.main will be destroyed
-      # The object thing-1 is destroyed with all that it holds.
       - Thing "main" {
           - id   = "thing-1" -> null
           - text = "hello" -> null
@@ -136,8 +136,8 @@ fn a_destroy_asks_and_deletes_everything() {
 
     Destroy complete! Resources: 2 destroyed. (0s of emulated AWS time)
     --- stderr
-    Do you want to perform these actions? What is destroyed cannot be brought back.
-      Only 'yes' will be accepted to approve.
+    Do you want to delete all objects of the stack?
+      Type the name of the stack, 'test', to approve. Any other answer cancels.
 
       Enter a value:
     Thing.child: Destroying...

@@ -1,4 +1,4 @@
-//! A cloud with one kind of object, the `Thing`.
+//! A cloud with two kinds of object: the `Thing`, and the `Diary`, which holds data.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,8 +9,8 @@ use std::{
 };
 
 use palisade_core::{
-    Address, AttributeSchema, Control, Declaration, Declare, FieldSchema, Graph, Hold, Input, IntoInput, Json, JsonMap,
-    OnChange, Output, Reference, Resource, Risk, Rule, Schema, Stack, Violation,
+    Address, AttributeSchema, Control, Data, Declaration, Declare, FieldSchema, Graph, Hold, Input, IntoInput, Json,
+    JsonMap, OnChange, Output, Reference, Resource, Risk, Rule, Schema, Stack, Violation,
     calls::{CallCount, Count, Work},
     provider::{
         BoxFuture, CreateError, ErrorKind, Look, Object, Observation, Provider, ProviderError, Search, StepKind, Token,
@@ -56,7 +56,29 @@ static SCHEMA: Schema = Schema {
     ..Schema::new("Thing", &[field("parent", OnChange::Replace), field("text", OnChange::Update)])
 };
 
-/// The one kind of object. The creation of one takes five minutes, and fails if its text is `boom`.
+/// A diary, whose pages are lost with it, unless its text says that there is a copy.
+static DIARY: Schema = Schema {
+    id_prefix: "thing-",
+    terraform_type: "fake_diary",
+    data: Some(|inputs| {
+        let text = |field: &str| inputs.get(field).and_then(Json::as_str).unwrap_or_default();
+        if text("text") == "copied" {
+            let fate = format!("the pages of `{}` can be recovered for 30 days", text("title"));
+            return Data { fate, needs_consent: false };
+        }
+        Data { fate: format!("all pages of `{}` will be lost", text("title")), needs_consent: true }
+    }),
+    ..Schema::new(
+        "Diary",
+        &[
+            FieldSchema { identity: true, ..field("title", OnChange::Replace) },
+            field("parent", OnChange::Replace),
+            field("text", OnChange::Update),
+        ],
+    )
+};
+
+/// The one kind of object without data. The creation of one takes five minutes, and fails if its text is `boom`.
 #[derive(serde::Deserialize, serde::Serialize)]
 pub(crate) struct Thing;
 
@@ -70,14 +92,28 @@ impl Thing {
     pub(crate) const LOUD: Risk<Self> = Risk::new(&RULES[1]);
 }
 
-/// A declaration of a [`Thing`].
-pub(crate) struct Builder(Declaration, PhantomData<Thing>);
+/// The kind of object that holds data.
+#[derive(serde::Deserialize, serde::Serialize)]
+pub(crate) struct Diary;
 
-pub(crate) fn thing() -> Builder {
+impl Resource for Diary {
+    type Attributes = ();
+    type Fields<'a> = ();
+    const SCHEMA: &'static Schema = &DIARY;
+}
+
+/// A declaration of a [`Thing`], or of a [`Diary`].
+pub(crate) struct Builder<R>(Declaration, PhantomData<R>);
+
+pub(crate) fn thing() -> Builder<Thing> {
     Builder(Declaration::new(&SCHEMA), PhantomData)
 }
 
-impl Builder {
+pub(crate) fn diary(title: &str) -> Builder<Diary> {
+    Builder(Declaration::new(&DIARY), PhantomData).set("title", title)
+}
+
+impl<R> Builder<R> {
     pub(crate) fn set(mut self, field: &'static str, value: impl IntoInput<String>) -> Self {
         let value: Input<String> = value.into_input();
         self.0.set(field, value);
@@ -85,8 +121,8 @@ impl Builder {
     }
 }
 
-impl Declare for Builder {
-    type Resource = Thing;
+impl<R: Resource> Declare for Builder<R> {
+    type Resource = R;
     type Brand = ();
 
     fn declare(self) -> Declaration {
@@ -335,7 +371,7 @@ impl Provider for Account {
     }
 
     fn schema(&self, kind: &str) -> Option<&'static Schema> {
-        (kind == "Thing").then_some(&SCHEMA)
+        [&SCHEMA, &DIARY].into_iter().find(|schema| schema.kind == kind)
     }
 
     fn read<'a>(

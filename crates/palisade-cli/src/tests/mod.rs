@@ -1,10 +1,11 @@
-//! The command line from end to end, on streams in memory and on a cloud that has one kind of object.
+//! The command line from end to end, on streams in memory and on a fake cloud.
 
 pub(crate) mod fake;
 mod harness;
 mod stacks;
 
 mod applies;
+mod consent;
 mod exports;
 mod interrupts;
 mod plans;

@@ -244,7 +244,7 @@ fn a_destroy_is_planned_and_carried_out() {
         desk.run("show DESK/end.plan").stdout.starts_with("Plan to destroy the stack `test` on the account `fake`")
     );
     // As a destroy, it needs no program.
-    let outcome = desk.run_with("apply DESK/end.plan", "", broken);
+    let outcome = desk.run_with("apply DESK/end.plan", "test\n", broken);
     assert_eq!((outcome.code, desk.account.count()), (0, 0), "{}", outcome.transcript());
     assert!(outcome.stdout.ends_with("Destroy complete! Resources: 2 destroyed. (0s of emulated AWS time)\n"));
 }

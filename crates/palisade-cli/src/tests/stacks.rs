@@ -2,7 +2,7 @@
 
 use palisade_core::{Stack, reason};
 
-use super::fake::{Thing, reference, thing};
+use super::fake::{Thing, diary, reference, thing};
 
 /// A thing, and one that refers to it.
 pub(super) fn pair(stack: &mut Stack) {
@@ -37,4 +37,12 @@ pub(super) fn loud(stack: &mut Stack) {
     stack.add("bell", thing().set("text", "loud"));
     let quiet = stack.add("quiet", thing().set("text", "hush"));
     stack.accept_risk(&quiet, Thing::LOUD, reason!("it may ring some day"));
+}
+
+/// A thing, and diaries with these titles and texts that refer to it.
+pub(super) fn diaries(stack: &mut Stack, diaries: &[(&str, &str, &str)]) {
+    stack.add("main", thing().set("text", "hello"));
+    for (name, title, text) in diaries {
+        stack.add(name, diary(title).set("text", *text).set("parent", reference("main", "id")));
+    }
 }

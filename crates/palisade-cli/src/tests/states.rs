@@ -333,7 +333,7 @@ fn a_change_that_a_newer_version_has_written_is_refused() {
     let head = format::journal(&Identity::of(&state(1)), None);
     fs::write(store.journal_path(), format!("{head}{entry}\n")).unwrap();
     assert_snapshot!(desk.run("apply -y").error(), @r"
-    error: a newer version of Palisade wrote the state file DESK/state/test.state.journal: unknown variant `Tagged`, expected one of `Begun`, `Created`, `Abandoned`, `Attempted`, `Deleting`, `Related`, `Ready`, `Deleted`, `Outputs` at line 1 column 31
+    error: a newer version of Palisade wrote the state file DESK/state/test.state.journal: unknown variant `Tagged`, expected one of `Begun`, `Created`, `Abandoned`, `Attempted`, `Deleting`, `Related`, `Ready`, `Deleted`, `Consented`, `Outputs` at line 1 column 31
     help: update Palisade, with `cargo update -p palisade`, to the version that wrote the file
     ");
 }

@@ -115,6 +115,8 @@ fn without_a_command_the_help_is_shown_and_nothing_is_done() {
       cargo run -- plan                     what would change, and why
       cargo run -- apply                    change it, after a question
       cargo run -- apply --auto-approve     change it without a question, as in CI
+      cargo run -- apply --auto-approve --allow-data-loss LogGroup.slow-log
+                                            the same, and consent to lose this data
       cargo run -- plan --out next.plan     save the plan, to be read by others
       cargo run -- apply next.plan          do what it says, and nothing else
       cargo run -- plan --detailed-exitcode tell a script whether anything would change
@@ -142,11 +144,15 @@ fn help_is_a_result_and_no_error() {
 
     Arguments:
       [FILE]
-              A file that `plan --out` wrote: do what it says, without a question
+              A file that `plan --out` wrote: do what it says, and ask only before a destroy
 
     Options:
+          --allow-data-loss <ADDRESS>
+              Consent to lose the data of this resource; may be repeated
+
       -y, --auto-approve
-              Do not ask before the changes are made
+              Do not ask before the changes are made; to lose data, an apply also needs
+              --allow-data-loss
 
               [alias: --yes]
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, marker::PhantomData};
 
 use palisade_core::{
-    Address, AttributeSchema, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, OnChange, Output,
-    Reference, Resource, Room, Schema, Stack,
+    Address, AttributeSchema, Data, Declaration, Declare, Field, FieldSchema, Graph, Handle, IntoInput, Json, OnChange,
+    Output, Reference, Resource, Room, Schema, Stack,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,10 +112,37 @@ pub(crate) static LOG: Schema = Schema {
     )
 };
 
+/// A vault, which holds data: it is lost with the vault, unless that is to be kept for some days, as is said when it is deleted.
+pub(crate) static VAULT: Schema = Schema {
+    data: Some(|inputs| {
+        let text = |field: &str| inputs.get(field).and_then(Json::as_str);
+        let name = text("name").unwrap_or_default();
+        match text("days") {
+            Some(days) => Data { fate: format!("{name} can be recovered for {days} days"), needs_consent: false },
+            None => Data { fate: format!("all in {name} will be lost"), needs_consent: true },
+        }
+    }),
+    ..schema(
+        "Vault",
+        "",
+        &[
+            FieldSchema { identity: true, ..FieldSchema::new("name", OnChange::Replace) },
+            FieldSchema::new("net", OnChange::Replace),
+            FieldSchema::new("tag", OnChange::Update),
+            FieldSchema {
+                at_deletion: true,
+                default: Some(|| Json::Null),
+                ..FieldSchema::new("days", OnChange::Update)
+            },
+        ],
+        &[],
+    )
+};
+
 pub(crate) const REFERENCES: [&str; 6] = ["peers", "sponsor", "net", "users", "owner", "route"];
 
 pub(crate) fn schema_of(kind: &str) -> Option<&'static Schema> {
-    [&NET, &USER, &GROUP, &SERVER, &RULE, &LOG].into_iter().find(|schema| schema.kind == kind)
+    [&NET, &USER, &GROUP, &SERVER, &RULE, &LOG, &VAULT].into_iter().find(|schema| schema.kind == kind)
 }
 
 const fn schema(
@@ -141,7 +168,7 @@ macro_rules! kinds {
         }
     )*};
 }
-kinds!(Net NET, User USER, Group GROUP, Server SERVER, Rule RULE, Log LOG);
+kinds!(Net NET, User USER, Group GROUP, Server SERVER, Rule RULE, Log LOG, Vault VAULT);
 
 /// The resource type of a kind.
 #[derive(Debug, Deserialize, Serialize)]

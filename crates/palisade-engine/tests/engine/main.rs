@@ -5,6 +5,7 @@
 mod account;
 mod attempts;
 mod cases;
+mod consents;
 mod crashes;
 mod deletions;
 mod fields;

@@ -1,6 +1,9 @@
 //! The JSON schema of the state and its journal, which is a document of its own: what is written is held against it.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use palisade_core::{
@@ -79,7 +82,10 @@ fn changes() -> Vec<Change> {
         Change::Deleting { .. } => {
             Some(Change::Deleted { address: address.clone(), deposed: Some(token.digest.clone()), took })
         }
-        Change::Deleted { .. } => Some(Change::Outputs { outputs: JsonMap::new() }),
+        Change::Deleted { .. } => {
+            Some(Change::Consented { consents: BTreeMap::from([(address.clone(), token.digest.clone())]) })
+        }
+        Change::Consented { .. } => Some(Change::Outputs { outputs: JsonMap::new() }),
         Change::Outputs { .. } => None,
     } {
         changes.push(next);

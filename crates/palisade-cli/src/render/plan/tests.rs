@@ -25,11 +25,23 @@ fn set(field: &str, after: impl Into<Value>) -> FieldChange {
 fn step(kind: &str, name: &str, action: Action, changes: Vec<FieldChange>) -> Step {
     let id = (action != Action::Create).then(|| format!("{}-1", kind.to_lowercase()));
     let (address, moved_from, deposed) = (address(kind, name), None, Vec::new());
-    Step { address, moved_from, action, id, deposed, changes, unchanged: 0, reason: None, notes: Vec::new() }
+    Step {
+        address,
+        moved_from,
+        action,
+        id,
+        deposed,
+        changes,
+        unchanged: 0,
+        reason: None,
+        notes: Vec::new(),
+        loss: None,
+    }
 }
 
 fn shown(steps: Vec<Step>, outputs: Vec<OutputChange>, drift: Vec<Drift>) -> String {
-    plain(&plan(&Plan { stack: "test".to_owned(), steps, outputs, drift, accepted_risks: Vec::new() }))
+    let (stack, accepted_risks) = ("test".to_owned(), Vec::new());
+    plain(&plan(&Plan { stack, steps, outputs, drift, accepted_risks, ..Plan::default() }))
 }
 
 #[test]
@@ -96,7 +108,7 @@ fn what_stays_as_it_is_says_what_there_is_to_know() {
 }
 
 #[test]
-fn a_replacement_says_what_forces_it_and_what_is_lost() {
+fn a_replacement_says_what_forces_it() {
     let forced = |field: FieldChange| FieldChange { forces_replacement: true, ..field };
     let fields = vec![
         forced(change("cidr_block", Some(json!("10.0.1.0/24")), Some(json!("10.0.3.0/24").into()))),
@@ -113,7 +125,6 @@ fn a_replacement_says_what_forces_it_and_what_is_lost() {
     -/+ replace: destroy, then create the successor
 
       # Subnet.a must be replaced
-      # The object subnet-1 is destroyed with all that it holds.
     +/- Subnet "a" {
           ~ id         = "subnet-1" -> (known after apply: Subnet.a's id)
           ~ cidr_block = "10.0.1.0/24" -> "10.0.3.0/24" # forces replacement
@@ -123,7 +134,6 @@ fn a_replacement_says_what_forces_it_and_what_is_lost() {
 
       # CacheSubnetGroup.main must be replaced
       # (the subnets of a group in use cannot change)
-      # The object cachesubnetgroup-1 is destroyed with all that it holds.
     -/+ CacheSubnetGroup "main" {
           ~ id   = "cachesubnetgroup-1" -> (known after apply: CacheSubnetGroup.main's id)
           ~ name = "a" -> "b" # forces replacement
@@ -134,7 +144,34 @@ fn a_replacement_says_what_forces_it_and_what_is_lost() {
 }
 
 #[test]
-fn a_deletion_says_what_is_lost() {
+fn a_deletion_says_what_is_lost_and_what_can_be_recovered() {
+    let deletion = |name: &str, fate: &str, consent| {
+        let loss = Some(Loss { fate: fate.to_owned(), consent });
+        Step { loss, ..step("Diary", name, Action::Delete, Vec::new()) }
+    };
+    let steps = vec![
+        deletion("a", "all pages will be lost", ConsentStatus::Needed),
+        deletion("b", "all pages will be lost", ConsentStatus::Recorded),
+        deletion("c", "`diary` can be recovered for 30 days", ConsentStatus::NotNeeded),
+        deletion("d", "all pages will be lost", ConsentStatus::Needed),
+    ];
+    let text = shown(steps, Vec::new(), Vec::new());
+    let said: Vec<_> = text.lines().filter(|line| line.starts_with("  #") || line.contains("consent")).collect();
+    assert_snapshot!(said.join("\n"), @r"
+      # Diary.a will be destroyed
+      # All pages will be lost.
+      # Diary.b will be destroyed
+      # All pages will be lost. An earlier run has recorded consent.
+      # Diary.c will be destroyed
+      # `diary` can be recovered for 30 days.
+      # Diary.d will be destroyed
+      # All pages will be lost.
+    Data loss that needs your consent: Diary.a, Diary.d
+    ");
+}
+
+#[test]
+fn a_deletion_says_why_and_which_other_objects_go() {
     let mut vpc = step("Vpc", "old", Action::Delete, vec![change("cidr_block", Some(json!("10.0.0.0/16")), None)]);
     vpc.reason = Some("it is no longer in the program".to_owned());
     let mut left = step("Vpc", "main", Action::Nothing, Vec::new());
@@ -149,7 +186,6 @@ fn a_deletion_says_what_is_lost() {
 
       # Vpc.old will be destroyed
       # (it is no longer in the program)
-      # The object vpc-1 is destroyed with all that it holds.
       - Vpc "old" {
           - id         = "vpc-1" -> null
           - cidr_block = "10.0.0.0/16" -> null
@@ -257,6 +293,7 @@ fn drift_is_shown_before_what_is_done_about_it() {
 fn signs_have_the_colors_that_they_have_in_terraform() {
     let vpc = step("Vpc", "main", Action::Create, Vec::new());
     let (outputs, drift, accepted_risks) = (Vec::new(), Vec::new(), Vec::new());
-    let text = plan(&Plan { stack: String::new(), steps: vec![vpc], outputs, drift, accepted_risks });
+    let (stack, steps) = (String::new(), vec![vpc]);
+    let text = plan(&Plan { stack, steps, outputs, drift, accepted_risks, ..Plan::default() });
     assert!(text.contains("\u{1b}[32m  +\u{1b}[0m Vpc"), "{text:?}");
 }
