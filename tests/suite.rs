@@ -10,6 +10,7 @@ mod cures;
 mod default_group;
 mod deletions;
 mod drift;
+mod drift_and_data;
 mod examples;
 mod exports;
 mod final_snapshots;

@@ -20,7 +20,10 @@ use palisade_aws::{
 };
 use palisade_core::{Address, Graph, Id, Json};
 use palisade_emulator::{Emulator, Fault};
-use palisade_engine::{ApplyOptions, Consent, Event, Lock, Plan, PlanError, Report, State, StateError, Store, Writer};
+use palisade_engine::{
+    Action, ApplyOptions, Blocked, Consent, Event, Lock, Plan, PlanError, PlanOptions, ReplaceOrder, Report, State,
+    StateError, StepKind, Store, Writer,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     sync::{Notify, watch},
@@ -108,8 +111,6 @@ pub(crate) enum Settled {
     Equal,
     /// It can only be reached by way of an empty account: so says the plan, for these reasons.
     Refused(Vec<String>),
-    /// The same: so says AWS, as a node of a cache that stays is where the program does not let it be. AWS chooses where.
-    InUse,
 }
 
 impl Life {
@@ -170,9 +171,6 @@ impl Life {
                     return Ok(Settled::Equal);
                 }
                 Ended::Done(_, report) => {
-                    if refused::is_in_use(program, &report) {
-                        return Ok(Settled::InUse);
-                    }
                     left = format!("{:#?}\n{:?}", report.failures, report.skipped);
                 }
                 Ended::Refused(PlanError::Impossible(findings)) => {
@@ -405,7 +403,14 @@ impl Life {
     ) -> Result<Ended, String> {
         let (begin, plan_watch) = (Instant::now(), Arc::new(PlanWatch::new(self.emulator.clone())));
         let aws = Aws::new(Arc::<PlanWatch>::clone(&plan_watch), Arc::new(Canaries));
-        let plan = palisade_engine::plan(&AwsProvider::new(aws), program, &state).await;
+        let provider = AwsProvider::new(aws);
+        let mut plan = palisade_engine::plan(&provider, program, &state).await;
+        // What others have done blocks a step, and the plan says what to add.
+        let blocked = plan.iter().flat_map(|plan| &plan.steps).filter(|step| step.blocked == Some(Blocked::ByDrift));
+        let replace: BTreeSet<_> = blocked.map(|step| step.address.clone()).collect();
+        if !replace.is_empty() {
+            plan = palisade_engine::plan_with(&provider, program, &state, &PlanOptions { replace }).await;
+        }
         if let Some(action) = plan_watch.write() {
             return Err(format!("a plan sends {action}"));
         }
@@ -422,6 +427,12 @@ impl Life {
         };
         self.see(palisade_cli::plan_text(&plan));
         self.see(format!("{plan:?}"));
+        if plan.steps.iter().any(|step| step.blocked.is_some()) {
+            return Err(format!(
+                "what was to be replaced is blocked all the same:\n{}",
+                palisade_cli::plan_text(&plan)
+            ));
+        }
         let (stop, stopped) = watch::channel(false);
         let options = ApplyOptions {
             fail_fast: weather.fail_fast,
@@ -431,7 +442,13 @@ impl Life {
             consent: Consent::All,
             ..ApplyOptions::default()
         };
-        let mut listener = |event: Event| self.see(format!("{event:?}"));
+        let ended = Mutex::new(Vec::new());
+        let mut listener = |event: Event| {
+            self.see(format!("{event:?}"));
+            if let Event::Finished { address, step, .. } = event {
+                ended.lock().unwrap_or_else(PoisonError::into_inner).push((address, step));
+            }
+        };
         let provider = AwsProvider::new(Aws::new(Arc::<Watch>::clone(watch), Arc::new(Canaries)));
         let store = self.place.written(writer, weather.end);
         let mut lock = store.lock(run, &mut |_| {}).await.map_err(|error| error.to_string())?;
@@ -483,6 +500,9 @@ impl Life {
         match result {
             Ok(Some(Ok(report))) => {
                 self.see(format!("{report:?}"));
+                if let Some(gap) = gap(&plan, &report, &ended.lock().unwrap_or_else(PoisonError::into_inner)) {
+                    return Err(gap);
+                }
                 Ok(Ended::Done(Box::new(plan.clone()), Box::new(report)))
             }
             Ok(Some(Err(error))) => Ok(self.failed(error)),
@@ -555,4 +575,28 @@ async fn lock<'a>(store: &'a dyn Store, run: &str) -> Result<Lock<'a>, StateErro
             taken => return taken,
         }
     }
+}
+
+/// A cache that is gone, and whose successor cannot be made: it was deleted, although something has failed that its successor needs, and
+/// that could be done before. What is deleted first itself, as a group under the same name, goes after the cache.
+fn gap(plan: &Plan, report: &Report, finished: &[(Address, StepKind)]) -> Option<String> {
+    let first = Action::Replace(ReplaceOrder::DeleteFirst);
+    let could_be_before = |because: &Address| {
+        let is_deleted_first = plan.step(because).is_some_and(|step| step.action == first);
+        let has_failed =
+            |step| report.failures.iter().any(|failure| failure.address == *because && failure.step == step);
+        !is_deleted_first && (has_failed(StepKind::Create) || has_failed(StepKind::Update))
+    };
+    let is_gap = |address: &Address| {
+        finished.contains(&(address.clone(), StepKind::Delete))
+            && report.skipped.iter().any(|(skipped, step, because)| {
+                skipped == address && *step == StepKind::Create && could_be_before(because)
+            })
+    };
+    let caches = plan.steps.iter().filter(|step| step.address.kind() == "ReplicationGroup" && step.action == first);
+    let gap = caches.map(|step| &step.address).find(|address| is_gap(address))?;
+    Some(format!(
+        "{gap} is gone, and its successor waits for what has failed: {:?} {:?}",
+        report.failures, report.skipped
+    ))
 }

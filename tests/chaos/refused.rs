@@ -1,8 +1,8 @@
 //! What may be refused: changes that AWS has no way for, and whose reason is told.
 
 use palisade_aws::{resources::ReplicationGroup, types::Name};
-use palisade_core::{Address, Finding, Graph, Id, Json, Node};
-use palisade_engine::{ObjectState, Report, State};
+use palisade_core::{Finding, Graph, Id, Json, Node};
+use palisade_engine::{ObjectState, State};
 
 /// The caches of which a plan says that the name of the final snapshot is used up, each with the name that it advises.
 pub(crate) fn used_up(state: &State, findings: &[Finding]) -> Vec<(Id<ReplicationGroup>, Name)> {
@@ -76,17 +76,4 @@ fn is_replaced(state: &State, node: &Node, object: &ObjectState) -> bool {
 fn wanted(state: &State, node: &Node, field: &str) -> Option<Json> {
     let Some(value) = node.fields.get(field) else { return Some(Json::Null) };
     value.substitute(&|reference| state.attribute(&reference.address, &reference.attribute)).into_json()
-}
-
-/// Whether all that failed is what AWS never does, however often it is tried: it does not move the nodes of a cache, so
-/// the subnet of one stays in its group for as long as the cache is there. One that the program does not have goes first.
-pub(crate) fn is_in_use(program: &Graph, report: &Report) -> bool {
-    let is_of_a_cache =
-        |group: &Address| program.dependents(group).into_iter().any(|dependent| dependent.kind() == "ReplicationGroup");
-    report.interrupted.is_empty()
-        && report.not_begun.is_empty()
-        && !report.failures.is_empty()
-        && report.failures.iter().all(|failure| {
-            failure.error.code == "SubnetInUse" && !failure.error.help.is_empty() && is_of_a_cache(&failure.address)
-        })
 }

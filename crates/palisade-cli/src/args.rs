@@ -108,6 +108,9 @@ pub(crate) enum Command {
         /// Consent to lose the data of this resource; may be repeated
         #[arg(long, value_name = "ADDRESS")]
         allow_data_loss: Vec<Address>,
+        /// Replace the object of this resource, whether it differs from the program or not; may be repeated
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "file")]
+        replace: Vec<Address>,
         #[command(flatten)]
         args: ApplyArgs,
     },
@@ -142,6 +145,9 @@ pub(crate) struct PlanArgs {
     /// Plan the deletion of all objects of the stack
     #[arg(long)]
     pub(crate) destroy: bool,
+    /// Replace the object of this resource, whether it differs from the program or not; may be repeated
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "destroy")]
+    pub(crate) replace: Vec<Address>,
     /// Show which calls the plan takes, and how often each
     #[arg(long)]
     pub(crate) calls: bool,

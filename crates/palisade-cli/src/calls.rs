@@ -201,6 +201,7 @@ mod tests {
             reason: None,
             notes: Vec::new(),
             loss: None,
+            blocked: None,
         };
         let entry = Entry { current: Some(object("early".into())), deposed: deposed.into_iter().map(object).collect() };
         let set = deleted(&step, &entry).into_iter();

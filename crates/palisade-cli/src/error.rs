@@ -128,6 +128,9 @@ impl From<PlanError> for CommandError {
         match error {
             PlanError::Impossible(findings) => Self::Findings(findings),
             PlanError::Read { kind, error } => Self::Unread { kind, error },
+            PlanError::NothingToReplace { .. } => {
+                Self::new(message, "leave `--replace` out: an apply creates the object")
+            }
             PlanError::UnknownKind { .. } => {
                 Self::new(message, "build the program with the version of Palisade that made the resource")
             }

@@ -27,6 +27,14 @@ pub enum PlanError {
         /// The resource.
         address: Address,
     },
+    /// There is no object to replace, though a replacement was asked for.
+    #[error("there is nothing to replace of {address}, {why}", why = if *is_declared { "which has no object yet" } else { "which is not in the program" })]
+    NothingToReplace {
+        /// The resource.
+        address: Address,
+        /// Whether the program declares it.
+        is_declared: bool,
+    },
     /// The plan cannot be carried out; each finding says why and what to do.
     #[error("the plan cannot be carried out")]
     Impossible(Vec<Finding>),

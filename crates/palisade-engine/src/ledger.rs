@@ -15,8 +15,8 @@ use palisade_core::{
 use tokio::{sync, task::yield_now};
 
 use crate::{
-    Action, Change, Event, ObjectState, Phase, Plan, Record, State, StateError, Took, Writer, deletion::at_deletion,
-    dependencies::Dependencies, digest::sha256, gate::Gate, steps::Target,
+    Action, Change, Event, ObjectState, Phase, Plan, Record, State, StateError, Step, Took, Writer,
+    deletion::at_deletion, dependencies::Dependencies, digest::sha256, gate::Gate, steps::Target,
 };
 
 /// The state of a running apply, and who is told of it. All steps that run at a time share one.
@@ -324,7 +324,8 @@ impl Book<'_> {
 
     /// An object that needs no step may refer to others than it did, by the same values.
     fn update_dependencies(&mut self, graph: &Graph, plan: &Plan) {
-        for step in plan.steps.iter().filter(|step| step.action == Action::Nothing) {
+        let is_unchanged = |step: &&Step| step.action == Action::Nothing && step.blocked.is_none();
+        for step in plan.steps.iter().filter(is_unchanged) {
             let known = graph.node(&step.address).zip(self.state.current(&step.address));
             let Some((node, object)) = known else { continue };
             let dependencies = Dependencies::of(node);

@@ -6,6 +6,7 @@
 
 mod align;
 mod apply;
+mod blocked;
 mod contested;
 mod deletion;
 mod dependencies;
@@ -39,6 +40,7 @@ mod store;
 mod untracked;
 
 pub use apply::{ApplyOptions, apply};
+pub use blocked::Blocked;
 pub use durations::{StepDurations, Took};
 pub use error::{PlanError, StateError};
 pub use event::{Event, Failure, Interruption, Report};
@@ -46,7 +48,7 @@ pub use existing::existing;
 pub use loss::{Consent, ConsentStatus, Loss};
 pub use palisade_core::provider::StepKind;
 pub use plan::{Action, Drift, FieldChange, OutputChange, Plan, PlannedRisk, ReplaceOrder, Step};
-pub use planner::plan;
+pub use planner::{PlanOptions, plan, plan_with};
 pub use record::{Change, Record};
 pub use saved_plan::{Origin, PlanFormatError, Remaining, SavedPlan, SavedPlanError, StaleItem};
 pub use state::{Entry, ObjectState, Phase, State};

@@ -3,7 +3,9 @@
 use palisade_core::{AcceptedRisk, Address, Json, Reason, Value};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Loss, State, contested::items, state::is_false};
+use std::collections::BTreeSet;
+
+use crate::{Blocked, Loss, State, contested::items, state::is_false};
 
 /// What an apply will do, and why. It is data: it can be shown, serialised and compared.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -25,6 +27,9 @@ pub struct Plan {
     /// nothing is more often a mistake.
     #[serde(default, skip_serializing_if = "is_false")]
     pub deletes_everything: bool,
+    /// The resources whose replacement was asked for, whether they differ from the program or not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub replace: BTreeSet<Address>,
 }
 
 /// A risk that the program accepted when the plan was made.
@@ -72,6 +77,9 @@ pub struct Step {
     /// What becomes of the data of the object, where a finished object that holds data is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
+    /// Why nothing is done to the resource, where it is not what the program says. The changes are those that would be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<Blocked>,
 }
 
 /// What is done to a resource.
@@ -177,9 +185,9 @@ impl Action {
 }
 
 impl Step {
-    /// Whether an apply has nothing to do for the resource: no object of it is changed or deleted, and it has its address.
+    /// Whether there is nothing to do for the resource: it is what the program says, and has its address.
     pub fn is_idle(&self) -> bool {
-        self.action == Action::Nothing && self.deposed.is_empty() && self.moved_from.is_none()
+        self.action == Action::Nothing && self.deposed.is_empty() && self.moved_from.is_none() && self.blocked.is_none()
     }
 
     /// Whether an object is created.
@@ -205,6 +213,12 @@ impl Plan {
     /// then each plan finds them again.
     pub fn has_changes(&self) -> bool {
         self.steps.iter().any(|step| !step.is_idle()) || self.outputs.iter().any(OutputChange::is_change)
+    }
+
+    /// Whether an apply does anything. It does nothing about what is blocked, which is a change all the same.
+    pub fn does_anything(&self) -> bool {
+        self.steps.iter().any(|step| !step.is_idle() && step.blocked.is_none())
+            || self.outputs.iter().any(OutputChange::is_change)
     }
 
     /// How many objects are added, changed in place and destroyed; a replacement counts as one added and one destroyed.

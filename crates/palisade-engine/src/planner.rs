@@ -11,6 +11,7 @@ use petgraph::{algo::toposort, graph::DiGraph};
 use crate::{
     Action, Drift, ObjectState, OutputChange, Phase, Plan, PlanError, ReplaceOrder, State, Step,
     align::{Aligned, aligned, set_aside},
+    blocked::{Blocked, Guard, actions, as_left, replaced_with_data},
     contested::contested,
     deletion,
     field_diff::{Difference, creation, difference, drift, removal},
@@ -33,6 +34,7 @@ const UNDELETED: &str = "its deletion was not finished, and may have taken from 
 const INTERRUPTED: &str = "its last change has not come to its end";
 const CONTESTED: &str = "an interrupted step of another resource may have taken from it what it still shows";
 const ADOPTED: &str = "it was changed outside of this program to what the program says now";
+const ASKED_FOR: &str = "its replacement was asked for";
 const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last apply did not record";
 
 /// Reads the account, and compares it with the program and with what was applied last. Nothing is changed, and nothing is
@@ -48,10 +50,35 @@ const NEW_ATTRIBUTES: &str = "this program uses attributes of it that the last a
 ///   created, while another one that stays refers to it; or if the account has something in the way of a deletion, as a snapshot with
 ///   the name of a final snapshot.
 pub async fn plan(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Plan, PlanError> {
-    let planned = planned(provider, graph, state).await?;
+    plan_with(provider, graph, state, &PlanOptions::default()).await
+}
+
+/// What a plan does beyond what the differences ask for.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PlanOptions {
+    /// The resources whose objects are replaced, whether they differ from the program or not. An object whose creation was not finished is
+    /// finished, and not replaced, so that the same command can be run again after an interrupt.
+    pub replace: BTreeSet<Address>,
+}
+
+/// Plans as [`plan`] does, with options.
+///
+/// # Errors
+/// Those of [`plan`], and [`PlanError::NothingToReplace`] if there is no object of a resource that is to be replaced, or none in the program.
+pub async fn plan_with(
+    provider: &dyn Provider,
+    graph: &Graph,
+    state: &State,
+    options: &PlanOptions,
+) -> Result<Plan, PlanError> {
+    let replace = options.replace.iter().map(|address| (address.clone(), None)).collect();
+    let planned = planned(provider, graph, state, replace).await?;
     planned.check_supplied(provider, graph)?;
     Ok(planned.plan)
 }
+
+/// The resources that are replaced in any case: only if the object has this id, where there is one.
+pub(crate) type Replace = BTreeMap<Address, Option<String>>;
 
 /// A plan, and what it was made of.
 pub(crate) struct Planned {
@@ -86,28 +113,44 @@ impl Planned {
     }
 }
 
-/// Does what [`plan`] does, without the check of the supplied values.
-pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &State) -> Result<Planned, PlanError> {
+/// Does what [`plan`] does, without the check of the supplied values, and replaces more.
+pub(crate) async fn planned(
+    provider: &dyn Provider,
+    graph: &Graph,
+    state: &State,
+    replace: Replace,
+) -> Result<Planned, PlanError> {
     let wrong_region = provider.wrong_region(graph);
     if !wrong_region.is_empty() {
         return Err(PlanError::Impossible(wrong_region));
     }
     let Aligned { state, mut moved, doubts } = aligned(graph, state);
+    for address in replace.iter().filter(|(_, id)| id.is_none()).map(|(address, _)| address) {
+        if graph.node(address).is_none() || state.current(address).is_none() {
+            let is_declared = graph.node(address).is_some();
+            return Err(PlanError::NothingToReplace { address: address.clone(), is_declared });
+        }
+    }
     let refreshed = refresh(provider, &state).await?;
     let Refreshed { state: now, observations, unseen } = &refreshed;
     let contested = contested(graph, &state);
     let known = Known { recorded: &state, state: now, observations, unseen, contested: &contested };
-    let draft = |given: &Given| Planner::new(graph, known, &doubts, given).draft(provider, &refreshed);
-    let mut given = Given::default();
-    let mut plan = draft(&given);
-    // What is replaced now may be what another one stands in. Each round finds one more, or is the last.
-    loop {
-        let occupied = occupied(graph, now, observations, &plan);
-        if occupied.is_empty() {
-            break;
+    let drafts = Drafts { provider, graph, refreshed: &refreshed, doubts: &doubts };
+    let mut given = Given { replace, ..Given::default() };
+    let mut plan = drafts.settled(known, &mut given);
+    let with_data = replaced_with_data(provider, now, observations, &plan);
+    if !with_data.is_empty() {
+        let left = as_left(now, observations);
+        let mut undisturbed = Given { replace: given.replace.clone(), ..Given::default() };
+        let undisturbed = drafts.settled(Known { observations: &left, ..known }, &mut undisturbed);
+        let guard = Guard { graph, state: now, as_left: actions(&undisturbed) };
+        let blocked = with_data.into_iter().filter(|address| !guard.is_asked_for(address));
+        let mut blocked: BTreeMap<_, _> = blocked.map(|address| (address.clone(), Blocked::ByDrift)).collect();
+        while !blocked.is_empty() {
+            given.blocked.append(&mut blocked);
+            plan = drafts.settled(known, &mut given);
+            blocked = guard.drawn_in(&plan);
         }
-        given.occupied.extend(occupied);
-        plan = draft(&given);
     }
     for step in &mut plan.steps {
         step.moved_from = moved.remove(&step.address);
@@ -137,9 +180,36 @@ pub(crate) async fn planned(provider: &dyn Provider, graph: &Graph, state: &Stat
     if findings.is_empty() { Ok(Planned { plan, state, observations }) } else { Err(PlanError::Impossible(findings)) }
 }
 
-/// What a first draft of a plan has shown.
+/// What drafts of a plan are made of.
+struct Drafts<'a> {
+    provider: &'a dyn Provider,
+    graph: &'a Graph,
+    refreshed: &'a Refreshed,
+    doubts: &'a BTreeMap<Address, Vec<Address>>,
+}
+
+impl Drafts<'_> {
+    /// The plan of what is known, in which nothing is changed in place that others stand in.
+    fn settled(&self, known: Known<'_>, given: &mut Given) -> Plan {
+        // What is replaced now may be what another one stands in. Each round finds one more, or is the last.
+        loop {
+            let plan = Planner::new(self.graph, known, self.doubts, given).draft(self.provider, self.refreshed);
+            let occupied = occupied(self.graph, known.state, known.observations, &plan);
+            if occupied.is_empty() {
+                return plan;
+            }
+            given.occupied.extend(occupied);
+        }
+    }
+}
+
+/// What is decided of a plan before it is drafted.
 #[derive(Default)]
 struct Given {
+    /// The resources that are replaced in any case.
+    replace: Replace,
+    /// The resources to which nothing is done.
+    blocked: BTreeMap<Address, Blocked>,
     /// The resources of which something stands in what would leave them, with why they are replaced.
     occupied: BTreeMap<Address, String>,
 }
@@ -176,6 +246,7 @@ struct Decision {
     stays: bool,
     /// The attributes that an update may change.
     uncertain: Vec<&'static str>,
+    is_blocked: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -195,6 +266,7 @@ impl<'a> Planner<'a> {
             steps: self.steps,
             accepted_risks: self.graph.accepted_risks().iter().map(Into::into).collect(),
             deletes_everything: false,
+            replace: self.given.replace.keys().cloned().collect(),
         }
     }
 
@@ -210,6 +282,11 @@ impl<'a> Planner<'a> {
                 self.ahead.extend(difference.ahead.iter().map(|(field, _)| (&node.address, *field)));
                 let (mut step, uncertain) = compare(self.known, node, object, difference);
                 step.reason = step.reason.or_else(|| occupied.cloned());
+                if self.is_to_be_replaced(&node.address, object) && !matches!(step.action, Action::Replace(_)) {
+                    step.action = Action::Replace(replace_order(node.schema, &step.changes));
+                    step.reason = Some(ASKED_FOR.to_owned());
+                    step.unchanged = node.schema.fields.len() - step.changes.len();
+                }
                 (step, uncertain)
             }
             (object, _) => {
@@ -219,9 +296,34 @@ impl<'a> Planner<'a> {
                 (Step { changes, reason, ..step(&node.address, Action::Create) }, Vec::new())
             }
         };
+        let mut step = Step { deposed: self.known.deposed(&node.address), ..step };
+        let blocked = self.given.blocked.get(&node.address).cloned();
+        let blocked = blocked.or_else(|| Some(Blocked::With(self.blocked_dependency(&step)?)));
+        let is_blocked = blocked.is_some();
+        if let Some(blocked) = blocked {
+            step = step.block(blocked);
+        }
         let stays = matches!(step.action, Action::Update | Action::Nothing);
-        self.decided.insert(&node.address, Decision { stays, uncertain });
-        self.steps.push(Step { deposed: self.known.deposed(&node.address), ..step });
+        // What a blocked one would have become, it does not.
+        let uncertain = if is_blocked { Vec::new() } else { uncertain };
+        self.decided.insert(&node.address, Decision { stays, uncertain, is_blocked });
+        self.steps.push(step);
+    }
+
+    /// Whether the object is replaced in any case. One whose creation was not finished is what the last replacement has made.
+    fn is_to_be_replaced(&self, address: &Address, object: &ObjectState) -> bool {
+        let is_meant = |id: &Option<String>| id.is_none() || *id == object.id;
+        object.phase == Phase::Ready && self.given.replace.get(address).is_some_and(is_meant)
+    }
+
+    /// What a step that does something refers to, and that is blocked.
+    fn blocked_dependency(&self, step: &Step) -> Option<Address> {
+        if self.given.blocked.is_empty() || step.is_idle() {
+            return None;
+        }
+        let mut targets = self.graph.dependencies(&step.address).into_iter();
+        let is_blocked = |target: &Address| self.decided.get(target).is_some_and(|decision| decision.is_blocked);
+        targets.find(|target| is_blocked(target)).cloned()
     }
 
     fn wanted(&self, node: &Node, field: &'static str) -> Value {
@@ -243,31 +345,34 @@ impl<'a> Planner<'a> {
     /// Adds the steps of the resources that are not in the program.
     fn delete_the_rest(&mut self, provider: &dyn Provider) {
         for address in going(self.graph, self.known.state) {
-            let Some(object) = self.known.state.current(address) else {
-                // An interrupted replacement has deleted the current object, and left another one.
-                let deposed = self.known.deposed(address);
-                self.steps.push(Step { deposed, ..step(address, Action::Nothing) });
-                continue;
-            };
-            let now = self.known.observation(address);
-            // The refresh has seen to it that the kinds of all objects are known.
-            let changes = provider.schema(address.kind()).map(|schema| {
-                let inputs = deletion::inputs(self.graph, self.known.state, address, &Target::Current, object);
-                removal(schema, object, now, &inputs)
-            });
-            let changes = changes.unwrap_or_default();
-            let reason = match now {
-                Some(_) => Some(UNSEEN).filter(|_| self.known.unseen.contains(address)),
-                None => Some(absence(object)),
-            };
-            self.steps.push(Step {
-                id: object.id.clone(),
-                deposed: self.known.deposed(address),
-                changes,
-                reason: reason.map(str::to_owned),
-                ..step(address, Action::Delete)
+            let going = self.going(provider, address);
+            self.steps.push(match self.given.blocked.get(address) {
+                Some(blocked) => going.block(blocked.clone()),
+                None => going,
             });
         }
+    }
+
+    /// The step of a resource that is not in the program.
+    fn going(&self, provider: &dyn Provider, address: &Address) -> Step {
+        let deposed = self.known.deposed(address);
+        let Some(object) = self.known.state.current(address) else {
+            // An interrupted replacement has deleted the current object, and left another one.
+            return Step { deposed, ..step(address, Action::Nothing) };
+        };
+        let now = self.known.observation(address);
+        // The refresh has seen to it that the kinds of all objects are known.
+        let changes = provider.schema(address.kind()).map(|schema| {
+            let inputs = deletion::inputs(self.graph, self.known.state, address, &Target::Current, object);
+            removal(schema, object, now, &inputs)
+        });
+        let changes = changes.unwrap_or_default();
+        let reason = match now {
+            Some(_) => Some(UNSEEN).filter(|_| self.known.unseen.contains(address)),
+            None => Some(absence(object)),
+        };
+        let (id, reason) = (object.id.clone(), reason.map(str::to_owned));
+        Step { id, deposed, changes, reason, ..step(address, Action::Delete) }
     }
 
     fn outputs(&self) -> Vec<OutputChange> {
@@ -442,5 +547,6 @@ fn step(address: &Address, action: Action) -> Step {
         reason: None,
         notes: Vec::new(),
         loss: None,
+        blocked: None,
     }
 }

@@ -48,8 +48,9 @@ impl<'a> Rest<'a> {
         let mut stale = Vec::new();
         for saved in &self.saved.plan.steps {
             let fresh = self.fresh_steps.get(&saved.address).copied();
-            if saved.is_idle() {
-                found.steps.extend(fresh.filter(|fresh| fresh.is_idle()).map(|fresh| &fresh.address));
+            if saved.is_idle() || saved.blocked.is_some() {
+                let is_left = |fresh: &&Step| fresh.is_idle() || saved.blocked.is_some() && fresh.blocked.is_some();
+                found.steps.extend(fresh.filter(is_left).map(|fresh| &fresh.address));
                 continue;
             }
             match self.left_of(saved, fresh) {
@@ -160,7 +161,7 @@ impl<'a> Rest<'a> {
         let is_known = fresh.deposed.iter().all(was_deposed)
             && (fresh.moved_from.is_none() || fresh.moved_from == saved.moved_from);
         // Where the values to be are no longer those of the plan, as those of others have changed, it is another step.
-        if !is_known || !self.leads_to_the_same(saved, fresh) {
+        if !is_known || fresh.blocked.is_some() || !self.leads_to_the_same(saved, fresh) {
             return false;
         }
         match (saved.action, fresh.action) {
@@ -303,6 +304,7 @@ fn seen(step: &Step) -> String {
         Action::Replace(ReplaceOrder::CreateFirst) => "to be replaced, its successor first",
         Action::Replace(ReplaceOrder::DeleteFirst) => "to be replaced, its deletion first",
         Action::Delete => "to be deleted",
+        Action::Nothing if step.blocked.is_some() => "to be left as it is, as its data would be lost",
         Action::Nothing => "to be left as it is",
     };
     let reason = step.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();

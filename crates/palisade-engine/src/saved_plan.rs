@@ -231,7 +231,10 @@ impl SavedPlan {
         state: &State,
     ) -> Result<Remaining, SavedPlanError> {
         self.check_origin(provider.region(), graph, state)?;
-        let mut fresh = planned(provider, graph, state).await?;
+        // What the plan has replaced, it does not replace again.
+        let id = |address| self.plan.step(address).and_then(|step| step.id.clone());
+        let replace = self.plan.replace.iter().filter_map(|address| Some((address.clone(), Some(id(address)?))));
+        let mut fresh = planned(provider, graph, state, replace.collect()).await?;
         let rest = Rest::new(self, graph, &fresh.plan, &fresh.state).find().map_err(SavedPlanError::Stale)?;
         let is_left_alone = |address: &&Address| !rest.steps.contains(*address);
         let changed = fresh.plan.steps.iter().filter(|step| !step.is_idle()).map(|step| &step.address);

@@ -8,7 +8,9 @@ use palisade_core::{
     provider::{Object, Observation, Provider, ProviderError, Turn, Unlimited},
 };
 use palisade_emulator::Emulator;
-use palisade_engine::{ApplyOptions, Consent, ConsentStatus, Loss, MemoryStore, Plan, PlanError, Report, State, Store};
+use palisade_engine::{
+    ApplyOptions, Consent, ConsentStatus, Loss, MemoryStore, Plan, PlanError, PlanOptions, Report, State, Store,
+};
 use secrecy::SecretString;
 
 use crate::Rules;
@@ -114,7 +116,15 @@ impl<B> Rehearsal<B> {
     /// # Errors
     /// [`PlanError`] if it cannot be planned.
     pub fn try_plan(&self, graph: &Graph) -> Result<Plan, PlanError> {
-        self.runtime.block_on(palisade_engine::plan(&self.provider, graph, &self.state()))
+        self.try_plan_with(graph, &PlanOptions::default())
+    }
+
+    /// What an apply of the graph would do now, with the options of `plan`, such as `--replace`.
+    ///
+    /// # Errors
+    /// [`PlanError`] if it cannot be planned.
+    pub fn try_plan_with(&self, graph: &Graph, options: &PlanOptions) -> Result<Plan, PlanError> {
+        self.runtime.block_on(palisade_engine::plan_with(&self.provider, graph, &self.state(), options))
     }
 
     /// Applies the stack, and returns what was done.

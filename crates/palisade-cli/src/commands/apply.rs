@@ -1,7 +1,7 @@
 //! `apply` and `destroy`: a plan is shown, approved and carried out.
 
-use palisade_core::{Address, Graph};
-use palisade_engine::{ApplyOptions, Consent, Event, Lock, Plan, Report, State, StateError, Store};
+use palisade_core::{Address, Graph, joined_with_and};
+use palisade_engine::{ApplyOptions, Blocked, Consent, Event, Lock, Plan, Report, State, StateError, Store};
 
 use super::{Context, approval::Request, session::Session};
 use crate::{
@@ -20,6 +20,8 @@ pub(super) struct Words {
     pub(super) is_destroy: bool,
     /// What a user types for it.
     pub(super) command: String,
+    /// What else, the first time: the flags for replacements, each after a space.
+    pub(super) replace: String,
 }
 
 impl Words {
@@ -33,18 +35,24 @@ impl Words {
 }
 
 /// Brings the cloud to what the program declares.
-pub(super) fn apply(context: &mut Context<'_>, args: &ApplyArgs, allowed: &[Address]) -> Result<u8, CommandError> {
+pub(super) fn apply(
+    context: &mut Context<'_>,
+    args: &ApplyArgs,
+    allowed: &[Address],
+    replace: &[Address],
+) -> Result<u8, CommandError> {
     let graph = context.graph()?;
-    let words = Words { is_destroy: false, command: "apply".to_owned() };
-    let request = Request { words: &words, auto_approve: args.auto_approve, saved: None, allowed };
+    let flags = replace.iter().map(|address| format!(" --replace {address}")).collect();
+    let words = Words { is_destroy: false, command: "apply".to_owned(), replace: flags };
+    let request = Request { words: &words, auto_approve: args.auto_approve, saved: None, allowed, replace };
     execute(context, args, &graph, &words, |context, session, state| fresh(context, session, &graph, state, &request))
 }
 
 /// Deletes all objects of the stack.
 pub(super) fn destroy(context: &mut Context<'_>, args: &ApplyArgs) -> Result<u8, CommandError> {
     let graph = Graph::empty(context.stack.name());
-    let words = Words { is_destroy: true, command: "destroy".to_owned() };
-    let request = Request { words: &words, auto_approve: args.auto_approve, saved: None, allowed: &[] };
+    let words = Words { is_destroy: true, command: "destroy".to_owned(), replace: String::new() };
+    let request = Request { words: &words, auto_approve: args.auto_approve, saved: None, allowed: &[], replace: &[] };
     execute(context, args, &graph, &words, |context, session, state| fresh(context, session, &graph, state, &request))
 }
 
@@ -150,7 +158,25 @@ fn change(
         let heading = paint(STRONG, "Outputs:");
         context.terminal.print(&format!("\n{heading}\n\n{}", progress::outputs(&report.outputs)));
     }
-    Ok(exit_code::DONE)
+    blocked(&plan)
+}
+
+/// An error if the plan leaves something as it is that is not what the program says.
+fn blocked(plan: &Plan) -> Result<u8, CommandError> {
+    let steps = || plan.steps.iter().filter(|step| step.blocked == Some(Blocked::ByDrift));
+    if steps().next().is_none() {
+        return Ok(exit_code::DONE);
+    }
+    let names: Vec<_> = steps().map(|step| step.address.to_string()).collect();
+    let are = if names.len() == 1 {
+        "is not what the program says, and stays"
+    } else {
+        "are not what the program says, and stay"
+    };
+    Err(CommandError::Problem {
+        message: format!("{} {are} as others have left it, as data would be lost", joined_with_and(&names)),
+        help: steps().flat_map(render::plan::ways_out).collect(),
+    })
 }
 
 /// Plans now, and asks whether to do so.
@@ -161,7 +187,7 @@ fn fresh(
     state: &State,
     request: &Request<'_>,
 ) -> Result<(Plan, Consent), CommandError> {
-    let plan = session.plan(graph, state)?;
+    let plan = session.plan(graph, state, request.replace)?;
     let risks = render::risks::risks(&plan.accepted_risks);
     context.terminal.print(&format!("\n{risks}{}\n", render::plan::plan(&plan)));
     let consent = request.approve(context, session, state, &plan)?;
@@ -171,7 +197,9 @@ fn fresh(
 fn summary(report: &Report, words: &Words, took: &str) -> String {
     let Report { added, changed, destroyed, .. } = report;
     let complete = paint(ADDED, format!("{} complete!", words.name()));
-    if words.is_destroy {
+    if added + changed + destroyed == 0 {
+        format!("{complete} No object was changed. {took}")
+    } else if words.is_destroy {
         format!("{complete} Resources: {destroyed} destroyed. {took}")
     } else {
         format!("{complete} Resources: {added} added, {changed} changed, {destroyed} destroyed. {took}")
@@ -230,6 +258,10 @@ fn unanswered(words: &Words) -> String {
 fn tell_rest(context: &mut Context<'_>, report: &Report, words: &Words) {
     context.terminal.note("");
     context.terminal.note(progress::failures(report, context.stack).trim_end());
+    if !words.replace.is_empty() {
+        let again = format!("add{} only as long as that has not been done", words.replace);
+        context.terminal.note(&format!("{} {again}", paint(HELP, "help:")));
+    }
     let help = if report.failures.is_empty() {
         format!("run `{}` again: it goes on from here", words.command)
     } else {
@@ -246,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_became_of_the_state_is_said_only_where_it_is_so() {
-        let words = Words { is_destroy: false, command: "apply".to_owned() };
+        let words = Words { is_destroy: false, command: "apply".to_owned(), replace: String::new() };
         let says = |error, has_begun| {
             let text = unsaved(error, &words, has_begun).text();
             (text.contains("nothing is lost"), text.contains("nothing was changed"), text.contains("in no state"))

@@ -17,6 +17,8 @@ pub(super) struct Request<'a> {
     pub(super) saved: Option<&'a Plan>,
     /// The resources of which data may be lost.
     pub(super) allowed: &'a [Address],
+    /// The resources whose objects are replaced in any case.
+    pub(super) replace: &'a [Address],
 }
 
 /// What is to be typed at the question.
@@ -38,7 +40,7 @@ impl Request<'_> {
     ) -> Result<Consent, CommandError> {
         if self.words.is_destroy {
             self.check_no_flags()?;
-            if plan.has_changes() && !self.auto_approve {
+            if plan.does_anything() && !self.auto_approve {
                 let losses = plan.losses().filter(|(_, loss)| loss.consent != ConsentStatus::NotNeeded).collect();
                 let question = Question { answer: &plan.stack, what: "Type the name of the stack", losses };
                 let help = format!("run `{} --auto-approve` to continue without a question", self.words.command);
@@ -57,17 +59,18 @@ impl Request<'_> {
             let auto = if self.auto_approve { " --auto-approve" } else { "" };
             return Err(CommandError::new(
                 format!("data would be lost, so nothing was changed:{}", list(&losses)),
-                format!("if it may be lost, run `{}{auto}{flags}`", self.words.command),
+                format!("if it may be lost, run `{}{}{auto}{flags}`", self.words.command, self.words.replace),
             ));
         }
-        if plan.has_changes() {
+        if plan.does_anything() {
             let one = losses.first().map(|(address, _)| address.to_string()).unwrap_or_default();
             let (answer, what) = match losses.len() {
                 0 => ("yes", ""),
                 1 => (&*one, "Type the address"),
                 _ => (&*plan.stack, "Type the name of the stack"),
             };
-            let help = format!("run `{} --auto-approve{flags}` to continue without a question", self.words.command);
+            let Words { command, replace, .. } = self.words;
+            let help = format!("run `{command}{replace} --auto-approve{flags}` to continue without a question");
             self.ask(context, session, &Question { answer, what, losses: losses.clone() }, help)?;
         }
         Ok(Consent::Of(losses.into_iter().map(|(address, _)| address).chain(self.allowed).cloned().collect()))

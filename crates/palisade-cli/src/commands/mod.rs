@@ -38,8 +38,10 @@ pub(crate) struct Context<'a> {
 pub(crate) fn execute(command: Command, context: &mut Context<'_>) -> Result<u8, CommandError> {
     let done = match command {
         Command::Plan(args) => plan::plan(context, &args),
-        Command::Apply { file: None, allow_data_loss, args } => apply::apply(context, &args, &allow_data_loss),
-        Command::Apply { file: Some(file), allow_data_loss, args } => {
+        Command::Apply { file: None, allow_data_loss, replace, args } => {
+            apply::apply(context, &args, &allow_data_loss, &replace)
+        }
+        Command::Apply { file: Some(file), allow_data_loss, args, replace: _ } => {
             saved::apply(context, &file, &args, &allow_data_loss)
         }
         Command::Destroy(args) => apply::destroy(context, &args),

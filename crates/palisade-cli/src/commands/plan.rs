@@ -22,7 +22,7 @@ pub(super) fn plan(context: &mut Context<'_>, args: &PlanArgs) -> Result<u8, Com
     let loaded = session.load(&*session.store(context)?)?;
     let lineage = loaded.as_ref().map(|state| state.lineage.clone());
     let state = session.state(context, loaded)?;
-    let plan = session.plan(&graph, &state)?;
+    let plan = session.plan(&graph, &state, &args.replace)?;
     // It is shown, but not kept.
     let refusal = if args.destroy { Ok(()) } else { approval::check_keeps_something(&plan) };
     let out = args.out.as_deref().filter(|_| refusal.is_ok());

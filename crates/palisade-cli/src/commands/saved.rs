@@ -37,8 +37,9 @@ pub(super) fn apply(
     let saved = read(file)?;
     let is_destroy = saved.origin.is_destroy;
     let graph = if is_destroy { Graph::empty(context.stack.name()) } else { context.graph()? };
-    let words = Words { is_destroy, command: format!("apply {}", file.display()) };
-    let request = Request { words: &words, auto_approve: args.auto_approve, saved: Some(&saved.plan), allowed };
+    let words = Words { is_destroy, command: format!("apply {}", file.display()), replace: String::new() };
+    let auto_approve = args.auto_approve;
+    let request = Request { words: &words, auto_approve, saved: Some(&saved.plan), allowed, replace: &[] };
     execute(context, args, &graph, &words, |context, session, state| {
         let plan = rest(context, session, &graph, state, &saved, file)?;
         let consent = request.approve(context, session, state, &plan)?;

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use palisade_core::Graph;
+use palisade_core::{Address, Graph, closest};
 use palisade_engine::{
-    ApplyOptions, Event, LocalStore, Lock, Plan, Remaining, RemoteStore, Report, SavedPlan, SavedPlanError, State,
-    StateError, Store,
+    ApplyOptions, Event, LocalStore, Lock, Plan, PlanError, PlanOptions, Remaining, RemoteStore, Report, SavedPlan,
+    SavedPlanError, State, StateError, Store,
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -130,8 +130,20 @@ impl Session {
     }
 
     /// Compares `graph` with `state` and with the cloud.
-    pub(super) fn plan(&self, graph: &Graph, state: &State) -> Result<Plan, CommandError> {
-        Ok(self.wait(palisade_engine::plan(&*self.connection.provider, graph, state))??)
+    pub(super) fn plan(&self, graph: &Graph, state: &State, replace: &[Address]) -> Result<Plan, CommandError> {
+        let options = PlanOptions { replace: replace.iter().cloned().collect() };
+        let plan = self.wait(palisade_engine::plan_with(&*self.connection.provider, graph, state, &options))?;
+        plan.map_err(|error| match &error {
+            PlanError::NothingToReplace { address, is_declared: false } => {
+                let known: Vec<_> = graph.nodes().map(|node| node.address.to_string()).collect();
+                let help = match closest(&address.to_string(), known.iter().map(String::as_str)) {
+                    Some(meant) => format!("did you mean `--replace {meant}`?"),
+                    None => "`state list` shows the resources that have objects".to_owned(),
+                };
+                CommandError::new(error.to_string(), help)
+            }
+            _ => error.into(),
+        })
     }
 
     /// Finds out what is left to do of a plan that was saved.

@@ -1,10 +1,12 @@
 //! The plan, in the style and with the symbols that Terraform's users know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
-use palisade_core::{Address, Json, Reference, Value};
-use palisade_engine::{Action, ConsentStatus, Drift, FieldChange, Loss, OutputChange, Plan, ReplaceOrder, Step};
+use palisade_core::{Address, Json, Reference, Value, joined_with_and};
+use palisade_engine::{
+    Action, Blocked, ConsentStatus, Drift, FieldChange, Loss, OutputChange, Plan, ReplaceOrder, Step,
+};
 
 use super::{
     style::{ADDED, CHANGED, FAINT, REMOVED, STRONG, paint},
@@ -129,6 +131,9 @@ fn symbol(action: Action) -> String {
 
 /// One step, with why it is done and what is lost by it.
 fn step(step: &Step) -> String {
+    if let Some(blocked) = &step.blocked {
+        return self::blocked(step, blocked);
+    }
     let verdict = match step.action {
         Action::Create => "will be created",
         Action::Update => "will be updated in place",
@@ -164,6 +169,51 @@ fn step(step: &Step) -> String {
     text
 }
 
+/// A step that is not taken: why, what would be made of the object, and the ways out.
+fn blocked(step: &Step, blocked: &Blocked) -> String {
+    let mut text = format!("  # {} is blocked, and stays as it is\n", paint(STRONG, &step.address));
+    match blocked {
+        Blocked::ByDrift => {
+            text += "  # Others have changed it, or what it depends on, since the last apply. What the program says takes a new object, and the \
+                     data of this one would be lost.\n";
+            for way in ways_out(step) {
+                text += &format!("  # - {way}\n");
+            }
+        }
+        Blocked::With(other) => text += &format!("  # ({other}, to which it belongs, is blocked)\n"),
+    }
+    if step.changes.is_empty() {
+        return text;
+    }
+    text + &block(Action::Nothing, &step.address, &with_id(step), None)
+}
+
+/// What can be done about a step that is blocked, as others have changed the account: one sentence for each way.
+pub(crate) fn ways_out(step: &Step) -> Vec<String> {
+    let reasons: Vec<_> = step.changes.iter().filter(|change| change.forces_replacement).collect();
+    let known = reasons.iter().filter(|change| change.after.as_ref().is_some_and(|after| after.as_json().is_some()));
+    let values = known.map(|change| {
+        let value = change.before.clone().unwrap_or_default();
+        format!("`{}` = {}", change.field, inline(&Value::Json(value)))
+    });
+    let values: Vec<_> = values.collect();
+    let unknown = reasons.iter().filter_map(|change| change.after.as_ref()).flat_map(Value::references);
+    let others: BTreeSet<_> = unknown.map(|reference| reference.address.to_string()).collect();
+    let mut ways = Vec::new();
+    if !values.is_empty() {
+        ways.push(format!("to keep it, let the program say what it is now: {}", values.join(", ")));
+    }
+    if !others.is_empty() {
+        let others: Vec<_> = others.into_iter().collect();
+        ways.push(format!(
+            "to keep it, bring back by hand what others have changed about {}",
+            joined_with_and(&others)
+        ));
+    }
+    ways.push(format!("to have a new object all the same, add `--replace {}`", step.address));
+    ways
+}
+
 /// What becomes of the data of an object, as a sentence.
 fn fate(Loss { fate, consent }: &Loss) -> String {
     let (first, rest) = fate.split_at(fate.chars().next().map_or(0, char::len_utf8));
@@ -194,8 +244,9 @@ fn with_id(step: &Step) -> Vec<FieldChange> {
 fn block(action: Action, address: &Address, fields: &[FieldChange], hidden: Option<&str>) -> String {
     let mut text = format!("{} {} {:?} {{\n", symbol(action), address.kind(), address.name());
     let width = fields.iter().map(|field| field.field.chars().count()).max().unwrap_or(0);
+    let why = if action == Action::Nothing { "takes a new object" } else { "forces replacement" };
     for field in fields {
-        text += &self::field(field, width);
+        text += &self::field(field, width, why);
         text.push('\n');
     }
     text.extend(hidden.map(|line| format!("{line}\n")));
@@ -203,10 +254,10 @@ fn block(action: Action, address: &Address, fields: &[FieldChange], hidden: Opti
     text
 }
 
-fn field(field: &FieldChange, width: usize) -> String {
+fn field(field: &FieldChange, width: usize, why: &str) -> String {
     let (sign, mut text) = value_change(field.before.as_ref(), field.after.as_ref(), MARGIN, MARGIN + width + 5);
     if field.forces_replacement {
-        text += &format!(" {}", paint(REMOVED, "# forces replacement"));
+        text += &format!(" {}", paint(REMOVED, format!("# {why}")));
     }
     let sign = if sign == Sign::None { "  ".to_owned() } else { sign.text() };
     format!("{}{sign}{:width$} = {text}", spaces(MARGIN), field.field)

@@ -65,7 +65,7 @@ fn an_apply_without_changes_asks_nothing() {
 
     No changes. Your infrastructure matches the program.
 
-    Apply complete! Resources: 0 added, 0 changed, 0 destroyed. (0s of emulated AWS time)
+    Apply complete! No object was changed. (0s of emulated AWS time)
 
     Outputs:
 

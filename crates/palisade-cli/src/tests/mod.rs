@@ -5,6 +5,7 @@ mod harness;
 mod stacks;
 
 mod applies;
+mod blocked;
 mod consent;
 mod exports;
 mod interrupts;

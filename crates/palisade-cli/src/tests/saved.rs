@@ -101,7 +101,7 @@ fn a_plan_is_saved_shown_and_carried_out() {
 
     Nothing is left to do: all that the plan in DESK/next.plan changes is done.
 
-    Apply complete! Resources: 0 added, 0 changed, 0 destroyed. (0s of emulated AWS time)
+    Apply complete! No object was changed. (0s of emulated AWS time)
 
     Outputs:
 
@@ -231,7 +231,7 @@ fn a_plan_without_changes_is_saved_too() {
 
     The plan in DESK/next.plan has no changes.
 
-    Apply complete! Resources: 0 added, 0 changed, 0 destroyed. (0s of emulated AWS time)
+    Apply complete! No object was changed. (0s of emulated AWS time)
     ");
 }
 

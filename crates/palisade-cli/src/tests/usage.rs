@@ -150,6 +150,10 @@ fn help_is_a_result_and_no_error() {
           --allow-data-loss <ADDRESS>
               Consent to lose the data of this resource; may be repeated
 
+          --replace <ADDRESS>
+              Replace the object of this resource, whether it differs from the program or not; may be
+              repeated
+
       -y, --auto-approve
               Do not ask before the changes are made; to lose data, an apply also needs
               --allow-data-loss

@@ -4,6 +4,7 @@
 
 mod account;
 mod attempts;
+mod blocked;
 mod cases;
 mod consents;
 mod crashes;

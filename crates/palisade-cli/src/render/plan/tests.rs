@@ -35,6 +35,7 @@ fn step(kind: &str, name: &str, action: Action, changes: Vec<FieldChange>) -> St
         unchanged: 0,
         reason: None,
         notes: Vec::new(),
+        blocked: None,
         loss: None,
     }
 }
