@@ -129,7 +129,7 @@ fn the_events_of_a_log_group_are_lost_with_it() {
 }
 
 #[test]
-fn a_secret_can_be_recovered_within_its_window_which_is_the_one_that_was_applied() {
+fn a_secret_can_be_recovered_within_its_window() {
     insta::assert_snapshot!(
         change(|_| {}, |program| program.token = None),
         @"- Secret.token: `redis/token` can be recovered for 30 days"
@@ -138,12 +138,15 @@ fn a_secret_can_be_recovered_within_its_window_which_is_the_one_that_was_applied
         change(|program| program.window = recovery_days!(0), |program| program.token = None),
         @"- Secret.token: the value of `redis/token` will be lost: it has no recovery window [consent]"
     );
-    // The other window is that of the successor.
+    // What the program says in the same change counts.
     let renamed = |program: &mut Program| {
         program.token = Some(secret_name!("cache/token"));
         program.window = recovery_days!(0);
     };
-    insta::assert_snapshot!(change(|_| {}, renamed), @"+/- Secret.token: `redis/token` can be recovered for 30 days");
+    insta::assert_snapshot!(
+        change(|_| {}, renamed),
+        @"+/- Secret.token: the value of `redis/token` will be lost: it has no recovery window [consent]"
+    );
 }
 
 #[test]
@@ -151,6 +154,14 @@ fn a_cache_is_lost_also_with_a_final_snapshot() {
     insta::assert_snapshot!(
         change(|_| {}, |program| program.port = port!(6380)),
         @"-/+ ReplicationGroup.redis: all data in `cache` will be lost; no final snapshot will be taken [consent]"
+    );
+    let with_snapshot = |program: &mut Program| {
+        program.port = port!(6380);
+        program.snapshot = Some(name!("last"));
+    };
+    insta::assert_snapshot!(
+        change(|_| {}, with_snapshot),
+        @"-/+ ReplicationGroup.redis: all data in `cache` will be lost; a final snapshot `last` will be taken [consent]"
     );
     let snapshot = |program: &mut Program| program.snapshot = Some(name!("last"));
     insta::assert_snapshot!(change(snapshot, |program| program.has_cache = false), @"

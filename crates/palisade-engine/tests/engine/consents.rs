@@ -79,8 +79,9 @@ fn a_plan_says_what_is_lost_and_whether_that_needs_consent() {
         // Replaced by one with another name; or along with the network, before its successor is made.
         (vec![a(None)], Some(("1", vec![("a", "bath", "", None)])), "Vault.a: all in alps will be lost, with consent"),
         (vec![a(None)], Some(("2", vec![a(None)])), "Vault.a: all in alps will be lost, with consent"),
-        // What the program says in the same change is about the successor.
-        (vec![a(Some("7"))], Some(("2", vec![a(None)])), "Vault.a: alps can be recovered for 7 days"),
+        // What the program says in the same change counts.
+        (vec![a(Some("7"))], Some(("2", vec![a(None)])), "Vault.a: all in alps will be lost, with consent"),
+        (vec![a(None)], Some(("2", vec![a(Some("7"))])), "Vault.a: alps can be recovered for 7 days"),
     ] {
         run(async {
             let account = Account::default();
@@ -127,8 +128,8 @@ fn what_counts_at_the_deletion_is_what_the_deletion_uses() {
     run(async {
         let (lost, kept) =
             ("Vault.a: all in alps will be lost, with consent", "Vault.a: alps can be recovered for 7 days");
-        // Deleted, it is what the program has said last. Replaced, that is about the successor.
-        for (first, then, deleted, replaced) in [(Some("7"), None, lost, kept), (None, Some("7"), kept, lost)] {
+        // It is what the program has said last, whether the object is deleted or replaced.
+        for (first, then, expected) in [(Some("7"), None, lost), (None, Some("7"), kept)] {
             let account = Account::default();
             up(&account, &vaults("1", &[("a", "alps", "", first)])).await;
             // The update to the other value does not come to its end.
@@ -137,8 +138,8 @@ fn what_counts_at_the_deletion_is_what_the_deletion_uses() {
             account.fail(0, ErrorKind::Denied, false);
             carry_out(&account, &program, &plan, Consent::default()).await.unwrap();
             account.lock().fault = None;
-            assert_eq!(losses(&account, &vaults("1", &[])).await, deleted);
-            assert_eq!(losses(&account, &vaults("2", &[("a", "alps", "tag", then)])).await, replaced);
+            assert_eq!(losses(&account, &vaults("1", &[])).await, expected);
+            assert_eq!(losses(&account, &vaults("2", &[("a", "alps", "tag", then)])).await, expected);
         }
     });
 }
