@@ -469,7 +469,7 @@ fn a_cache_that_somebody_has_upgraded_after_the_plan_is_not_changed_in_place() {
     });
     assert_eq!(error.kind, ErrorKind::Transitional);
     assert!(error.message.contains("does not become \"7.0\" in place"), "{error}");
-    assert!(error.help.ends_with("the object is replaced"), "{error}");
+    assert!(error.help.ends_with("the plan shows what that takes"), "{error}");
     let calls = rehearsal.emulator().calls().split_off(first);
     assert_eq!(calls.iter().filter(|call| **call == "ModifyReplicationGroup").count(), 1, "{calls:?}");
 }

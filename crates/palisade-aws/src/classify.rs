@@ -123,8 +123,8 @@ fn help(code: &str, message: &str) -> &'static str {
         "InvalidSubnet.Conflict" => "give the subnet addresses that no other subnet of the VPC has",
         "InvalidSubnet.Range" => "give the subnet addresses inside the VPC's block",
         "SubnetInUse" => {
-            "a node of a cache stands in the subnet, and AWS does not move it: leave the subnet in the group, or give the group \
-             another name, so that the cache is made anew in its subnets"
+            "a node of a cache has come to stand in the subnet since the plan was made, and AWS does not move it: run the same \
+             command again, and the plan shows what that takes"
         }
         "DeleteConflict" => {
             "somebody has given the role another policy: detach it in the console, and run the same command again"

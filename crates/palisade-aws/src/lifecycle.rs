@@ -361,7 +361,7 @@ pub(crate) fn check_in_place<R: Lifecycle>(
                     "`{}` of {id} has become {now} by an earlier change, and does not become {wanted} in place",
                     field.name
                 ),
-                help: "run the same command again: the object is replaced".to_owned(),
+                help: "run the same command again, and the plan shows what that takes".to_owned(),
             });
         }
     }
