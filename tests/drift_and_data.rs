@@ -8,7 +8,7 @@ use palisade_aws::{
     types::EngineVersion,
 };
 use palisade_core::{Address, Graph, provider::ErrorKind};
-use palisade_engine::{Action, Blocked, PlanOptions};
+use palisade_engine::{Action, Blocked, PlanError, PlanOptions, Step};
 use palisade_testing::Rehearsal;
 
 use crate::current;
@@ -142,7 +142,7 @@ fn the_unchanged_program_blocks_what_would_cost_the_cache_and_does_the_rest() {
         let mut names: Vec<_> = found.iter().map(|step| step.address.to_string()).collect();
         names.sort();
         assert_eq!(names, blocked, "{what}");
-        let is_cause = |step: &&&palisade_engine::Step| step.blocked == Some(Blocked::ByDrift);
+        let is_cause = |step: &&&Step| step.blocked == Some(Blocked::ByDrift);
         assert!(found.iter().filter(is_cause).all(|step| step.address == cache()), "{what}");
         assert_eq!(plan.step(&Address::new("Vpc", "main")).unwrap().action, Action::Update, "{what}");
         let report = rehearsal.carry_out(&program.graph(), &plan);
@@ -184,4 +184,20 @@ fn a_replacement_that_the_program_asks_for_is_not_blocked() {
         let step = plan.step(&cache()).unwrap();
         assert!(matches!(step.action, Action::Replace(_)) && step.loss.is_some(), "{what}: {step:?}");
     }
+}
+
+#[test]
+fn a_replacement_that_was_asked_for_and_is_not_possible_says_why() {
+    let mut rehearsal = Rehearsal::new().without_rules();
+    rehearsal.apply(|stack| PROGRAM.declare(stack));
+    let options = PlanOptions { replace: [Address::new("SecurityGroup", "it")].into() };
+    let Err(PlanError::Impossible(findings)) = rehearsal.try_plan_with(&PROGRAM.graph(), &options) else {
+        panic!("a security group of this name cannot be made beside the old one, which the cache holds")
+    };
+    let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
+    assert_eq!(
+        finding.message,
+        "SecurityGroup.it cannot be replaced while ReplicationGroup.it refers to it: its replacement was asked for, and two \
+         objects with the same `vpc_id` and `group_name` cannot exist at a time"
+    );
 }

@@ -61,7 +61,18 @@ impl Circle<'_> {
     /// The object has to go before its own successor comes, or before that of another one to which it refers.
     fn replaced(&self, holder: &Address, step: &Step) -> Option<Finding> {
         let (held, holder) = (self.graph.node(&step.address)?, self.graph.node(holder)?);
-        let field = &step.changes.iter().find(|change| change.forces_replacement)?.field;
+        let forced = step.changes.iter().find(|change| change.forces_replacement);
+        let of_another = step.moved_from.as_ref().map(|earlier| format!(" of what was {earlier}")).unwrap_or_default();
+        let (label, cause) = match forced.map(|change| &change.field) {
+            Some(field) => (
+                format!("is replaced, as `{field}`{of_another} changes"),
+                format!("a change of `{field}` forces the replacement"),
+            ),
+            None if self.plan.replace.contains(&step.address) => {
+                ("is replaced, as that was asked for".to_owned(), "its replacement was asked for".to_owned())
+            }
+            None => return None,
+        };
         let root = self.graph.node(self.root(&step.address)?)?;
         let Conflict { why, cure } = conflict(root, self.state.current(&root.address)?);
         let why = if root.address == held.address {
@@ -69,9 +80,8 @@ impl Circle<'_> {
         } else {
             format!("it has to go before {}, of which {why}", root.address)
         };
-        let of_another = step.moved_from.as_ref().map(|earlier| format!(" of what was {earlier}")).unwrap_or_default();
         let mut spans = vec![
-            Span::new(held.location, format!("is replaced, as `{field}`{of_another} changes")),
+            Span::new(held.location, label),
             Span::new(holder.location, format!("refers to {} and stays", held.address)),
         ];
         if root.address != held.address {
@@ -79,7 +89,7 @@ impl Circle<'_> {
         }
         Some(Finding {
             message: format!(
-                "{} cannot be replaced while {} refers to it: a change of `{field}` forces the replacement, and {why}",
+                "{} cannot be replaced while {} refers to it: {cause}, and {why}",
                 held.address, holder.address
             ),
             spans,
