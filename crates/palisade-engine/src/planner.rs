@@ -136,22 +136,7 @@ pub(crate) async fn planned(
     let contested = contested(graph, &state);
     let known = Known { recorded: &state, state: now, observations, unseen, contested: &contested };
     let drafts = Drafts { provider, graph, refreshed: &refreshed, doubts: &doubts };
-    let mut given = Given { replace, ..Given::default() };
-    let mut plan = drafts.settled(known, &mut given);
-    let with_data = replaced_with_data(provider, now, observations, &plan);
-    if !with_data.is_empty() {
-        let left = as_left(now, observations);
-        let mut undisturbed = Given { replace: given.replace.clone(), ..Given::default() };
-        let undisturbed = drafts.settled(Known { observations: &left, ..known }, &mut undisturbed);
-        let guard = Guard { graph, state: now, as_left: actions(&undisturbed) };
-        let blocked = with_data.into_iter().filter(|address| !guard.is_asked_for(address));
-        let mut blocked: BTreeMap<_, _> = blocked.map(|address| (address.clone(), Blocked::ByDrift)).collect();
-        while !blocked.is_empty() {
-            given.blocked.append(&mut blocked);
-            plan = drafts.settled(known, &mut given);
-            blocked = guard.drawn_in(&plan);
-        }
-    }
+    let mut plan = drafts.guarded(known, &replace);
     for step in &mut plan.steps {
         step.moved_from = moved.remove(&step.address);
     }
@@ -189,11 +174,33 @@ struct Drafts<'a> {
 }
 
 impl Drafts<'_> {
+    /// The plan of what is known, in which no data is lost for what others have done.
+    fn guarded(&self, known: Known<'_>, replace: &Replace) -> Plan {
+        let mut blocked = BTreeMap::new();
+        let mut plan = self.settled(known, replace, &blocked);
+        let with_data = replaced_with_data(self.provider, known.state, known.observations, &plan);
+        if with_data.is_empty() {
+            return plan;
+        }
+        let observations = &as_left(known.state, known.observations);
+        let undisturbed = self.settled(Known { observations, ..known }, replace, &blocked);
+        let guard = Guard { graph: self.graph, state: known.state, as_left: actions(&undisturbed) };
+        let by_drift = with_data.into_iter().filter(|address| !guard.is_asked_for(address));
+        let mut more: BTreeMap<_, _> = by_drift.map(|address| (address.clone(), Blocked::ByDrift)).collect();
+        while !more.is_empty() {
+            blocked.append(&mut more);
+            plan = self.settled(known, replace, &blocked);
+            more = guard.drawn_in(&plan);
+        }
+        plan
+    }
+
     /// The plan of what is known, in which nothing is changed in place that others stand in.
-    fn settled(&self, known: Known<'_>, given: &mut Given) -> Plan {
+    fn settled(&self, known: Known<'_>, replace: &Replace, blocked: &BTreeMap<Address, Blocked>) -> Plan {
+        let mut given = Given { replace, blocked, occupied: BTreeMap::new() };
         // What is replaced now may be what another one stands in. Each round finds one more, or is the last.
         loop {
-            let plan = Planner::new(self.graph, known, self.doubts, given).draft(self.provider, self.refreshed);
+            let plan = Planner::new(self.graph, known, self.doubts, &given).draft(self.provider, self.refreshed);
             let occupied = occupied(self.graph, known.state, known.observations, &plan);
             if occupied.is_empty() {
                 return plan;
@@ -204,12 +211,11 @@ impl Drafts<'_> {
 }
 
 /// What is decided of a plan before it is drafted.
-#[derive(Default)]
-struct Given {
+struct Given<'a> {
     /// The resources that are replaced in any case.
-    replace: Replace,
+    replace: &'a Replace,
     /// The resources to which nothing is done.
-    blocked: BTreeMap<Address, Blocked>,
+    blocked: &'a BTreeMap<Address, Blocked>,
     /// The resources of which something stands in what would leave them, with why they are replaced.
     occupied: BTreeMap<Address, String>,
 }
@@ -217,7 +223,7 @@ struct Given {
 struct Planner<'a> {
     graph: &'a Graph,
     known: Known<'a>,
-    given: &'a Given,
+    given: &'a Given<'a>,
     /// What the new resources could be under another name.
     doubts: &'a BTreeMap<Address, Vec<Address>>,
     steps: Vec<Step>,
@@ -250,7 +256,12 @@ struct Decision {
 }
 
 impl<'a> Planner<'a> {
-    fn new(graph: &'a Graph, known: Known<'a>, doubts: &'a BTreeMap<Address, Vec<Address>>, given: &'a Given) -> Self {
+    fn new(
+        graph: &'a Graph,
+        known: Known<'a>,
+        doubts: &'a BTreeMap<Address, Vec<Address>>,
+        given: &'a Given<'a>,
+    ) -> Self {
         Self { graph, known, given, doubts, decided: HashMap::new(), ahead: HashSet::new(), steps: Vec::new() }
     }
 
