@@ -28,7 +28,7 @@ pub enum PlanError {
         address: Address,
     },
     /// There is no object to replace, though a replacement was asked for.
-    #[error("there is nothing to replace of {address}, {why}", why = if *is_declared { "which has no object yet" } else { "which is not in the program" })]
+    #[error("cannot replace {address}: {why}", why = if *is_declared { "it has no object yet" } else { "it is not in the program" })]
     NothingToReplace {
         /// The resource.
         address: Address,

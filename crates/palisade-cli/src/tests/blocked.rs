@@ -106,12 +106,12 @@ fn the_second_way_out_is_a_replacement_that_is_asked_for() {
 fn a_replacement_of_what_is_not_there_is_refused() {
     let desk = Desk::new();
     assert_snapshot!(run(&desk, "plan --replace Diary.a", BEFORE).stderr, @r#"
-    error: there is nothing to replace of Diary.a, which has no object yet
+    error: cannot replace Diary.a: it has no object yet
     help: leave `--replace` out: an apply creates the object
     "#);
     assert_eq!(run(&desk, "apply -y", BEFORE).code, 0);
     assert_snapshot!(run(&desk, "plan --replace Diary.aa", BEFORE).stderr, @r#"
-    error: there is nothing to replace of Diary.aa, which is not in the program
+    error: cannot replace Diary.aa: it is not in the program
     help: did you mean `--replace Diary.a`?
     "#);
     assert_snapshot!(run(&desk, "apply plan.json --replace Diary.a", BEFORE).stderr, @r#"

@@ -185,7 +185,7 @@ fn an_object_that_does_not_exist_yet_cannot_be_replaced() {
         let account = Account::default();
         let options = PlanOptions { replace: [address("Vault.v")].into() };
         let error = plan_with(&account, &HOUSE.graph(), &state(&account), &options).await.unwrap_err();
-        assert_eq!(error.to_string(), "there is nothing to replace of Vault.v, which has no object yet");
+        assert_eq!(error.to_string(), "cannot replace Vault.v: it has no object yet");
     });
 }
 
