@@ -1427,3 +1427,78 @@ fn a_deletion_that_was_interrupted_holds_what_the_object_stands_in() {
         &Weather::fine(),
     );
 }
+
+#[test]
+fn a_cache_that_may_exist_may_stand_in_what_leaves_its_subnet_group() {
+    fn program_0(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("private-a", Subnet::private(&r0, cidr!("10.0.0.0/24"), az!("us-east-1a")));
+        let r2 = stack.add("private-b", Subnet::private(&r0, cidr!("10.0.1.0/24"), az!("us-east-1b")));
+        let r3 = stack.add(
+            "monitoring",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("monitoring"))
+                .description(description!("clients")),
+        );
+        let r4 = stack.add("queue", CacheSubnetGroup::builder().name(name!("queue")).subnet_ids([&r1, &r2]));
+        let r5 = stack.add("next-token", Secret::builder().name(secret_name!("redis/next_token")).generated());
+        let r6 =
+            stack.add("writer-password", Secret::builder().name(secret_name!("redis/writer_password")).generated());
+        stack.add(
+            "sessions",
+            ReplicationGroup::builder()
+                .replication_group_id(name!("sessions"))
+                .engine(Engine::REDIS_7_0)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&r4)
+                .security_group_ids([&r3])
+                .authentication(&r6)
+                .encrypted(AtRest::AwsOwnedKey, InTransit::Required),
+        );
+        stack.output("out-0", r0.arn());
+        stack.output("out-5", r5.value());
+        stack.output("out-6", r6.value());
+    }
+    fn program_1(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("cache-a", Subnet::private(&r0, cidr!("10.0.3.0/24"), az!("us-east-1a")));
+        let r2 = stack.add(
+            "monitoring",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("monitoring"))
+                .description(description!("clients")),
+        );
+        let r3 = stack.add("queue", CacheSubnetGroup::builder().name(name!("queue")).subnet_ids([&r1]));
+        let r4 = stack.add("next-token", Secret::builder().name(secret_name!("redis/next_token")).generated());
+        stack.add(
+            "sessions",
+            ReplicationGroup::builder()
+                .replication_group_id(name!("sessions"))
+                .engine(Engine::REDIS_7_0)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&r3)
+                .security_group_ids([&r2])
+                .authentication(&r4)
+                .encrypted(AtRest::AwsOwnedKey, InTransit::Required),
+        );
+        stack.output("out-0", r0.arn());
+        stack.output("out-4", r4.value());
+    }
+    lives(
+        InFolder,
+        0,
+        &[
+            apply(
+                Next,
+                program_0,
+                Weather { parallelism: 1, end: End::KilledAtWrite { nth: 22, part: 0 }, ..Weather::fine() },
+            ),
+            apply(Next, program_1, Weather::fine()),
+        ],
+        &Weather::fine(),
+    );
+}

@@ -35,7 +35,9 @@ pub(crate) fn occupied(
     let leaves: HashMap<_, _> = plan.steps.iter().map(|step| (&step.address, leaves_first(step.action))).collect();
     let mut occupied = BTreeMap::new();
     for (address, entry) in &state.resources {
-        let Some(object) = entry.current.as_ref().filter(|_| leaves.get(address) == Some(&false)) else { continue };
+        // One whose creation is unsettled may be there, wherever it is.
+        let stays = |object: &&ObjectState| leaves.get(address) == Some(&false) || object.is_unsettled();
+        let Some(object) = entry.current.as_ref().filter(stays) else { continue };
         let now = observations.get(address).and_then(Option::as_ref).or(object.observed.as_ref());
         let attributes = now.map(|now| &now.attributes);
         for (target, fields) in object.depends_on.iter().filter_map(|target| losing.get_key_value(target)) {
