@@ -114,7 +114,7 @@ fn a_replacement_of_what_is_not_there_is_refused() {
     error: cannot replace Diary.aa: it is not in the program
     help: did you mean `--replace Diary.a`?
     "#);
-    assert_snapshot!(run(&desk, "apply plan.json --replace Diary.a", BEFORE).stderr, @r#"
+    assert_snapshot!(run(&desk, "apply DESK/next.plan --replace Diary.a", BEFORE).stderr, @r#"
     error: the argument '[FILE]' cannot be used with '--replace <ADDRESS>'
 
     Usage: test apply --state-dir <DIR> --region <REGION> <FILE>
@@ -127,9 +127,9 @@ fn a_replacement_of_what_is_not_there_is_refused() {
 #[test]
 fn a_saved_plan_keeps_what_was_asked_for() {
     let desk = renamed_by_hand();
-    assert_eq!(run(&desk, "plan --replace Diary.a --out plan.json", BEFORE).code, 0);
-    assert_eq!(run(&desk, "apply plan.json --allow-data-loss Diary.a", BEFORE).code, 0);
+    assert_eq!(run(&desk, "plan --replace Diary.a --out DESK/next.plan", BEFORE).code, 0);
+    assert_eq!(run(&desk, "apply DESK/next.plan --allow-data-loss Diary.a", BEFORE).code, 0);
     let count = desk.account.edit(|objects| objects.clone());
-    assert_eq!(run(&desk, "apply plan.json --allow-data-loss Diary.a", BEFORE).code, 0);
+    assert_eq!(run(&desk, "apply DESK/next.plan --allow-data-loss Diary.a", BEFORE).code, 0);
     assert_eq!(desk.account.edit(|objects| objects.clone()), count);
 }
