@@ -1,6 +1,6 @@
 //! [`Address`]: where a resource stands in a stack.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +18,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address {
-    kind: String,
-    name: String,
+    /// `KIND.NAME`, in memory once: graph, state and plan hold many copies of each address.
+    text: Arc<str>,
+    /// The length of the kind, in bytes.
+    kind: usize,
 }
 
 /// A text that is no [`Address`].
@@ -30,24 +32,25 @@ pub struct AddressError(String);
 impl Address {
     /// The address of the resource `name` of the kind `kind`. Neither is checked here; [`Stack`](crate::Stack) checks
     /// the names that a program gives.
-    pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { kind: kind.into(), name: name.into() }
+    pub fn new(kind: impl AsRef<str>, name: impl AsRef<str>) -> Self {
+        let (kind, name) = (kind.as_ref(), name.as_ref());
+        Self { text: format!("{kind}.{name}").into(), kind: kind.len() }
     }
 
     /// The kind of the resource: the name of its Rust type, as in `Subnet`.
     pub fn kind(&self) -> &str {
-        &self.kind
+        &self.text[..self.kind]
     }
 
     /// The name that the program gave the resource.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.text[self.kind + 1..]
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.kind, self.name)
+        f.write_str(&self.text)
     }
 }
 
@@ -56,7 +59,9 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('.') {
-            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self::new(kind, name)),
+            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => {
+                Ok(Self { text: text.into(), kind: kind.len() })
+            }
             _ => Err(AddressError(text.to_owned())),
         }
     }
