@@ -16,8 +16,9 @@ use crate::{
 use unmatched::Unmatched;
 
 /// A state as a program means it.
-pub(crate) struct Aligned {
-    pub(crate) state: State,
+pub(crate) struct Aligned<'a> {
+    /// The state itself, unless something has moved.
+    pub(crate) state: Cow<'a, State>,
     /// The resources that stand under another address than before, each with its earlier address.
     pub(crate) moved: BTreeMap<Address, Address>,
     /// The resources that are new in the program, and that could be one of these under another name: the first few of those that
@@ -34,13 +35,13 @@ pub(crate) struct Aligned {
 ///   current one again, and the newer one is left to be deleted.
 ///
 /// It follows from graph and state alone, so that a plan need not write it down for the apply to find the same.
-pub(crate) fn aligned(graph: &Graph, state: &State) -> Aligned {
+pub(crate) fn aligned<'a>(graph: &Graph, state: &'a State) -> Aligned<'a> {
     let renamed = renamed(graph, state);
     let mut has_moved = matches!(renamed, Cow::Owned(_));
     let before = &*renamed;
     let namesakes = Namesakes::new(graph, before);
     let mut holders = Holders::default();
-    let mut aligned = Aligned { state: before.clone(), moved: BTreeMap::new(), doubts: BTreeMap::new() };
+    let mut aligned = Aligned { state: renamed.clone(), moved: BTreeMap::new(), doubts: BTreeMap::new() };
     loop {
         has_moved |= aligned.match_by_value(&namesakes, &mut holders, graph, before);
         // Each round can tell more: where a network stands is known only once it has moved.
@@ -80,12 +81,12 @@ fn renamed<'a>(graph: &Graph, state: &'a State) -> Cow<'a, State> {
 /// Tells whether it did.
 ///
 /// It follows from graph, step and state alone, so that the apply finds what the plan has found.
-pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut State) -> bool {
+pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut Cow<'_, State>) -> bool {
     let is_missed = state.missed_apart(&step.address).is_some_and(|missed| missed.id == step.id);
-    let Some(entry) = state.resources.get_mut(&step.address) else { return false };
+    let Some(entry) = state.resources.get(&step.address) else { return false };
     // An object of the same name that the creation has made would be its own, and none beside it.
     if is_missed && entry.deposed.len() < step.deposed.len() {
-        entry.restore_missed();
+        state.to_mut().change_entry(&step.address, Entry::restore_missed);
         return true;
     }
     let Some(node) = graph.node(&step.address).filter(|_| step.action == Action::Create) else { return false };
@@ -96,7 +97,7 @@ pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut State) -> bool {
     let is_set_aside =
         entry.current.as_ref().is_some_and(|object| object.is_unsettled() && !can_become(object, node.schema, created));
     if is_set_aside {
-        entry.deposed.extend(entry.current.take());
+        state.to_mut().change_entry(&step.address, |entry| entry.deposed.extend(entry.current.take()));
     }
     is_set_aside
 }
@@ -197,7 +198,7 @@ fn values<'v>(fields: &[&'static str], value: impl Fn(&'static str) -> Option<&'
     values.join(",")
 }
 
-impl Aligned {
+impl Aligned<'_> {
     /// Brings each object that can be told by its values to where the program means it. Tells whether one has moved.
     fn match_by_value<'a>(
         &mut self,
@@ -243,8 +244,9 @@ impl Aligned {
     }
 
     fn rename(&mut self, earlier: &Address, now: &Address) {
-        let Some(entry) = self.state.resources.remove(earlier) else { return };
-        self.state.resources.insert(now.clone(), entry);
+        let resources = &mut self.state.to_mut().resources;
+        let entry = resources.remove(earlier);
+        resources.extend(entry.map(|entry| (now.clone(), entry)));
     }
 
     /// Makes the object that has the identity that `node` declares its current one, wherever that stands. Tells whether there is
@@ -261,10 +263,11 @@ impl Aligned {
             return false;
         }
         let is_exchanged = current.is_some();
-        let Some(entry) = self.state.resources.get_mut(earlier) else { return false };
+        let resources = &mut self.state.to_mut().resources;
+        let Some(entry) = resources.get_mut(earlier) else { return false };
         let object = if is_exchanged { entry.current.take() } else { entry.take_deposed(token) };
         let Some(object) = object else { return false };
-        let displaced = self.state.resources.entry(now.clone()).or_default().current.replace(object);
+        let displaced = resources.entry(now.clone()).or_default().current.replace(object);
         found.addresses.insert(token, now);
         if let Some(displaced) = displaced {
             // It takes the place of the one that comes; or it stays, to be deleted.
@@ -272,11 +275,11 @@ impl Aligned {
             if let Some((&token, _)) = found.addresses.get_key_value(displaced.token.digest.as_str()) {
                 found.addresses.insert(token, home);
             }
-            let entry = self.state.resources.entry(home.clone()).or_default();
+            let entry = resources.entry(home.clone()).or_default();
             if is_exchanged { entry.current = Some(displaced) } else { entry.deposed.push(displaced) }
         }
-        if self.state.resources.get(earlier).is_some_and(|entry| entry.objects().next().is_none()) {
-            self.state.resources.remove(earlier);
+        if resources.get(earlier).is_some_and(|entry| entry.objects().next().is_none()) {
+            resources.remove(earlier);
         }
         true
     }
@@ -305,7 +308,7 @@ impl Aligned {
                 self.moved.insert(address.clone(), earlier.clone());
             }
         }
-        for object in self.state.resources.values_mut().flat_map(Entry::objects_mut) {
+        for object in self.state.to_mut().resources.values_mut().flat_map(Entry::objects_mut) {
             let known = object.clone();
             for addresses in [&mut object.depends_on, &mut object.released] {
                 if !addresses.iter().any(|address| moved.contains_key(address)) {
@@ -327,10 +330,10 @@ impl Aligned {
         let Some(entry) = self.state.resources.get(&node.address) else { return };
         let is_wanted = |object: &ObjectState| self.is_within_reach(node, object);
         let Some(index) = entry.deposed.iter().rposition(is_wanted) else { return };
-        if let Some(entry) = self.state.resources.get_mut(&node.address) {
+        self.state.to_mut().change_entry(&node.address, |entry| {
             let older = entry.deposed.remove(index);
             entry.deposed.extend(entry.current.replace(older));
-        }
+        });
     }
 
     /// Whether `object` has all values that `node` declares.
@@ -366,5 +369,18 @@ impl Aligned {
     fn wanted(&self, node: &Node, field: &str) -> Value {
         let Some(value) = node.fields.get(field) else { return Value::Json(Json::Null) };
         value.substitute(&|reference| self.state.attribute(&reference.address, &reference.attribute))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_in_which_nothing_has_moved_is_not_copied() {
+        let mut state = State::new("shop", "00112233445566778899aabbccddeeff");
+        state.resources.insert(Address::new("Net", "main"), Entry::default());
+        let aligned = aligned(&Graph::empty("shop"), &state);
+        assert!(matches!(aligned.state, Cow::Borrowed(_)));
     }
 }

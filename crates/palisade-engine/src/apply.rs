@@ -112,7 +112,7 @@ pub async fn apply(
     let typical = |kind: &str, step| provider.typical_duration(kind, step);
     let priorities = priorities(&steps, |kind, step| state.duration(kind, step).unwrap_or_else(|| typical(kind, step)));
     let contested = contested(graph, &state);
-    let ledger = Ledger::new(state, &saved, &options.run, writer, &gate, listener);
+    let ledger = Ledger::new(state.into_owned(), &saved, &options.run, writer, &gate, listener);
     let executor = Executor::new(provider, graph, ledger, &gate, contested);
     let search = untracked::search(graph, &saved, plan);
     let mut work = pin!(async {

@@ -1,6 +1,9 @@
 //! [`plan`]: graph, state and account become a plan.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use palisade_core::{
     Address, Graph, Json, Node, Reference, Value,
@@ -81,14 +84,14 @@ pub async fn plan_with(
 pub(crate) type Replace = BTreeMap<Address, Option<String>>;
 
 /// A plan, and what it was made of.
-pub(crate) struct Planned {
+pub(crate) struct Planned<'a> {
     pub(crate) plan: Plan,
     /// The state as the program means it, completed by what the account says.
-    pub(crate) state: State,
+    pub(crate) state: Cow<'a, State>,
     observations: BTreeMap<Address, Option<Observation>>,
 }
 
-impl Planned {
+impl Planned<'_> {
     /// Refuses a plan whose steps need values that nobody has supplied, or that the cloud would refuse.
     pub(crate) fn check_supplied(&self, provider: &dyn Provider, graph: &Graph) -> Result<(), PlanError> {
         let made = self.plan.steps.iter().filter(|step| step.action.makes());
@@ -114,12 +117,12 @@ impl Planned {
 }
 
 /// Does what [`plan`] does, without the check of the supplied values, and replaces more.
-pub(crate) async fn planned(
+pub(crate) async fn planned<'a>(
     provider: &dyn Provider,
     graph: &Graph,
-    state: &State,
+    state: &'a State,
     replace: Replace,
-) -> Result<Planned, PlanError> {
+) -> Result<Planned<'a>, PlanError> {
     let wrong_region = provider.wrong_region(graph);
     if !wrong_region.is_empty() {
         return Err(PlanError::Impossible(wrong_region));
@@ -131,10 +134,10 @@ pub(crate) async fn planned(
             return Err(PlanError::NothingToReplace { address: address.clone(), is_declared });
         }
     }
-    let refreshed = refresh(provider, &state).await?;
-    let Refreshed { state: now, observations, unseen } = &refreshed;
     let contested = contested(graph, &state);
-    let known = Known { recorded: &state, state: now, observations, unseen, contested: &contested };
+    let refreshed = refresh(provider, state).await?;
+    let Refreshed { state: now, observations, unseen, completed } = &refreshed;
+    let known = Known { state: now, observations, unseen, completed, contested: &contested };
     let drafts = Drafts { provider, graph, refreshed: &refreshed, doubts: &doubts };
     let mut plan = drafts.guarded(known, &replace);
     for step in &mut plan.steps {
@@ -169,7 +172,7 @@ pub(crate) async fn planned(
 struct Drafts<'a> {
     provider: &'a dyn Provider,
     graph: &'a Graph,
-    refreshed: &'a Refreshed,
+    refreshed: &'a Refreshed<'a>,
     doubts: &'a BTreeMap<Address, Vec<Address>>,
 }
 
@@ -236,12 +239,11 @@ struct Planner<'a> {
 /// What is known of the objects before anything is done.
 #[derive(Clone, Copy)]
 struct Known<'a> {
-    /// The state as it was saved, under the addresses of the program.
-    recorded: &'a State,
     /// The state completed by what the account says.
     state: &'a State,
     observations: &'a BTreeMap<Address, Option<Observation>>,
     unseen: &'a BTreeSet<Address>,
+    completed: &'a BTreeSet<Address>,
     /// Those from which an interrupted step of another resource may have taken something.
     contested: &'a BTreeSet<Address>,
 }
@@ -421,15 +423,6 @@ impl<'a> Known<'a> {
             entry.is_some_and(|entry| entry.deposed.iter().any(|object| object.phase == Phase::Ready));
         has_predecessor && !self.state.objects().any(|(_, object)| object.depends_on.contains(address))
     }
-
-    /// Whether the refresh has found attributes that are not on record.
-    fn has_new_attributes(&self, address: &Address) -> bool {
-        let now = self.state.current(address);
-        let recorded = self.recorded.missed(address).filter(|missed| now.is_some_and(|now| now.id == missed.id));
-        let recorded = recorded.or_else(|| self.recorded.current(address));
-        let attributes = |object: Option<&'a ObjectState>| Some(&object?.observed.as_ref()?.attributes);
-        attributes(now) != attributes(recorded)
-    }
 }
 
 /// The step of a resource whose object exists, and the attributes that the step may change.
@@ -443,7 +436,7 @@ fn compare(known: Known<'_>, node: &Node, object: &ObjectState, found: Differenc
         Phase::Ready if object.attempted.is_some() => Some(INTERRUPTED),
         Phase::Ready if known.contested.contains(&node.address) => Some(CONTESTED),
         Phase::Ready if !found.adopted.is_empty() => Some(ADOPTED),
-        Phase::Ready => known.has_new_attributes(&node.address).then_some(NEW_ATTRIBUTES),
+        Phase::Ready => known.completed.contains(&node.address).then_some(NEW_ATTRIBUTES),
     };
     let action = if found.changes.iter().any(|change| change.forces_replacement) {
         // Where its predecessor is still in use, an object that was never finished goes before a third one comes.

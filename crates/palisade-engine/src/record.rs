@@ -213,7 +213,7 @@ impl State {
         }
     }
 
-    fn current_mut(&mut self, address: &Address) -> Option<&mut ObjectState> {
+    pub(crate) fn current_mut(&mut self, address: &Address) -> Option<&mut ObjectState> {
         self.resources.get_mut(address)?.current.as_mut()
     }
 
@@ -224,7 +224,7 @@ impl State {
     }
 
     /// Changes the objects of a resource, and forgets it if none is left.
-    fn change_entry(&mut self, address: &Address, change: impl FnOnce(&mut Entry)) {
+    pub(crate) fn change_entry(&mut self, address: &Address, change: impl FnOnce(&mut Entry)) {
         let Some(entry) = self.resources.get_mut(address) else { return };
         change(entry);
         if entry.objects().next().is_none() {

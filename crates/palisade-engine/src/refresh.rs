@@ -1,6 +1,7 @@
 //! [`refresh`]: what the account says of the objects in the state.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -14,36 +15,42 @@ use palisade_core::{
 use crate::{Entry, ObjectState, Phase, PlanError, State};
 
 /// The state, completed by what the account says.
-pub(crate) struct Refreshed {
+pub(crate) struct Refreshed<'a> {
     /// The state, in which a creation that was interrupted has its id if it left an object, and in which finished objects
     /// have the attributes that an earlier version of the program did not read.
-    pub(crate) state: State,
+    pub(crate) state: Cow<'a, State>,
     /// What each current object is now; `None` for one that is gone.
     pub(crate) observations: BTreeMap<Address, Option<Observation>>,
     /// Those that were created and are not seen yet.
     pub(crate) unseen: BTreeSet<Address>,
+    /// Those that have attributes which the state did not have.
+    pub(crate) completed: BTreeSet<Address>,
 }
 
 /// Reads the current objects, each kind by one call, and all kinds at a time: the ids are known, so no read waits for
 /// another. Objects that a replacement left are not read, as they are deleted whatever they are. Nothing is waited for.
-pub(crate) async fn refresh(provider: &dyn Provider, state: &State) -> Result<Refreshed, PlanError> {
+pub(crate) async fn refresh<'a>(
+    provider: &dyn Provider,
+    mut state: Cow<'a, State>,
+) -> Result<Refreshed<'a>, PlanError> {
     if let Some((address, _)) = state.objects().find(|(address, _)| provider.schema(address.kind()).is_none()) {
         return Err(PlanError::UnknownKind { address: address.clone() });
     }
-    let mut state = state.clone();
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
     let mut found = find_interrupted(provider, &turn, &state).await?;
-    for object in state.resources.values_mut().flat_map(Entry::objects_mut) {
-        if let Some(id) = found.remove(&object.token.digest) {
-            object.id = Some(id);
-            object.phase = Phase::Created;
+    if !found.is_empty() {
+        for object in state.to_mut().resources.values_mut().flat_map(Entry::objects_mut) {
+            if let Some(id) = found.remove(&object.token.digest) {
+                object.id = Some(id);
+                object.phase = Phase::Created;
+            }
         }
     }
     restore_missed(provider, &turn, &mut state).await?;
     let mut observations = read_all(provider, &turn, each(&state, State::current)).await?;
     let unseen = presume_new(&state, &mut observations);
-    complete_attributes(&mut state, &observations);
-    Ok(Refreshed { state, observations, unseen })
+    let completed = complete_attributes(&mut state, &observations);
+    Ok(Refreshed { state, observations, unseen, completed })
 }
 
 /// The ids of the objects that interrupted creations left, by the digests of their tokens.
@@ -62,10 +69,15 @@ async fn find_interrupted(
 
 /// Makes each object that an earlier plan has missed the current one again, if it is seen by now. What a creation in its place may have
 /// left is then one of the others.
-async fn restore_missed(provider: &dyn Provider, turn: &Arc<dyn Turn>, state: &mut State) -> Result<(), PlanError> {
+async fn restore_missed(
+    provider: &dyn Provider,
+    turn: &Arc<dyn Turn>,
+    state: &mut Cow<'_, State>,
+) -> Result<(), PlanError> {
     let seen = read_all(provider, turn, each(state, State::missed_apart)).await?;
-    let restored = state.resources.iter_mut().filter(|(address, _)| seen.get(address).is_some_and(Option::is_some));
-    restored.for_each(|(_, entry)| entry.restore_missed());
+    for (address, _) in seen.iter().filter(|(_, now)| now.is_some()) {
+        state.to_mut().change_entry(address, Entry::restore_missed);
+    }
     Ok(())
 }
 
@@ -110,16 +122,26 @@ fn presume_new(state: &State, observations: &mut BTreeMap<Address, Option<Observ
     unseen.map(|(address, now)| (address.clone(), *now = Some(Observation::default())).0).collect()
 }
 
-/// Adds the attributes that the state has never heard of: they came into the schema after the last apply.
-fn complete_attributes(state: &mut State, observations: &BTreeMap<Address, Option<Observation>>) {
-    for (address, entry) in &mut state.resources {
-        let known = entry.current.as_mut().and_then(|object| object.observed.as_mut());
-        if let (Some(known), Some(Some(now))) = (known, observations.get(address)) {
+/// Adds the attributes that the state has never heard of: they came into the schema after the last apply. Returned are the resources
+/// that have such.
+fn complete_attributes(
+    state: &mut Cow<'_, State>,
+    observations: &BTreeMap<Address, Option<Observation>>,
+) -> BTreeSet<Address> {
+    let mut completed = BTreeSet::new();
+    for (address, now) in observations.iter().filter_map(|(address, now)| Some((address, now.as_ref()?))) {
+        let known = state.current(address).and_then(|object| object.observed.as_ref());
+        let is_new = |known: &Observation| now.attributes.keys().any(|name| !known.attributes.contains_key(name));
+        if known.is_some_and(is_new)
+            && let Some(known) = state.to_mut().current_mut(address).and_then(|object| object.observed.as_mut())
+        {
             for (name, value) in &now.attributes {
                 known.attributes.entry(name.clone()).or_insert_with(|| value.clone());
             }
+            completed.insert(address.clone());
         }
     }
+    completed
 }
 
 fn unreadable(kind: &str, error: ProviderError) -> PlanError {

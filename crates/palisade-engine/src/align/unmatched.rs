@@ -11,7 +11,7 @@ use crate::{ObjectState, Phase, contested::items, identity::has_identity};
 /// The resources that are new in the program, and the objects whose resources are gone from it, where it is not known yet which
 /// belong together.
 pub(super) struct Unmatched<'a> {
-    aligned: &'a Aligned,
+    aligned: &'a Aligned<'a>,
     /// Both by kind, and by the values of the fields whose changes always replace the object: these have to be the same.
     groups: HashMap<(&'a str, String), Candidates<'a>>,
 }
@@ -26,7 +26,7 @@ struct Candidates<'a> {
 type Gone<'a> = (&'a Address, &'a ObjectState);
 
 impl<'a> Unmatched<'a> {
-    pub(super) fn new(aligned: &'a Aligned, graph: &'a Graph) -> Self {
+    pub(super) fn new(aligned: &'a Aligned<'a>, graph: &'a Graph) -> Self {
         // What is not finished, or about to be deleted, has nothing that would have to be kept.
         let is_kept = |object: &&ObjectState| object.phase == Phase::Ready && !object.is_being_deleted;
         let gone = aligned.state.resources.iter().filter(|(address, _)| graph.node(address).is_none());
