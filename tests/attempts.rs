@@ -194,7 +194,7 @@ impl Provider for Life {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         Box::pin(async move {
             let mut seen = self.missing(kind, self.provider.read(turn, kind, objects)).await?;
@@ -285,7 +285,7 @@ impl Provider for Life {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        object: &'a Object,
+        object: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         if kind == self.it.kind() && self.stays.load(Relaxed) {
             return Box::pin(async { Err(refusal("Delete", ErrorKind::Denied)) });
@@ -698,7 +698,8 @@ fn what_a_lost_creation_has_made_is_not_taken_for_the_object_that_was_there_befo
         run(async {
             let life = Life::new(kind);
             assert!(life.apply(&life.graph("")).await.is_complete());
-            let object = life.state().await.resources[&life.it].current.as_ref().unwrap().object().unwrap();
+            let state = life.state().await;
+            let object = state.resources[&life.it].current.as_ref().unwrap().object().unwrap();
             let turn: Arc<dyn Turn> = Arc::new(Unlimited);
             life.delete(&turn, kind, &object).await.unwrap();
             tokio::time::sleep(HIDDEN).await;

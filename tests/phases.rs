@@ -112,7 +112,7 @@ impl Provider for Marked {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         self.mark(kind, Phase::Read, self.provider.read(turn, kind, objects))
     }
@@ -186,7 +186,7 @@ impl Provider for Marked {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>> {
         self.mark(kind, Phase::Obstacles, self.provider.obstacles(turn, kind, objects))
     }
@@ -195,7 +195,7 @@ impl Provider for Marked {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        object: &'a Object,
+        object: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         let work = self.mark(kind, Phase::Delete, self.provider.delete(turn, kind, object));
         Box::pin(async move {
@@ -208,7 +208,7 @@ impl Provider for Marked {
                 "ReplicationGroup" => &account["replication_groups"],
                 _ => &Json::Null,
             };
-            assert!(objects.get(&object.id).is_none(), "{kind} {} counts as deleted before it is gone", object.id);
+            assert!(objects.get(object.id).is_none(), "{kind} {} counts as deleted before it is gone", object.id);
             Ok(())
         })
     }
@@ -377,7 +377,7 @@ async fn find_what_could_not_be_created() {
     provider.converge(&turn, KIND, &id, &inputs, Some(&inputs)).await.unwrap_err();
     assert!(exists(), "it was deleted");
 
-    let known = Object { id: id.clone(), inputs: inputs.clone(), attributes: JsonMap::new() };
+    let known = Object { id: &id, inputs: &inputs, attributes: None };
     provider.delete(&turn, KIND, &known).await.unwrap();
     inputs.insert("final_snapshot_identifier".to_owned(), "last".into());
     // The first attempts are refused, as the user group has not let go of the earlier cache yet.
@@ -395,7 +395,7 @@ async fn find_what_could_not_be_created() {
     // It is to be deleted while AWS is still at its creation.
     (1..100).for_each(|nth| provider.emulator.inject(nth, Fault::CreateFailed));
     provider.create(&turn, KIND, &inputs, &object.token).await.unwrap();
-    let known = Object { id: id.clone(), inputs, attributes: JsonMap::new() };
+    let known = Object { id: &id, inputs: &inputs, attributes: None };
     provider.delete(&turn, KIND, &known).await.unwrap();
     assert!(!exists());
     assert_eq!(provider.emulator.contents()["snapshots"], Json::Array(Vec::new()), "it never held anything");

@@ -11,10 +11,7 @@ use palisade_aws::{
     operations::{DescribeRouteTables, DescribeRouteTablesOutput, ReplaceRouteTableAssociation, Request, Response},
     shapes::SelectRouteTables,
 };
-use palisade_core::{
-    JsonMap,
-    provider::{BoxFuture, ErrorKind, Object, Provider, ProviderError, Turn, Unlimited},
-};
+use palisade_core::provider::{BoxFuture, ErrorKind, Object, Provider, ProviderError, Turn, Unlimited};
 use palisade_emulator::Emulator;
 use palisade_testing::Rehearsal;
 
@@ -104,7 +101,7 @@ fn an_association_that_is_not_described_at_first_is_given_up() {
     let Moved { association, id, late, .. } = moved();
     *late.before.lock().unwrap() = Some(DescribeRouteTablesOutput { route_tables: Vec::new() });
     let inputs = serde_json::to_value(&association).unwrap().as_object().unwrap().clone();
-    let object = Object { id: id.to_string(), inputs, attributes: JsonMap::new() };
+    let object = Object { id: id.as_str(), inputs: &inputs, attributes: None };
     let provider = AwsProvider::new(Aws::new(late.clone(), Arc::new(Nothing)));
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
     run_later(async {

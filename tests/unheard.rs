@@ -19,7 +19,7 @@ use palisade_aws::{
     types::EngineVersion,
 };
 use palisade_core::{
-    Address, JsonMap,
+    Address,
     provider::{BoxFuture, ErrorKind, Object, Provider, ProviderError, Turn, Unlimited},
 };
 use palisade_emulator::Emulator;
@@ -247,7 +247,7 @@ fn a_deletion_that_is_refused_has_not_succeeded_though_nothing_is_seen() {
     let (vpc, id): (Vpc, _) = current(&rehearsal, "main");
     rehearsal.by_hand(DeleteVpc { vpc_id: id.clone() }).unwrap();
     let inputs = serde_json::to_value(&vpc).unwrap().as_object().unwrap().clone();
-    let object = Object { id: id.to_string(), inputs, attributes: JsonMap::new() };
+    let object = Object { id: id.as_str(), inputs: &inputs, attributes: None };
     let provider = AwsProvider::new(refusing(rehearsal.emulator(), "DeleteVpc", ErrorKind::Denied));
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
     let error = run_later(async { provider.delete(&turn, "Vpc", &object).await.unwrap_err() });

@@ -6,7 +6,7 @@ use palisade_core::{
     Id, JsonMap, OnChange, Resource,
     provider::{BoxFuture, ErrorKind, Object, Observation, Obstacle, ProviderError, Repeated, StepKind, Token},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Aws, calls::Calls, observe::VISIBLE};
 
@@ -157,7 +157,7 @@ pub(crate) trait ErasedLifecycle: Send + Sync {
     fn read<'a>(
         &self,
         aws: &'a Aws,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>>;
     fn create<'a>(
         &self,
@@ -188,9 +188,9 @@ pub(crate) trait ErasedLifecycle: Send + Sync {
     fn obstacles<'a>(
         &self,
         aws: &'a Aws,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>>;
-    fn delete<'a>(&self, aws: &'a Aws, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>>;
+    fn delete<'a>(&self, aws: &'a Aws, object: &'a Object<'a>) -> BoxFuture<'a, Result<(), ProviderError>>;
 }
 
 /// After what time an object is looked for of which a deletion was told that it does not exist.
@@ -211,11 +211,11 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
     fn read<'a>(
         &self,
         aws: &'a Aws,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         Box::pin(async move {
-            let ids = objects.iter().map(|object| id::<R>(&object.id)).collect::<Result<Vec<_>, _>>()?;
-            let known = objects.iter().map(|object| attributes::<R>(&object.attributes)).collect();
+            let ids = objects.iter().map(|object| id::<R>(object.id)).collect::<Result<Vec<_>, _>>()?;
+            let known = objects.iter().map(|object| attributes::<R>(object.attributes)).collect();
             let snapshots = R::refresh(aws, &ids, known).await?;
             snapshots.into_iter().map(|snapshot| snapshot.map(observation::<R>).transpose()).collect()
         })
@@ -265,19 +265,19 @@ impl<R: Lifecycle> ErasedLifecycle for Erased<R> {
     fn obstacles<'a>(
         &self,
         aws: &'a Aws,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>> {
         Box::pin(async move {
             if R::CALLS.obstacles.is_empty() {
                 return Ok(vec![None; objects.len()]);
             }
-            let declared = objects.iter().map(|object| Ok((typed::<R>(&object.inputs)?, id::<R>(&object.id)?)));
+            let declared = objects.iter().map(|object| Ok((typed::<R>(object.inputs)?, id::<R>(object.id)?)));
             R::obstacles(aws, &declared.collect::<Result<Vec<_>, _>>()?).await
         })
     }
 
-    fn delete<'a>(&self, aws: &'a Aws, object: &'a Object) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async move { delete(aws, &typed::<R>(&object.inputs)?, &id(&object.id)?, &object.attributes).await })
+    fn delete<'a>(&self, aws: &'a Aws, object: &'a Object<'a>) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move { delete(aws, &typed::<R>(object.inputs)?, &id(object.id)?, object.attributes).await })
     }
 }
 
@@ -286,7 +286,7 @@ pub(crate) async fn delete<R: Lifecycle>(
     aws: &Aws,
     declared: &R,
     id: &Id<R>,
-    known: &JsonMap,
+    known: Option<&JsonMap>,
 ) -> Result<(), ProviderError> {
     let attempt = async || match declared.delete(aws, id).await {
         // A part of AWS that has not heard of a young object yet denies it.
@@ -324,8 +324,8 @@ fn id<R: Resource>(text: &str) -> Result<Id<R>, ProviderError> {
 }
 
 /// The attributes on record, unless there are none, or some are missing that this version of the program knows.
-fn attributes<R: Resource>(attributes: &JsonMap) -> Option<R::Attributes> {
-    serde_json::from_value(palisade_core::Json::Object(attributes.clone())).ok()
+fn attributes<R: Resource>(attributes: Option<&JsonMap>) -> Option<R::Attributes> {
+    R::Attributes::deserialize(attributes?).ok()
 }
 
 fn observation<R: Lifecycle>(snapshot: Snapshot<R::Observed, R::Attributes>) -> Result<Observation, ProviderError> {

@@ -129,7 +129,7 @@ impl Provider for AwsProvider {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         Box::pin(async move { lifecycle(kind)?.read(&self.aws.in_turn(turn), objects).await })
     }
@@ -203,7 +203,7 @@ impl Provider for AwsProvider {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>> {
         Box::pin(async move { lifecycle(kind)?.obstacles(&self.aws.in_turn(turn), objects).await })
     }
@@ -212,7 +212,7 @@ impl Provider for AwsProvider {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        object: &'a Object,
+        object: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(async move { lifecycle(kind)?.delete(&self.aws.in_turn(turn), object).await })
     }

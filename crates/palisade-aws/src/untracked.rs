@@ -100,7 +100,7 @@ fn missed(search: &Search, kind: &'static str, id: String, tags: &Tags, alias: O
 /// Those that exist. AWS may go on listing the tags of what was deleted long after descriptions no longer show it.
 async fn existing(aws: &Aws, seen: Vec<Seen>) -> Result<Vec<Seen>, ProviderError> {
     let each = seen.into_iter().map(async |seen| {
-        let object = Object { id: seen.id.clone(), inputs: JsonMap::new(), attributes: JsonMap::new() };
+        let object = Object { id: &seen.id, inputs: &JsonMap::new(), attributes: None };
         let read = match lifecycle(seen.kind)?.read(aws, &[object]).await {
             // A program has the rights for its own kinds. Of another kind, it makes no second object; at most, a deletion fails.
             Err(error) if error.kind == ErrorKind::Denied => None,

@@ -6,7 +6,7 @@ use std::{any::Any, collections::BTreeSet, fmt, pin::Pin, sync::Arc, time::Durat
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Finding, Graph, Json, JsonMap, Node, Schema};
+use crate::{Finding, Graph, JsonMap, Node, Schema};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -46,7 +46,7 @@ pub trait Provider: Send + Sync {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>>;
 
     /// What becomes of a creation that is sent again, with the same inputs and token, while nobody knows what became of the
@@ -131,7 +131,7 @@ pub trait Provider: Send + Sync {
         &'a self,
         _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Obstacle>>, ProviderError>> {
         Box::pin(std::future::ready(Ok(vec![None; objects.len()])))
     }
@@ -141,7 +141,7 @@ pub trait Provider: Send + Sync {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        object: &'a Object,
+        object: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
 }
 
@@ -298,14 +298,14 @@ pub fn interrupted() -> ProviderError {
 }
 
 /// An object that the state knows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Object {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Object<'a> {
     /// The id that the cloud knows it by.
-    pub id: String,
+    pub id: &'a str,
     /// The inputs that were applied last.
-    pub inputs: JsonMap,
-    /// The attributes that were read last; none where they are to be read anew.
-    pub attributes: JsonMap,
+    pub inputs: &'a JsonMap,
+    /// The attributes that were read last; `None` where they are to be read anew.
+    pub attributes: Option<&'a JsonMap>,
 }
 
 /// An object that a plan creates or changes in place.
@@ -314,7 +314,7 @@ pub struct PlannedObject<'a> {
     /// What the program declares.
     pub node: &'a Node,
     /// The object as it was read for the plan, with the inputs that count as applied last; `None` where it is to be created.
-    pub existing: Option<Object>,
+    pub existing: Option<Object<'a>>,
 }
 
 /// What an object was when it was read.
@@ -443,12 +443,5 @@ impl fmt::Debug for Slot {
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.digest)
-    }
-}
-
-impl Object {
-    /// The inputs as one JSON value.
-    pub fn inputs_json(&self) -> Json {
-        Json::Object(self.inputs.clone())
     }
 }

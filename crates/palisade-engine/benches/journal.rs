@@ -66,9 +66,9 @@ impl Provider for Cloud {
         &'a self,
         _: &'a Arc<dyn Turn>,
         _: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
-        let of = |object: &Object| Some(Observation { fields: object.inputs.clone(), attributes: JsonMap::new() });
+        let of = |object: &Object<'_>| Some(Observation { fields: object.inputs.clone(), attributes: JsonMap::new() });
         Box::pin(async move { Ok(objects.iter().map(of).collect()) })
     }
 
@@ -112,7 +112,7 @@ impl Provider for Cloud {
         &'a self,
         _: &'a Arc<dyn Turn>,
         _: &'a str,
-        _: &'a Object,
+        _: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(async { Ok(()) })
     }

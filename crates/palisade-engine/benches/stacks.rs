@@ -229,9 +229,9 @@ impl Provider for Account {
         &'a self,
         _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
-        let read = |object: &Object| {
+        let read = |object: &Object<'_>| {
             let mut fields = object.inputs.clone();
             if let Some(number) = fields.get_mut("number") {
                 *number = (number.as_str().unwrap().parse::<usize>().unwrap() ^ 1).to_string().into();
@@ -277,7 +277,7 @@ impl Provider for Account {
         &'a self,
         _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
-        _object: &'a Object,
+        _object: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(async { Err(read_only()) })
     }

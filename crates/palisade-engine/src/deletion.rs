@@ -43,15 +43,23 @@ pub(crate) fn at_deletion(schema: &Schema, value: impl Fn(&'static str) -> Optio
 }
 
 /// An object that a step deletes.
-pub(crate) struct Deletion {
+pub(crate) struct Deletion<'s> {
     /// Whether it is the current object of its resource.
     pub(crate) is_current: bool,
+    /// The object as the state has it.
+    pub(crate) known: Object<'s>,
+    inputs: JsonMap,
+}
+
+impl Deletion<'_> {
     /// The object, with the inputs by which it is deleted.
-    pub(crate) object: Object,
+    pub(crate) fn object(&self) -> Object<'_> {
+        Object { inputs: &self.inputs, ..self.known }
+    }
 }
 
 /// The objects that `step` deletes, as far as their ids are known. `state` is the one that the plan was made of.
-pub(crate) fn deletions(graph: &Graph, state: &State, step: &Step) -> Vec<Deletion> {
+pub(crate) fn deletions<'s>(graph: &Graph, state: &'s State, step: &Step) -> Vec<Deletion<'s>> {
     let Some(entry) = state.resources.get(&step.address) else { return Vec::new() };
     let is_deleted = matches!(step.action, Action::Delete | Action::Replace(_));
     let current = entry.current.iter().filter(|_| is_deleted).map(|object| (Target::Current, object));
@@ -59,7 +67,7 @@ pub(crate) fn deletions(graph: &Graph, state: &State, step: &Step) -> Vec<Deleti
     // No declaration is about a deposed one any more. So where two are in the way of each other, the second is the one to change.
     let deletions = deposed.chain(current).filter_map(|(target, object)| {
         let inputs = inputs(graph, state, &step.address, &target, object);
-        Some(Deletion { is_current: target == Target::Current, object: Object { inputs, ..object.object()? } })
+        Some(Deletion { is_current: target == Target::Current, known: object.object()?, inputs })
     });
     deletions.collect()
 }

@@ -255,7 +255,7 @@ impl<'a> Executor<'a> {
         // A creation that was interrupted goes on as if it had not been, as long as it is to have the same result.
         let is_first = object.phase != Phase::Ready && object.inputs == inputs && object.attempted.is_none();
         let previous = object.previous(&inputs);
-        let previous = Some(&previous).filter(|_| !is_first);
+        let previous = Some(&*previous).filter(|_| !is_first);
         let observation = self.converge(node, &id, &inputs, previous, turn).await?;
         let took = whole.map(|step| Took::new(step, turn.elapsed()));
         self.ledger.ready(address, inputs, dependencies, observation, took).await?;
@@ -290,16 +290,17 @@ impl<'a> Executor<'a> {
         }
         let said = self.ledger.look(|state| deletion::said_now(self.graph, state, address, target));
         self.ledger.begin_deletion(address, target, said).await?;
-        let object = object.and_then(|known| {
+        let object = object.map(|known| {
             let inputs = self.ledger.look(|state| deletion::inputs(self.graph, state, address, target, &known));
-            known.object().map(|object| Object { inputs, ..object })
+            ObjectState { inputs, ..known }
         });
-        if let Some(object) = &object {
-            self.provider.delete(&turn.shared(), address.kind(), object).await?;
+        let known = object.as_ref().and_then(ObjectState::object);
+        if let Some(known) = &known {
+            self.provider.delete(&turn.shared(), address.kind(), known).await?;
         }
-        let took = object.is_some().then(|| Took::new(StepKind::Delete, turn.elapsed()));
+        let took = known.is_some().then(|| Took::new(StepKind::Delete, turn.elapsed()));
         self.ledger.deleted(address, target, took).await?;
-        Ok(object.map(|object| object.id).unwrap_or_default())
+        Ok(object.and_then(|object| object.id).unwrap_or_default())
     }
 
     async fn finish_deletion(&self, address: &Address, turn: &Arc<StepTurn>) -> Result<String, StepError> {
@@ -441,7 +442,7 @@ impl<'a> Executor<'a> {
         }
         converged?;
         // What the step may have changed is read anew.
-        let object = Object { id: id.to_owned(), inputs: inputs.clone(), attributes: JsonMap::new() };
+        let object = Object { id, inputs, attributes: None };
         let observation = self.provider.read(&turn.shared(), kind, &[object]).await?.pop().flatten();
         observation.ok_or_else(|| {
             let message = format!("`{id}` was brought to its inputs, and then could not be found");

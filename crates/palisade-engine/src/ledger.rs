@@ -165,7 +165,7 @@ impl<'a> Ledger<'a> {
         let counts = |field: &str, value: &Json| {
             object.inputs.get(field) != Some(value) || schema.field(field).is_some_and(|field| field.at_deletion)
         };
-        let mut attempted = object.previous(inputs);
+        let mut attempted = object.previous(inputs).into_owned();
         attempted.extend(inputs.iter().filter(|(field, value)| counts(field, value)).map(clone));
         let is_on_record = match &object.attempted {
             Some(before) => *before == attempted,

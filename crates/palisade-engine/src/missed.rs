@@ -8,11 +8,11 @@ use std::{
 
 use palisade_core::{
     Address,
-    provider::{ErrorKind, Object, Provider, Turn},
+    provider::{ErrorKind, Provider, Turn},
 };
 use tokio::time::sleep;
 
-use crate::{Action, Event, Plan, State, StateError, gate::Gate, ledger::Ledger};
+use crate::{Action, Event, ObjectState, Plan, State, StateError, gate::Gate, ledger::Ledger};
 
 /// How long after the plan the suspects are looked for, as a plan takes less time than a cloud may need to hear of an object.
 const LOOK: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// The objects that were not seen when a plan was made, and in whose place it creates others.
 #[derive(Default)]
 pub(crate) struct Suspects {
-    kinds: BTreeMap<String, (Vec<Address>, Vec<Object>)>,
+    kinds: BTreeMap<String, Vec<(Address, ObjectState)>>,
     /// One that an interrupted update may have hidden.
     hidden: Option<Address>,
 }
@@ -36,13 +36,14 @@ pub(crate) fn suspects(plan: &Plan, state: &State) -> Suspects {
             continue;
         };
         let is_hidden = recorded.attempted.is_some();
-        let Some(object) = recorded.object().filter(|_| !is_hidden || named.contains(&step.address)) else { continue };
+        if recorded.is_unsettled() || is_hidden && !named.contains(&step.address) {
+            continue;
+        }
         if is_hidden {
             suspects.hidden = Some(step.address.clone());
         }
-        let (addresses, objects) = suspects.kinds.entry(step.address.kind().to_owned()).or_default();
-        addresses.push(step.address.clone());
-        objects.push(object);
+        let suspects = suspects.kinds.entry(step.address.kind().to_owned()).or_default();
+        suspects.push((step.address.clone(), recorded.clone()));
     }
     suspects
 }
@@ -86,13 +87,14 @@ async fn look(
             }
         }
     }
-    for (kind, (addresses, objects)) in &suspects.kinds {
-        let seen = match provider.read(&turn, kind, objects).await {
+    for (kind, suspects) in &suspects.kinds {
+        let objects: Vec<_> = suspects.iter().filter_map(|(_, object)| object.object()).collect();
+        let seen = match provider.read(&turn, kind, &objects).await {
             Ok(seen) => seen,
             Err(error) if error.kind == ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(StateError::Unseen { kind: kind.clone(), error: Box::new(error) }),
         };
-        if let Some((address, _)) = addresses.iter().zip(seen).find(|(_, seen)| seen.is_some()) {
+        if let Some(((address, _), _)) = suspects.iter().zip(seen).find(|(_, seen)| seen.is_some()) {
             return Err(StateError::Missed { address: address.clone() });
         }
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use palisade_core::{
     Finding, Graph, Span,
-    provider::{Object, Obstacle, Provider, Turn, Unlimited},
+    provider::{Obstacle, Provider, Turn, Unlimited},
 };
 
 use crate::{
@@ -22,7 +22,7 @@ pub(crate) async fn obstacles(
 ) -> Result<Vec<Finding>, PlanError> {
     let has_values =
         |kind: &str| provider.schema(kind).is_some_and(|it| it.fields.iter().any(|field| field.at_deletion));
-    let mut kinds: BTreeMap<&str, Vec<(&Step, Deletion)>> = BTreeMap::new();
+    let mut kinds: BTreeMap<&str, Vec<(&Step, Deletion<'_>)>> = BTreeMap::new();
     for step in plan.steps.iter().filter(|step| step.deletes() && has_values(step.address.kind())) {
         let deletions = deletions(graph, state, step).into_iter().map(|deletion| (step, deletion));
         kinds.entry(step.address.kind()).or_default().extend(deletions);
@@ -30,7 +30,7 @@ pub(crate) async fn obstacles(
     let turn: Arc<dyn Turn> = Arc::new(Unlimited);
     let mut findings = Vec::new();
     for (kind, deletions) in kinds {
-        let objects: Vec<Object> = deletions.iter().map(|(_, deletion)| deletion.object.clone()).collect();
+        let objects: Vec<_> = deletions.iter().map(|(_, deletion)| deletion.object()).collect();
         let found = provider.obstacles(&turn, kind, &objects).await;
         let found = found.map_err(|error| PlanError::Read { kind: kind.to_owned(), error: Box::new(error) })?;
         let found = deletions.iter().zip(found).filter_map(|(deletion, obstacle)| Some((deletion, obstacle?)));
@@ -39,9 +39,9 @@ pub(crate) async fn obstacles(
     Ok(findings)
 }
 
-fn finding(graph: &Graph, step: &Step, deletion: &Deletion, obstacle: &Obstacle) -> Finding {
+fn finding(graph: &Graph, step: &Step, deletion: &Deletion<'_>, obstacle: &Obstacle) -> Finding {
     let Obstacle { message, instead, by_hand } = obstacle;
-    let (address, id) = (&step.address, &deletion.object.id);
+    let (address, id) = (&step.address, deletion.known.id);
     let node = graph.node(address);
     let (what, help) = match node {
         _ if !deletion.is_current => (

@@ -6,7 +6,7 @@ use std::{
 };
 
 use palisade_core::{
-    Address, Graph, Json, Node, Reference, Value,
+    Address, Graph, Json, JsonMap, Node, Reference, Value,
     provider::{Object, Observation, PlannedObject, Provider},
 };
 use petgraph::{algo::toposort, graph::DiGraph};
@@ -94,26 +94,28 @@ pub(crate) struct Planned<'a> {
 impl Planned<'_> {
     /// Refuses a plan whose steps need values that nobody has supplied, or that the cloud would refuse.
     pub(crate) fn check_supplied(&self, provider: &dyn Provider, graph: &Graph) -> Result<(), PlanError> {
-        let made = self.plan.steps.iter().filter(|step| step.action.makes());
-        let objects: Vec<_> = made
-            .filter_map(|step| {
-                let node = graph.node(&step.address)?;
-                let existing = if step.action == Action::Update { self.existing(node) } else { None };
-                Some(PlannedObject { node, existing })
-            })
-            .collect();
-        let findings = provider.unsupplied(graph, &objects);
+        let made = self.plan.steps.iter().filter(|step| step.action.makes()).filter_map(|step| {
+            let node = graph.node(&step.address)?;
+            let object = self.state.current(&step.address).filter(|_| step.action == Action::Update);
+            Some((node, object.map(|object| (object, previous(node, object)))))
+        });
+        let made: Vec<_> = made.collect();
+        let objects = made.iter().map(|(node, object)| {
+            let existing = object.as_ref().and_then(|(object, inputs)| {
+                let attributes = Some(&self.observations.get(&node.address)?.as_ref()?.attributes);
+                Some(Object { id: object.id.as_deref()?, inputs, attributes })
+            });
+            PlannedObject { node, existing }
+        });
+        let findings = provider.unsupplied(graph, &objects.collect::<Vec<_>>());
         if findings.is_empty() { Ok(()) } else { Err(PlanError::Impossible(findings)) }
     }
+}
 
-    fn existing(&self, node: &Node) -> Option<Object> {
-        let object = self.state.current(&node.address)?;
-        let wanted =
-            node.fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_json()?.clone())));
-        let inputs = object.previous(&wanted.collect());
-        let attributes = self.observations.get(&node.address)?.as_ref()?.attributes.clone();
-        Some(Object { id: object.id.clone()?, inputs, attributes })
-    }
+/// The inputs to take for those that were applied last when what `node` declares is applied.
+fn previous<'a>(node: &Node, object: &'a ObjectState) -> Cow<'a, JsonMap> {
+    let wanted = node.fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_json()?.clone())));
+    object.previous(&wanted.collect())
 }
 
 /// Does what [`plan`] does, without the check of the supplied values, and replaces more.

@@ -95,7 +95,7 @@ async fn read_all<'s>(
     turn: &Arc<dyn Turn>,
     all: impl Iterator<Item = (&'s Address, &'s ObjectState)>,
 ) -> Result<BTreeMap<Address, Option<Observation>>, PlanError> {
-    let mut kinds: BTreeMap<&str, (Vec<&Address>, Vec<Object>)> = BTreeMap::new();
+    let mut kinds: BTreeMap<&str, (Vec<&Address>, Vec<Object<'_>>)> = BTreeMap::new();
     for (address, object) in all {
         if let Some(object) = object.object() {
             let (addresses, objects) = kinds.entry(address.kind()).or_default();

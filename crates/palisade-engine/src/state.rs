@@ -1,6 +1,7 @@
 //! [`State`]: what the engine knows to exist.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     iter,
 };
@@ -224,9 +225,9 @@ impl Entry {
 
 impl ObjectState {
     /// The object as the provider takes it, once it has an id.
-    pub fn object(&self) -> Option<Object> {
-        let attributes = self.observed.as_ref().map(|observed| observed.attributes.clone()).unwrap_or_default();
-        Some(Object { id: self.id.clone()?, inputs: self.inputs.clone(), attributes })
+    pub fn object(&self) -> Option<Object<'_>> {
+        let attributes = self.observed.as_ref().map(|observed| &observed.attributes);
+        Some(Object { id: self.id.as_deref()?, inputs: &self.inputs, attributes })
     }
 
     /// Records the values by which the object is deleted. No call sends them before that, so they count at once.
@@ -264,12 +265,11 @@ impl ObjectState {
 
     /// The inputs to take for those that were applied last when `wanted` are applied: of the two values that a field may have,
     /// one that is not the wanted one. So whatever cannot be read back is sent again.
-    pub(crate) fn previous(&self, wanted: &JsonMap) -> JsonMap {
-        let Some(attempted) = &self.attempted else { return self.inputs.clone() };
-        let mut previous = self.inputs.clone();
-        for (field, value) in attempted {
+    pub(crate) fn previous(&self, wanted: &JsonMap) -> Cow<'_, JsonMap> {
+        let mut previous = Cow::Borrowed(&self.inputs);
+        for (field, value) in self.attempted.iter().flatten() {
             if wanted.get(field) != Some(value) {
-                previous.insert(field.clone(), value.clone());
+                previous.to_mut().insert(field.clone(), value.clone());
             }
         }
         previous

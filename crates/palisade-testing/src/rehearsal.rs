@@ -224,10 +224,8 @@ impl<B> Rehearsal<B> {
     /// If they cannot be read; the message says why.
     #[track_caller]
     pub fn read(&self, kind: &str, ids: &[String]) -> Vec<Option<Observation>> {
-        let objects: Vec<_> = ids
-            .iter()
-            .map(|id| Object { id: id.clone(), inputs: JsonMap::new(), attributes: JsonMap::new() })
-            .collect();
+        let inputs = JsonMap::new();
+        let objects: Vec<_> = ids.iter().map(|id| Object { id, inputs: &inputs, attributes: None }).collect();
         let turn: Arc<dyn Turn> = Arc::new(Unlimited);
         match self.runtime.block_on(self.provider.read(&turn, kind, &objects)) {
             Ok(observations) => observations,

@@ -378,13 +378,13 @@ impl Provider for Account {
         &'a self,
         _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         let things = self.0.lock().unwrap();
-        let read = |object: &Object| {
+        let read = |object: &Object<'_>| {
             let attributes = json!({ "endpoint": format!("{}.example", object.id) });
             let attributes = attributes.as_object().cloned().unwrap_or_default();
-            things.objects.get(&object.id).map(|fields| Observation { fields: fields.clone(), attributes })
+            things.objects.get(object.id).map(|fields| Observation { fields: fields.clone(), attributes })
         };
         let read = Ok(objects.iter().map(read).collect());
         Box::pin(async {
@@ -461,11 +461,11 @@ impl Provider for Account {
         &'a self,
         _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
-        object: &'a Object,
+        object: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
         Box::pin(async {
             self.arrive("DeleteThing").await;
-            self.edit(|objects| _ = objects.remove(&object.id));
+            self.edit(|objects| _ = objects.remove(object.id));
             Ok(())
         })
     }

@@ -305,11 +305,11 @@ impl Provider for Account {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
         let read = |inner: &mut Inner| {
             let thing = |id| inner.world.thing(kind, id).filter(|thing| thing.is_seen());
-            let each = objects.iter().map(|object| Some(thing(&object.id)?.observation(kind, &object.id)));
+            let each = objects.iter().map(|object| Some(thing(object.id)?.observation(kind, object.id)));
             Ok(each.collect())
         };
         Box::pin(self.call(turn, format!("read {} {kind}", objects.len()), read))
@@ -470,9 +470,9 @@ impl Provider for Account {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        object: &'a Object,
+        object: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        let id = &object.id;
+        let id = object.id;
         let delete = move |inner: &mut Inner| {
             let holder =
                 inner.world.objects.iter().find(|(key, thing)| thing.holds(&key.0, id)).map(|(key, _)| key.clone());
@@ -482,7 +482,7 @@ impl Provider for Account {
             if inner.world.thing(kind, id).is_some_and(|thing| !thing.is_seen()) {
                 return inner.refuse(format!("delete {kind} {id}, which cannot be seen"));
             }
-            inner.world.objects.remove(&(kind.to_owned(), id.clone()));
+            inner.world.objects.remove(&(kind.to_owned(), id.to_owned()));
             inner.farewells.extend(object.inputs.get("farewell").cloned());
             for thing in inner.world.objects.values_mut() {
                 if let Some(Json::Array(users)) = thing.fields.get_mut("users") {

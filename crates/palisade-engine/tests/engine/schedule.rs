@@ -109,9 +109,10 @@ impl Provider for Clockwork {
         &'a self,
         _turn: &'a Arc<dyn Turn>,
         _kind: &'a str,
-        objects: &'a [Object],
+        objects: &'a [Object<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Observation>>, ProviderError>> {
-        let read = |object: &Object| Some(Observation { fields: object.inputs.clone(), attributes: JsonMap::new() });
+        let read =
+            |object: &Object<'_>| Some(Observation { fields: object.inputs.clone(), attributes: JsonMap::new() });
         let read = objects.iter().map(read).collect();
         Box::pin(async { Ok(read) })
     }
@@ -159,9 +160,9 @@ impl Provider for Clockwork {
         &'a self,
         turn: &'a Arc<dyn Turn>,
         kind: &'a str,
-        object: &'a Object,
+        object: &'a Object<'a>,
     ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(self.call(turn, &object.id, took(kind)))
+        Box::pin(self.call(turn, object.id, took(kind)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use palisade_core::{
-    Id, JsonMap,
+    Id,
     provider::{ErrorKind, Obstacle, ProviderError, Repeated, Token},
 };
 
@@ -167,7 +167,7 @@ impl Lifecycle for ReplicationGroup {
         let group = match available(aws, id, previous.is_some()).await {
             Err(error) if error.code == CREATE_FAILED => {
                 // It never was a cache, and AWS makes none of it any more. While it is there, nothing else has its name.
-                delete(aws, self, id, &JsonMap::new()).await?;
+                delete(aws, self, id, None).await?;
                 return Err(ProviderError { kind: ErrorKind::CreateFailed, ..error });
             }
             answer => answer?,

@@ -15,8 +15,9 @@ pub(crate) fn unsupplied(aws: &Aws, graph: &Graph, secret: &PlannedObject<'_>) -
     let SecretSource::Supplied { variable } = &source else { return None };
     if let Some(existing) = &secret.existing {
         let generation = u32::try_from(node.json("generation")?.as_u64()?).ok()?;
-        let versions = Versions { id: &existing.id, source: &source, generation };
-        let current = existing.attributes.get("value").and_then(|value| value["version"].as_str()).unwrap_or_default();
+        let versions = Versions { id: existing.id, source: &source, generation };
+        let value = existing.attributes.and_then(|attributes| attributes.get("value"));
+        let current = value.and_then(|value| value["version"].as_str()).unwrap_or_default();
         let is_asked_for = ["source", "generation"].iter().any(|field| existing.inputs.get(*field) != node.json(field));
         if !current.is_empty() && (!is_asked_for || versions.have(current)) {
             return None;
