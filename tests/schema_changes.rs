@@ -60,7 +60,7 @@ fn what_is_read_of_an_object_is_what_it_was_given() {
         let mut rehearsal = Rehearsal::new().without_rules();
         rehearsal.apply(|stack| cases::declare(stack, schema.kind, field));
         let object = rehearsal.state().resources[&Address::new(schema.kind, "it")].current.clone().unwrap();
-        for (name, read) in object.observed.expect("it is finished").fields {
+        for (name, read) in object.observed.expect("it is finished").fields.clone() {
             let given = object.inputs.get(&name).unwrap_or(&Json::Null);
             let value = |json: &Json| named(json.clone(), &BTreeMap::new());
             if value(&read) != value(given) {

@@ -104,7 +104,7 @@ pub(crate) fn observed<B>(rehearsal: &Rehearsal<B>, kind: &str) -> Json {
         state.resources.remove(&Address::new(kind, "it")).and_then(|it| it.current?.observed).expect("it was read");
     let objects = state.resources.into_iter().filter_map(|(address, entry)| Some((address, entry.current?)));
     let names = objects.filter_map(|(address, object)| Some((object.id?, address.to_string()))).collect();
-    named(it.fields.into(), &names)
+    named(it.fields.clone().into(), &names)
 }
 
 fn plan<B>(rehearsal: &Rehearsal<B>, graph: &Graph) -> Result<Plan, String> {

@@ -199,7 +199,7 @@ fn state(size: usize) -> State {
             inputs: inputs.clone(),
             attempted: None,
             is_being_deleted: false,
-            observed: Some(Observation { fields: inputs.clone(), attributes: JsonMap::new() }),
+            observed: Some(Arc::new(Observation { fields: inputs.clone(), attributes: JsonMap::new() })),
             depends_on: BTreeSet::new(),
             released: BTreeSet::new(),
             missed: None,

@@ -206,7 +206,7 @@ fn applied(graph: &Graph) -> State {
             token,
             attempted: None,
             is_being_deleted: false,
-            observed: Some(Observation { fields: inputs.clone(), attributes: JsonMap::new() }),
+            observed: Some(Arc::new(Observation { fields: inputs.clone(), attributes: JsonMap::new() })),
             inputs,
             released: depends_on.iter().filter(is_released).cloned().collect(),
             depends_on,

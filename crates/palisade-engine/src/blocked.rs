@@ -1,14 +1,14 @@
 //! [`Blocked`]: what a plan leaves as it is, as others have changed the account and data would be lost by it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use palisade_core::{
-    Address, Graph,
-    provider::{Observation, Provider},
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
 };
+
+use palisade_core::{Address, Graph, provider::Provider};
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Phase, Plan, State, Step};
+use crate::{Action, Phase, Plan, State, Step, refresh::Observations};
 
 /// Why nothing is done to a resource that is not what the program says.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -21,19 +21,16 @@ pub enum Blocked {
 
 /// What the objects would be if nobody else had changed them since the last apply. What an interrupted step of this program may have
 /// changed is as it is.
-pub(crate) fn as_left(
-    state: &State,
-    observations: &BTreeMap<Address, Option<Observation>>,
-) -> BTreeMap<Address, Option<Observation>> {
+pub(crate) fn as_left(state: &State, observations: &Observations) -> Observations {
     let each = observations.iter().map(|(address, now)| {
         let object = state.current(address).filter(|object| object.phase == Phase::Ready && !object.is_being_deleted);
         let Some((object, last)) = object.and_then(|object| Some((object, object.observed.as_ref()?))) else {
             return (address.clone(), now.clone());
         };
-        let mut left = last.clone();
+        let mut left = Arc::clone(last);
         for (field, value) in now.iter().flat_map(|now| &now.fields) {
             if object.is_being_changed(field) {
-                left.fields.insert(field.clone(), value.clone());
+                Arc::make_mut(&mut left).fields.insert(field.clone(), value.clone());
             }
         }
         (address.clone(), Some(left))
@@ -45,7 +42,7 @@ pub(crate) fn as_left(
 pub(crate) fn replaced_with_data<'p>(
     provider: &dyn Provider,
     state: &State,
-    observations: &BTreeMap<Address, Option<Observation>>,
+    observations: &Observations,
     plan: &'p Plan,
 ) -> Vec<&'p Address> {
     let replaced = plan.steps.iter().filter(|step| matches!(step.action, Action::Replace(_)));

@@ -216,7 +216,7 @@ mod tests {
                 inputs: fields(applied, Some("two")),
                 attempted: None,
                 is_being_deleted: false,
-                observed: Some(observation(read_then)),
+                observed: Some(observation(read_then).into()),
                 depends_on: BTreeSet::new(),
                 released: BTreeSet::new(),
                 missed: None,

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_core::{
-    Address, Data, Graph, Schema,
-    provider::{Observation, Provider},
-};
+use palisade_core::{Address, Data, Graph, Schema, provider::Provider};
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, ObjectState, Phase, Plan, State, StateError, Step, deletion, steps::Target};
+use crate::{
+    Action, ObjectState, Phase, Plan, State, StateError, Step, deletion, refresh::Observations, steps::Target,
+};
 
 /// What becomes of the data of an object that is deleted.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -61,7 +60,7 @@ pub(crate) fn mark_losses(
     provider: &dyn Provider,
     graph: &Graph,
     state: &State,
-    observations: &BTreeMap<Address, Option<Observation>>,
+    observations: &Observations,
     plan: &mut Plan,
 ) {
     let exists = |address: &Address| observations.get(address).is_some_and(Option::is_some);

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use palisade_core::{Address, FieldSchema, Graph, JsonMap, provider::Observation};
+use palisade_core::{Address, FieldSchema, Graph, JsonMap};
 
-use crate::{Action, FieldChange, ObjectState, Plan, ReplaceOrder, State};
+use crate::{Action, FieldChange, ObjectState, Plan, ReplaceOrder, State, refresh::Observations};
 
 /// The resources that `plan` changes in place, although something that stays stands in an item that they would lose: a cache with nodes
 /// in a subnet that leaves its group. Each with why; only a successor can do without the item.
 pub(crate) fn occupied(
     graph: &Graph,
     state: &State,
-    observations: &BTreeMap<Address, Option<Observation>>,
+    observations: &Observations,
     plan: &Plan,
 ) -> BTreeMap<Address, String> {
     let mut losing = HashMap::new();

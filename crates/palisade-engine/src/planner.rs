@@ -22,7 +22,7 @@ use crate::{
     loss::mark_losses,
     obstacles::obstacles,
     occupied::occupied,
-    refresh::{Refreshed, refresh},
+    refresh::{Observations, Refreshed, refresh},
     replace_order::{delete_first, replace_order},
     steps::Target,
 };
@@ -88,7 +88,7 @@ pub(crate) struct Planned<'a> {
     pub(crate) plan: Plan,
     /// The state as the program means it, completed by what the account says.
     pub(crate) state: Cow<'a, State>,
-    observations: BTreeMap<Address, Option<Observation>>,
+    observations: Observations,
 }
 
 impl Planned<'_> {
@@ -243,7 +243,7 @@ struct Planner<'a> {
 struct Known<'a> {
     /// The state completed by what the account says.
     state: &'a State,
-    observations: &'a BTreeMap<Address, Option<Observation>>,
+    observations: &'a Observations,
     unseen: &'a BTreeSet<Address>,
     completed: &'a BTreeSet<Address>,
     /// Those from which an interrupted step of another resource may have taken something.
@@ -408,7 +408,7 @@ impl<'a> Planner<'a> {
 impl<'a> Known<'a> {
     /// What the current object of `address` is now, if it exists.
     fn observation(&self, address: &Address) -> Option<&'a Observation> {
-        self.observations.get(address)?.as_ref()
+        self.observations.get(address)?.as_deref()
     }
 
     /// The ids of the objects of `address` beside the current one.
@@ -534,7 +534,7 @@ fn all_drift(
     let each = refreshed.observations.iter().flat_map(|(address, now)| {
         let known = refreshed.state.current(address).zip(provider.schema(address.kind()));
         known
-            .map(|(object, schema)| drift(schema, address, graph.node(address), object, now.as_ref()))
+            .map(|(object, schema)| drift(schema, address, graph.node(address), object, now.as_deref()))
             .unwrap_or_default()
     });
     let is_ahead = |drift: &Drift| ahead.contains(&(&drift.address, drift.field.as_deref().unwrap_or_default()));

@@ -1,6 +1,9 @@
 //! [`Record`]: a change of the state, and [`State::apply`]: what it does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use palisade_core::{
     Address, JsonMap,
@@ -196,7 +199,7 @@ impl State {
                     object.is_being_deleted = false;
                     object.depends_on.clone_from(depends_on);
                     object.released.clone_from(released);
-                    object.observed = Some(observed.clone());
+                    object.observed = Some(Arc::new(observed.clone()));
                 }
                 self.learn(address, *took);
             }

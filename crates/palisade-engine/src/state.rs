@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     iter,
+    sync::Arc,
 };
 
 use palisade_core::{
@@ -70,8 +71,8 @@ pub struct ObjectState {
     /// Whether a deletion has begun, which has not come to its end: the object may have lost what it had.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_being_deleted: bool,
-    /// What the cloud answered after the last apply; `None` until the creation has ended.
-    pub observed: Option<Observation>,
+    /// What the cloud answered after the last apply; `None` until the creation has ended. Copies of the object share it.
+    pub observed: Option<Arc<Observation>>,
     /// The resources that it refers to, so that a later deletion finds its order without the program.
     pub depends_on: BTreeSet<Address>,
     /// Those of `depends_on` that may be deleted while this object refers to them, as the cloud drops the reference then, unless they

@@ -1,6 +1,6 @@
 //! Single cases, each with what a user would notice.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use palisade_core::{Address, Graph, Json, Reference, Stack, Value, provider::ErrorKind};
 use palisade_engine::{
@@ -119,7 +119,7 @@ fn attributes_that_the_last_apply_did_not_know_are_recorded() {
         up(&account, &one_net("t")).await;
         let mut older = state(&account);
         let object = older.resources.get_mut(&address("Net.a")).unwrap().current.as_mut().unwrap();
-        object.observed.as_mut().unwrap().attributes.clear();
+        Arc::make_mut(object.observed.as_mut().unwrap()).attributes.clear();
         account.lock().saved = Some(older);
         let plan = up(&account, &one_net("t")).await;
         assert_eq!(
