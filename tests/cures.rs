@@ -126,20 +126,6 @@ fn logs(name: LogGroupName, class: LogGroupClass) -> Graph {
 }
 
 /// The subnets of a group, by their addresses, blocks and zones. No cache stands in them.
-fn subnets(subnets: &[(&str, &str, &str)]) -> Graph {
-    graph(|stack| {
-        let vpc = vpc(stack);
-        let subnets: Vec<_> = subnets
-            .iter()
-            .map(|(address, block, zone)| {
-                let zone = AvailabilityZone::new(*zone).unwrap();
-                stack.add(address, Subnet::private(&vpc, Cidr::new(block).unwrap(), zone))
-            })
-            .collect();
-        stack.add("it", CacheSubnetGroup::builder().name(name!("it")).subnet_ids(subnets.iter().collect::<Vec<_>>()));
-    })
-}
-
 /// A cache stays in its security group until it has gone over to the new one, and two of one name cannot be in a network.
 #[test]
 fn a_security_group_gets_another_name_too() {
@@ -229,83 +215,6 @@ fn a_log_group_gets_another_name_too() {
                    help: give LogGroup.it another `name`, so that its new object can be created before the old one is deleted",
             ],
         cure: logs(log_group_name!("/other"), LogGroupClass::InfrequentAccess),
-    }
-    .check();
-}
-
-/// A subnet group has one subnet at least, and two subnets have no address in common.
-#[test]
-fn a_subnet_gets_other_addresses_too() {
-    let one = [("a", "10.0.0.0/24", "us-east-1a")];
-    // In another zone.
-    Refused {
-        before: subnets(&one),
-        after: subnets(&[("a", "10.0.0.0/24", "us-east-1b")]),
-        findings: &[
-                "Subnet.a cannot be replaced while CacheSubnetGroup.it refers to it: a change of `availability_zone` forces the replacement, and two objects with the same `vpc_id` and `cidr_block` cannot exist at a time\n\
-                   help: give Subnet.a another `cidr_block`, so that its new object can be created before the old one is deleted",
-            ],
-        cure: subnets(&[("a", "10.0.1.0/24", "us-east-1b")]),
-    }
-    .check();
-    // With more addresses, among which are the old ones.
-    Refused {
-        before: subnets(&one),
-        after: subnets(&[("a", "10.0.0.0/23", "us-east-1a")]),
-        findings: &[
-                "Subnet.a cannot be replaced while CacheSubnetGroup.it refers to it: a change of `cidr_block` forces the replacement, and `cidr_block` 10.0.0.0/23 cannot exist beside 10.0.0.0/24\n\
-                   help: give Subnet.a a `cidr_block` that can exist beside 10.0.0.0/24, so that its new object can be created before the old one is deleted",
-            ],
-        cure: subnets(&[("a", "10.0.2.0/23", "us-east-1a")]),
-    }
-    .check();
-    // Under another name in the program.
-    Refused {
-        before: subnets(&one),
-        after: subnets(&[("b", "10.0.0.0/23", "us-east-1a")]),
-        findings: &[
-                "Subnet.b cannot be created before an object of Subnet.a is deleted, as `cidr_block` 10.0.0.0/23 cannot exist beside 10.0.0.0/24, and CacheSubnetGroup.it refers to the old one until the new one exists\n\
-                   help: give Subnet.b a `cidr_block` that can exist beside 10.0.0.0/24",
-            ],
-        cure: subnets(&[("b", "10.0.2.0/23", "us-east-1a")]),
-    }
-    .check();
-    // Another subnet gets a part of its addresses.
-    Refused {
-        before: subnets(&one),
-        after: subnets(&[("a", "10.0.1.0/24", "us-east-1a"), ("b", "10.0.0.0/25", "us-east-1a")]),
-        findings: &[
-                "Subnet.b cannot be created before an object of Subnet.a is deleted, as `cidr_block` 10.0.0.0/25 cannot exist beside 10.0.0.0/24, and CacheSubnetGroup.it refers to the old one until the new one exists\n\
-                   help: give Subnet.b a `cidr_block` that can exist beside 10.0.0.0/24",
-            ],
-        cure: subnets(&[("a", "10.0.1.0/24", "us-east-1a"), ("b", "10.0.2.0/25", "us-east-1a")]),
-    }
-    .check();
-    // Each of two gets addresses of the other one, and more.
-    Refused {
-        before: subnets(&[("a", "10.0.0.0/24", "us-east-1a"), ("b", "10.0.2.0/24", "us-east-1a")]),
-        after: subnets(&[("a", "10.0.2.0/23", "us-east-1a"), ("b", "10.0.0.0/23", "us-east-1a")]),
-        findings: &[
-                "Subnet.a cannot be created before an object of Subnet.b is deleted, as `cidr_block` 10.0.2.0/23 cannot exist beside 10.0.2.0/24, and CacheSubnetGroup.it refers to the old one until the new one exists\n\
-                   help: give Subnet.a a `cidr_block` that can exist beside 10.0.2.0/24",
-                "Subnet.b cannot be created before an object of Subnet.a is deleted, as `cidr_block` 10.0.0.0/23 cannot exist beside 10.0.0.0/24, and CacheSubnetGroup.it refers to the old one until the new one exists\n\
-                   help: give Subnet.b a `cidr_block` that can exist beside 10.0.0.0/24",
-            ],
-        cure: subnets(&[("a", "10.0.4.0/23", "us-east-1a"), ("b", "10.0.6.0/23", "us-east-1a")]),
-    }
-    .check();
-    // Two exchange their addresses, and each stays in its zone.
-    let [a, b] = [("a", "10.0.0.0/24", "us-east-1a"), ("b", "10.0.1.0/24", "us-east-1b")];
-    Refused {
-        before: subnets(&[a, b]),
-        after: subnets(&[("a", b.1, a.2), ("b", a.1, b.2)]),
-        findings: &[
-                "Subnet.b cannot be replaced while CacheSubnetGroup.it refers to it: a change of `availability_zone` forces the replacement, and two objects with the same `vpc_id` and `cidr_block` cannot exist at a time\n\
-                   help: give Subnet.b another `cidr_block`, so that its new object can be created before the old one is deleted",
-                "Subnet.a cannot be replaced while CacheSubnetGroup.it refers to it: a change of `availability_zone` forces the replacement, and two objects with the same `vpc_id` and `cidr_block` cannot exist at a time\n\
-                   help: give Subnet.a another `cidr_block`, so that its new object can be created before the old one is deleted",
-            ],
-        cure: subnets(&[("a", "10.0.2.0/24", a.2), ("b", "10.0.3.0/24", b.2)]),
     }
     .check();
 }

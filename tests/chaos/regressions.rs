@@ -1502,3 +1502,76 @@ fn a_cache_that_may_exist_may_stand_in_what_leaves_its_subnet_group() {
         &Weather::fine(),
     );
 }
+
+#[test]
+fn a_subnet_group_whose_cache_is_gone_already_is_replaced_with_its_subnet() {
+    fn program_0(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.2.0/24"), az!("us-east-1c")));
+        let r2 = stack.add(
+            "app",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("app"))
+                .description(description!("clients")),
+        );
+        let r3 = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&r1]));
+        let r4 = stack.add("metrics", RedisUser::disabled_default(name!("metrics"))).erased();
+        let r5 = stack.add(
+            "redis-users",
+            UserGroup::builder().user_group_id(name!("redis-users")).engine(EngineKind::Redis).user_ids([&r4]),
+        );
+        stack.add(
+            "sessions",
+            ReplicationGroup::builder()
+                .replication_group_id(name!("sessions"))
+                .engine(Engine::REDIS_7_0)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&r3)
+                .security_group_ids([&r2])
+                .authentication(&r5)
+                .encrypted(AtRest::AwsOwnedKey, InTransit::Required),
+        );
+        stack.output("out-0", r0.arn());
+    }
+    fn program_1(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("cache-b", Subnet::private(&r0, cidr!("10.0.2.0/24"), az!("us-east-1b")));
+        let r2 = stack.add(
+            "app",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("app"))
+                .description(description!("clients")),
+        );
+        let r3 = stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&r1]));
+        let r4 = stack.add("metrics", RedisUser::disabled_default(name!("metrics"))).erased();
+        let r5 = stack.add(
+            "redis-users",
+            UserGroup::builder().user_group_id(name!("redis-users")).engine(EngineKind::Redis).user_ids([&r4]),
+        );
+        stack.add(
+            "sessions",
+            ReplicationGroup::builder()
+                .replication_group_id(name!("sessions"))
+                .engine(Engine::REDIS_7_0)
+                .node_type(node_type!("cache.t4g.micro"))
+                .single_node()
+                .subnet_group_name(&r3)
+                .security_group_ids([&r2])
+                .authentication(&r5)
+                .encrypted(AtRest::AwsOwnedKey, InTransit::Required),
+        );
+        stack.output("out-0", r0.arn());
+    }
+    lives(
+        InFolder,
+        0,
+        &[
+            apply(Next, program_0, Weather::fine()),
+            apply(Next, program_1, Weather { end: End::KilledAtAwait(272), ..Weather::fine() }),
+        ],
+        &Weather::fine(),
+    );
+}

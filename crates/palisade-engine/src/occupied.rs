@@ -1,13 +1,18 @@
 //! [`occupied`]: objects that cannot be changed in place, as others stand in what would leave them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use palisade_core::{Address, FieldSchema, Graph, JsonMap};
 
-use crate::{Action, FieldChange, ObjectState, Plan, ReplaceOrder, State, refresh::Observations};
+use crate::{
+    Action, FieldChange, ObjectState, Plan, ReplaceOrder, State,
+    identity::{identity, identity_of},
+    refresh::Observations,
+};
 
 /// The resources that `plan` changes in place, although something that stays stands in an item that they would lose: a cache with nodes
-/// in a subnet that leaves its group. Each with why; only a successor can do without the item.
+/// in a subnet that leaves its group. Each with why; only a successor can do without the item. So it is where
+/// nobody uses the object, and what it is to have instead cannot exist beside the item.
 pub(crate) fn occupied(
     graph: &Graph,
     state: &State,
@@ -32,20 +37,49 @@ pub(crate) fn occupied(
         Some((object.id.as_deref()?, (address, object)))
     });
     let by_id: HashMap<_, _> = by_id.collect();
-    let leaves: HashMap<_, _> = plan.steps.iter().map(|step| (&step.address, leaves_first(step.action))).collect();
+    let actions: HashMap<_, _> = plan.steps.iter().map(|step| (&step.address, step.action)).collect();
     let mut occupied = BTreeMap::new();
+    let mut used = HashSet::new();
     for (address, entry) in &state.resources {
         // One whose creation is unsettled may be there, wherever it is.
-        let stays = |object: &&ObjectState| leaves.get(address) == Some(&false) || object.is_unsettled();
+        let leaves_first = actions.get(address).is_none_or(|action| leaves_first(*action));
+        let stays = |object: &&ObjectState| !leaves_first || object.is_unsettled();
         let Some(object) = entry.current.as_ref().filter(stays) else { continue };
         let now = observations.get(address).and_then(Option::as_ref).or(object.observed.as_ref());
         let attributes = now.map(|now| &now.attributes);
         for (target, fields) in object.depends_on.iter().filter_map(|target| losing.get_key_value(target)) {
+            used.insert(*target);
             if let Some(item) = fields.iter().find_map(|(field, change)| stands_in(&by_id, field, change, attributes)) {
                 occupied.entry((*target).clone()).or_insert_with(|| {
                     format!("it cannot let go of {item} in place, as {address} stands there, and cannot be moved")
                 });
             }
+        }
+    }
+    // What nobody uses can be replaced as well, where one that it is to have cannot exist beside one that it has.
+    let steps: HashMap<_, _> = plan.steps.iter().map(|step| (&step.address, step)).collect();
+    for (target, fields) in losing.iter().filter(|(target, _)| !used.contains(*target)) {
+        let items = fields.iter().flat_map(|(_, change)| change.dropped());
+        let items: Vec<_> = items.filter_map(|item| by_id.get(item.as_str()?)).collect();
+        let clash = graph.dependencies(target).into_iter().find_map(|dependency| {
+            let (node, step) = (graph.node(dependency)?, steps.get(dependency).filter(|step| step.creates())?);
+            let old = |field: &str| Some(state.current(dependency)?.input(field).clone());
+            let change = |field: &str| step.changes.iter().find(|change| change.field == field);
+            let value = |field: &str| match change(field) {
+                Some(change) => change.after.as_ref()?.as_json().cloned(),
+                None => old(field),
+            };
+            let new = identity(node.schema, value)?;
+            let clashes = |(address, object): &&&(&Address, &ObjectState)| {
+                address.kind() == dependency.kind()
+                    && identity_of(node.schema, object).is_some_and(|old| old.clashes_with(&new, node.schema))
+            };
+            Some((items.iter().find(clashes)?.0, dependency))
+        });
+        if let Some((item, new)) = clash {
+            let why =
+                format!("it cannot let go of {item} in place, as {new} cannot be created before {item} is deleted");
+            occupied.insert((*target).clone(), why);
         }
     }
     occupied
