@@ -1575,3 +1575,103 @@ fn a_subnet_group_whose_cache_is_gone_already_is_replaced_with_its_subnet() {
         &Weather::fine(),
     );
 }
+
+#[test]
+fn a_subnet_group_of_an_unsettled_creation_is_set_aside_with_a_subnet_of_the_same_block() {
+    fn program_0(stack: &mut Stack) {
+        let r0 = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).enable_dns_hostnames(true));
+        let r1 = stack.add("spare", Secret::builder().name(secret_name!("redis/spare")).generated());
+        stack.output("out-0", r0.arn());
+        stack.output("out-1", r1.value());
+    }
+    fn program_1(stack: &mut Stack) {
+        let r0 = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).enable_dns_hostnames(true));
+        let r1 = stack.add("cache-b", Subnet::private(&r0, cidr!("10.0.4.0/24"), az!("us-east-1b")));
+        let r2 = stack.add("private-a", Subnet::private(&r0, cidr!("10.0.0.0/24"), az!("us-east-1a")));
+        stack.add(
+            "redis",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("redis"))
+                .description(description!("clients")),
+        );
+        stack.add("secrets", KmsKey::builder().alias(kms_alias!("alias/secrets")).policy(KeyPolicy::administered()));
+        stack.add("sessions", CacheSubnetGroup::builder().name(name!("sessions")).subnet_ids([&r1, &r2]));
+        let r6 = stack.add("spare", Secret::builder().name(secret_name!("redis/spare")).generated());
+        stack.output("out-0", r0.arn());
+        stack.output("out-6", r6.value());
+    }
+    fn program_2(stack: &mut Stack) {
+        let r0 = stack.add("main", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).enable_dns_hostnames(true));
+        let r1 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.4.0/24"), az!("us-east-1c")));
+        stack.add("sessions", CacheSubnetGroup::builder().name(name!("sessions")).subnet_ids([&r1]));
+        stack.output("out-0", r0.arn());
+    }
+    lives(
+        InBucket,
+        1500,
+        &[
+            apply(
+                Next,
+                program_0,
+                Weather { faults: vec![(18, Fault::NoAnswer), (6, Fault::Unavailable)], ..Weather::fine() },
+            ),
+            apply(
+                Next,
+                program_1,
+                Weather {
+                    faults: vec![(26, Fault::NoAnswer), (4, Fault::AnswerLost)],
+                    parallelism: 2,
+                    network: Some(7897830064182940459),
+                    end: End::KilledAtObject { nth: 31, is_sent: true },
+                    ..Weather::fine()
+                },
+            ),
+            apply(Next, program_2, Weather::fine()),
+        ],
+        &Weather::fine(),
+    );
+}
+
+#[test]
+fn a_subnet_group_whose_replacement_was_interrupted_goes_over_to_a_subnet_of_the_same_block() {
+    fn program_0(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        stack.add("default", RedisUser::disabled_default(name!("my-default"))).erased();
+        stack.output("out-0", r0.arn());
+    }
+    fn program_1(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("private-a", Subnet::private(&r0, cidr!("10.0.0.0/24"), az!("us-east-1a")));
+        let r2 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.2.0/24"), az!("us-east-1c")));
+        stack.add(
+            "workers",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("workers"))
+                .description(description!("clients")),
+        );
+        stack.add("sessions", CacheSubnetGroup::builder().name(name!("sessions")).subnet_ids([&r1, &r2]));
+        stack.output("out-0", r0.arn());
+    }
+    fn program_2(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("cache-c", Subnet::private(&r0, cidr!("10.0.0.0/24"), az!("us-east-1c")));
+        stack.add("sessions", CacheSubnetGroup::builder().name(name!("sessions")).subnet_ids([&r1]));
+        stack.output("out-0", r0.arn());
+    }
+    lives(
+        InFolder,
+        0,
+        &[
+            apply(Next, program_0, Weather::fine()),
+            apply(Next, program_1, Weather::fine()),
+            apply(
+                During(1012),
+                program_2,
+                Weather { faults: vec![(25, Fault::CreateFailed), (6, Fault::Unavailable)], ..Weather::fine() },
+            ),
+        ],
+        &Weather::fine(),
+    );
+}

@@ -94,8 +94,9 @@ pub(crate) fn set_aside(graph: &Graph, step: &Step, state: &mut Cow<'_, State>) 
         let planned = step.changes.iter().find(|change| change.field == field).and_then(|change| change.after.as_ref());
         planned.or_else(|| node.fields.get(field)).map_or(Some(&Json::Null), Value::as_json)
     };
-    let is_set_aside =
-        entry.current.as_ref().is_some_and(|object| object.is_unsettled() && !can_become(object, node.schema, created));
+    let is_forced = step.changes.iter().any(|change| change.forces_replacement);
+    let is_other = |object: &ObjectState| is_forced || !can_become(object, node.schema, created);
+    let is_set_aside = entry.current.as_ref().is_some_and(|object| object.is_unsettled() && is_other(object));
     if is_set_aside {
         state.to_mut().change_entry(&step.address, |entry| entry.deposed.extend(entry.current.take()));
     }

@@ -20,11 +20,22 @@ pub(crate) fn occupied(
     plan: &Plan,
 ) -> BTreeMap<Address, String> {
     let mut losing = HashMap::new();
-    for step in plan.steps.iter().filter(|step| step.action == Action::Update) {
+    for step in &plan.steps {
         let Some(node) = graph.node(&step.address) else { continue };
-        let fields = step.changes.iter().filter_map(|change| Some((node.schema.field(&change.field)?, change)));
-        let fields: Vec<_> =
-            fields.filter(|(field, change)| field.occupied.is_some() && change.dropped().next().is_some()).collect();
+        let fields = step.changes.iter().filter(|change| !change.forces_replacement).filter_map(|change| {
+            let field = node.schema.field(&change.field).filter(|field| field.occupied.is_some())?;
+            let before = match step.action {
+                Action::Update => change.before.clone(),
+                // An unsettled creation may have left an object with other items.
+                Action::Create => {
+                    let object = state.current(&step.address).filter(|object| object.is_unsettled())?;
+                    Some(object.input(field.name).clone())
+                }
+                Action::Replace(_) | Action::Delete | Action::Nothing => None,
+            };
+            Some((field, FieldChange { before, ..change.clone() }))
+        });
+        let fields: Vec<_> = fields.filter(|(_, change)| change.dropped().next().is_some()).collect();
         if !fields.is_empty() {
             losing.insert(&step.address, fields);
         }

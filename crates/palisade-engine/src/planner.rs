@@ -307,7 +307,13 @@ impl<'a> Planner<'a> {
             (object, _) => {
                 let reason = object.map(|object| absence(object).to_owned());
                 let reason = reason.or_else(|| self.doubts.get(&node.address).map(|earlier| doubt(earlier)));
-                let changes = creation(node, |field| self.wanted(node, field));
+                let mut changes = creation(node, |field| self.wanted(node, field));
+                if self.given.occupied.contains_key(&node.address) {
+                    // What an unsettled creation may have left cannot become this one.
+                    let is_occupied =
+                        |name: &str| node.schema.field(name).is_some_and(|field| field.occupied.is_some());
+                    changes.iter_mut().for_each(|change| change.forces_replacement = is_occupied(&change.field));
+                }
                 (Step { changes, reason, ..step(&node.address, Action::Create) }, Vec::new())
             }
         };

@@ -256,7 +256,7 @@ fn block(action: Action, address: &Address, fields: &[FieldChange], hidden: Opti
 
 fn field(field: &FieldChange, width: usize, why: &str) -> String {
     let (sign, mut text) = value_change(field.before.as_ref(), field.after.as_ref(), MARGIN, MARGIN + width + 5);
-    if field.forces_replacement {
+    if field.forces_replacement && field.before.is_some() {
         text += &format!(" {}", paint(REMOVED, format!("# {why}")));
     }
     let sign = if sign == Sign::None { "  ".to_owned() } else { sign.text() };
