@@ -500,7 +500,7 @@ impl Life {
         match result {
             Ok(Some(Ok(report))) => {
                 self.see(format!("{report:?}"));
-                if let Some(gap) = gap(&plan, &report, &ended.lock().unwrap_or_else(PoisonError::into_inner)) {
+                if let Some(gap) = gap(program, &plan, &report, &ended.lock().unwrap_or_else(PoisonError::into_inner)) {
                     return Err(gap);
                 }
                 Ok(Ended::Done(Box::new(plan.clone()), Box::new(report)))
@@ -577,9 +577,9 @@ async fn lock<'a>(store: &'a dyn Store, run: &str) -> Result<Lock<'a>, StateErro
     }
 }
 
-/// A cache that is gone, and whose successor cannot be made: it was deleted, although something has failed that its successor needs, and
-/// that could be done before. What is deleted first itself, as a group under the same name, goes after the cache.
-fn gap(plan: &Plan, report: &Report, finished: &[(Address, StepKind)]) -> Option<String> {
+/// A cache that is gone, and whose successor cannot be made: it was deleted, although something has failed that its successor refers to,
+/// and that could be done before. What is deleted first itself, as a group under the same name, goes after the cache.
+fn gap(program: &Graph, plan: &Plan, report: &Report, finished: &[(Address, StepKind)]) -> Option<String> {
     let first = Action::Replace(ReplaceOrder::DeleteFirst);
     let could_be_before = |because: &Address| {
         let is_deleted_first = plan.step(because).is_some_and(|step| step.action == first);
@@ -588,9 +588,11 @@ fn gap(plan: &Plan, report: &Report, finished: &[(Address, StepKind)]) -> Option
         !is_deleted_first && (has_failed(StepKind::Create) || has_failed(StepKind::Update))
     };
     let is_gap = |address: &Address| {
+        let needed = needed(program, address);
         finished.contains(&(address.clone(), StepKind::Delete))
             && report.skipped.iter().any(|(skipped, step, because)| {
-                skipped == address && *step == StepKind::Create && could_be_before(because)
+                let is_successor = skipped == address && *step == StepKind::Create;
+                is_successor && needed.contains(because) && could_be_before(because)
             })
     };
     let caches = plan.steps.iter().filter(|step| step.address.kind() == "ReplicationGroup" && step.action == first);
@@ -599,4 +601,15 @@ fn gap(plan: &Plan, report: &Report, finished: &[(Address, StepKind)]) -> Option
         "{gap} is gone, and its successor waits for what has failed: {:?} {:?}",
         report.failures, report.skipped
     ))
+}
+
+/// All that a resource refers to, however many are between.
+fn needed<'a>(program: &'a Graph, address: &Address) -> BTreeSet<&'a Address> {
+    let (mut open, mut needed) = (program.dependencies(address), BTreeSet::new());
+    while let Some(address) = open.pop() {
+        if needed.insert(address) {
+            open.extend(program.dependencies(address));
+        }
+    }
+    needed
 }
