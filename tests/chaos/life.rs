@@ -21,8 +21,8 @@ use palisade_aws::{
 use palisade_core::{Address, Graph, Id, Json};
 use palisade_emulator::{Emulator, Fault};
 use palisade_engine::{
-    Action, ApplyOptions, Blocked, Consent, Event, Lock, Plan, PlanError, PlanOptions, ReplaceOrder, Report, State,
-    StateError, StepKind, Store, Writer,
+    Action, ApplyOptions, Blocked, Consent, Event, FieldChange, Lock, Plan, PlanError, PlanOptions, ReplaceOrder,
+    Report, State, StateError, StepKind, Store, Writer,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
@@ -578,14 +578,22 @@ async fn lock<'a>(store: &'a dyn Store, run: &str) -> Result<Lock<'a>, StateErro
 }
 
 /// A cache that is gone, and whose successor cannot be made: it was deleted, although something has failed that its successor refers to,
-/// and that could be done before. What is deleted first itself, as a group under the same name, goes after the cache.
+/// and that could be done before. What is deleted first itself, as a group under the same name, goes after the cache; and a group lets go
+/// after it of the subnets in which its nodes stand.
 fn gap(program: &Graph, plan: &Plan, report: &Report, finished: &[(Address, StepKind)]) -> Option<String> {
     let first = Action::Replace(ReplaceOrder::DeleteFirst);
+    let leaves_subnets = |address: &Address| {
+        let changes = plan.step(address).into_iter().flat_map(|step| &step.changes);
+        let mut left = changes.filter(|change| change.field == "subnet_ids").flat_map(FieldChange::dropped);
+        address.kind() == "CacheSubnetGroup" && left.next().is_some()
+    };
     let could_be_before = |because: &Address| {
         let is_deleted_first = plan.step(because).is_some_and(|step| step.action == first);
         let has_failed =
             |step| report.failures.iter().any(|failure| failure.address == *because && failure.step == step);
-        !is_deleted_first && (has_failed(StepKind::Create) || has_failed(StepKind::Update))
+        let has_failed_before =
+            has_failed(StepKind::Create) || (has_failed(StepKind::Update) && !leaves_subnets(because));
+        !is_deleted_first && has_failed_before
     };
     let is_gap = |address: &Address| {
         let needed = needed(program, address);

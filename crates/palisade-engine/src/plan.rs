@@ -263,7 +263,7 @@ impl Plan {
 
 impl FieldChange {
     /// The items of the field that are taken out, as far as is known before the apply.
-    pub(crate) fn dropped(&self) -> impl Iterator<Item = &Json> {
+    pub fn dropped(&self) -> impl Iterator<Item = &Json> {
         let stays = |item: &Json| match &self.after {
             Some(Value::Json(after)) => items(after).contains(item),
             Some(Value::List(after) | Value::Set(after)) => after.iter().any(|after| after.as_json() == Some(item)),
