@@ -1675,3 +1675,46 @@ fn a_subnet_group_whose_replacement_was_interrupted_goes_over_to_a_subnet_of_the
         &Weather::fine(),
     );
 }
+
+#[test]
+fn a_group_whose_change_was_interrupted_lets_go_of_what_its_new_subnets_cannot_exist_beside() {
+    fn program_0(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")));
+        let r1 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.1.0/24"), az!("us-east-1c")));
+        stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&r1]));
+        stack.output("out-0", r0.arn());
+    }
+    fn program_1(stack: &mut Stack) {
+        let r0 = stack.add("other", Vpc::builder().cidr_block(cidr!("10.0.0.0/16")).enable_dns_hostnames(true));
+        let r1 = stack.add("private-c", Subnet::private(&r0, cidr!("10.0.2.0/24"), az!("us-east-1c")));
+        let r2 = stack.add("private-b", Subnet::private(&r0, cidr!("10.0.1.0/25"), az!("us-east-1b")));
+        stack.add(
+            "batch",
+            SecurityGroup::builder()
+                .vpc_id(&r0)
+                .group_name(security_group_name!("batch"))
+                .description(description!("clients")),
+        );
+        stack.add("redis", CacheSubnetGroup::builder().name(name!("redis")).subnet_ids([&r1, &r2]));
+        stack.add(
+            "reader",
+            RedisUser::iam(name!("reader"))
+                .engine(EngineKind::Redis)
+                .access_string(access!("on ~* -@all +@connection +@read -@dangerous")),
+        );
+        stack.output("out-0", r0.arn());
+    }
+    lives(
+        InFolder,
+        0,
+        &[
+            apply(
+                Next,
+                program_0,
+                Weather { faults: vec![(28, Fault::TimedOut), (11, Fault::Unavailable)], ..Weather::fine() },
+            ),
+            apply(During(742), program_1, Weather::fine()),
+        ],
+        &Weather::fine(),
+    );
+}

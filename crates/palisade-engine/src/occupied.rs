@@ -43,10 +43,8 @@ pub(crate) fn occupied(
     if losing.is_empty() {
         return BTreeMap::new();
     }
-    let by_id = state.resources.iter().filter_map(|(address, entry)| {
-        let object = entry.current.as_ref()?;
-        Some((object.id.as_deref()?, (address, object)))
-    });
+    // What is left may be one that an earlier replacement has deposed.
+    let by_id = state.objects().filter_map(|(address, object)| Some((object.id.as_deref()?, (address, object))));
     let by_id: HashMap<_, _> = by_id.collect();
     let actions: HashMap<_, _> = plan.steps.iter().map(|step| (&step.address, step.action)).collect();
     let mut occupied = BTreeMap::new();
@@ -60,7 +58,8 @@ pub(crate) fn occupied(
         let attributes = now.map(|now| &now.attributes);
         for (target, fields) in object.depends_on.iter().filter_map(|target| losing.get_key_value(target)) {
             used.insert(*target);
-            if let Some(item) = fields.iter().find_map(|(field, change)| stands_in(&by_id, field, change, attributes)) {
+            let item = fields.iter().find_map(|(field, change)| stands_in(state, &by_id, field, change, attributes));
+            if let Some(item) = item {
                 occupied.entry((*target).clone()).or_insert_with(|| {
                     format!("it cannot let go of {item} in place, as {address} stands there, and cannot be moved")
                 });
@@ -85,7 +84,8 @@ pub(crate) fn occupied(
                 address.kind() == dependency.kind()
                     && identity_of(node.schema, object).is_some_and(|old| old.clashes_with(&new, node.schema))
             };
-            Some((items.iter().find(clashes)?.0, dependency))
+            let (address, object) = items.iter().find(clashes)?;
+            Some((named(state, address, object), dependency))
         });
         if let Some((item, new)) = clash {
             let why =
@@ -101,8 +101,15 @@ fn leaves_first(action: Action) -> bool {
     matches!(action, Action::Create | Action::Delete | Action::Replace(ReplaceOrder::DeleteFirst))
 }
 
+/// What a reader knows the object by.
+fn named(state: &State, address: &Address, object: &ObjectState) -> String {
+    let is_current = state.current(address).is_some_and(|current| current.token.digest == object.token.digest);
+    if is_current { address.to_string() } else { format!("an earlier object of {address}") }
+}
+
 /// What the change takes out of the field, and the one with these attributes stands in.
 fn stands_in(
+    state: &State,
     by_id: &HashMap<&str, (&Address, &ObjectState)>,
     field: &FieldSchema,
     change: &FieldChange,
@@ -114,7 +121,7 @@ fn stands_in(
         let inputs = found.map_or(&nothing, |(_, object)| &object.inputs);
         let name = found.map_or_else(
             || item.as_str().map_or_else(|| item.to_string(), str::to_owned),
-            |(address, _)| address.to_string(),
+            |(address, object)| named(state, address, object),
         );
         field.occupied?(inputs, attributes.unwrap_or(&nothing)).then_some(name)
     })
